@@ -1,0 +1,36 @@
+"""What all tests share: where the host is, and the real host as a process with only this pack in it.
+
+`scripts/test.py` sets COMFYUI_PATH; without it the clone that it made is used. A missing host is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from comfy_host import ComfyHost
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+CLONE = REPOSITORY / ".host" / "ComfyUI"
+
+
+def pytest_configure() -> None:
+    """Find the host before any test module is imported."""
+    path = Path(os.environ.setdefault("COMFYUI_PATH", str(CLONE)))
+    if not (path / "comfyui_version.py").is_file():
+        raise pytest.UsageError(f"no ComfyUI in {path}: run the tests with python scripts/test.py, or set COMFYUI_PATH")
+
+
+@pytest.fixture(scope="session")
+def comfyui() -> Path:
+    """The host's checkout."""
+    return Path(os.environ["COMFYUI_PATH"])
+
+
+@pytest.fixture(scope="session")
+def comfy(comfyui: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyHost]:
+    """The real host, running on the CPU with only this pack; one process for the whole test run."""
+    with ComfyHost(comfyui, tmp_path_factory.mktemp("comfy")) as host:
+        yield host

@@ -1,0 +1,80 @@
+"""The pack in the real host: it loads, fast and quietly, and shows what it says it has."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from comfy_host import PACK, ComfyHost
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def test_the_host_loads_the_pack_within_its_time(comfy: ComfyHost) -> None:
+    log = comfy.log_text()
+    assert "IMPORT FAILED" not in log and "Cannot import" not in log, log
+    line = re.search(rf"([\d.]+) seconds: .*{re.escape(PACK)}$", log, re.MULTILINE)
+    assert line, log
+    assert float(line.group(1)) < 0.3, line.group(0)
+
+
+def test_the_host_lists_every_node(comfy: ComfyHost, pack: ModuleType, of_pack) -> None:
+    nodes = of_pack("nodes")
+    ids = {node.GET_SCHEMA().node_id for name in nodes.NODE_MODULES for node in of_pack(f"nodes.{name}").NODES}
+    listed = comfy.client.call("/object_info")
+    ours = {name for name, info in listed.items() if info["python_module"] == f"custom_nodes.{PACK}"}
+    assert ours == ids
+    assert all(re.fullmatch(r"WM[A-Z]\w+", name) for name in ids)
+
+
+def test_the_page_gets_each_of_our_scripts_once(comfy: ComfyHost) -> None:
+    served = [path for path in comfy.client.call("/extensions") if "worldmodel" in path.lower()]
+    scripts = (REPOSITORY / "web").rglob("*.js")
+    assert sorted(served) == sorted(
+        f"/extensions/{PACK}/{p.relative_to(REPOSITORY / 'web').as_posix()}" for p in scripts
+    )
+
+
+PROBE = """
+import asyncio, importlib.util, json, os, sys
+host, pack = sys.argv[1:]
+sys.path.insert(0, host)
+from comfy.cli_args import args
+args.cpu = True
+import torch, comfy.sd, comfy.samplers, folder_paths, nodes
+import comfy_api.latest
+state = lambda: (dict(os.environ), str(torch.get_default_dtype()), torch.get_num_threads(), torch.is_grad_enabled())
+before, modules, acts = state(), set(sys.modules), []
+def watch(event, details):
+    if event.startswith("socket.") or event in ("os.mkdir", "os.rename", "os.remove", "subprocess.Popen"):
+        acts.append([event, str(details)])
+    if event == "open" and isinstance(details[1], str) and set(details[1]) & set("wax+"):
+        acts.append([event, str(details)])
+sys.dont_write_bytecode = True
+async def load():
+    sys.addaudithook(watch)
+    spec = importlib.util.spec_from_file_location("probed_pack", os.path.join(pack, "__init__.py"))
+    module = sys.modules["probed_pack"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    extension = await module.comfy_entrypoint()
+    await extension.on_load()
+    await extension.get_node_list()
+    seen = list(acts)
+    return seen, sorted({name.split(".")[0] for name in set(sys.modules) - modules} - {"probed_pack"})
+acts, new = asyncio.run(load())
+print(json.dumps({"same": before == state(), "acts": acts, "new": new}))
+"""
+
+
+def test_loading_the_pack_touches_nothing_and_imports_nothing_heavy(comfyui: Path) -> None:
+    command = [sys.executable, "-c", PROBE, str(comfyui), str(REPOSITORY)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=comfyui)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["same"], "the environment variables or torch's global settings changed"
+    assert report["acts"] == [], "the pack wrote files or opened sockets while it was imported"
+    assert set(report["new"]) <= sys.stdlib_module_names | {"worldmodel"}, report["new"]

@@ -1,0 +1,74 @@
+"""The three layers point one way: nodes -> worldmodel -> torch, and only `nodes/host.py` knows the host's inside."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PUBLIC_API = {"comfy_api"}
+
+
+def imports(file: Path) -> Iterator[tuple[int, int, str]]:
+    """Yield (line, level, module) of each import in a file; level 0 is absolute."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, 0, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, node.level, node.module or ""
+
+
+def files(layer: str) -> list[Path]:
+    found = sorted((REPOSITORY / layer).rglob("*.py"))
+    assert found, f"no Python files in {layer}/"
+    return found
+
+
+def modules_of_the_host(comfyui: Path) -> set[str]:
+    folders = {path.parent.name for path in comfyui.glob("*/*.py")} - {"tests", "tests-unit", "script_examples"}
+    return {path.stem for path in comfyui.glob("*.py")} | folders
+
+
+def test_the_library_does_not_know_the_host(comfyui: Path) -> None:
+    host = modules_of_the_host(comfyui)
+    assert {"comfy", "nodes", "folder_paths", "comfy_api", "server"} <= host
+    wrong = [
+        f"{file.relative_to(REPOSITORY)}:{line} imports {module}"
+        for file in files("worldmodel")
+        for line, level, module in imports(file)
+        if level == 0 and module.split(".")[0] in host
+    ]
+    assert not wrong
+
+
+def test_relative_imports_stay_inside_the_library() -> None:
+    wrong = [
+        f"{file.relative_to(REPOSITORY)}:{line} climbs out of worldmodel/"
+        for file in files("worldmodel")
+        for line, level, _ in imports(file)
+        if level > len(file.relative_to(REPOSITORY).parts) - 1
+    ]
+    assert not wrong
+
+
+def test_the_pack_imports_itself_relatively() -> None:
+    wrong = [
+        f"{file.relative_to(REPOSITORY)}:{line} imports {module}"
+        for file in [REPOSITORY / "__init__.py", *files("nodes"), *files("worldmodel")]
+        for line, level, module in imports(file)
+        if level == 0 and module.split(".")[0] in {"worldmodel", "nodes"}
+    ]
+    assert not wrong
+
+
+def test_only_the_seam_touches_the_inside_of_the_host(comfyui: Path) -> None:
+    inside = modules_of_the_host(comfyui) - PUBLIC_API
+    wrong = [
+        f"{file.relative_to(REPOSITORY)}:{line} imports {module}"
+        for file in files("nodes")
+        if file.name != "host.py"
+        for line, level, module in imports(file)
+        if level == 0 and module.split(".")[0] in inside
+    ]
+    assert not wrong
