@@ -1,0 +1,80 @@
+"""From what a world holds to what the network is given: action windows and slices of the image condition.
+
+Shapes: F video frames (rows), K numbers per row, T latents, h, w latent grid.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .models.matrix_game2 import Step
+from .state import Chunk, Controls, Start
+from .variants import Variant
+
+
+def window_index(positions: Tensor, window_latents: int = 3, frames_per_latent: int = 4) -> Tensor:
+    """Return the video frames whose actions a latent reads (specs/matrix_game2.md 4).
+
+    Args:
+        positions: (T,) absolute latent indices.
+        window_latents, frames_per_latent: the variant's.
+
+    Returns:
+        (T, 12) absolute frames: latent f reads 4f-12 ... 4f-1, and frame 0 in place of earlier ones.
+    """
+    length = window_latents * frames_per_latent
+    offsets = torch.arange(-length, 0, device=positions.device)
+    return (positions[:, None] * frames_per_latent + offsets).clamp_min(0)
+
+
+def cut_windows(rows: Tensor, positions: Tensor, *, first_row: int = 0) -> Tensor:
+    """Cut the action window of each latent out of rows of actions.
+
+    Args:
+        rows: (..., F, K) one row per video frame.
+        positions: (T,) absolute latent indices.
+        first_row: the absolute video frame of rows[0].
+
+    Returns:
+        (..., T, 12, K).
+    """
+    index = (window_index(positions.to(rows.device)) - first_row).flatten()
+    return rows.index_select(-2, index).unflatten(-2, (positions.shape[0], -1))
+
+
+def image_condition_at(condition: Tensor, positions: Tensor) -> Tensor:
+    """Return (20, T, h, w) of a condition (20, L, h, w); its last latent stands for all later ones."""
+    return condition.index_select(1, positions.to(condition.device).clamp_max(condition.shape[1] - 1))
+
+
+def chunk_step(
+    variant: Variant, start: Start, before: Chunk | None, controls: Controls, index: int, device: torch.device
+) -> Step:
+    """Build what stays the same over all passes of one chunk.
+
+    Args:
+        before: the chunk before; its rows are the last that a latent of this one can still read.
+        controls: rows of this chunk's frames.
+        index: absolute chunk index.
+        device: where the network runs.
+
+    Returns:
+        A `Step` of batch 1 whose timesteps are zeros, without a cache.
+    """
+    assert variant.action_window <= variant.chunk, "a window would reach further back than the chunk before"
+    positions = torch.arange(index * variant.chunk, (index + 1) * variant.chunk)
+    first_row = variant.first_frame(index if before is None else index - 1)
+
+    def windows(past: Tensor | None, rows: Tensor) -> Tensor:
+        known = rows if past is None else torch.cat((past, rows))
+        return cut_windows(known, positions, first_row=first_row)[None].to(device)
+
+    old = Controls(None, None) if before is None else before.controls
+    return Step(
+        timesteps=torch.zeros(1, variant.chunk, device=device),
+        positions=positions.to(device),
+        image_condition=image_condition_at(start.image_condition, positions)[None].to(device),
+        keyboard=windows(old.keyboard, controls.keyboard),
+        mouse=None if controls.mouse is None else windows(old.mouse, controls.mouse),
+    )

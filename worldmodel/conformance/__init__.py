@@ -1,0 +1,1 @@
+"""Our numbers against the authors': `python -m worldmodel.conformance PATH…` on sets of golden tensors."""

@@ -1,0 +1,69 @@
+"""Command line of the conformance check: `python -m worldmodel.conformance PATH… [--host COMFYUI] [--only PATTERN]`."""
+
+# ruff: noqa: T201
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+from . import matrix_game2
+from .report import FAILED, PASSED, SKIPPED, Line, file_verdict
+
+FAMILIES = {"matrix_game2": matrix_game2}
+
+
+def cases(paths: list[Path], pattern: str) -> Iterator[Path]:
+    """Yield the case files under `paths` whose name or set/name matches `pattern`.
+
+    Raises:
+        ValueError: a path does not exist.
+    """
+    for path in paths:
+        if not path.exists():
+            raise ValueError(f"PATH: found nothing at {path}, expected a golden file, set or folder of sets.")
+        found = [path] if path.is_file() else sorted([*path.rglob("*.safetensors"), *path.rglob("*.json")])
+        for file in found:
+            family = FAMILIES.get(file.parent.name)
+            known = family.is_case(file) if family else file.suffix == ".safetensors"
+            if known and (fnmatch(file.stem, pattern) or fnmatch(f"{file.parent.name}/{file.stem}", pattern)):
+                yield file
+
+
+def judge(path: Path, host: Path | None) -> list[Line]:
+    """Return the lines of one file; an error in a case fails that case."""
+    case = f"{path.parent.name}/{path.stem}"
+    family = FAMILIES.get(path.parent.name)
+    if family is None:
+        return [Line(case, "file", SKIPPED, reason="the family is not supported yet")]
+    try:
+        return family.judge(path, host)
+    except (ValueError, KeyError, IndexError, RuntimeError, OSError) as error:
+        return [Line(case, "file", FAILED, reason=f"{type(error).__name__}: {error}")]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Judge every case and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m worldmodel.conformance", description=__doc__)
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="golden file, set or folder of sets")
+    parser.add_argument("--host", type=Path, metavar="COMFYUI", help="a ComfyUI checkout, for text and CLIP towers")
+    parser.add_argument("--only", default="*", metavar="PATTERN", help="cases to judge, such as 'dit_*'")
+    options = parser.parse_args(arguments)
+    verdicts: Counter[str] = Counter()
+    try:
+        for path in cases(options.paths, options.only):
+            lines = judge(path, options.host)
+            print(*(line.text() for line in lines), sep="\n", flush=True)
+            verdicts[file_verdict(lines)] += 1
+    except ValueError as error:
+        parser.error(str(error))
+    skipped = f", {verdicts[SKIPPED]} skipped" if verdicts[SKIPPED] else ""
+    print(f"{verdicts[PASSED]} passed, {verdicts[FAILED]} failed{skipped}")
+    return 0 if verdicts[PASSED] and not verdicts[FAILED] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""Verdicts on golden targets.
+
+A file holds targets of several kinds; a line tells the worst of one kind.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+
+
+class Golden(NamedTuple):
+    """One file of golden tensors."""
+
+    name: str
+    config: dict[str, Any]
+    tensors: dict[str, Tensor]
+    """Floating tensors in float32: they were rounded to float16 before the authors' code ran on them."""
+
+    def under(self, prefix: str) -> dict[str, Tensor]:
+        """Return the tensors whose names begin with `prefix`, without it."""
+        return {key[len(prefix) :]: value for key, value in self.tensors.items() if key.startswith(prefix)}
+
+
+class Line(NamedTuple):
+    """What is printed about one kind of target."""
+
+    case: str
+    target: str
+    verdict: str
+    metric: str = ""
+    error: float = 0.0
+    tolerance: float = 0.0
+    reason: str = ""
+    partial: bool = False
+    """Of a skipped line: the file can pass all the same (the part needs the host)."""
+
+    def text(self) -> str:
+        if self.reason:
+            return f"{self.case}  {self.target}  {self.verdict}: {self.reason}"
+        return (
+            f"{self.case}  {self.target}  {self.metric}  error {self.error:.3g}  "
+            f"tolerance {self.tolerance:.3g}  {self.verdict}"
+        )
+
+
+def load_golden(path: Path) -> Golden:
+    """Read a file and its configuration (header metadata, else the JSON beside it).
+
+    Raises:
+        ValueError: neither holds a configuration.
+    """
+    with safe_open(str(path), framework="pt") as file:
+        metadata = file.metadata() or {}
+        tensors = {key: file.get_tensor(key) for key in file.keys()}
+    beside = path.with_suffix(".json")
+    if "config" in metadata:
+        config = json.loads(metadata["config"])
+    elif beside.is_file():
+        config = json.loads(beside.read_text(encoding="utf-8"))
+    else:
+        raise ValueError(f"{path.name}: found no configuration, expected one in the header or in {beside.name}.")
+    floats = {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
+    return Golden(path.stem, config, floats)
+
+
+class Judge:
+    """Collects errors per kind of target, and lines of a case."""
+
+    def __init__(self, case: str):
+        self.case = case
+        self._worst: dict[tuple[str, str, float], float] = {}
+        self._lines: list[Line] = []
+
+    def compare(self, kind: str, ours: Tensor, golden: Tensor, *, absolute: float = 0.0, relative: float = 0.0) -> None:
+        """Judge by largest absolute error, or by that over the largest absolute golden value; both 0: exact."""
+        metric, tolerance = ("rel", relative) if relative else ("abs" if absolute else "exact", absolute)
+        if tuple(ours.shape) != tuple(golden.shape):
+            self.fail(kind, f"shape {tuple(ours.shape)}, expected {tuple(golden.shape)}")
+            return
+        error = (ours.double() - golden.double()).abs().max().item() if golden.numel() else 0.0
+        if relative:
+            error /= max(golden.double().abs().max().item(), torch.finfo(torch.float64).tiny)
+        key = (kind, metric, tolerance)
+        # a NaN must not hide behind a comparison
+        self._worst[key] = max(self._worst.get(key, 0.0), error if error == error else float("inf"))
+
+    def fail(self, kind: str, reason: str) -> None:
+        self._lines.append(Line(self.case, kind, FAILED, reason=reason))
+
+    def passed(self, kind: str, reason: str) -> None:
+        self._lines.append(Line(self.case, kind, PASSED, reason=reason))
+
+    def skip(self, kind: str, reason: str, *, partial: bool = False) -> None:
+        self._lines.append(Line(self.case, kind, SKIPPED, reason=reason, partial=partial))
+
+    def lines(self) -> list[Line]:
+        measured = [
+            Line(self.case, kind, PASSED if error <= tolerance else FAILED, metric, error, tolerance)
+            for (kind, metric, tolerance), error in self._worst.items()
+        ]
+        return measured + self._lines
+
+
+def file_verdict(lines: list[Line]) -> str:
+    """Return failed if any line failed, passed if every target of the file was judged, else skipped."""
+    if any(line.verdict == FAILED for line in lines):
+        return FAILED
+    complete = all(line.verdict == PASSED or line.partial for line in lines)
+    return PASSED if complete and any(line.verdict == PASSED for line in lines) else SKIPPED

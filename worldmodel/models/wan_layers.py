@@ -1,0 +1,163 @@
+"""Layers that every Wan-based network shares, under their released parameter names.
+
+Shapes: B batch, T latents, S tokens per latent, N = T * S tokens, C model width, H heads, d = C / H, K context tokens.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..attention import Override, attention
+from ..cache import KVCache
+from ..rope import Rotation, as_float64, rotate
+
+
+def cast_like(parameter: Tensor, like: Tensor) -> Tensor:
+    """Return a raw parameter in the dtype and on the device of the activation it meets."""
+    return parameter.to(device=like.device, dtype=like.dtype)
+
+
+def attention_override(operations: Any) -> Override | None:
+    """Return the attention that comes with the layers, if any (`torch.nn.attention` is a module, not one)."""
+    override = getattr(operations, "attention", None)
+    return override if callable(override) else None
+
+
+def timestep_features(timesteps: Tensor, size: int) -> Tensor:
+    """Return [cos | sin] of timestep * 10000^(-i / half), i < half = size / 2, computed in float64.
+
+    Args:
+        timesteps: float32 of any shape, in [0, 1000].
+        size: features per timestep.
+
+    Returns:
+        (..., size) float32 on the timesteps' device.
+    """
+    half = size // 2
+    values = as_float64(timesteps)
+    powers = torch.arange(half, device=values.device, dtype=torch.float64) / half
+    angles = values[..., None] * torch.pow(torch.tensor(10000.0, dtype=torch.float64, device=values.device), -powers)
+    return torch.cat((angles.cos(), angles.sin()), dim=-1).to(timesteps.device, torch.float32)
+
+
+def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """Return x * (1 + scale) + shift, where x is (B, N, C) and shift, scale are (B, T, C), one per latent."""
+    frames = x.unflatten(1, (scale.shape[1], -1))
+    return torch.addcmul(shift.unsqueeze(2), frames, 1 + scale.unsqueeze(2)).flatten(1, 2)
+
+
+def gated(x: Tensor, gate: Tensor, change: Tensor) -> Tensor:
+    """Return x + gate * change, where x, change are (B, N, C) and gate is (B, T, C)."""
+    latents = gate.shape[1]
+    return torch.addcmul(
+        x.unflatten(1, (latents, -1)), gate.unsqueeze(2), change.to(x.dtype).unflatten(1, (latents, -1))
+    ).flatten(1, 2)
+
+
+class SelfAttention(nn.Module):
+    """Attention among video tokens, with rotary positions and a window of past clean tokens."""
+
+    def __init__(self, dim: int, heads: int, *, operations: Any, **placement: Any):
+        super().__init__()
+        self.heads = heads
+        self.override = attention_override(operations)
+        for name in ("q", "k", "v", "o"):
+            setattr(self, name, operations.Linear(dim, dim, **placement))
+        # over the full width, before the split into heads
+        self.norm_q = operations.RMSNorm(dim, eps=1e-6, **placement)
+        self.norm_k = operations.RMSNorm(dim, eps=1e-6, **placement)
+
+    def forward(
+        self,
+        x: Tensor,
+        positions: Rotation,
+        *,
+        slot: object,
+        per_latent: int,
+        cache: KVCache | None,
+        commit: bool,
+        mask: Tensor | None,
+        options: dict,
+    ) -> Tensor:
+        """Return the attended tokens.
+
+        Args:
+            x: (B, N, C).
+            positions: rotation of (N, d / 2).
+            slot: this block's name in the cache.
+            per_latent: S.
+            mask: bool (N, N), training only.
+            options: the host's transformer options.
+
+        Returns:
+            (B, N, C).
+        """
+        heads = (self.heads, -1)
+        cos, sin = positions.cos[:, None], positions.sin[:, None]
+        v = self.v(x).unflatten(-1, heads)
+        q = rotate(self.norm_q(self.q(x).to(x.dtype)).unflatten(-1, heads), cos, sin).to(v.dtype)
+        k = rotate(self.norm_k(self.k(x).to(x.dtype)).unflatten(-1, heads), cos, sin).to(v.dtype)
+        if cache is not None:
+            k, v = cache.extend(slot, k, v, per_latent=per_latent, commit=commit)
+        return self.o(attention(q, k, v, mask=mask, override=self.override, transformer_options=options))
+
+
+class CrossAttention(nn.Module):
+    """Attention from video tokens to context tokens, without positions."""
+
+    def __init__(self, dim: int, heads: int, *, operations: Any, **placement: Any):
+        super().__init__()
+        self.heads = heads
+        self.override = attention_override(operations)
+        for name in ("q", "k", "v", "o"):
+            setattr(self, name, operations.Linear(dim, dim, **placement))
+        self.norm_q = operations.RMSNorm(dim, eps=1e-6, **placement)
+        self.norm_k = operations.RMSNorm(dim, eps=1e-6, **placement)
+
+    def keys_values(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Return keys and values (B, K, H, d) of the context tokens (B, K, C)."""
+        v = self.v(context).unflatten(-1, (self.heads, -1))
+        return self.norm_k(self.k(context).to(context.dtype)).unflatten(-1, (self.heads, -1)).to(v.dtype), v
+
+    def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], options: dict) -> Tensor:
+        """Return (B, N, C): the tokens x (B, N, C) attended to `keys_values`."""
+        k, v = keys_values
+        q = self.norm_q(self.q(x).to(x.dtype)).unflatten(-1, (self.heads, -1)).to(v.dtype)
+        return self.o(attention(q, k, v, override=self.override, transformer_options=options))
+
+
+class ImageEmbedding(nn.Module):
+    """Image tokens (B, K, width) -> context tokens (B, K, C)."""
+
+    def __init__(self, width: int, dim: int, *, operations: Any, **placement: Any):
+        super().__init__()
+        self.proj = nn.Sequential(
+            operations.LayerNorm(width, eps=1e-5, **placement),
+            operations.Linear(width, width, **placement),
+            nn.GELU(),
+            operations.Linear(width, dim, **placement),
+            operations.LayerNorm(dim, eps=1e-5, **placement),
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.proj(tokens)
+
+
+class Head(nn.Module):
+    """Tokens -> patches of velocity, modulated by the un-projected time embedding."""
+
+    def __init__(self, dim: int, patch_values: int, *, operations: Any, **placement: Any):
+        super().__init__()
+        self.cast = getattr(operations, "cast", cast_like)
+        self.norm = operations.LayerNorm(dim, eps=1e-6, elementwise_affine=False, **placement)
+        self.head = operations.Linear(dim, patch_values, **placement)
+        self.modulation = nn.Parameter(torch.empty(1, 2, dim, **placement))
+        nn.init.normal_(self.modulation, std=dim**-0.5)
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        """Return (B, N, patch_values) of the tokens x (B, N, C) and the time embedding (B, T, C)."""
+        shift, scale = (self.cast(self.modulation, time)[:, None] + time[:, :, None]).unbind(2)
+        return self.head(modulate(self.norm(x), shift, scale))

@@ -1,0 +1,128 @@
+"""Every supported model, as data.
+
+Units of the released models are assumptions where marked: Matrix-Game 2 publishes none; its sequel states 0.1 of
+mouse = 1.5 degrees and 0.1235 m a frame, and these figures are taken over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+LatentFormat = Literal["wan21", "tiny_world"]
+ImageContext = Literal["clip", "latent_patches"]
+
+
+class Keyboard(NamedTuple):
+    """Columns of the keyboard condition, in the order the network was trained with."""
+
+    words: tuple[str, ...]
+    letters: tuple[str, ...]
+    idle: int | None = None
+    """Column that is hot when no key is held; `None`: idle is all zeros."""
+
+
+class Mouse(NamedTuple):
+    """Columns and unit of the mouse condition (right and up positive)."""
+
+    degrees_per_unit: float
+    reads_pitch: bool = True
+    order: tuple[str, str] = ("pitch", "yaw")
+    assumed_units: bool = True
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One supported model: what its weights do not say. Lengths in latents, `picture` in pixels (height, width)."""
+
+    name: str
+    title: str
+    keyboard: Keyboard
+    mouse: Mouse | None
+    window: int
+    steps: tuple[int, ...]
+    picture: tuple[int, int]
+    fps: float
+    latent_format: LatentFormat = "wan21"
+    image_context: ImageContext = "clip"
+    family: str = "matrix_game_2"
+    chunk: int = 3
+    shift: float = 5.0
+    action_window: int = 3
+    frames_per_latent: int = 4
+    step_metres: float = 0.1235
+    """Metres the camera moves per frame while forward is held (an assumption for the released models)."""
+
+    def chunk_frames(self, index: int) -> int:
+        """Return the video frames of chunk `index`: its first latent spans one frame if it is the world's first."""
+        frames = self.chunk * self.frames_per_latent
+        return frames if index else frames - self.frames_per_latent + 1
+
+    def first_frame(self, index: int) -> int:
+        """Return the absolute video frame at which chunk `index` begins."""
+        return 0 if index == 0 else index * self.chunk * self.frames_per_latent - self.frames_per_latent + 1
+
+
+_WASD = Keyboard(words=("forward", "back", "left", "right"), letters=("W", "S", "A", "D"))
+
+_ALL = (
+    Variant(
+        name="matrix_game_2_universal",
+        title="Matrix-Game 2.0 universal",
+        keyboard=_WASD,
+        mouse=Mouse(degrees_per_unit=15.0),
+        window=6,
+        steps=(1000, 666, 333),
+        picture=(352, 640),
+        fps=25.0,
+    ),
+    Variant(
+        name="matrix_game_2_gta_drive",
+        title="Matrix-Game 2.0 GTA drive",
+        keyboard=Keyboard(words=("forward", "back"), letters=("W", "S")),
+        mouse=Mouse(degrees_per_unit=15.0),
+        window=4,
+        steps=(1000, 666, 333),
+        picture=(352, 640),
+        fps=25.0,
+    ),
+    Variant(
+        name="matrix_game_2_templerun",
+        title="Matrix-Game 2.0 Temple Run",
+        keyboard=Keyboard(
+            words=("nomove", "jump", "slide", "turn_left", "turn_right", "left", "right"),
+            letters=("", "W", "S", "Z", "C", "A", "D"),
+            idle=0,
+        ),
+        mouse=None,
+        window=6,
+        steps=(1000, 750, 500, 250),
+        picture=(352, 640),
+        fps=25.0,
+    ),
+    Variant(
+        name="tiny_world",
+        title="Tiny World",
+        keyboard=_WASD,
+        mouse=Mouse(degrees_per_unit=15.0, reads_pitch=False, assumed_units=False),
+        window=6,
+        steps=(1000, 666, 333),
+        picture=(64, 96),
+        fps=16.0,
+        latent_format="tiny_world",
+        image_context="latent_patches",
+    ),
+)
+
+VARIANTS: dict[str, Variant] = {variant.name: variant for variant in _ALL}
+
+
+def variant_named(name: str) -> Variant:
+    """Return the variant of that name.
+
+    Raises:
+        ValueError: no variant has the name.
+    """
+    if name not in VARIANTS:
+        raise ValueError(f"variant: found {name!r}, expected one of {', '.join(VARIANTS)}; reload the model file.")
+    return VARIANTS[name]
