@@ -1,0 +1,1 @@
+"""Track and camera formats, one file each."""

@@ -1,0 +1,133 @@
+"""The editable form of a track: key spans, mouse keyframes and prompts on one frame axis.
+
+A timeline is what the editors and the text forms hold; sampled at whole frames it becomes a dense `Track`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import NamedTuple
+
+DEFAULT_FRAMES = 57
+"""Length of an empty track: 5 chunks of Matrix-Game 2 (9 + 4 * 12)."""
+MAX_FRAMES = 100_000
+MAX_DEGREES = 180.0
+"""Largest turn in one frame; beyond half a turn left and right mean the same."""
+
+WORDS = ("forward", "back", "left", "right", "jump", "slide", "turn_left", "turn_right")
+"""Every word some model knows, in writing order. What a model does when nothing is held (nomove) is derived."""
+LETTERS = {"W": "forward", "S": "back", "A": "left", "D": "right"}
+EASINGS = ("linear", "smooth", "hold")
+
+Span = tuple[int, int]
+"""First frame and length of a held key."""
+
+
+class Keyframe(NamedTuple):
+    """A value in degrees per frame at a whole frame; the easing counts from here to the next keyframe."""
+
+    frame: int
+    value: float
+    easing: str = "linear"
+
+
+class Timeline(NamedTuple):
+    """Spans, keyframes and prompts as the artist placed them; content beyond `frames` is kept but not played.
+
+    Args:
+        frames: length in frames, 1 to `MAX_FRAMES`.
+        keys: (word, spans) pairs.
+        yaw: keyframes in degrees per frame, right positive.
+        pitch: keyframes in degrees per frame, up positive.
+        prompts: (frame, text) pairs.
+        extra: members this version does not know, as (name, JSON text), written back as they came.
+        mouse_extra: the same for unknown members of `mouse`.
+    """
+
+    frames: int = DEFAULT_FRAMES
+    keys: tuple[tuple[str, tuple[Span, ...]], ...] = ()
+    yaw: tuple[Keyframe, ...] = ()
+    pitch: tuple[Keyframe, ...] = ()
+    prompts: tuple[tuple[int, str], ...] = ()
+    extra: tuple[tuple[str, str], ...] = ()
+    mouse_extra: tuple[tuple[str, str], ...] = ()
+
+
+def canonical(timeline: Timeline) -> Timeline:
+    """Return the one form all equal timelines share: everything sorted, spans merged, values in thousandths."""
+    spans: dict[str, list[Span]] = {}
+    for word, held in timeline.keys:
+        spans.setdefault(word, []).extend(held)
+    return Timeline(
+        frames=timeline.frames,
+        keys=tuple((word, held) for word in sorted(spans, key=_place) if (held := merge_spans(spans[word]))),
+        yaw=_rounded(timeline.yaw),
+        pitch=_rounded(timeline.pitch),
+        prompts=tuple(sorted(timeline.prompts)),
+        extra=tuple(sorted(timeline.extra)),
+        mouse_extra=tuple(sorted(timeline.mouse_extra)),
+    )
+
+
+def merge_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Sort spans, join those that overlap or touch, and drop empty ones."""
+    merged: list[list[int]] = []
+    for start, length in sorted(span for span in spans if span[1] > 0):
+        if merged and start <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], start + length)
+        else:
+            merged.append([start, start + length])
+    return tuple((start, end - start) for start, end in merged)
+
+
+def held_spans(held: Iterable[bool]) -> tuple[Span, ...]:
+    """Turn one flag per frame into spans."""
+    return merge_spans((frame, 1) for frame, on in enumerate(held) if on)
+
+
+def curve_keyframes(values: Sequence[float]) -> tuple[Keyframe, ...]:
+    """Describe one value per frame by keyframes which, sampled at whole frames, give these values in thousandths.
+
+    Equal neighbours share one holding keyframe, so key-like steering stays short; a curve of zeros has none.
+    """
+    keyframes: list[Keyframe] = []
+    for frame, value in enumerate(map(thousandths, values)):
+        if keyframes and keyframes[-1].value == value:
+            keyframes[-1] = keyframes[-1]._replace(easing="hold")
+        else:
+            keyframes.append(Keyframe(frame, value))
+    if keyframes:  # the last value holds by itself
+        keyframes[-1] = keyframes[-1]._replace(easing="linear")
+    return () if all(keyframe.value == 0 for keyframe in keyframes) else tuple(keyframes)
+
+
+def thousandths(value: float) -> float:
+    """Round half up to three decimals, by the arithmetic that JavaScript has too; never negative zero."""
+    return math.floor(value * 1000 + 0.5) / 1000 + 0.0
+
+
+def unknown_word(word: str, known: Sequence[str] = WORDS) -> str:
+    """Say what is wrong with a key that no model knows, and what was probably meant."""
+    if word.upper() in LETTERS and len(word) == 1:
+        return f"unknown key '{word}': write the word, '{LETTERS[word.upper()]}'"
+    if word == "nomove":
+        return "unknown key 'nomove': it is what a model does while no key is held, so leave those frames empty"
+    word = shortened(word)
+    near = get_close_matches(word.lower(), known, n=1)
+    meant = f"did you mean '{near[0]}'?" if near else f"use one of {', '.join(known)}"
+    return f"unknown key '{word}': {meant}"
+
+
+def shortened(text: str, letters: int = 40) -> str:
+    """Cut what a message quotes, so that the sentence stays readable."""
+    return text if len(text) <= letters else f"{text[: letters - 3]}..."
+
+
+def _place(word: str) -> tuple[int, str]:
+    return (WORDS.index(word) if word in WORDS else len(WORDS), word)
+
+
+def _rounded(keyframes: Sequence[Keyframe]) -> tuple[Keyframe, ...]:
+    return tuple(sorted(Keyframe(frame, thousandths(value), easing) for frame, value, easing in keyframes))

@@ -1,0 +1,134 @@
+"""What the user asked for, frame by frame.
+
+    Track.keys  (frames, words)  1 while the key is held
+    Track.mouse (frames, 2)      yaw and pitch in degrees per frame, right and up positive
+
+Row i acts between frame i and frame i + 1. Texts (JSON or the short form) are read into a `Timeline`, which keeps what
+the artist wrote, and sampled into a `Track`, which is what crosses the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .formats import short_text, track_json
+from .timeline import Keyframe, Timeline, canonical, curve_keyframes, held_spans
+
+
+class Track(NamedTuple):
+    """A dense, immutable track.
+
+    Args:
+        words: the keys' words, one per column of `keys`.
+        keys: (frames, words) float32, 1 while held.
+        mouse: (frames, 2) float32, yaw and pitch in degrees per frame, right and up positive.
+        prompts: (frame, text) pairs, by frame.
+    """
+
+    words: tuple[str, ...]
+    keys: Tensor
+    mouse: Tensor
+    prompts: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def frames(self) -> int:
+        """Length in frames."""
+        return len(self.mouse)
+
+
+def parse_timeline(text: str | None) -> Timeline:
+    """Read a track's text, JSON or short form; empty text is an empty track of the default length.
+
+    Raises:
+        ValueError: one sentence that begins with the form it was read as and names frame or member, value and fix.
+    """
+    stripped = (text or "").strip().removeprefix("\ufeff").strip()
+    if not stripped:
+        return Timeline()
+    is_json = stripped[0] in '{["' or stripped == "null"
+    reader, form = (track_json, "Track JSON") if is_json else (short_text, "Track text")
+    try:
+        return reader.read(stripped)
+    except ValueError as error:
+        raise ValueError(f"{form}: {error}") from None
+
+
+def parse_track(text: str | None) -> Track:
+    """Read a track's text, JSON or short form, into the dense track; see `parse_timeline`."""
+    return sample(parse_timeline(text))
+
+
+def write_track(track: Track | Timeline) -> str:
+    """Write the canonical JSON: equal tracks give equal text. Values are rounded to thousandths."""
+    return track_json.write(track if isinstance(track, Timeline) else timeline_of(track))
+
+
+def sample(timeline: Timeline) -> Track:
+    """Play a timeline at whole frames; what lies beyond its length is left out."""
+    timeline = canonical(timeline)
+    lanes = [(word, [span for span in spans if span[0] < timeline.frames]) for word, spans in timeline.keys]
+    lanes = [(word, spans) for word, spans in lanes if spans]
+    keys = torch.zeros(timeline.frames, len(lanes))
+    for column, (_, spans) in enumerate(lanes):
+        for start, length in spans:
+            keys[start : start + length, column] = 1
+    mouse = np.stack([sample_curve(curve, timeline.frames) for curve in (timeline.yaw, timeline.pitch)], axis=1)
+    prompts = tuple((frame, text) for frame, text in timeline.prompts if frame < timeline.frames)
+    return Track(tuple(word for word, _ in lanes), keys, torch.from_numpy(mouse).float(), prompts)
+
+
+def sample_curve(keyframes: Sequence[Keyframe], frames: int) -> np.ndarray:
+    """Sample a curve at whole frames; the first value holds before it, the last after it.
+
+    Args:
+        keyframes: sorted by frame; none is a curve of zeros.
+        frames: number of samples.
+
+    Returns:
+        (frames,) float64.
+    """
+    values = np.zeros(frames)
+    if not keyframes:
+        return values
+    values[: keyframes[0].frame] = keyframes[0].value
+    values[keyframes[-1].frame :] = keyframes[-1].value
+    for here, there in pairwise(keyframes):
+        along = np.arange(min(there.frame, frames) - here.frame) / (there.frame - here.frame)
+        if here.easing == "smooth":
+            along = along * along * (3 - 2 * along)
+        elif here.easing == "hold":
+            along = np.zeros_like(along)
+        values[here.frame : there.frame] = here.value + (there.value - here.value) * along
+    return values
+
+
+def timeline_of(track: Track) -> Timeline:
+    """Describe a dense track by spans and keyframes; sampling them gives it back, in thousandths of a degree."""
+    return canonical(
+        Timeline(
+            frames=track.frames,
+            keys=tuple((word, held_spans(track.keys[:, i] > 0)) for i, word in enumerate(track.words)),
+            yaw=curve_keyframes(track.mouse[:, 0].tolist()),
+            pitch=curve_keyframes(track.mouse[:, 1].tolist()),
+            prompts=track.prompts,
+        )
+    )
+
+
+def same_track(a: Track, b: Track) -> bool:
+    """Tell whether two tracks ask for the same; a key that is never held counts as absent."""
+    held = [
+        {word: track.keys[:, i] for i, word in enumerate(track.words) if track.keys[:, i].any()} for track in (a, b)
+    ]
+    return (
+        held[0].keys() == held[1].keys()
+        and all(torch.equal(held[0][word], held[1][word]) for word in held[0])
+        and torch.equal(a.mouse, b.mouse)
+        and a.prompts == b.prompts
+    )
