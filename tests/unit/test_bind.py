@@ -1,0 +1,125 @@
+"""Binding: what was asked for stands in the model's columns and units, or in the report."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from worldmodel.bind import bind_track, chunk_controls, left_over_sentence
+from worldmodel.presets import preset
+from worldmodel.track import Track, parse_track, sample
+from worldmodel.variants import VARIANTS, Variant
+
+ANY = pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+TINY, TEMPLERUN = VARIANTS["tiny_world"], VARIANTS["matrix_game_2_templerun"]
+
+
+def random_track(frames: int = 117, seed: int = 3) -> Track:
+    return sample(preset("random from a seed", frames, seed))
+
+
+@ANY
+def test_every_held_key_is_in_its_column_or_in_the_report(variant: Variant) -> None:
+    track = random_track()
+    controls, report = bind_track(track, variant)
+    for column, word in enumerate(track.words):
+        if word not in variant.keyboard.words:
+            assert any(sentence.startswith(f"{word}: not a key of {variant.title}") for sentence in report)
+        elif variant.keyboard.idle is None:
+            assert torch.equal(controls.keyboard[:, variant.keyboard.words.index(word)], track.keys[:, column])
+    known = [column for column, word in enumerate(track.words) if word in variant.keyboard.words]
+    if variant.keyboard.idle is None:
+        assert controls.keyboard.sum() == track.keys[:, known].sum()
+
+
+@ANY
+def test_shapes_and_types(variant: Variant) -> None:
+    controls, _ = bind_track(random_track(21), variant)
+    assert controls.keyboard.shape == (21, len(variant.keyboard.words)) and controls.keyboard.dtype == torch.float32
+    assert (controls.mouse is None) == (variant.mouse is None)
+    if controls.mouse is not None:
+        assert controls.mouse.shape == (21, 2) and controls.mouse.dtype == torch.float32
+
+
+@ANY
+def test_the_mouse_can_be_turned_back_into_degrees(variant: Variant) -> None:
+    if variant.mouse is None:
+        return
+    degrees = torch.rand(200, 2, generator=torch.Generator().manual_seed(0)) * 8 - 4
+    controls, _ = bind_track(Track((), torch.zeros(200, 0), degrees), variant)
+    columns = controls.mouse.double() * variant.mouse.degrees_per_unit
+    for column, axis in enumerate(variant.mouse.order):
+        asked = degrees[:, ("yaw", "pitch").index(axis)].double()
+        if axis == "pitch" and not variant.mouse.reads_pitch:
+            asked = torch.zeros_like(asked)
+        assert (columns[:, column] - asked).abs().max() < 1e-6
+
+
+def test_a_tenth_of_mouse_is_one_and_a_half_degrees_and_pitch_stands_first() -> None:
+    controls, report = bind_track(parse_track("yaw_right yaw_left pitch_up(3)"), VARIANTS["matrix_game_2_universal"])
+    torch.testing.assert_close(controls.mouse, torch.tensor([[0, 0.1], [0, -0.1], [0.2, 0]]))
+    assert report == ()
+
+
+def test_tiny_world_says_that_it_does_not_read_pitch() -> None:
+    controls, report = bind_track(parse_track("yaw_right pitch_up*2"), TINY)
+    assert not controls.mouse[:, 0].any()
+    assert report == ("pitch: Tiny World turns only left and right, 2 frames dropped, from frame 1.",)
+
+
+def test_one_key_at_a_time_is_one_hot_and_idle_otherwise() -> None:
+    controls, report = bind_track(parse_track("idle*2 jump slide+jump left*2"), TEMPLERUN)
+    words = TEMPLERUN.keyboard.words
+    assert [words[column] for column in controls.keyboard.argmax(1)] == [
+        "nomove", "nomove", "jump", "slide", "left", "left",
+    ]  # fmt: skip
+    assert torch.equal(controls.keyboard.sum(1), torch.ones(6))
+    assert len(report) == 1 and "in 1 frame from frame 3 only the key pressed last is kept" in report[0]
+
+
+def test_exclusive_keys_always_add_up_to_one() -> None:
+    keys = (torch.rand(300, 5, generator=torch.Generator().manual_seed(0)) > 0.6).float()
+    track = Track(("jump", "slide", "left", "right", "forward"), keys, torch.ones(300, 2))
+    controls, report = bind_track(track, TEMPLERUN)
+    assert torch.equal(controls.keyboard.sum(1), torch.ones(300))
+    held = keys[:, :4].any(1)
+    assert torch.equal(controls.keyboard[:, 0] == 1, ~held)
+    assert [sentence.split(":")[0] for sentence in report] == ["forward", "keys", "yaw", "pitch"]
+
+
+def test_prompts_that_are_not_read_are_reported() -> None:
+    track = random_track(9)._replace(prompts=((0, "rain"),))
+    assert bind_track(track, TINY).report == ("prompts: Tiny World reads no text, 1 prompt dropped.",)
+
+
+@ANY
+@pytest.mark.parametrize("first", [0, 1, 4])
+@pytest.mark.parametrize("frames", [1, 8, 9, 12, 57, 60])
+def test_chunks_add_up_to_the_track(variant: Variant, first: int, frames: int) -> None:
+    controls, _ = bind_track(random_track(frames), variant)
+    chunks, left_over = chunk_controls(controls, first, variant)
+    lengths = [len(chunk.keyboard) for chunk in chunks]
+    assert lengths == ([9] + [12] * len(lengths) if first == 0 else [12] * len(lengths))[: len(lengths)]
+    assert sum(lengths) + left_over == frames and left_over < (12 if lengths or first else 9)
+    joined = [torch.cat([getattr(chunk, name) for chunk in chunks]) for name in ("keyboard",) if chunks]
+    assert all(torch.equal(rows, controls.keyboard[: frames - left_over]) for rows in joined)
+
+
+def test_cutting_in_two_rollouts_cuts_at_the_same_places() -> None:
+    controls, _ = bind_track(random_track(57), TINY)
+    whole, _ = chunk_controls(controls, 0, TINY)
+    first = [
+        type(controls)(controls.keyboard[:21], controls.mouse[:21]),
+        type(controls)(controls.keyboard[21:], controls.mouse[21:]),
+    ]
+    parts = chunk_controls(first[0], 0, TINY)[0] + chunk_controls(first[1], 2, TINY)[0]
+    assert len(parts) == len(whole) == 5
+    for a, b in zip(parts, whole, strict=True):
+        assert torch.equal(a.keyboard, b.keyboard) and torch.equal(a.mouse, b.mouse)
+
+
+def test_left_over_frames_are_said_with_both_ways_out() -> None:
+    assert left_over_sentence(60, 3, 12) == (
+        "3 frames left over after the last whole chunk: shorten the track to 57 or extend it to 69 frames."
+    )
+    assert left_over_sentence(1, 1, 9) == "1 frame left over after the last whole chunk: extend it to 9 frames."

@@ -1,0 +1,76 @@
+"""Motion: poses go where the keys say, and come back; they agree with Tiny World's engine."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from worldmodel.motion import integrate, rotations
+from worldmodel.presets import PRESETS, preset
+from worldmodel.tinyworld import engine, pilot
+from worldmodel.track import Track, parse_track, sample
+
+STEP = 0.1235
+
+
+def test_poses_are_rigid_and_begin_at_the_origin() -> None:
+    poses = integrate(parse_track("forward+left*9 yaw_right(3)+pitch_up*20 back*4"), STEP)
+    assert poses.shape == (33, 4, 4) and poses.dtype == torch.float64
+    assert torch.equal(poses[0], torch.eye(4, dtype=torch.float64))
+    turn = poses[:, :3, :3]
+    identity = torch.eye(3, dtype=torch.float64).expand(33, 3, 3)
+    torch.testing.assert_close(turn @ turn.mT, identity, atol=1e-12, rtol=0)
+    torch.testing.assert_close(torch.linalg.det(turn), torch.ones(33, dtype=torch.float64))
+
+
+def test_row_i_moves_the_camera_from_frame_i_to_the_next() -> None:
+    poses = integrate(parse_track("forward idle right+yaw_right(90) forward idle"), 1.0)
+    assert poses[:, 2, 3].tolist() == pytest.approx([0, 1, 1, 1, 1])
+    assert poses[:, 0, 3].tolist() == pytest.approx([0, 0, 0, 1, 2])  # the side step still looked ahead
+
+
+def test_yaw_turns_right_and_pitch_looks_up() -> None:
+    ahead = rotations(torch.tensor([math.pi / 2, 0.0]), torch.tensor([0.0, 0.3])) @ torch.tensor([0.0, 0.0, 1.0])
+    torch.testing.assert_close(ahead[0], torch.tensor([1.0, 0.0, 0.0]), atol=1e-6, rtol=0)
+    assert ahead[1, 1] < 0 and ahead[1, 2] > 0  # y points down
+
+
+def test_opposite_keys_cancel_and_diagonals_are_no_faster() -> None:
+    poses = integrate(parse_track("forward+back*3 forward+right forward+left+right idle"), 1.0)
+    assert not poses[3, :3, 3].any()
+    steps = (poses[1:] - poses[:-1])[3:, :3, 3].norm(dim=1)
+    torch.testing.assert_close(steps, torch.ones(2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("frames", [*range(2, 40), 117, 600])
+def test_there_and_back_returns(frames: int) -> None:
+    poses = integrate(sample(preset("there and back", frames)), STEP)
+    torch.testing.assert_close(poses[-1], poses[0], atol=1e-9, rtol=0)
+    if frames > 8:
+        assert poses[:, :3, 3].norm(dim=1).max() > STEP * (frames // 2 - 3) * 0.7
+
+
+def test_a_path_goes_on_from_its_start() -> None:
+    track = sample(preset("random from a seed", 60, 5))
+    whole = integrate(track, STEP)
+    tail = Track(track.words, track.keys[20:], track.mouse[20:])
+    torch.testing.assert_close(integrate(tail, STEP, start=whole[20]), whole[20:], atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_walk_is_tiny_worlds_walk(name: str) -> None:
+    track = sample(preset(name, 40, 1))
+    keys = torch.zeros(1, 40, 4)
+    for column, word in enumerate(track.words):
+        keys[0, :, pilot.WORDS.index(word)] = track.keys[:, column]
+    worlds = engine.build_worlds([3])._replace(cells=torch.zeros(1, engine.CELLS, engine.CELLS, dtype=torch.long))
+    middle = torch.full((1, 2), engine.CELLS * engine.CELL / 2, dtype=torch.float64)
+    start = (middle, torch.zeros(1, dtype=torch.float64))
+    walks = pilot.play(
+        worlds, torch.zeros(1, dtype=torch.long), start, pilot.Actions(keys, track.mouse[None, :, 0].double())
+    )
+    theirs = engine.poses(walks.places[0, :40] - middle, walks.yaws[0, :40])
+    assert not walks.bumped.any()
+    torch.testing.assert_close(integrate(track, pilot.STEP), theirs, atol=1e-9, rtol=0)
