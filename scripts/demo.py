@@ -1,0 +1,128 @@
+"""A first walk in one command: `python scripts/demo.py`.
+
+Sets up what is missing, starts the real ComfyUI with this pack, queues the workflow *First walk* through its API as a
+user's Run button does, and says where the film and a contact sheet of it are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from comfy_host import ComfyHost, HostError, Run
+from environment import REPOSITORY, SetupError, prepare, say
+
+WORKFLOW = REPOSITORY / "workflows" / "api" / "First walk.json"
+OUTPUT = REPOSITORY / "output"
+PREPARED = "WM_PREPARED"
+
+
+def main() -> int:
+    """Set up with whatever Python this is, then walk with the one of the virtual environment."""
+    sys.path.insert(0, str(REPOSITORY))
+    try:
+        if os.environ.get(PREPARED):
+            return walk(Path(os.environ["COMFYUI_PATH"]))
+        environment = prepare()
+        variables = {**environment.variables(), PREPARED: "1"}
+        return subprocess.run([str(environment.python), __file__], env=variables).returncode
+    except (SetupError, HostError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def walk(comfyui: Path) -> int:
+    """Run the workflow in the host and show what came of it.
+
+    Raises:
+        HostError: the host did not start, or the workflow failed.
+    """
+    import torch
+
+    cpu = not torch.accelerator.is_available()
+    started = time.monotonic()
+    graph = json.loads(WORKFLOW.read_text(encoding="utf-8"))
+    say(f"Starting ComfyUI on the {'CPU' if cpu else 'GPU'}")
+    with ComfyHost(comfyui, OUTPUT / "demo", cpu=cpu) as host:
+        say(f"Queueing {WORKFLOW.stem}")
+        run = host.client.run(graph, Terminal(graph), timeout=3600)
+        print()
+        if run.status != "success":
+            raise HostError(f"{WORKFLOW.stem} ended with {run.status}: {run.error or host.log_text()[-3000:]}")
+        film = keep_film(run, host.output)
+    sheet = film.with_suffix(".png")
+    write_contact_sheet(film, sheet)
+    say(f"Done in {time.monotonic() - started:.0f} s")
+    print(f"film:          {film}\ncontact sheet: {sheet}")
+    return 0
+
+
+class Terminal:
+    """The host's progress, as lines in a terminal."""
+
+    def __init__(self, graph: dict[str, Any]) -> None:
+        """Args: graph: in API form; its titles name the nodes."""
+        self.titles = {key: node.get("_meta", {}).get("title", node["class_type"]) for key, node in graph.items()}
+        self.shown = ""
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Show one event of the websocket."""
+        data = event["data"]
+        if event["type"] == "executing" and data["node"]:
+            self.show(self.title(data["node"]), end=False)
+        elif event["type"] == "progress":
+            done = int(10 * data["value"] / max(data["max"], 1))
+            self.show(f"{self.title(data['node'])}  [{'#' * done}{'.' * (10 - done)}]  {data['value']}/{data['max']}")
+
+    def title(self, node: str) -> str:
+        """Name a node; nodes made by expansion carry their parent's id in front."""
+        return self.titles.get(node, self.titles.get(node.split(".")[0], node))
+
+    def show(self, text: str, end: bool = True) -> None:
+        """Replace the current line in a terminal; in a file, write a line whenever the text before the bar changes."""
+        if sys.stdout.isatty():
+            fresh = "\n" if self.shown and text.split("  ")[0] != self.shown.split("  ")[0] else "\r"
+            print(f"{fresh}   {text:<70}", end="", flush=True)
+        elif text.rsplit("  ", 1)[0] != self.shown.rsplit("  ", 1)[0]:
+            print(f"   {text}", flush=True)
+        self.shown = text
+
+
+def keep_film(run: Run, output: Path) -> Path:
+    """Copy the film that the host saved to a name that does not change.
+
+    Raises:
+        HostError: the workflow saved no film.
+    """
+    saved = [item for ui in run.outputs.values() for items in ui.values() for item in items if isinstance(item, dict)]
+    films = [item for item in saved if str(item.get("filename", "")).endswith(".mp4") and item.get("type") == "output"]
+    if not films:
+        raise HostError(f"{WORKFLOW.stem} saved no film: its outputs are {run.outputs}")
+    film = OUTPUT / f"{WORKFLOW.stem}.mp4"
+    shutil.copyfile(output / films[0].get("subfolder", "") / films[0]["filename"], film)
+    return film
+
+
+def write_contact_sheet(film: Path, sheet: Path) -> None:
+    """Write a picture with frames of the whole film, left to right and top to bottom."""
+    import imageio_ffmpeg
+    import torch
+
+    from worldmodel.film import contact_sheet
+
+    reader = imageio_ffmpeg.read_frames(str(film))
+    width, height = next(reader)["size"]
+    raw = [torch.frombuffer(bytearray(frame), dtype=torch.uint8).view(height, width, 3) for frame in reader]
+    contact_sheet(torch.stack(raw).float() / 255).save(sheet)  # (frames, H, W, 3)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
