@@ -53,8 +53,9 @@ def walk(comfyui: Path) -> int:
     say(f"Starting ComfyUI on the {'CPU' if cpu else 'GPU'}")
     with ComfyHost(comfyui, OUTPUT / "demo", cpu=cpu) as host:
         say(f"Queueing {WORKFLOW.stem}")
-        run = host.client.run(graph, Terminal(graph), timeout=3600)
-        print()
+        terminal = Terminal(graph)
+        run = host.client.run(graph, terminal, timeout=3600)
+        terminal.close()
         if run.status != "success":
             raise HostError(f"{WORKFLOW.stem} ended with {run.status}: {run.error or host.log_text()[-3000:]}")
         film = keep_film(run, host.output)
@@ -77,7 +78,7 @@ class Terminal:
         """Show one event of the websocket."""
         data = event["data"]
         if event["type"] == "executing" and data["node"]:
-            self.show(self.title(data["node"]), end=False)
+            self.show(self.title(data["node"]))
         elif event["type"] == "progress":
             done = int(10 * data["value"] / max(data["max"], 1))
             self.show(f"{self.title(data['node'])}  [{'#' * done}{'.' * (10 - done)}]  {data['value']}/{data['max']}")
@@ -86,7 +87,7 @@ class Terminal:
         """Name a node; nodes made by expansion carry their parent's id in front."""
         return self.titles.get(node, self.titles.get(node.split(".")[0], node))
 
-    def show(self, text: str, end: bool = True) -> None:
+    def show(self, text: str) -> None:
         """Replace the current line in a terminal; in a file, write a line whenever the text before the bar changes."""
         if sys.stdout.isatty():
             fresh = "\n" if self.shown and text.split("  ")[0] != self.shown.split("  ")[0] else "\r"
@@ -94,6 +95,11 @@ class Terminal:
         elif text.rsplit("  ", 1)[0] != self.shown.rsplit("  ", 1)[0]:
             print(f"   {text}", flush=True)
         self.shown = text
+
+    def close(self) -> None:
+        """Leave the line that is being replaced."""
+        if sys.stdout.isatty():
+            print()
 
 
 def keep_film(run: Run, output: Path) -> Path:

@@ -1,0 +1,70 @@
+"""The set-up: a person is told in a sentence what is in the way, and what is done is not done again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import comfy_host
+import environment
+import pytest
+
+
+def comfyui_of(folder: Path, version: str) -> Path:
+    folder.mkdir()
+    (folder / "main.py").touch()
+    (folder / "comfyui_version.py").write_text(f'__version__ = "{version}"\n')
+    (folder / "requirements.txt").write_text("pip\n")
+    return folder
+
+
+def test_the_named_host_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = comfyui_of(tmp_path / "ComfyUI", "0.33.0")
+    monkeypatch.setenv("COMFYUI_PATH", str(folder))
+    assert environment.find_host() == folder
+
+
+def test_a_named_host_that_is_too_old_is_refused_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMFYUI_PATH", str(comfyui_of(tmp_path / "ComfyUI", "0.32.9")))
+    with pytest.raises(
+        environment.SetupError, match=r"is ComfyUI 0\.32\.9, but this pack needs 0\.33\.0 or newer: update"
+    ):
+        environment.find_host()
+
+
+def test_a_named_host_that_is_none_is_refused_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMFYUI_PATH", str(tmp_path))
+    with pytest.raises(environment.SetupError, match="holds no ComfyUI: set it to the folder"):
+        environment.find_host()
+
+
+def test_the_host_around_the_pack_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COMFYUI_PATH", raising=False)
+    folder = comfyui_of(tmp_path / "ComfyUI", "0.33.4")
+    monkeypatch.setattr(environment, "REPOSITORY", folder / "custom_nodes" / "pack")
+    assert environment.find_host() == folder
+
+
+def test_packages_that_are_there_are_not_installed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = comfyui_of(tmp_path / "ComfyUI", "0.33.0")
+    monkeypatch.setenv("WM_VENV", str(tmp_path))
+    monkeypatch.setattr(environment, "TORCH", ())
+    monkeypatch.setattr(environment, "REPOSITORY", host)
+    environment.install_packages(Path(sys.executable), host, tests=False)  # asks for pip, which is there
+    environment.install_packages(tmp_path / "no python", host, tests=False)  # so nothing is run now
+    (host / "requirements.txt").write_text("pip>=1\n")
+    with pytest.raises(OSError):
+        environment.install_packages(tmp_path / "no python", host, tests=False)
+
+
+def test_a_browser_that_is_none_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WM_BROWSER", "no-such-browser")
+    with pytest.raises(environment.SetupError, match="WM_BROWSER is no-such-browser, which is no program"):
+        environment.find_browser(Path(sys.executable))
+
+
+def test_the_pack_is_shipped_without_what_only_developers_need(tmp_path: Path) -> None:
+    pack = comfy_host.copy_pack(tmp_path)
+    names = {path.name for path in pack.iterdir()}
+    assert {"__init__.py", "nodes", "worldmodel", "web", "pyproject.toml", "LICENSE"} <= names
+    assert not {"tests", "scripts", "output", ".git", ".venv", ".host"} & names
