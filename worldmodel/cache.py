@@ -26,6 +26,7 @@ class KVCache:
             window: latents attended to, the current chunk included.
             chunk: latents denoised together.
         """
+        self.window, self.chunk = window, chunk
         self.kept_latents = window - chunk
         self._history: dict[Hashable, tuple[Tensor, Tensor]] = {}
         self._rollout: dict[Hashable, Any] = {}
@@ -62,6 +63,10 @@ class KVCache:
     def begin_chunk(self) -> None:
         """Forget what held for the chunk before."""
         self._chunk.clear()
+
+    def emptied(self) -> KVCache:
+        """Return an empty cache of the same window."""
+        return KVCache(self.window, self.chunk)
 
     def bytes(self) -> int:
         """Return the memory held by tensors, in bytes."""

@@ -103,6 +103,7 @@ class Session:
         self._after_step = after_step
         self._context = start.visual_context[None].to(self._device)
         self._waiting: list[Chunk] = list(chunks)
+        self._committing = False
 
     @property
     def cache_bytes(self) -> int:
@@ -139,6 +140,11 @@ class Session:
 
     def replay(self) -> None:
         """Run the clean passes of the chunks given at the beginning; exact, because it goes from the start on."""
+        if self._committing:  # a clean pass was cut short: the cache holds halves
+            self._cache = self._cache.emptied()
+            self._waiting = [*self.world.chunks, *self._waiting]
+            self.world = self.world._replace(chunks=())
+            self._committing = False
         while self._waiting:
             chunk = self._waiting[0]
             index = len(self.world.chunks)
@@ -167,7 +173,9 @@ class Session:
 
     def _commit(self, latents: Tensor, step: Step) -> None:
         """Write the cache: one clean pass at timestep 0, whose velocity nobody needs."""
+        self._committing = True
         self._predict(latents.float()[None], step._replace(commit=True), self._context)
+        self._committing = False
 
     def _report(self, index: int, number: int, estimate: Tensor) -> None:
         if self._after_step is not None:

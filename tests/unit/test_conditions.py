@@ -1,0 +1,101 @@
+"""Windows of actions, slices of the image condition, rotary positions, the cache, noise of a chunk."""
+
+from __future__ import annotations
+
+import torch
+
+from worldmodel.cache import KVCache
+from worldmodel.conditions import cut_windows, image_condition_at, window_index
+from worldmodel.rope import axis_angles, grid_rotation, rotate, rotation
+from worldmodel.variants import VARIANTS
+
+
+def test_a_latent_reads_the_twelve_frames_that_end_before_its_last() -> None:
+    index = window_index(torch.tensor([0, 1, 2, 3, 100]))
+    assert index[0].tolist() == [0] * 12
+    assert index[1].tolist() == [0] * 8 + [0, 1, 2, 3]
+    assert index[3].tolist() == list(range(12))
+    assert index[4].tolist() == list(range(388, 400))
+
+
+def test_windows_of_a_chunk_need_only_the_rows_of_the_chunk_before() -> None:
+    variant = VARIANTS["matrix_game_2_universal"]
+    rows = torch.arange(12 * 6 - 3.0)[:, None].expand(-1, 4)
+    for chunk in range(1, 6):
+        positions = torch.arange(3 * chunk, 3 * chunk + 3)
+        first, last = variant.first_frame(chunk - 1), variant.first_frame(chunk + 1)
+        near = cut_windows(rows[first:last], positions, first_row=first)
+        assert torch.equal(near, cut_windows(rows, positions))
+        assert near.shape == (3, 12, 4)
+
+
+def test_chunks_tile_the_frames() -> None:
+    for variant in VARIANTS.values():
+        assert variant.chunk_frames(0) == 9 and variant.chunk_frames(1) == 12
+        ends = [variant.first_frame(index) + variant.chunk_frames(index) for index in range(5)]
+        assert ends == [variant.first_frame(index + 1) for index in range(5)]
+
+
+def test_an_image_condition_goes_on_with_its_last_latent() -> None:
+    condition = torch.arange(4.0)[None, :, None, None].expand(20, 4, 2, 2)
+    assert image_condition_at(condition, torch.tensor([0, 3, 4, 99]))[0, :, 0, 0].tolist() == [0, 3, 3, 3]
+
+
+def test_rotation_keeps_lengths_and_depends_on_distance() -> None:
+    q, k = torch.randn(2, 1, 8, dtype=torch.float64).float()
+
+    def product(a: int, b: int) -> torch.Tensor:
+        cos, sin = rotation(axis_angles(torch.tensor([a, b]), 8, 256.0), torch.device("cpu"))
+        return rotate(q, cos[:1], sin[:1]) @ rotate(k, cos[1:], sin[1:]).T
+
+    torch.testing.assert_close(product(5, 2), product(100_005, 100_002), atol=1e-4, rtol=0)
+    cos, sin = rotation(axis_angles(torch.tensor([9]), 8, 256.0), torch.device("cpu"))
+    torch.testing.assert_close(rotate(q, cos, sin).norm(), q.norm())
+    longer = torch.cat((q, k), dim=1)
+    assert torch.equal(rotate(longer, cos, sin)[:, 8:], k)
+
+
+def test_a_grid_of_positions_repeats_with_its_latents() -> None:
+    cos, sin = grid_rotation(torch.tensor([4, 7, 4]), 2, 3, 28)
+    assert cos.shape == sin.shape == (18, 14)
+    assert torch.equal(cos[:6], cos[12:]) and not torch.equal(cos[:6], cos[6:12])
+
+
+def test_the_oldest_latents_leave_the_window_and_only_committing_writes() -> None:
+    cache = KVCache(window=4, chunk=3)
+
+    def entries(chunk: int) -> torch.Tensor:
+        return torch.arange(chunk * 6, chunk * 6 + 6.0).view(1, 6, 1, 1)  # two entries a latent
+
+    for chunk in range(3):
+        for commit in (False, False, True):
+            keys, values = cache.extend("self", entries(chunk), -entries(chunk), per_latent=2, commit=commit)
+            kept = [chunk * 6 - 2, chunk * 6 - 1] if chunk else []
+            assert keys.flatten().tolist() == kept + list(range(chunk * 6, chunk * 6 + 6))
+            assert torch.equal(values, -keys)
+    assert cache.bytes() == 2 * 2 * 4
+    assert cache.emptied().bytes() == 0
+
+
+def test_a_window_of_one_chunk_remembers_nothing() -> None:
+    cache, entry = KVCache(window=3, chunk=3), torch.ones(1, 3, 1, 1)
+    for _ in range(2):
+        assert cache.extend("self", entry, entry, per_latent=1, commit=True)[0].shape[1] == 3
+
+
+@torch.no_grad()
+def test_what_lasts_a_chunk_is_forgotten_with_it() -> None:
+    cache, made = KVCache(6, 3), []
+    for _ in range(2):
+        for _ in range(3):
+            cache.of_chunk("a", lambda: made.append("chunk"))
+            cache.of_rollout("a", lambda: made.append("rollout"))
+        cache.begin_chunk()
+    assert made == ["chunk", "rollout", "chunk"]
+
+
+def test_under_gradients_nothing_is_reused() -> None:
+    cache, made = KVCache(6, 3), []
+    for _ in range(2):
+        cache.of_rollout("a", lambda: made.append(1))
+    assert made == [1, 1]

@@ -1,0 +1,238 @@
+"""The laws of a rollout, on a small random network with one thread and equal shapes: equal means bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+import torch
+from torch import Tensor
+
+from worldmodel.models.matrix_game2 import MatrixGame2, Step
+from worldmodel.session import Predict, Progress, Session, bare, extend, settings_of
+from worldmodel.state import Controls, RecordedNoise, Start, World, frames, latents, new_world
+from worldmodel.variants import VARIANTS
+
+GRID, TOKENS, WIDTH = (4, 6), 7, 20
+NAMES = list(VARIANTS)
+
+
+def predict_of(name: str, dtype: torch.dtype = torch.float32) -> Predict:
+    torch.manual_seed(0)
+    variant = VARIANTS[name]
+    network = MatrixGame2(
+        dim=48, heads=2, ffn_dim=64, freq_dim=32, layers=2, context_dim=WIDTH,
+        keyboard_dim=len(variant.keyboard.words), keyboard_width=6, action_heads=1, action_blocks=[0],
+        mouse=variant.mouse is not None,
+    )  # fmt: skip
+    return bare(network.to(dtype))
+
+
+def start_of(name: str) -> Start:
+    generator = torch.Generator().manual_seed(2)
+    condition = torch.randn(20, 5, *GRID, generator=generator)
+    context = torch.randn(TOKENS, WIDTH, generator=generator)
+    return Start(name, VARIANTS[name].latent_format, condition, context)
+
+
+def controls_of(name: str, chunks: int, seed: int = 3) -> list[Controls]:
+    variant, generator = VARIANTS[name], torch.Generator().manual_seed(seed)
+    rows = []
+    for index in range(chunks):
+        count = variant.chunk_frames(index)
+        keyboard = torch.rand(count, len(variant.keyboard.words), generator=generator).round()
+        mouse = torch.randn(count, 2, generator=generator) * 0.1
+        rows.append(Controls(keyboard, None if variant.mouse is None else mouse))
+    return rows
+
+
+def grow(world: World, controls: list[Controls], seed: int = 5, **options: object) -> World:
+    predict = options.pop("predict", None) or predict_of(world.start.variant)
+    *_, (grown, _) = extend(world, controls, seed, predict, **options)
+    return grown
+
+
+def digest(world: World) -> str:
+    tensors = [world.start.image_condition, *(chunk.latents for chunk in world.chunks)]
+    return hashlib.sha256(b"".join(tensor.float().numpy().tobytes() for tensor in tensors)).hexdigest()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_splitting_a_rollout_changes_nothing(name: str) -> None:
+    controls, empty = controls_of(name, 5), new_world(start_of(name))
+    whole = grow(empty, controls)
+    first = grow(empty, controls[:2])
+    both = grow(first, controls[2:])
+    assert torch.equal(latents(both), latents(whole))
+    assert torch.isfinite(latents(whole)).all()
+    assert frames(whole) == 12 * 5 - 3
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_splitting_changes_nothing_in_the_precision_chunks_are_stored_in(dtype: torch.dtype) -> None:
+    name = "tiny_world"
+    predict, controls, empty = predict_of(name, dtype), controls_of(name, 4), new_world(start_of(name))
+    whole = grow(empty, controls, predict=predict, dtype=torch.bfloat16)
+    first = grow(empty, controls[:1], predict=predict, dtype=torch.bfloat16)
+    both = grow(first, controls[1:], predict=predict, dtype=torch.bfloat16)
+    assert latents(whole).dtype == torch.bfloat16
+    assert torch.equal(latents(both), latents(whole))
+
+
+def test_a_branch_leaves_its_parent_alone() -> None:
+    name = "matrix_game_2_universal"
+    parent = grow(new_world(start_of(name)), controls_of(name, 2))
+    before, chunks = digest(parent), parent.chunks
+    later = controls_of(name, 4, seed=8)[2:]
+    one, two = grow(parent, later, seed=5), grow(parent, later, seed=6)
+    assert digest(parent) == before and parent.chunks is chunks
+    assert all(a is b for a, b in zip(one.chunks[:2], parent.chunks, strict=True))
+    assert not torch.equal(latents(one), latents(two))
+    assert torch.equal(latents(grow(parent, later, seed=5)), latents(one))
+
+
+def test_controls_reach_the_picture_and_the_last_row_waits_for_the_next_chunk() -> None:
+    name = "matrix_game_2_universal"
+    controls = controls_of(name, 2)
+    told = grow(new_world(start_of(name)), controls)
+    for row, same in ((-1, True), (-2, False)):
+        keyboard = controls[0].keyboard.clone()
+        keyboard[row] = 1 - keyboard[row]
+        other = grow(new_world(start_of(name)), [controls[0]._replace(keyboard=keyboard), controls[1]])
+        assert torch.equal(other.chunks[0].latents, told.chunks[0].latents) == same
+        assert not torch.equal(other.chunks[1].latents, told.chunks[1].latents)
+
+
+def test_the_last_image_latent_stands_for_all_later_ones() -> None:
+    name = "tiny_world"
+    start = start_of(name)
+    longer = torch.cat((start.image_condition, start.image_condition[:, -1:].expand(-1, 9, -1, -1)), dim=1)
+    controls = controls_of(name, 4)
+    short = grow(new_world(start), controls)
+    assert torch.equal(latents(grow(new_world(start._replace(image_condition=longer)), controls)), latents(short))
+
+
+def test_progress_is_told_after_every_step_and_may_stop_the_rollout() -> None:
+    name, seen = "matrix_game_2_templerun", []
+    grow(new_world(start_of(name)), controls_of(name, 2), after_step=seen.append)
+    steps = len(VARIANTS[name].steps)
+    assert [(told.chunk, told.step, told.steps) for told in seen] == [
+        (chunk, step, steps) for chunk in range(2) for step in range(1, steps + 1)
+    ]
+
+    class Stopped(Exception):
+        pass
+
+    def stop(progress: Progress) -> None:
+        if progress.chunk == 1:
+            raise Stopped
+
+    session = Session(start_of(name), predict_of(name), after_step=stop)
+    session.step(controls_of(name, 1)[0], seed=5)
+    with pytest.raises(Stopped):
+        session.step(controls_of(name, 2)[1], seed=5)
+    assert len(session.world.chunks) == 1
+
+
+def test_a_session_recovers_from_a_clean_pass_that_was_cut_short() -> None:
+    name = "tiny_world"
+    inner, controls = predict_of(name), controls_of(name, 3)
+    interrupts = [InterruptedError()]
+
+    def predict(x: Tensor, step: Step, context: Tensor) -> Tensor:
+        out = inner(x, step, context)
+        if step.commit and int(step.positions[0]) == 3 and interrupts:
+            raise interrupts.pop()
+        return out
+
+    session = Session(start_of(name), predict)
+    session.step(controls[0], seed=5)
+    with pytest.raises(InterruptedError):
+        session.step(controls[1], seed=5)
+    for rows in controls[1:]:
+        session.step(rows, seed=5)
+    assert torch.equal(latents(session.world), latents(grow(new_world(start_of(name)), controls)))
+
+
+def test_nothing_that_lasts_a_rollout_is_computed_twice() -> None:
+    name = "tiny_world"
+    torch.manual_seed(0)
+    network = MatrixGame2(
+        dim=48, heads=2, ffn_dim=64, freq_dim=32, layers=2, context_dim=WIDTH, keyboard_dim=4, keyboard_width=6,
+        action_heads=1, action_blocks=[0], mouse=True,
+    )  # fmt: skip
+    calls = {"img_emb": 0, "blocks.1.cross_attn.k": 0, "blocks.0.action_model.keyboard_attn_kv": 0}
+
+    def counted(path: str) -> None:
+        calls[path] += 1
+
+    for path in calls:
+        network.get_submodule(path).register_forward_hook(lambda *_, path=path: counted(path))
+    grow(new_world(start_of(name)), controls_of(name, 3), predict=bare(network))
+    assert list(calls.values()) == [1, 1, 3]
+
+
+def test_recorded_noise_replaces_the_seed_and_says_when_it_ends() -> None:
+    name = "tiny_world"
+    generator = torch.Generator().manual_seed(4)
+    noise = RecordedNoise(
+        torch.randn(16, 6, *GRID, generator=generator), torch.randn(2, 2, 3, 16, *GRID, generator=generator)
+    )
+    recorded = new_world(start_of(name)._replace(noise=noise))
+    controls = controls_of(name, 3)
+    assert torch.equal(latents(grow(recorded, controls[:2], seed=1)), latents(grow(recorded, controls[:2], seed=2)))
+    assert recorded.digest != new_world(start_of(name)).digest
+    with pytest.raises(ValueError, match="noise: found recorded noise for 2 chunks"):
+        grow(recorded, controls)
+    settings = settings_of(VARIANTS[name])._replace(steps=(1000, 750, 500, 250))
+    with pytest.raises(ValueError, match="steps: found more steps than the 3"):
+        grow(recorded, controls[:1], settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"variant": "doom"}, "variant: found 'doom', expected one of matrix_game_2_universal"),
+        ({"latent_format": "wan21"}, "latent_format: found 'wan21', expected 'tiny_world'"),
+        ({"image_condition": torch.zeros(20, 1, 4, 6)}, r"image_condition: found shape \(20, 1, 4, 6\)"),
+        ({"image_condition": torch.zeros(20, 5, 3, 6)}, "even sides"),
+        ({"visual_context": torch.zeros(1, 7, 20)}, "visual_context: found shape"),
+        ({"visual_context": torch.full((7, 20), float("nan"))}, "visual_context: found NaN"),
+    ],
+)
+def test_a_wrong_start_is_refused_in_a_sentence(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        new_world(start_of("tiny_world")._replace(**change))
+
+
+@pytest.mark.parametrize(
+    ("controls", "message"),
+    [
+        (Controls(torch.zeros(12, 4), torch.zeros(12, 2)), r"keyboard: found shape \(12, 4\), expected \(9, 4\)"),
+        (Controls(torch.zeros(9, 2), torch.zeros(9, 2)), r"expected \(9, 4\)"),
+        (Controls(torch.zeros(9, 4), None), "mouse: found none, expected mouse rows"),
+        (Controls(torch.zeros(9, 4), torch.zeros(8, 2)), r"mouse: found shape \(8, 2\)"),
+        (Controls(torch.full((9, 4), float("nan")), torch.zeros(9, 2)), "keyboard: found NaN"),
+    ],
+)
+def test_wrong_controls_are_refused_in_a_sentence(controls: Controls, message: str) -> None:
+    session = Session(start_of("tiny_world"), predict_of("tiny_world"))
+    with pytest.raises(ValueError, match=message):
+        session.step(controls, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": ()}, "steps: found"),
+        ({"steps": (500, 500)}, "steps: found"),
+        ({"steps": (1001, 5)}, "steps: found"),
+        ({"steps": (1000, 0)}, "steps: found"),
+        ({"shift": 0.0}, "shift: found 0.0"),
+        ({"window": 2}, "window: found 2, expected at least 3"),
+    ],
+)
+def test_wrong_settings_are_refused_in_a_sentence(change: dict, message: str) -> None:
+    settings = settings_of(VARIANTS["tiny_world"])._replace(**change)
+    with pytest.raises(ValueError, match=message):
+        Session(start_of("tiny_world"), predict_of("tiny_world"), settings=settings)

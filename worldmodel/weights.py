@@ -1,0 +1,217 @@
+"""Checkpoints: what is in a file, said before anything runs.
+
+Works on dicts of tensors (their shapes are enough); a host brings its own way to read files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from .models.matrix_game2 import MatrixGame2, sizes_from_state_dict
+from .variants import VARIANTS, Variant, variant_named
+
+METADATA_KEY = "worldmodel"
+EXPECTED = "expected a Matrix-Game 2.0 distilled or Tiny World model"
+_PREFIXES = ("model.diffusion_model.", "diffusion_model.", "model.")
+# what quantising tools add beside a weight
+_QUANTISED = (".comfy_quant", ".weight_scale", ".weight_scale_2", ".scale_weight", ".scale_input", ".input_scale")
+_RELEASED_BLOCKS_WITH_ACTIONS = 15
+_BY_KEYS = {
+    len(variant.keyboard.words): variant for variant in VARIANTS.values() if variant.name.startswith("matrix_game_2")
+}
+
+
+class Checkpoint(NamedTuple):
+    """A recognised model file."""
+
+    variant: Variant
+    latent_format: str
+    sizes: dict[str, Any]
+    """Keyword arguments of the network, JSON-compatible."""
+    weights: dict[str, Tensor]
+    """The file's tensors, not copied, without prefix."""
+
+
+def read_metadata(metadata: Mapping[str, str] | None) -> dict[str, Any]:
+    """Return our own entries of a safetensors header, {} if there are none.
+
+    Raises:
+        ValueError: the entry is not a JSON object.
+    """
+    text = (metadata or {}).get(METADATA_KEY)
+    if text is None:
+        return {}
+    try:
+        entries = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"metadata: found a damaged {METADATA_KEY!r} entry ({error}), expected JSON; download the file again."
+        ) from error
+    if not isinstance(entries, dict):
+        raise ValueError(
+            f"metadata: found a {type(entries).__name__} under {METADATA_KEY!r}, expected a JSON object; "
+            "download the file again."
+        )
+    return entries
+
+
+def strip_prefix(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors under the released names: `model.` and its like are removed where every key has it."""
+    for prefix in _PREFIXES:
+        if state_dict and all(key.startswith(prefix) for key in state_dict):
+            return {key[len(prefix) :]: value for key, value in state_dict.items()}
+    return dict(state_dict)
+
+
+def recognise(
+    state_dict: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None, *, name: str = "model file"
+) -> Checkpoint:
+    """Tell which model a state dict holds, by key names and first dimensions.
+
+    Args:
+        state_dict: tensors of the file; meta tensors do.
+        metadata: the file's header.
+        name: how messages call the file.
+
+    Raises:
+        ValueError: it holds something else, or lacks keys, or has keys too many.
+    """
+    weights = strip_prefix(state_dict)
+    entries = read_metadata(metadata)
+    what = _what_else(weights)
+    if what is None and "variant" not in entries:
+        what = _foundation(weights)
+    if what is not None:
+        raise ValueError(f"{name}: found {what[0]}, {EXPECTED}; {what[1]}.")
+    width = weights["patch_embedding.weight"].shape[0]
+    if not entries.get("heads") and width % 128:
+        raise ValueError(
+            f"{name}: found a network {width} wide whose metadata does not say how many heads it has, expected "
+            f"'heads' under {METADATA_KEY!r}; train or download it again."
+        )
+    sizes = sizes_from_state_dict(weights, entries)
+    variant = _variant_of(sizes, entries, name)
+    _check_keys(weights, sizes, name)
+    return Checkpoint(variant, str(entries.get("latent_format", variant.latent_format)), sizes, weights)
+
+
+def _what_else(weights: Mapping[str, Tensor]) -> tuple[str, str] | None:
+    """Return (what was found, what to do) if these are not weights of the family."""
+    keys = weights.keys()
+    acting = {int(key.split(".")[1]) for key in keys if key.startswith("blocks.") and ".action_model." in key}
+    blocks = {key.split(".")[1] for key in keys if key.startswith("blocks.")}
+    if not keys:
+        return "no tensors", "download the file again"
+    if any("lora" in key.lower() for key in keys):
+        return "a LoRA", "connect it behind the model with Load LoRA"
+    if any(key.startswith(("condition_embedder.", "proj_out.", "scale_shift_table")) for key in keys):
+        return "a network under diffusers' names", "load the file of the original release"
+    if any(key.startswith(("encoder.", "decoder.")) for key in keys) and not blocks:
+        return "a VAE or text encoder", "load a VAE with Load World VAE"
+    if any(key.startswith("visual.") for key in keys):
+        return "a CLIP model", "load it with Load CLIP Vision"
+    if "patch_embedding.weight" not in keys or "head.modulation" not in keys:
+        return f"an unknown network (first key {next(iter(keys))!r})", "choose another file"
+    if not acting:
+        return "a plain Wan network without action modules", "load it with the host's Load Diffusion Model"
+    if weights["patch_embedding.weight"].shape[1] != 36 or f"blocks.{min(acting)}.cross_attn.k_img.weight" in keys:
+        return "a network with action modules of another family", "choose another file"
+    return None
+
+
+def _foundation(weights: Mapping[str, Tensor]) -> tuple[str, str] | None:
+    # the distilled models act in blocks 0-14 only (specs/matrix_game2.md 6.8)
+    if any(key.startswith(f"blocks.{_RELEASED_BLOCKS_WITH_ACTIONS}.action_model.") for key in weights):
+        return "the Matrix-Game 2.0 foundation model, which has no interactive sampler", "load a distilled model"
+    return None
+
+
+def _variant_of(sizes: Mapping[str, Any], entries: Mapping[str, Any], name: str) -> Variant:
+    keys, has_mouse = sizes["keyboard_dim"], sizes["mouse"]
+    if "variant" in entries:
+        variant = variant_named(str(entries["variant"]))
+    elif keys in _BY_KEYS:
+        variant = _BY_KEYS[keys]
+    else:
+        raise ValueError(
+            f"{name}: found a keyboard of {keys} keys, expected one of {sorted(_BY_KEYS)} or a variant in the "
+            "metadata; choose another file."
+        )
+    if len(variant.keyboard.words) != keys or (variant.mouse is not None) != has_mouse:
+        raise ValueError(
+            f"{name}: found {keys} keys and {'a' if has_mouse else 'no'} mouse, expected {len(variant.keyboard.words)} "
+            f"keys and {'no' if variant.mouse is None else 'a'} mouse for {variant.title}; choose another file."
+        )
+    return variant
+
+
+def _check_keys(weights: Mapping[str, Tensor], sizes: Mapping[str, Any], name: str) -> None:
+    wanted = {key: tensor.shape for key, tensor in MatrixGame2(**sizes, device="meta").state_dict().items()}
+    missing = sorted(wanted.keys() - weights.keys())
+    surplus = sorted(key for key in weights.keys() - wanted.keys() if not _is_quantisation(key))
+    quantised = any(_is_quantisation(key) for key in weights)
+    # packed formats store fewer numbers than the layer has
+    bent = (
+        [] if quantised else sorted(key for key in wanted.keys() & weights.keys() if wanted[key] != weights[key].shape)
+    )
+    faults = [
+        f"{len(found)} {kind} tensors (such as {found[0]})"
+        for kind, found in (("missing", missing), ("unknown", surplus), ("differently shaped", bent))
+        if found
+    ]
+    if faults:
+        raise ValueError(f"{name}: found {' and '.join(faults)}, {EXPECTED} with all its tensors; download it again.")
+
+
+def _is_quantisation(key: str) -> bool:
+    return key.endswith(_QUANTISED) or key == "scaled_fp8"
+
+
+def load_network(checkpoint: Checkpoint, *, dtype: torch.dtype, device: torch.device | str = "cpu") -> MatrixGame2:
+    """Return the network of a checkpoint without a host, in `dtype` on `device`, ready to infer."""
+    network = MatrixGame2(**checkpoint.sizes, device="meta")
+    weights = {key: tensor.to(device, dtype) for key, tensor in checkpoint.weights.items()}
+    network.load_state_dict(weights, strict=True, assign=True)
+    network.dtype = dtype
+    return network.eval().requires_grad_(False)
+
+
+def load_safetensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors and the header metadata of a safetensors file.
+
+    Raises:
+        ValueError: the file is missing or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"{Path(path).name}: found no such file, expected a safetensors file; check the path."
+        ) from error
+    except SafetensorError as error:
+        raise ValueError(
+            f"{Path(path).name}: found a damaged file ({error}), expected safetensors; download it again."
+        ) from error
+
+
+def check_latent_formats(model_format: str, vae_formats: str | Iterable[str], *, vae_name: str = "this VAE") -> None:
+    """Check that a model and a VAE speak of the same latents.
+
+    Raises:
+        ValueError: they name different latent formats.
+    """
+    known = [vae_formats] if isinstance(vae_formats, str) else list(vae_formats)
+    if model_format not in known:
+        raise ValueError(
+            f"vae: found {vae_name} with latents of format {' or '.join(known)}, expected {model_format}; connect the "
+            "VAE that belongs to the model."
+        )
