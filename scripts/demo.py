@@ -21,6 +21,7 @@ from environment import REPOSITORY, SetupError, prepare, say
 WORKFLOW = REPOSITORY / "workflows" / "api" / "First walk.json"
 OUTPUT = REPOSITORY / "output"
 PREPARED = "WM_PREPARED"
+SHEET_COLUMNS, SHEET_PICTURES, SHEET_WIDTH = 6, 30, 1600
 
 
 def main() -> int:
@@ -118,16 +119,13 @@ def keep_film(run: Run, output: Path) -> Path:
 
 
 def write_contact_sheet(film: Path, sheet: Path) -> None:
-    """Write a picture with frames of the whole film, left to right and top to bottom."""
-    import imageio_ffmpeg
-    import torch
+    """Write a picture with frames of the whole film, left to right and top to bottom, and their numbers."""
+    from worldmodel.film import contact_sheet, read_film
 
-    from worldmodel.film import contact_sheet
-
-    reader = imageio_ffmpeg.read_frames(str(film))
-    width, height = next(reader)["size"]
-    raw = [torch.frombuffer(bytearray(frame), dtype=torch.uint8).view(height, width, 3) for frame in reader]
-    contact_sheet(torch.stack(raw).float() / 255).save(sheet)  # (frames, H, W, 3)
+    frames = read_film(film).frames  # (frames, H, W, 3)
+    shown = range(0, len(frames), 1 + len(frames) // SHEET_PICTURES)
+    scale = max(1, SHEET_WIDTH // (SHEET_COLUMNS * frames.shape[2]))
+    contact_sheet(frames[list(shown)], SHEET_COLUMNS, [f"frame {index}" for index in shown], scale=scale).save(sheet)
 
 
 if __name__ == "__main__":
