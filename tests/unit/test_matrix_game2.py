@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from worldmodel.attention import few_keys_attention, fused_attention
 from worldmodel.cache import KVCache
 from worldmodel.models.matrix_game2 import MatrixGame2, Step, sizes_from_state_dict
 
@@ -115,6 +116,14 @@ def test_gradients_reach_every_weight_that_acts() -> None:
     idle = [name for name, weight in model.named_parameters() if weight.grad is None]
     assert all(name.endswith(("attn_q_norm.weight", "attn_k_norm.weight")) for name in idle)
     assert all(bool(weight.grad.abs().sum() > 0) for weight in model.parameters() if weight.grad is not None)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_to_few_keys_equals_the_fused_form(masked: bool) -> None:
+    generator = torch.Generator().manual_seed(1)
+    q, k, v = (torch.randn(2, 3, size, 8, generator=generator) for size in (5, 7, 7))
+    mask = torch.rand(5, 7, generator=generator) > 0.3 if masked else None
+    torch.testing.assert_close(few_keys_attention(q, k, v, mask), fused_attention(q, k, v, mask))
 
 
 def test_autocast_trains_close_to_float32() -> None:

@@ -95,15 +95,17 @@ class Block(nn.Module):
         options = {**shared.options, "block_index": index}
         modulation = self.cast(self.modulation, shared.time)[:, None] + shared.time
         shift1, scale1, gate1, shift2, scale2, gate2 = modulation.unbind(2)  # (B, T, C) each
+
+        def recall(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+            commit = shared.actions.commit
+            return cache.extend((index, "self"), keys, values, per_latent=shared.tokens, commit=commit)
+
         attended = self.self_attn(
             modulate(self.norm1(x), shift1, scale1),
             shared.positions,
-            slot=(index, "self"),
-            per_latent=shared.tokens,
-            cache=cache,
-            commit=shared.actions.commit,
+            options,
+            recall=None if cache is None else recall,
             mask=shared.token_mask,
-            options=options,
         )
         x = gated(x, gate1, attended)
         image = _once(cache, (index, "cross"), lambda: self.cross_attn.keys_values(shared.context()))

@@ -5,13 +5,13 @@ Shapes: B batch, T latents, S tokens per latent, N = T * S tokens, C model width
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..attention import Override, attention
-from ..cache import KVCache
 from ..rope import Rotation, as_float64, rotate
 
 
@@ -74,23 +74,19 @@ class SelfAttention(nn.Module):
         self,
         x: Tensor,
         positions: Rotation,
-        *,
-        slot: object,
-        per_latent: int,
-        cache: KVCache | None,
-        commit: bool,
-        mask: Tensor | None,
         options: dict,
+        *,
+        recall: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
+        mask: Tensor | None = None,
     ) -> Tensor:
         """Return the attended tokens.
 
         Args:
             x: (B, N, C).
             positions: rotation of (N, d / 2).
-            slot: this block's name in the cache.
-            per_latent: S.
-            mask: bool (N, N), training only.
             options: the host's transformer options.
+            recall: (keys, values) -> the same behind those of past tokens, all (B, tokens, H, d).
+            mask: bool (N, N), training only.
 
         Returns:
             (B, N, C).
@@ -100,8 +96,8 @@ class SelfAttention(nn.Module):
         v = self.v(x).unflatten(-1, heads)
         q = rotate(self.norm_q(self.q(x).to(x.dtype)).unflatten(-1, heads), cos, sin).to(v.dtype)
         k = rotate(self.norm_k(self.k(x).to(x.dtype)).unflatten(-1, heads), cos, sin).to(v.dtype)
-        if cache is not None:
-            k, v = cache.extend(slot, k, v, per_latent=per_latent, commit=commit)
+        if recall is not None:
+            k, v = recall(k, v)
         return self.o(attention(q, k, v, mask=mask, override=self.override, transformer_options=options))
 
 
