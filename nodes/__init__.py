@@ -6,12 +6,18 @@ from importlib import import_module
 
 from comfy_api.latest import ComfyExtension, io
 
-NODE_MODULES: tuple[str, ...] = ("tracks",)
+NODE_MODULES: tuple[str, ...] = ("loaders", "worlds", "tracks", "rollout")
 """Modules of this package whose `NODES` list goes to the host, in the order of the node menu."""
 
 
 class WorldModelExtension(ComfyExtension):
     """Everything the pack adds to the host."""
+
+    async def on_load(self) -> None:
+        """Make the world models known to the host's loading path."""
+        from .host import register
+
+        register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Collect the node classes of every module in `NODE_MODULES`."""

@@ -1,0 +1,16 @@
+"""The seam: the one part of the pack that touches the host's internals, one file per thing of the host's.
+
+network     our networks behind the host's MODEL
+checkpoints model files to patchers
+vae         VAE files to the host's VAE, and what we know about each kind
+decoder     frames from latents, piece by piece
+sampling    one host sampling session for a whole rollout
+progress    the progress bar and its preview
+files       the host's folders
+"""
+
+from __future__ import annotations
+
+from .network import register
+
+__all__ = ["register"]

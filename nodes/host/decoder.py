@@ -1,0 +1,130 @@
+"""Frames from latents, piece by piece, with the VAE's memory carried along.
+
+Pieces begin and end at fixed latents whatever the caller hands in, so any chunking gives the same bits.
+
+Shapes: T latents of h x w, F frames of H x W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import comfy.model_management
+import comfy.sd
+import torch
+from comfy.ldm.wan.vae import count_cache_layers
+from torch import Tensor
+
+from ...worldmodel.state import World
+from ...worldmodel.vae.tiny import FRAMES_PER_LATENT
+from .vae import Kind, TinyWorldVAE, kind_of
+
+WAN_PIECE = 3
+"""Latents of one call. The host's decoder remembers only its last call, which must therefore not be a lone latent."""
+
+
+class StreamingDecoder:
+    """Decodes one stream of latents; make a new one for each film."""
+
+    def __init__(self, vae: comfy.sd.VAE, first: int = 0):
+        """Begin a stream.
+
+        Args:
+            vae: the Tiny World VAE, or the host's Wan 2.1.
+            first: absolute index of the first latent that will come; a multiple of `WAN_PIECE`.
+
+        Raises:
+            ValueError: another VAE.
+        """
+        self.kind: Kind = kind_of(vae)
+        self._vae = vae
+        self._tiny = isinstance(vae, TinyWorldVAE)
+        self._next, self._fresh = first, True
+        self._waiting: Tensor | None = None
+        self._memory: Any = {} if self._tiny else [None] * count_cache_layers(vae.first_stage_model.decoder)
+
+    def push(self, latents: Tensor, last: bool = False) -> Tensor:
+        """Decode what is ready.
+
+        Args:
+            latents: (16, T, h, w) in model space, which follow those of the call before.
+            last: nothing follows, so hold nothing back.
+
+        Returns:
+            (F, H, W, 3) in 0..1 on the host's device for pictures. The stream's first latent gives 1 frame, every
+            other one 4.
+        """
+        waiting = latents if self._waiting is None else torch.cat((self._waiting, latents), dim=1)
+        frames = []
+        while waiting.shape[1] >= self._piece() or (last and waiting.shape[1]):
+            size = self._piece()
+            frames.append(self._decode(waiting[:, :size]))
+            self._next, self._fresh = self._next + min(size, waiting.shape[1]), False
+            waiting = waiting[:, size:]
+        self._waiting = waiting
+        height, width = (8 * side for side in latents.shape[2:])
+        return torch.cat(frames) if frames else torch.zeros(0, height, width, 3)
+
+    def _piece(self) -> int:
+        """Latents from here to the next fixed border: each one for Tiny World, else 0 | 1 2 | 3 4 5 | 6 7 8 ..."""
+        if self._tiny or self._fresh:
+            return 1
+        return WAN_PIECE - self._next % WAN_PIECE
+
+    def _decode(self, latents: Tensor) -> Tensor:
+        vae = self._vae
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        latents = self.kind.latents.process_out(latents[None].float())
+        needed = vae.memory_used_decode(latents.shape, vae.vae_dtype)
+        comfy.model_management.load_models_gpu([vae.patcher], memory_required=needed)
+        with comfy.model_management.cuda_device_context(vae.device):
+            latents = latents.to(vae.device, vae.vae_dtype)
+            model = vae.first_stage_model
+            if self._tiny:
+                pixels = model.decode(latents, self._memory)
+            else:
+                pixels = torch.cat(model.decoder(model.conv2(latents), feat_cache=self._memory, feat_idx=[0]), dim=2)
+            pixels = pixels.to(vae.output_device, vae.vae_output_dtype(), copy=True)
+            return vae.process_output(pixels)[0].movedim(0, -1)
+
+
+def latent_of(frame: int) -> int:
+    """Return the absolute latent that holds an absolute video frame."""
+    return (frame + FRAMES_PER_LATENT - 1) // FRAMES_PER_LATENT
+
+
+def primed(vae: comfy.sd.VAE, world: World) -> StreamingDecoder:
+    """Return a decoder that has seen a world's last latents, so that it can go on behind it."""
+    if not world.chunks:
+        return StreamingDecoder(vae)
+    length = world.chunks[0].latents.shape[1]
+    chunk = _first_chunk(len(world.chunks) * length, length, kind_of(vae))
+    decoder = StreamingDecoder(vae, chunk * length)
+    for old in world.chunks[chunk:]:
+        decoder.push(old.latents)
+    return decoder
+
+
+def decode_frames(vae: comfy.sd.VAE, world: World, first: int, last: int) -> Iterator[Tensor]:
+    """Decode absolute frames first ... last of a world, chunk by chunk.
+
+    Yields:
+        (F, H, W, 3) in 0..1, together last - first + 1 frames.
+    """
+    length = world.chunks[0].latents.shape[1]
+    chunk = _first_chunk(latent_of(first), length, kind_of(vae))
+    decoder = StreamingDecoder(vae, chunk * length)
+    position = FRAMES_PER_LATENT * chunk * length  # of the stream's first frame; a latent ends with it
+    final = latent_of(last) // length
+    for index in range(chunk, final + 1):
+        frames = decoder.push(world.chunks[index].latents, last=index == final)
+        wanted = frames[max(0, first - position) : max(0, last + 1 - position)]
+        position += len(frames)
+        if len(wanted):
+            yield wanted
+
+
+def _first_chunk(latent: int, length: int, kind: Kind) -> int:
+    """The chunk at which a decoder must begin so that this latent comes out as if it had begun at the start."""
+    return max(0, latent - kind.reach) // length

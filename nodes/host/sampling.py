@@ -1,0 +1,150 @@
+"""One host sampling session for a whole rollout.
+
+The host prepares the model once (weights on the device, LoRA, hooks, wrappers), our own loop runs inside, and the host
+cleans up. Shapes: c latents per chunk, h, w latent grid.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import comfy.model_management
+import comfy.sample
+import comfy.samplers
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy.patcher_extension import WrappersMP
+from torch import Tensor
+
+from ...worldmodel.models.matrix_game2 import Step
+from ...worldmodel.sampling import Levels
+from ...worldmodel.session import Predict
+from ...worldmodel.variants import Variant
+from .network import PassThrough, WorldModel
+
+_GUIDANCE = (
+    "sampler_cfg_function",
+    "sampler_pre_cfg_function",
+    "sampler_post_cfg_function",
+    "sampler_calc_cond_batch_function",
+    "denoise_mask_function",
+)
+
+
+class Stage(NamedTuple):
+    """What a rollout gets from the host."""
+
+    predict: Predict
+    device: torch.device
+    dtype: torch.dtype
+    """What the network computes in, and chunks are stored in."""
+    reload: Callable[[], None]
+    """Brings the model back after another one was used."""
+
+
+def model_variant(model: ModelPatcher) -> Variant:
+    """Return the variant of a MODEL.
+
+    Raises:
+        ValueError: it is no world model.
+    """
+    if not isinstance(model.model, WorldModel):
+        raise ValueError(
+            f"model: found {type(model.model).__name__}, expected a world model; load it with Load World Model."
+        )
+    return model.model.variant
+
+
+def check_patches(model: ModelPatcher) -> None:
+    """Refuse what another node put on the MODEL and a world model cannot honour.
+
+    Raises:
+        ValueError: the patch by name, and what to do.
+    """
+    model_variant(model)
+    options = model.model_options
+    refused = {
+        "a changed model_sampling, as ModelSamplingSD3 and its like set it": (
+            not isinstance(model.get_model_object("model_sampling"), PassThrough),
+            "the shift is a widget of Rollout World",
+        ),
+        "a model_function_wrapper": ("model_function_wrapper" in options, "a world model is not called through it"),
+        "a context_handler (context windows)": (
+            options.get("context_handler") is not None,
+            "a world model has a rolling window of its own",
+        ),
+        "multi-GPU clones": (
+            bool(model.get_additional_models_with_key("multigpu")),
+            "a rollout runs on one device",
+        ),
+    }
+    for what, (found, why) in refused.items():
+        if found:
+            raise ValueError(f"model: found {what}, expected none, because {why}; remove that node.")
+
+
+def unused_patches(model: ModelPatcher) -> list[str]:
+    """Return one sentence for each kind of patch that a rollout never calls."""
+    options = model.model_options
+    found = [kind for kind in (WrappersMP.PREDICT_NOISE, WrappersMP.CALC_COND_BATCH) if _wrappers(model, kind)]
+    found += [name for name in _GUIDANCE if options.get(name)]
+    return [f"model: a {name} patch has no effect here, because a rollout uses no guidance." for name in found]
+
+
+def _wrappers(model: ModelPatcher, kind: str) -> list:
+    both = [model.wrappers.get(kind, {}), model.model_options["transformer_options"].get("wrappers", {}).get(kind, {})]
+    return [wrapper for named in both for wrappers in named.values() for wrapper in wrappers]
+
+
+class _Rollout(comfy.samplers.Sampler):
+    """The host's sampler interface around our own loop; what it returns is thrown away."""
+
+    def __init__(self, perform: Callable[[Stage], None], reload: Callable[[], None]):
+        self._perform, self._reload = perform, reload
+
+    def sample(
+        self, model_wrap: Any, sigmas: Tensor, extra_args: dict, callback: Any, noise: Tensor, *args: Any, **kwargs: Any
+    ) -> Tensor:
+        """Run the rollout in the prepared model; `noise` only says where."""
+        model: WorldModel = model_wrap.inner_model
+        options = extra_args["model_options"]["transformer_options"]
+
+        def predict(x: Tensor, step: Step, context: Tensor) -> Tensor:
+            comfy.model_management.throw_exception_if_processing_interrupted()
+            timesteps = step.timesteps[:, 0]
+            # what the host's own batching of conditions would have set
+            call = {"sigmas": timesteps / 1000, "cond_or_uncond": [0], "uuids": [uuid.uuid4()]}
+            return model.apply_model(
+                x, timesteps, c_crossattn=context, transformer_options={**options, **call}, step=step
+            )
+
+        self._perform(Stage(predict, noise.device, model.get_dtype_inference(), self._reload))
+        return noise
+
+
+def perform(model: ModelPatcher, levels: Levels, latent_shape: Sequence[int], rollout: Callable[[Stage], None]) -> None:
+    """Run a rollout inside one sampling session of the host.
+
+    Args:
+        model: the patched MODEL.
+        levels: of the rollout; only wrappers of other nodes look at them.
+        latent_shape: (16, c, h, w) of one chunk, from which the host reckons the memory it must free.
+        rollout: does the work with the stage it is given; what it makes, it keeps itself.
+
+    Raises:
+        ValueError: the MODEL carries a patch that a world model cannot honour.
+    """
+    check_patches(model)
+
+    def reload() -> None:
+        models = [model, *model.get_nested_additional_models()]
+        comfy.model_management.load_models_gpu(models, memory_required=model.memory_required([1, *latent_shape]))
+
+    latent = torch.zeros(1, *latent_shape)
+    sigmas = torch.cat((levels.sigmas, levels.sigmas.new_zeros(1)))
+    comfy.sample.sample_custom(
+        model, comfy.sample.prepare_empty_noise(latent), 1.0, _Rollout(rollout, reload), sigmas, [], [], latent,
+        disable_pbar=True,
+    )  # fmt: skip

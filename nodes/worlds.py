@@ -1,0 +1,170 @@
+"""Tiny World View and Start World: where a world begins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..worldmodel.bind import bind_track
+from ..worldmodel.pictures import prepare_picture
+from ..worldmodel.state import Start, new_world
+from ..worldmodel.tinyworld import engine, pilot
+from ..worldmodel.tinyworld.tokens import patch_context
+from ..worldmodel.track import Track as DenseTrack
+from ..worldmodel.variants import VARIANTS, Variant
+from ..worldmodel.weights import check_latent_formats
+from .host import clip, network, progress, sampling, vae
+from .types import Track, World
+
+TINY_WORLD = VARIANTS["tiny_world"]
+
+
+class TinyWorldView(io.ComfyNode):
+    """A look into a procedural world, and the true film of a walk through it."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to the host."""
+        return io.Schema(
+            node_id="WMTinyWorldView",
+            display_name="Tiny World View",
+            category="World Model",
+            description="Renders a place in a procedural world that the built-in model has never seen: a picture to "
+            "start from, and the true film of a track to compare a rollout with.",
+            search_aliases=["tiny world", "start image", "raycaster", "procedural", "ground truth"],
+            inputs=[
+                io.Int.Input(
+                    "world_seed",
+                    default=7,
+                    min=0,
+                    max=engine.HELD_OUT_SEEDS - 1,
+                    tooltip="Which world. All of these were kept out of the training.",
+                ),
+                io.Int.Input("place", default=0, min=0, max=2**31 - 1, tooltip="Where in it, and facing where."),
+                Track.Input("track", optional=True, tooltip="The walk of the true film; without it, the place only."),
+            ],
+            outputs=[
+                io.Image.Output(display_name="image", tooltip="What one sees at the place: a start for Start World."),
+                io.Image.Output(display_name="true_film", tooltip="What one would see on the walk, frame by frame."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, world_seed: int, place: int, track: DenseTrack | None = None) -> io.NodeOutput:
+        """Render the walk; its first frame is the start."""
+        film = true_film(world_seed, place, track)
+        return io.NodeOutput(film[:1].clone(), film)
+
+
+class StartWorld(io.ComfyNode):
+    """A world that has a beginning and no frame yet."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to the host."""
+        return io.Schema(
+            node_id="WMStartWorld",
+            display_name="Start World",
+            category="World Model",
+            description="Turns a picture into the beginning of a world, which Rollout World walks into. "
+            "The picture is cropped in the middle and resized to the size of the model.",
+            search_aliases=["image to world", "first frame", "begin", "init"],
+            inputs=[
+                io.Model.Input("model", tooltip="The world model, from Load World Model."),
+                io.Vae.Input("vae", tooltip="The VAE that belongs to it; it encodes the picture."),
+                io.Image.Input("image", tooltip="One picture: what the world looks like at its first frame."),
+                io.ClipVision.Input(
+                    "clip_vision",
+                    optional=True,
+                    tooltip="CLIP vision (ViT-H) for Matrix-Game 2, from Load CLIP Vision. Tiny World needs none.",
+                ),
+            ],
+            outputs=[World.Output(display_name="world")],
+        )
+
+    @classmethod
+    def execute(cls, model: Any, vae: Any, image: Tensor, clip_vision: Any = None) -> io.NodeOutput:
+        """Prepare the picture, encode it and let the model's image encoder look at it."""
+        return io.NodeOutput(new_world(start_from(model, vae, image, clip_vision)))
+
+
+def true_film(world_seed: int, place: int, track: DenseTrack | None) -> Tensor:
+    """Render Tiny World along a track.
+
+    Returns:
+        (frames, h, w, 3) in 0..1, as many frames as the track has (one without a track): row i moves the camera from
+        frame i to frame i + 1, so the last row's effect is not seen.
+    """
+    worlds, which = engine.build_worlds([world_seed]), torch.zeros(1, dtype=torch.long)
+    start = engine.random_starts(worlds, which, np.random.default_rng([19, world_seed, place]))
+    if track is None:
+        track = DenseTrack((), torch.zeros(1, 0), torch.zeros(1, 2))
+    if track.frames < 1:
+        raise ValueError("track: found 0 frames, expected at least one; lengthen the track.")
+    bound = bind_track(track, TINY_WORLD)
+    if bound.report:
+        progress.tell("\n".join(bound.report))
+    actions = pilot.Actions(bound.controls.keyboard[None], track.mouse[None, :, 0].double())
+    walks = pilot.play(worlds, which, start, actions)
+    return pilot.film(worlds, walks, TINY_WORLD.picture, slice(0, track.frames))[0]
+
+
+def start_from(model: Any, world_vae: Any, image: Tensor, clip_vision: Any) -> Start:
+    """Build the start of a world from a picture.
+
+    Args:
+        model, world_vae, clip_vision: the host's MODEL, VAE and (or `None`) CLIP_VISION.
+        image: (1, H, W, 3) in 0..1.
+
+    Raises:
+        ValueError: the model is no world model, the VAE or the CLIP tower does not belong to it, or the picture
+            cannot be used.
+    """
+    variant = sampling.model_variant(model)
+    kind = vae.kind_of(world_vae)
+    check_latent_formats(variant.latent_format, kind.name, vae_name=kind.title)
+    if not network.same_latents(model.model.latent_format, kind.latents):
+        raise ValueError(
+            f"vae: found {kind.title} of another training than the model's (its latents have another mean), expected "
+            "the one the model was trained with; load the pair from the same release."
+        )
+    if variant.image_context == "clip" and clip_vision is None:
+        raise ValueError(
+            f"clip_vision: found none, expected a CLIP vision model for {variant.title}; connect Load CLIP Vision "
+            "(clip_vision_h)."
+        )
+    picture = prepare_picture(image, variant.picture)
+    if tuple(image.shape[1:3]) != variant.picture:
+        (height, width), (found_height, found_width) = variant.picture, image.shape[1:3]
+        progress.tell(
+            f"image: found {found_width} x {found_height} pixels; the middle was cropped and resized to the "
+            f"{width} x {height} of {variant.title}."
+        )
+    latents = vae.encode_start(world_vae, picture)
+    mask = torch.zeros_like(latents[:4])
+    mask[:, 0] = 1
+    context = _visual_context(variant, picture, latents, clip_vision)
+    _check_context(model, context)
+    return Start(variant.name, kind.name, torch.cat((mask, latents)), context)
+
+
+def _visual_context(variant: Variant, picture: Tensor, latents: Tensor, clip_vision: Any) -> Tensor:
+    if variant.image_context == "clip":
+        return clip.image_tokens(clip_vision, picture)
+    return patch_context(latents[:, 0])
+
+
+def _check_context(model: Any, context: Tensor) -> None:
+    wanted = model.model.context_width
+    if context.shape[1] != wanted:
+        raise ValueError(
+            f"clip_vision: found tokens of {context.shape[1]} numbers, expected {wanted}; load the CLIP vision model "
+            "that belongs to the world model (clip_vision_h for Matrix-Game 2)."
+        )
+
+
+NODES = [TinyWorldView, StartWorld]
