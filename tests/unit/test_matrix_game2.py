@@ -12,6 +12,7 @@ from torch import Tensor
 from worldmodel.attention import few_keys_attention, fused_attention
 from worldmodel.cache import KVCache
 from worldmodel.models.matrix_game2 import MatrixGame2, Step, sizes_from_state_dict
+from worldmodel.models.wan_layers import cast_like, modulation_parameter
 
 CHUNK, CHUNKS, BATCH, GRID = 3, 4, 2, (4, 6)
 SIZES = {
@@ -175,6 +176,12 @@ def test_an_attention_that_comes_with_the_layers_is_used() -> None:
     out = network(operations=Layers)(x, None, context, {"mine": 7}, step=step)
     torch.testing.assert_close(out, expected)
     assert indices == [(block, 7) for block in range(SIZES["layers"]) for _ in ("self", "cross")]
+
+
+def test_raw_parameters_can_be_stored_in_eight_bits() -> None:
+    parameter = modulation_parameter(6, 48, dtype=torch.float8_e4m3fn)
+    used = cast_like(parameter, torch.zeros(1, dtype=torch.bfloat16))
+    assert used.dtype == torch.bfloat16 and 0.5 < float(used.float().std()) * 48**0.5 < 1.5
 
 
 @pytest.mark.parametrize("changes", [{}, {"mouse": False, "keyboard_dim": 7}, {"action_blocks": [1]}])

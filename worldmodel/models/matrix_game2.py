@@ -23,6 +23,7 @@ from .wan_layers import (
     cast_like,
     gated,
     modulate,
+    modulation_parameter,
     timestep_features,
 )
 
@@ -86,8 +87,7 @@ class Block(nn.Module):
             nn.GELU(approximate="tanh"),
             operations.Linear(ffn_dim, dim, **placement),
         )
-        self.modulation = nn.Parameter(torch.empty(1, 6, dim, **placement))
-        nn.init.normal_(self.modulation, std=dim**-0.5)
+        self.modulation = modulation_parameter(6, dim, **placement)
 
     def forward(self, x: Tensor, shared: _Shared, index: int) -> Tensor:
         """Return x (B, N, C) after block number `index`."""

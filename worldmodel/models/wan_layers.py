@@ -43,6 +43,13 @@ def timestep_features(timesteps: Tensor, size: int) -> Tensor:
     return torch.cat((angles.cos(), angles.sin()), dim=-1).to(timesteps.device, torch.float32)
 
 
+def modulation_parameter(
+    parts: int, dim: int, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+) -> nn.Parameter:
+    """Return a random (1, parts, dim) parameter; drawn in float32, because 8-bit types cannot draw."""
+    return nn.Parameter((torch.randn(1, parts, dim, device=device) * dim**-0.5).to(dtype or torch.get_default_dtype()))
+
+
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """Return x * (1 + scale) + shift, where x is (B, N, C) and shift, scale are (B, T, C), one per latent."""
     frames = x.unflatten(1, (scale.shape[1], -1))
@@ -150,8 +157,7 @@ class Head(nn.Module):
         self.cast = getattr(operations, "cast", cast_like)
         self.norm = operations.LayerNorm(dim, eps=1e-6, elementwise_affine=False, **placement)
         self.head = operations.Linear(dim, patch_values, **placement)
-        self.modulation = nn.Parameter(torch.empty(1, 2, dim, **placement))
-        nn.init.normal_(self.modulation, std=dim**-0.5)
+        self.modulation = modulation_parameter(2, dim, **placement)
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
         """Return (B, N, patch_values) of the tokens x (B, N, C) and the time embedding (B, T, C)."""
