@@ -21,7 +21,8 @@ from comfy.cli_args import args
 # Read by the host's other modules while they are imported, so set before any of them.
 args.cpu = True
 args.use_pytorch_cross_attention = True
-args.base_directory = tempfile.mkdtemp(prefix="worldmodel-tests-")
+_BASE = tempfile.TemporaryDirectory(prefix="worldmodel-tests-", ignore_cleanup_errors=True)
+args.base_directory = _BASE.name
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ALIAS = "pack_under_test"
