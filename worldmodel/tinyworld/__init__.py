@@ -1,0 +1,1 @@
+"""Tiny World: a procedural first-person 3-D world, its pilot and its trainer."""

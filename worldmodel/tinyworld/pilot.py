@@ -1,0 +1,218 @@
+"""The pilot: action suites that play Tiny World, and the walks they make.
+
+Rows are actions, one per frame; row i moves the camera from frame i to frame i + 1. Keys are multi-hot in the
+order forward, back, left, right; turns are degrees per frame, right positive.
+
+Shapes: F walkers, R rows.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import engine
+
+WORDS = ("forward", "back", "left", "right")
+STEP = 0.1235
+"""Metres a held key moves per frame: an assumption taken over from Matrix-Game 3."""
+TURN = 1.5
+"""Degrees per frame of 0.1 mouse: an assumption taken over from Matrix-Game 3."""
+FASTEST = 3.0
+
+_CHOICES = np.array(
+    [
+        [1, 0, 0, 0],
+        [0, 1, 0, 0],
+        [0, 0, 1, 0],
+        [0, 0, 0, 1],
+        [1, 0, 1, 0],
+        [1, 0, 0, 1],
+        [0, 1, 1, 0],
+        [0, 1, 0, 1],
+        [0, 0, 0, 0],
+    ],
+    dtype=np.float32,
+)
+_ODDS = (0.29, 0.14, 0.11, 0.11, 0.05, 0.05, 0.025, 0.025, 0.2)
+
+
+class Actions(NamedTuple):
+    """What is pressed: keys (F, R, 4) float32 multi-hot and turns (F, R) float64 degrees per frame."""
+
+    keys: Tensor
+    turns: Tensor
+
+
+class Walks(NamedTuple):
+    """Walks through worlds: which (F,), actions of R rows, places (F, R + 1, 2), yaws (F, R + 1), bumped (F, R)."""
+
+    which: Tensor
+    actions: Actions
+    places: Tensor
+    yaws: Tensor
+    bumped: Tensor
+
+
+def moves(keys: Tensor) -> Tensor:
+    """Metres to the right and ahead (…, 2) of held keys (…, 4); diagonals are as fast as straight lines."""
+    step = torch.stack([keys[..., 3] - keys[..., 2], keys[..., 0] - keys[..., 1]], -1).double()
+    return step / step.norm(dim=-1, keepdim=True).clamp_min(1.0) * STEP
+
+
+def play(worlds: engine.Worlds, which: Tensor, start: tuple[Tensor, Tensor], actions: Actions) -> Walks:
+    """Walk the actions from a start (places (F, 2) metres, yaws (F,) radians)."""
+    places, yaws, bumped = engine.walk(worlds, which, *start, moves(actions.keys), actions.turns.deg2rad())
+    return Walks(which, actions, places, yaws, bumped)
+
+
+def film(
+    worlds: engine.Worlds, walks: Walks, size: tuple[int, int], frames: slice = slice(None), batch: int = 64
+) -> Tensor:
+    """Render the walks' frames: (F, frames, H, W, 3) in 0..1."""
+    places, yaws = walks.places[:, frames], walks.yaws[:, frames]
+    which = walks.which[:, None].expand(yaws.shape).reshape(-1)
+    pieces = zip(which.split(batch), places.reshape(-1, 2).split(batch), yaws.reshape(-1).split(batch), strict=True)
+    pixels = torch.cat([engine.render(worlds, *piece, size).pixels for piece in pieces])
+    return pixels.unflatten(0, yaws.shape)
+
+
+def random_actions(random: np.random.Generator, walkers: int, rows: int) -> Actions:
+    """Draw keys held for 3 to 24 rows and turns held for 4 to 24, half of them straight, some of them eased."""
+    keys, turns = np.zeros((walkers, rows, 4), np.float32), np.zeros((walkers, rows))
+    for walker in range(walkers):
+        row = 0
+        while row < rows:
+            length = random.integers(3, 25)
+            keys[walker, row : row + length] = _CHOICES[random.choice(len(_CHOICES), p=_ODDS)]
+            row += length
+        row = 0
+        while row < rows:
+            length = random.integers(4, 25)
+            turns[walker, row : row + length] = _random_turn(random, length)[: rows - row]
+            row += length
+    return Actions(torch.from_numpy(keys), torch.from_numpy(turns))
+
+
+def _random_turn(random: np.random.Generator, length: int) -> np.ndarray:
+    kind = random.random()
+    if kind < 0.45:
+        return np.zeros(length)
+    rate = TURN * random.choice([-1, 1]) if kind < 0.65 else random.uniform(-FASTEST, FASTEST)
+    eased = np.sin(np.linspace(0, math.pi, length + 2)[1:-1]) if kind > 0.85 else np.ones(length)
+    return rate * eased
+
+
+def hold(words: tuple[str, ...], turn: float, walkers: int, rows: int) -> Actions:
+    """Hold the same keys and the same turn (degrees per frame) in every row."""
+    keys = torch.tensor([float(word in words) for word in WORDS]).expand(walkers, rows, 4).clone()
+    return Actions(keys, torch.full((walkers, rows), float(turn), dtype=torch.float64))
+
+
+def there_and_back(actions: Actions) -> Actions:
+    """Append the undoing of the actions: reversed in time, keys and turns opposite.
+
+    A pure move is undone exactly. A move with a turn in one row ends next to its start, because a row moves first
+    and turns then.
+    """
+    keys, turns = actions.keys.flip(1)[..., [1, 0, 3, 2]], -actions.turns.flip(1)
+    return Actions(torch.cat([actions.keys, keys], 1), torch.cat([actions.turns, turns], 1))
+
+
+def explore(
+    worlds: engine.Worlds, which: Tensor, start: tuple[Tensor, Tensor], rows: int, random: np.random.Generator
+) -> Walks:
+    """Walk from goal to goal along shortest paths with smooth turns, looking around and standing still at times."""
+    place, yaw = start[0].double().clone(), start[1].double().clone()
+    walkers = len(which)
+    cells = worlds.cells[which].numpy()
+    fields = np.stack([distances(cells[walker], random) for walker in range(walkers)])
+    rate, pause, glance = np.zeros(walkers), np.zeros(walkers, int), np.zeros(walkers)
+    keys, turns = torch.zeros(walkers, rows, 4), torch.zeros(walkers, rows, dtype=torch.float64)
+    places, yaws, bumped = [place], [yaw], []
+    for row in range(rows):
+        for walker in np.nonzero(_arrived(fields, place))[0]:
+            fields[walker] = distances(cells[walker], random)
+            pause[walker] = random.integers(0, 20) if random.random() < 0.4 else 0
+            glance[walker] = random.uniform(-3, 3)
+        error = _heading_error(fields, place, yaw)
+        standing = pause > 0
+        wanted = np.where(standing, glance, np.clip(error * 0.25, -FASTEST, FASTEST))
+        rate += np.clip(wanted - rate, -0.8, 0.8)
+        turns[:, row] = torch.from_numpy(np.round(rate, 3))
+        keys[:, row, 0] = torch.from_numpy(((np.abs(error) < 50) & ~standing).astype(np.float32))
+        pause = np.maximum(pause - 1, 0)
+        step = engine.walk(worlds, which, place, yaw, moves(keys[:, row : row + 1]), turns[:, row : row + 1].deg2rad())
+        place, yaw = step[0][:, 1], step[1][:, 1]
+        places.append(place)
+        yaws.append(yaw)
+        bumped.append(step[2][:, 0])
+    return Walks(which, Actions(keys, turns), torch.stack(places, 1), torch.stack(yaws, 1), torch.stack(bumped, 1))
+
+
+def distances(cells: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Steps from every cell of (N, N) to a goal drawn among the free ones; walls are infinitely far."""
+    free = cells == 0
+    goals = np.argwhere(free)
+    field = np.full(cells.shape, np.inf)
+    field[tuple(goals[random.integers(len(goals))])] = 0
+    while True:
+        nearest = np.min(_neighbours(field), axis=0) + 1
+        shorter = np.where(free, np.minimum(field, nearest), np.inf)
+        if np.array_equal(shorter, field):
+            return field
+        field = shorter
+
+
+_STEPS = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
+
+
+def _neighbours(field: np.ndarray) -> np.ndarray:
+    padded = np.pad(field, 1, constant_values=np.inf)
+    size = len(field)
+    return np.stack([padded[1 + x : 1 + x + size, 1 + z : 1 + z + size] for x, z in _STEPS])
+
+
+def _cell(place: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    cell = (place / engine.CELL).floor().long().numpy()
+    return cell[:, 0], cell[:, 1]
+
+
+def _arrived(fields: np.ndarray, place: Tensor) -> np.ndarray:
+    return fields[(np.arange(len(fields)), *_cell(place))] == 0
+
+
+def _heading_error(fields: np.ndarray, place: Tensor, yaw: Tensor) -> np.ndarray:
+    """Degrees to turn right to face the middle of the next cell on the way."""
+    x, z = _cell(place)
+    walker = np.arange(len(fields))
+    around = np.stack([fields[walker, x + dx, z + dz] for dx, dz in _STEPS])
+    following = np.stack([x, z], -1) + _STEPS[np.argmin(around, axis=0)]
+    toward = (following + 0.5) * engine.CELL - place.numpy()
+    error = np.degrees(np.arctan2(toward[:, 0], toward[:, 1]) - yaw.numpy())
+    return (error + 180) % 360 - 180
+
+
+def caption(seed: int, actions: Actions, walker: int) -> str:
+    """Describe one walk in a sentence: where, and how long which key was held and which way the view turned."""
+    keys, turns = actions.keys[walker], actions.turns[walker]
+    held = [f"{word} {int(keys[:, column].sum())}" for column, word in enumerate(WORDS) if keys[:, column].any()]
+    parts = ", ".join(held) if held else "no key"
+    return f"Tiny World {seed}, {len(keys) + 1} frames: {parts}; turned {float(turns.sum()):+.1f} degrees."
+
+
+def single_actions() -> list[Actions]:
+    """One row of each action that obedience is measured with, and of standing still: keys (1, 1, 4), turns (1, 1)."""
+    held = [hold((word,), 0.0, 1, 1) for word in WORDS]
+    return [
+        *held,
+        hold((), TURN, 1, 1),
+        hold((), -TURN, 1, 1),
+        hold((), 0.0, 1, 1),
+        hold(("forward",), TURN, 1, 1),
+        hold(("forward",), -TURN, 1, 1),
+    ]
