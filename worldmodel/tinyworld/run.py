@@ -1,0 +1,94 @@
+"""A training run on disk: its log, its resumable state, and its time-based schedule."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+log = logging.getLogger(__name__)
+SAVE_EVERY = 120.0
+
+
+class Run:
+    """One training run in a folder: `log.jsonl`, and `state.pt` from which it resumes after any interruption.
+
+    The learning rate follows the share of the planned minutes that has been spent, over all resumptions.
+    """
+
+    def __init__(self, folder: Path, minutes: float, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
+        self.folder, self.minutes, self.model, self.optimizers = folder, minutes, model, optimizers
+        self.step, self.seconds, self.extra = 0, 0.0, {}
+        self.peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
+        self._sums: dict[str, float] = {}
+        self._since, self._saved, self._tick = 0, time.monotonic(), time.monotonic()
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / "state.pt").exists():
+            self._resume()
+
+    def _resume(self) -> None:
+        state = torch.load(self.folder / "state.pt", weights_only=True)
+        self.model.load_state_dict(state["model"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.step, self.seconds, self.extra = state["step"], state["seconds"], state["extra"]
+        log.info("resumed %s at step %d after %.1f minutes", self.folder, self.step, self.seconds / 60)
+
+    @property
+    def share(self) -> float:
+        """Share of the planned time that is spent, 0..1."""
+        return min(1.0, self.seconds / (60 * self.minutes))
+
+    @property
+    def done(self) -> bool:
+        return self.share >= 1.0
+
+    def schedule(self) -> float:
+        """Set and return the learning rate's factor: a short warm-up, then a cosine to 2 %."""
+        factor = min(1.0, (self.step + 1) / 50) * (0.02 + 0.98 * (1 + math.cos(math.pi * self.share)) / 2)
+        for optimizer, peaks in zip(self.optimizers, self.peaks, strict=True):
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["lr"] = peak * factor
+        return factor
+
+    def advance(self, figures: dict[str, float], every: int = 50) -> None:
+        """Count one step, log the means of `figures` every `every` steps, and save every two minutes."""
+        now = time.monotonic()
+        self.seconds, self._tick = self.seconds + now - self._tick, now
+        self.step += 1
+        self._since += 1
+        for name, value in figures.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        if self.step % every == 0:
+            means = {name: round(value / self._since, 5) for name, value in self._sums.items()}
+            self.note({**means})
+            self._sums, self._since = {}, 0
+        if now - self._saved > SAVE_EVERY or self.done:
+            self.save()
+
+    def note(self, figures: dict[str, Any]) -> None:
+        """Append one line to the log."""
+        line = {"step": self.step, "minutes": round(self.seconds / 60, 2), **figures}
+        with open(self.folder / "log.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        log.info("%s", line)
+
+    def save(self) -> None:
+        """Write the state under a temporary name and rename it."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "step": self.step,
+            "seconds": self.seconds,
+            "extra": self.extra,
+        }
+        torch.save(state, self.folder / "state.tmp")
+        os.replace(self.folder / "state.tmp", self.folder / "state.pt")
+        self._saved = time.monotonic()

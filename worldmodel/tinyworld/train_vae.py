@@ -1,0 +1,108 @@
+"""Training of Tiny World's VAE: squared error through a latent with a little noise."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..vae.tiny import TinyVAE, initialise
+from . import data
+from .run import Run
+
+log = logging.getLogger(__name__)
+NOISE = 0.08
+"""Standard deviation added to the latents: it bounds what they carry and makes the decoder forgive small errors."""
+SHRINK = 1e-4
+
+
+def psnr(error: Tensor) -> Tensor:
+    """PSNR in dB of mean squared errors of pixels in -1..1."""
+    return -10 * (error / 4).clamp_min(1e-10).log10()
+
+
+@torch.inference_mode()
+def judge(vae: TinyVAE, clips: Tensor) -> dict[str, float]:
+    """Mean PSNR over clips (N, 3, F, H, W) in -1..1, in fp32, and the same of an 8x bicubic down and up."""
+    errors, plain = [], []
+    for clip in clips.split(4):
+        decoded = vae.decode(vae.encode(clip))
+        errors.append((decoded - clip).square().mean((1, 3, 4)))
+        pictures = clip.transpose(1, 2).flatten(0, 1)
+        small = torch.nn.functional.interpolate(pictures, scale_factor=1 / 8, mode="bicubic", antialias=True)
+        large = torch.nn.functional.interpolate(small, size=pictures.shape[-2:], mode="bicubic").clamp(-1, 1)
+        plain.append((large - pictures).square().mean((1, 2, 3)))
+    frames = psnr(torch.cat(errors))
+    return {
+        "psnr": frames.mean().item(),
+        "first": frames[:, 0].mean().item(),
+        "bicubic": psnr(torch.cat(plain)).mean().item(),
+    }
+
+
+class ConvMuon(torch.optim.Muon):
+    """Muon over convolutions, each seen as the matrix (outputs, inputs * places) that it is."""
+
+    def __init__(self, kernels: list[Tensor], **settings: Any) -> None:
+        self.kernels = kernels
+        super().__init__([nn.Parameter(_matrix(kernel.data)) for kernel in kernels], **settings)
+
+    def step(self, closure: None = None) -> None:
+        """Update the kernels, whose memory the matrices share."""
+        for matrix, kernel in zip(self.param_groups[0]["params"], self.kernels, strict=True):
+            matrix.grad = None if kernel.grad is None else _matrix(kernel.grad)
+        super().step(closure)
+
+
+def _matrix(kernel: Tensor) -> Tensor:
+    """View a channels-last kernel (O, I, y, x) as (O, y * x * I)."""
+    return kernel.permute(0, 2, 3, 1).contiguous().flatten(1)
+
+
+def optimizers_for(vae: TinyVAE, rate: float) -> list[torch.optim.Optimizer]:
+    """Muon for the convolutions' kernels, AdamW for everything else."""
+    kernels = [p for p in vae.parameters() if p.ndim == 4]
+    for kernel in kernels:
+        kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
+    others = [p for p in vae.parameters() if p.ndim != 4]
+    muon = ConvMuon(kernels, lr=rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
+    assert all(m.data_ptr() == k.data_ptr() for m, k in zip(muon.param_groups[0]["params"], kernels, strict=True))
+    return [muon, torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)]
+
+
+def train(folder: Path, minutes: float, batch: int, rate: float, seed: int) -> Run:
+    """Train, or go on training, the run in `folder` for `minutes` in all."""
+    vae = TinyVAE().to(memory_format=torch.channels_last)
+    initialise(vae, seed)
+    run = Run(folder, minutes, vae, optimizers_for(vae, rate))
+    clips = data.Clips(17, batch, seed + run.step)
+    fixed = data.held_out_clips(8, 17)
+    torch.manual_seed(seed + run.step)
+    while not run.done:
+        run.schedule()
+        pixels = clips.draw()
+        with torch.autocast("cpu", torch.bfloat16):
+            latents = vae.encode(pixels)
+            decoded = vae.decoder((latents + NOISE * torch.randn_like(latents)).transpose(1, 2), None)[:, 3:].transpose(
+                1, 2
+            )
+        error = decoded.float() - pixels
+        loss = error.square().mean() + 0.02 * error.abs().mean() + SHRINK * latents.float().square().mean()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        for optimizer in run.optimizers:
+            optimizer.step()
+        vae.zero_grad(set_to_none=True)
+        run.advance(
+            {
+                "psnr": psnr(error.detach().square().mean()).item(),
+                "latent": latents.detach().float().std().item(),
+                "norm": norm.item(),
+            }
+        )
+        if run.step % 500 == 0 or run.done:
+            run.note({"held_out": judge(vae, fixed)})
+    return run
