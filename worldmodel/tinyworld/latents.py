@@ -1,0 +1,111 @@
+"""Encoded walks: what the world model trains on, made shard by shard so that training can begin with the first.
+
+Shapes: N walks, R rows of actions = frames, T latents, h x w latent grid.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..vae.tiny import TinyVAE
+from . import data, engine, pilot
+from .player import TAIL
+
+log = logging.getLogger(__name__)
+SHORT, LONG = 33, 117
+"""Frames of a walk: three chunks from the start, or ten, of which training sees later ones too."""
+
+
+@torch.inference_mode()
+def encode_walks(vae: TinyVAE, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Encode films (N, 3, F, H, W) in -1..1.
+
+    Returns:
+        latents (N, 16, T, h, w), and (N, 16, TAIL, h, w): what follows latent 0 when grey follows the first frame.
+    """
+    memory: dict[str, Tensor] = {}
+    first = vae.encode(pixels[:, :, :1], memory)
+    grey = vae.encode(torch.zeros_like(pixels[:, :, :1]).expand(-1, -1, 4 * TAIL, -1, -1), dict(memory))
+    rest = vae.encode(pixels[:, :, 1:], memory)
+    return torch.cat([first, rest], 2), grey
+
+
+def make_walks(random: np.random.Generator, count: int, frames: int) -> tuple[engine.Worlds, pilot.Walks]:
+    """Let `count` walkers play in worlds of the training split: random, held and scripted actions, or exploring."""
+    worlds, which, start = data.draw_starts(random, count)
+    rows = frames - 1
+    if random.random() < 0.2:
+        return worlds, pilot.explore(worlds, which, start, rows, random)
+    actions = pilot.random_actions(random, count, rows)
+    for walker in range(count):
+        kind = random.random()
+        if kind < 0.4:
+            held = pilot.single_actions()[random.integers(len(pilot.single_actions()))]
+            rows_held = rows if kind < 0.3 else int(random.integers(8, rows + 1))
+            actions.keys[walker, :rows_held] = held.keys[0, 0]
+            actions.turns[walker, :rows_held] = held.turns[0, 0]
+        elif kind < 0.5:
+            half = pilot.Actions(*(value[walker : walker + 1, : rows // 2] for value in actions))
+            both = pilot.there_and_back(half)
+            actions.keys[walker, : 2 * (rows // 2)] = both.keys[0]
+            actions.turns[walker, : 2 * (rows // 2)] = both.turns[0]
+    return worlds, pilot.play(worlds, which, start, actions)
+
+
+def write_shards(vae: TinyVAE, folder: Path, seed: int, minutes: float, count: int = 64) -> None:
+    """Write shards of encoded walks for `minutes`; every fourth is made of long walks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    number = len(list(folder.glob("*.safetensors")))
+    until = time.monotonic() + 60 * minutes
+    while time.monotonic() < until:
+        frames = LONG if number % 4 == 3 else SHORT
+        random = np.random.default_rng([17, seed, number])
+        worlds, walks = make_walks(random, count if frames == SHORT else count // 4, frames)
+        film = pilot.film(worlds, walks, data.PICTURE).permute(0, 4, 1, 2, 3) * 2 - 1
+        latents, tail = zip(*(encode_walks(vae, piece) for piece in film.split(8)), strict=True)
+        unread = torch.zeros(len(film), 1)
+        shard = {
+            "latents": torch.cat(latents).half(),
+            "tail": torch.cat(tail).half(),
+            "keys": torch.cat([walks.actions.keys, unread[..., None].expand(-1, -1, 4)], 1),
+            "turns": torch.cat([walks.actions.turns.float(), unread], 1),
+        }
+        path = folder / f"{number:05d}.safetensors"
+        save_file({name: value.contiguous() for name, value in shard.items()}, path.with_suffix(".tmp"))
+        os.replace(path.with_suffix(".tmp"), path)
+        number += 1
+        if number % 10 == 0:
+            log.info("%d shards", number)
+
+
+class Shards:
+    """All shards of a folder, looked for anew at times, kept in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.known: set[str] = set()
+        self.short: list[dict[str, Tensor]] = []
+        self.long: list[dict[str, Tensor]] = []
+
+    def refresh(self) -> None:
+        """Read the shards that are new."""
+        for path in sorted(self.folder.glob("*.safetensors")):
+            if path.name not in self.known:
+                self.known.add(path.name)
+                shard = load_file(path)
+                (self.long if shard["keys"].shape[1] == LONG else self.short).append(shard)
+
+    def draw(self, random: np.random.Generator, batch: int, long: bool) -> dict[str, Tensor]:
+        """Draw walks at random; all tensors of a shard, with `batch` in front."""
+        shards = self.long if long and self.long else self.short
+        picks = [(shards[random.integers(len(shards))], random.random()) for _ in range(batch)]
+        rows = [(shard, int(share * len(shard["keys"]))) for shard, share in picks]
+        return {name: torch.stack([shard[name][row] for shard, row in rows]).float() for name in shards[0]}

@@ -1,0 +1,157 @@
+"""Tiny World's model at play, many starts at once: what the measures judge.
+
+The nodes play one world through `Session`; here the same network, cache, sampler and conditions run on a batch.
+
+Shapes: B starts, R rows of actions = frames, T latents, h x w latent grid.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..cache import KVCache
+from ..conditions import cut_windows, image_condition_at
+from ..models.matrix_game2 import Step
+from ..sampling import Levels, renoise_sample, warped_steps
+from ..vae.tiny import TinyVAE
+from ..variants import VARIANTS, Variant
+from ..weights import load_network, load_safetensors, read_metadata, recognise
+from .pilot import Actions
+from .tokens import patch_context
+
+WEIGHTS = Path(__file__).parent / "weights"
+MODEL_FILE = WEIGHTS / "tiny_world.safetensors"
+VAE_FILE = WEIGHTS / "tiny_world_vae.safetensors"
+TAIL = 4
+"""Latents of grey after which the encoder no longer remembers the start image."""
+
+
+class Conditions(NamedTuple):
+    """What a batch of rollouts is told, for T latents from the start.
+
+    condition (B, 20, T, h, w); context (B, tokens, 128); keyboard (B, T, 12, 4); mouse (B, T, 12, 2).
+    """
+
+    condition: Tensor
+    context: Tensor
+    keyboard: Tensor
+    mouse: Tensor
+
+    def step(self, latents: Tensor, timesteps: Tensor, **state: object) -> Step:
+        """Build the network's step for the latents of these absolute indices (T',), at timesteps (B, T')."""
+        return Step(
+            timesteps=timesteps,
+            positions=latents,
+            image_condition=torch.stack([image_condition_at(one, latents) for one in self.condition]),
+            keyboard=self.keyboard[:, latents],
+            mouse=self.mouse[:, latents],
+            **state,
+        )
+
+
+def build_conditions(image: Tensor, keys: Tensor, turns: Tensor, variant: Variant, latents: int) -> Conditions:
+    """Build the conditions of rollouts.
+
+    Args:
+        image: (B, 16, 1 + TAIL, h, w) normalised latents of the start image and the grey after it.
+        keys: (B, R, 4) multi-hot; rows the window never reaches may be missing at the end.
+        turns: (B, R) degrees per frame, right positive.
+        variant: Tiny World's.
+        latents: T.
+    """
+    mask = torch.zeros_like(image[:, :4])
+    mask[:, :, 0] = 1
+    positions = torch.arange(latents)
+    mouse = torch.stack([torch.zeros_like(turns), turns / variant.mouse.degrees_per_unit], -1).float()
+    return Conditions(
+        torch.cat([mask, image], 1),
+        torch.stack([patch_context(one) for one in image[:, :, 0]]),
+        cut_windows(keys.float(), positions),
+        cut_windows(mouse, positions),
+    )
+
+
+@torch.inference_mode()
+def encode_start(vae: TinyVAE, first: Tensor) -> Tensor:
+    """Encode start frames (B, 3, H, W) in -1..1, then grey: latents (B, 16, 1 + TAIL, h, w), not normalised."""
+    grey = torch.zeros_like(first)[:, :, None].expand(-1, -1, 4 * TAIL, -1, -1)
+    return vae.encode(torch.cat([first[:, :, None], grey], 2))
+
+
+class Player(NamedTuple):
+    """Tiny World's network and VAE with the latent format they share (mean and std (16, 1, 1, 1))."""
+
+    network: nn.Module
+    vae: TinyVAE
+    mean: Tensor
+    std: Tensor
+    variant: Variant = VARIANTS["tiny_world"]
+
+    @torch.inference_mode()
+    def play(self, first: Tensor, actions: Actions, chunks: int, seed: int, levels: Levels | None = None) -> Tensor:
+        """Roll a batch out.
+
+        Args:
+            first: (B, 3, H, W) start frames in 0..1.
+            actions: rows for all frames; the last frame's row is never read.
+            chunks: to generate.
+            seed: of the noise, drawn for the whole batch.
+            levels: noise levels; `None`: the variant's own.
+
+        Returns:
+            (B, 3, F, H, W) in 0..1, F = 12 * chunks - 3.
+        """
+        levels = levels or warped_steps(self.variant.steps, self.variant.shift)
+        image = (encode_start(self.vae, first * 2 - 1) - self.mean) / self.std
+        length = self.variant.chunk
+        keys, turns = (_padded(value, self.variant.first_frame(chunks)) for value in actions)
+        told = build_conditions(image, keys, turns, self.variant, chunks * length)
+        cache = KVCache(self.variant.window, length)
+        generator = torch.Generator().manual_seed(seed)
+        shape = (len(first), 16, length, *image.shape[-2:])
+        memory: dict[str, Tensor] = {}
+        films = []
+        for chunk in range(chunks):
+            cache.begin_chunk()
+            step = told.step(
+                torch.arange(chunk * length, (chunk + 1) * length), torch.zeros(len(first), length), cache=cache
+            )
+            latents = renoise_sample(
+                lambda x, timestep, step=step: self.network(
+                    x, None, told.context, step=step._replace(timesteps=timestep.expand(len(x), length))
+                ),
+                iter(lambda: torch.randn(shape, generator=generator), None),
+                levels,
+            )
+            self.network(latents, None, told.context, step=step._replace(commit=True))
+            pieces = (latents * self.std + self.mean).split(1, 2)
+            films.extend(self.vae.decode(piece, memory) for piece in pieces)
+        return (torch.cat(films, 2) + 1) / 2
+
+
+def _padded(rows: Tensor, count: int) -> Tensor:
+    """Repeat the last of rows (B, R, ...) until there are `count`."""
+    missing = max(0, count - rows.shape[1])
+    return torch.cat([rows, rows[:, -1:].expand(-1, missing, *rows.shape[2:])], 1)
+
+
+def load_vae(path: Path = VAE_FILE) -> tuple[TinyVAE, dict]:
+    """Load the VAE with its metadata (latent_mean, latent_std, widths)."""
+    weights, about = load_safetensors(path)
+    about = read_metadata(about)
+    vae = TinyVAE(tuple(about["encoder_widths"]), tuple(about["decoder_widths"]))
+    vae.load_state_dict({name: value.float() for name, value in weights.items()})
+    return vae.to(memory_format=torch.channels_last).eval(), about
+
+
+def load_player(model: Path = MODEL_FILE, vae: Path = VAE_FILE) -> Player:
+    """Load network and VAE in float32."""
+    weights, metadata = load_safetensors(model)
+    network = load_network(recognise(weights, metadata, name=model.name), dtype=torch.float32)
+    decoder, about = load_vae(vae)
+    mean, std = (torch.tensor(about[name]).view(-1, 1, 1, 1) for name in ("latent_mean", "latent_std"))
+    return Player(network.eval(), decoder, mean, std)
