@@ -1,0 +1,329 @@
+"""Controls drawn on video frames: keys held, mouse, frame counter, and the path from above.
+
+Frames are (frames, height, width, 3) in 0..1. Lengths inside a panel count in units, a 24th of the picture, so that
+everything grows with it; panels are painted four times as large and shrunk, which makes edges smooth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from .motion import integrate
+from .track import Track
+
+MAX_SCALE = 16
+_FINE = 4
+_LEAST_TEXT = 6
+"""Pixels."""
+_READABLE = 360
+"""Height in pixels to which small pictures are enlarged."""
+
+# What is drawn replaces what lies under it, alpha included: colours on glass are mixed with it here.
+_GLASS = (14, 16, 19, 158)
+_EDGE = (150, 155, 162, 150)
+_INK = (240, 242, 244, 240)
+_FAINT = (160, 165, 172, 205)
+_SIGHT = (108, 116, 128, 178)
+_KEY, _KEY_EDGE, _KEY_INK = (63, 191, 155, 245), (160, 236, 214, 255), (9, 34, 27, 255)
+_TURN = (240, 179, 58, 255)
+
+_PLACES = {"forward": (1, 0), "left": (0, 1), "back": (1, 1), "right": (2, 1)}
+_LETTERS = {"forward": "W", "left": "A", "back": "S", "right": "D"}
+
+
+def readable_scale(height: int) -> int:
+    """Return the whole factor that brings a small picture to a height at which one can read."""
+    return min(MAX_SCALE, max(1, round(_READABLE / height)))
+
+
+def draw_controls(
+    frames: Tensor,
+    track: Track,
+    *,
+    first_frame: int = 0,
+    scale: int = 0,
+    smooth: bool = True,
+    path_map: bool = True,
+    after_frame: Callable[[], None] | None = None,
+) -> Tensor:
+    """Draw a track's controls on the frames they belong to.
+
+    Args:
+        frames: (frames, height, width, 3) in 0..1; stays as it is.
+        track: row i is lit on frame i, the frame from which it moves the camera.
+        first_frame: the track's frame that the first picture shows.
+        scale: whole factor by which the pictures are enlarged first; 0 enlarges small ones until they can be read.
+        smooth: enlarge with bicubic weights; otherwise pixel by pixel.
+        path_map: draw the path from above, as if nothing stood in its way.
+        after_frame: called after each frame, for progress; what it raises ends the drawing.
+
+    Returns:
+        (frames, height * scale, width * scale, 3), same type and device.
+
+    Raises:
+        ValueError: the shape is not that of frames, or the numbers are out of range.
+    """
+    if frames.ndim != 4 or frames.shape[-1] != 3:
+        raise ValueError(f"images must be (frames, height, width, 3), not {tuple(frames.shape)}")
+    if not 0 <= scale <= MAX_SCALE:
+        raise ValueError(f"scale must be from 0 (automatic) to {MAX_SCALE}, not {scale}")
+    if first_frame < 0:
+        raise ValueError(f"start frame must be 0 or more, not {first_frame}")
+    count, height, width, _ = frames.shape
+    scale = scale or readable_scale(height)
+    height, width = height * scale, width * scale
+    panels = _panels(track, unit=min(height, width) / 24, path_map=path_map)
+    shown: dict[str, tuple[Hashable, _Patch]] = {}
+    drawn = frames.new_empty(count, height, width, 3)
+    for i in range(count):
+        picture = _enlarged(frames[i], scale, smooth)
+        for corner, panel in panels.items():
+            state = panel.state(first_frame + i)
+            if corner not in shown or shown[corner][0] != state:
+                shown[corner] = state, _patch(panel.paint(state), picture.device)
+            _lay(picture, shown[corner][1], corner, margin=round(min(height, width) * 0.035))
+        drawn[i] = picture
+        if after_frame:
+            after_frame()
+    return drawn
+
+
+class _Patch(NamedTuple):
+    """A painted panel: colour (h, w, 3) and alpha (h, w, 1), float32 in 0..1."""
+
+    colour: Tensor
+    alpha: Tensor
+
+
+class _Panel(Protocol):
+    def state(self, frame: int) -> Hashable:
+        """What the panel shows at a frame of the track; equal states look the same."""
+
+    def paint(self, state: Hashable) -> _Canvas:
+        """Draw it."""
+
+
+class _Canvas:
+    """A transparent picture, drawn in units."""
+
+    def __init__(self, unit: float, width: float, height: float) -> None:
+        self.fine = unit * _FINE
+        self.size = (max(1, round(width * unit)), max(1, round(height * unit)))
+        self.image = Image.new("RGBA", (self.size[0] * _FINE, self.size[1] * _FINE))
+        self.draw = ImageDraw.Draw(self.image)
+
+    def box(self, left: float, top: float, width: float, height: float, radius: float, fill, edge=None) -> None:
+        """A rounded box with a fine edge inside it."""
+        corners = [value * self.fine for value in (left, top, left + width, top + height)]
+        line = max(_FINE, round(0.07 * self.fine)) if edge else 0
+        corners[2:] = max(corners[0], corners[2] - 1), max(corners[1], corners[3] - 1)
+        self.draw.rounded_rectangle(corners, radius * self.fine, fill=fill, outline=edge, width=line)
+
+    def line(self, points, width: float, fill) -> None:
+        """A polyline with round joints and ends."""
+        fine = [(x * self.fine, y * self.fine) for x, y in points]
+        self.draw.line(fine, fill=fill, width=max(_FINE, round(width * self.fine)), joint="curve")
+        for end in (points[0], points[-1]):
+            self.dot(*end, max(1 / self.fine * _FINE, width) / 2, fill)
+
+    def dot(self, x: float, y: float, radius: float, fill=None, edge=None, line: float = 0.0) -> None:
+        """A disc or a ring."""
+        corners = [value * self.fine for value in (x - radius, y - radius, x + radius, y + radius)]
+        self.draw.ellipse(corners, fill=fill, outline=edge, width=round(line * self.fine))
+
+    def shape(self, points, fill) -> None:
+        """A filled polygon."""
+        self.draw.polygon([(x * self.fine, y * self.fine) for x, y in points], fill=fill)
+
+    def text(self, x: float, y: float, text: str, height: float, fill, anchor: str = "mm", bold: float = 0.0):
+        """Text at a point, unless it would be too small to read."""
+        if height * self.fine < _LEAST_TEXT * _FINE:
+            return
+        font = ImageFont.load_default(height * self.fine)
+        stroke = round(bold * self.fine)
+        self.draw.text((x * self.fine, y * self.fine), text, fill, font, anchor, stroke_width=stroke, stroke_fill=fill)
+
+
+class _Keys:
+    """Key caps, lit while held: W over A S D, and further keys as words above."""
+
+    cap, gap = 2.2, 0.28
+
+    def __init__(self, track: Track, unit: float) -> None:
+        self.track, self.unit = track, unit
+        self.more = [word for word in track.words if word not in _PLACES]
+
+    def state(self, frame: int) -> Hashable:
+        if frame >= self.track.frames:
+            return frozenset()
+        return frozenset(word for i, word in enumerate(self.track.words) if self.track.keys[frame, i] > 0)
+
+    def paint(self, state: frozenset[str]) -> _Canvas:
+        pitch, line = self.cap + self.gap, 1.5
+        above = len(self.more) * (line + self.gap)
+        canvas = _Canvas(self.unit, 3 * pitch - self.gap, 2 * pitch - self.gap + above)
+        for row, word in enumerate(self.more):
+            text = word.replace("_", " ")
+            self._cap(canvas, (0, row * (line + self.gap), 3 * pitch - self.gap, line), text, word in state, 0.95)
+        for word, (column, row) in _PLACES.items():
+            place = (column * pitch, above + row * pitch, self.cap, self.cap)
+            self._cap(canvas, place, _LETTERS[word], word in state, 1.15)
+        return canvas
+
+    def _cap(self, canvas: _Canvas, place, text: str, lit: bool, height: float) -> None:
+        left, top, width, tall = place
+        canvas.box(left, top, width, tall, 0.5, _KEY if lit else _GLASS, _KEY_EDGE if lit else _EDGE)
+        ink = _KEY_INK if lit else _INK
+        canvas.text(left + width / 2, top + tall / 2, text, height, ink, bold=0.035 if len(text) == 1 else 0.012)
+
+
+class _Pad:
+    """Where the mouse pulls the view: a pad as wide as the track's fastest turn."""
+
+    width, height = 6.4, 4.68
+
+    def __init__(self, track: Track, unit: float) -> None:
+        self.track, self.unit = track, unit
+        self.reach = max(2.0, float(track.mouse.abs().max()) if track.frames else 0.0)
+
+    def state(self, frame: int) -> Hashable:
+        return tuple(self.track.mouse[frame].tolist()) if frame < self.track.frames else (0.0, 0.0)
+
+    def paint(self, state: tuple[float, float]) -> _Canvas:
+        canvas = _Canvas(self.unit, self.width, self.height)
+        canvas.box(0, 0, self.width, self.height, 0.6, _GLASS, _EDGE)
+        x, y = self.width / 2, self.height / 2
+        canvas.line([(0.7, y), (self.width - 0.7, y)], 0.05, _EDGE)
+        canvas.line([(x, 0.7), (x, self.height - 0.7)], 0.05, _EDGE)
+        right, up = state[0] / self.reach * (x - 0.75), state[1] / self.reach * (y - 0.75)
+        length = math.hypot(right, up)
+        if length < 0.05:
+            canvas.dot(x, y, 0.3, edge=_FAINT, line=0.12)
+            return canvas
+        along, head = (right / length, -up / length), min(0.95, length)
+        tip = (x + right, y - up)
+        neck = (tip[0] - along[0] * head * 0.8, tip[1] - along[1] * head * 0.8)
+        if length > head:
+            canvas.line([(x, y), neck], 0.26, _TURN)
+        canvas.shape(_arrow(tip, along, head, 0.55 * head), _TURN)
+        canvas.dot(x, y, 0.2, fill=_TURN)
+        return canvas
+
+
+class _Counter:
+    """The track's frame, of how many, over a thin bar."""
+
+    height = 2.2
+
+    def __init__(self, track: Track, unit: float) -> None:
+        self.track, self.unit = track, unit
+        digits = max(2, len(str(track.frames)))
+        self.width = 2.5 + 0.75 * 2 * digits
+
+    def state(self, frame: int) -> Hashable:
+        return frame
+
+    def paint(self, state: int) -> _Canvas:
+        canvas = _Canvas(self.unit, self.width, self.height)
+        canvas.box(0, 0, self.width, self.height, 0.6, _GLASS, _EDGE)
+        middle, end = self.width / 2, self.track.frames
+        canvas.text(middle - 0.25, 0.95, str(state), 1.2, _INK, anchor="rm", bold=0.03)
+        canvas.text(middle + 0.1, 0.95, f"/ {end}", 1.0, _FAINT, anchor="lm")
+        bar = self.width - 1.2
+        canvas.line([(0.6, 1.78), (0.6 + bar, 1.78)], 0.14, _EDGE)
+        canvas.line([(0.6, 1.78), (0.6 + bar * min(1.0, state / max(1, end - 1)), 1.78)], 0.14, _INK)
+        return canvas
+
+
+class _Map:
+    """The path from above, the first heading pointing up: ring = start, square = end, arrow = here."""
+
+    side, sight = 7.2, 1.5
+
+    def __init__(self, track: Track, unit: float) -> None:
+        self.unit = unit
+        poses = integrate(track, step_metres=1.0)
+        places = poses[:, [0, 2], 3].numpy() * (1, -1)  # right, down the page
+        self.headings = poses[:, [0, 2], 2].numpy() * (1, -1)
+        low, high = places.min(0), places.max(0)
+        zoom = (self.side - 2 * self.sight) / max(8.0, (high - low).max())
+        self.places = (places - (low + high) / 2) * zoom + self.side / 2
+
+    def state(self, frame: int) -> Hashable:
+        return min(frame, len(self.places) - 1)
+
+    def paint(self, state: int) -> _Canvas:
+        canvas = _Canvas(self.unit, self.side, self.side)
+        canvas.box(0, 0, self.side, self.side, 0.6, _GLASS, _EDGE)
+        points = [tuple(place) for place in self.places]
+        heading = self.headings[state] / max(1e-9, np.linalg.norm(self.headings[state]))
+        here = self.places[state]
+        canvas.shape(_wedge(here, heading, self.sight - 0.15), _SIGHT)
+        if len(points) > 1:
+            canvas.line(points, 0.16, _FAINT)
+        if state:
+            canvas.line(points[: state + 1], 0.2, _KEY)
+        x, y = points[-1]
+        canvas.box(x - 0.2, y - 0.2, 0.4, 0.4, 0.05, _INK)
+        canvas.dot(*points[0], 0.3, fill=(14, 16, 19, 255), edge=_INK, line=0.13)
+        canvas.shape(_arrow(here + heading * 0.55, heading, 1.05, 0.42), (255, 255, 255, 255))
+        return canvas
+
+
+def _panels(track: Track, unit: float, path_map: bool) -> dict[str, _Panel]:
+    panels: dict[str, _Panel] = {"top left": _Counter(track, unit), "bottom left": _Keys(track, unit)}
+    if track.mouse.any():
+        panels["bottom right"] = _Pad(track, unit)
+    if path_map:
+        panels["top right"] = _Map(track, unit)
+    return panels
+
+
+def _arrow(tip, along, length: float, half: float) -> list[tuple[float, float]]:
+    """A triangle with a notch in its base, pointing along a unit vector."""
+    (x, y), (dx, dy) = tip, along
+    base = (x - dx * length, y - dy * length)
+    notch = (x - dx * length * 0.72, y - dy * length * 0.72)
+    return [(x, y), (base[0] - dy * half, base[1] + dx * half), notch, (base[0] + dy * half, base[1] - dx * half)]
+
+
+def _wedge(apex, along, radius: float) -> list[tuple[float, float]]:
+    """What the camera sees from above: a sector of 80 degrees."""
+    middle = math.atan2(along[1], along[0])
+    arc = [middle + math.radians(angle) for angle in range(-40, 41, 8)]
+    return [tuple(apex), *((apex[0] + radius * math.cos(a), apex[1] + radius * math.sin(a)) for a in arc)]
+
+
+def _enlarged(frame: Tensor, scale: int, smooth: bool) -> Tensor:
+    """Enlarge one picture (height, width, 3), in float32."""
+    picture = frame.float()
+    if scale == 1:
+        return picture.clone()
+    if not smooth:
+        return picture.repeat_interleave(scale, 0).repeat_interleave(scale, 1)
+    planes = torch.nn.functional.interpolate(picture.movedim(-1, 0)[None], scale_factor=scale, mode="bicubic")
+    return planes[0].movedim(0, -1).clamp(0, 1)
+
+
+def _patch(canvas: _Canvas, device: torch.device) -> _Patch:
+    small = canvas.image.resize(canvas.size, Image.Resampling.BOX)
+    pixels = torch.from_numpy(np.array(small)).to(device).float() / 255
+    return _Patch(pixels[..., :3], pixels[..., 3:])
+
+
+def _lay(picture: Tensor, patch: _Patch, corner: str, margin: int) -> None:
+    """Blend a panel into a corner of the picture, in place; what does not fit is cut off."""
+    height, width = (min(patch.alpha.shape[i], picture.shape[i] - 2 * margin) for i in (0, 1))
+    if height <= 0 or width <= 0:
+        return
+    top = margin if "top" in corner else picture.shape[0] - margin - height
+    left = margin if "left" in corner else picture.shape[1] - margin - width
+    place = picture[top : top + height, left : left + width]
+    place.lerp_(patch.colour[:height, :width], patch.alpha[:height, :width].expand_as(place))
