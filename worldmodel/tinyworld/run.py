@@ -27,8 +27,8 @@ class Run:
         self.folder, self.minutes, self.model, self.optimizers = folder, minutes, model, optimizers
         self.step, self.seconds, self.extra = 0, 0.0, {}
         self.peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
-        self._sums: dict[str, float] = {}
-        self._since, self._saved, self._tick = 0, time.monotonic(), time.monotonic()
+        self._seen: dict[str, list[float]] = {}
+        self._saved = self._tick = time.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "state.pt").exists():
             self._resume()
@@ -63,13 +63,11 @@ class Run:
         now = time.monotonic()
         self.seconds, self._tick = self.seconds + now - self._tick, now
         self.step += 1
-        self._since += 1
         for name, value in figures.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
+            self._seen.setdefault(name, []).append(value)
         if self.step % every == 0:
-            means = {name: round(value / self._since, 5) for name, value in self._sums.items()}
-            self.note({**means})
-            self._sums, self._since = {}, 0
+            self.note({name: round(sum(values) / len(values), 5) for name, values in self._seen.items()})
+            self._seen = {}
         if now - self._saved > SAVE_EVERY or self.done:
             self.save()
 

@@ -28,15 +28,16 @@ from .run import Run
 VARIANT = VARIANTS["tiny_world"]
 LEVELS = warped_steps(VARIANT.steps, VARIANT.shift)
 CHUNK = VARIANT.chunk
-CLIP_CHUNKS = 3
+CLIP_SIZES = {1: 64, 2: 20, 3: 12}
+"""Clips of a batch by their number of chunks: about equal work."""
 SIZES = {
-    "dim": 192, "heads": 3, "ffn_dim": 768, "freq_dim": 128, "layers": 8, "context_dim": 128, "keyboard_dim": 4,
-    "keyboard_width": 32, "action_heads": 3, "action_blocks": (0, 1, 2, 3), "mouse": True,
+    "dim": 192, "heads": 3, "ffn_dim": 768, "freq_dim": 128, "layers": 6, "context_dim": 128, "keyboard_dim": 4,
+    "keyboard_width": 32, "action_heads": 3, "action_blocks": (0, 1, 2), "mouse": True,
 }  # fmt: skip
 
 
 class Clip(NamedTuple):
-    """Clips of CLIP_CHUNKS chunks that begin at chunk `first` of their walks; latents (B, C, T, h, w) normalised.
+    """Clips of `chunks` chunks that begin at chunk `first` of their walks; latents (B, C, T, h, w) normalised.
 
     T and the conditions count from the walks' start, so a column is an absolute latent index.
     """
@@ -44,6 +45,7 @@ class Clip(NamedTuple):
     latents: Tensor
     told: Conditions
     first: int
+    chunks: int
 
 
 def build_network(seed: int) -> MatrixGame2:
@@ -59,30 +61,34 @@ def build_network(seed: int) -> MatrixGame2:
     return network
 
 
-def take_clip(walks: dict[str, Tensor], mean: Tensor, std: Tensor, first: int) -> Clip:
+def take_clip(walks: dict[str, Tensor], mean: Tensor, std: Tensor, first: int, chunks: int) -> Clip:
     """Cut clips out of walks (a shard's tensors) and build their conditions."""
-    end = (first + CLIP_CHUNKS) * CHUNK
+    end = (first + chunks) * CHUNK
     latents, tail = ((walks[name] - mean) / std for name in ("latents", "tail"))
     image = torch.cat([latents[:, :, :1], tail], 2)
-    return Clip(latents[:, :, :end], build_conditions(image, walks["keys"], walks["turns"], VARIANT, end), first)
+    return Clip(
+        latents[:, :, :end], build_conditions(image, walks["keys"], walks["turns"], VARIANT, end), first, chunks
+    )
 
 
-def draw_clip(shards: Shards, random: np.random.Generator, batch: int, mean: Tensor, std: Tensor) -> Clip:
-    """Draw clips: three quarters at their walk's start, the others in the middle of a long walk."""
-    if random.random() < 0.75:
-        return take_clip(shards.draw(random, batch, long=False), mean, std, 0)
+def draw_clip(shards: Shards, random: np.random.Generator, share: float, mean: Tensor, std: Tensor) -> Clip:
+    """Draw clips: first mostly single chunks from the start, later longer ones, some in the middle of long walks."""
+    chunks = int(random.choice(3, p=(0.7, 0.2, 0.1) if share < 0.4 else (0.4, 0.3, 0.3))) + 1
+    batch = CLIP_SIZES[chunks]
+    if chunks == 1 or not shards.long or random.random() < 0.7:
+        return take_clip(shards.draw(random, batch, long=False), mean, std, 0, chunks)
     walks = shards.draw(random, batch, long=True)
-    last = walks["latents"].shape[2] // CHUNK - CLIP_CHUNKS
-    return take_clip(walks, mean, std, int(random.integers(1, max(1, last) + 1)) if last else 0)
+    last = walks["latents"].shape[2] // CHUNK - chunks
+    return take_clip(walks, mean, std, int(random.integers(1, last + 1)), chunks)
 
 
-def side_by_side(first: int) -> tuple[Tensor, Tensor, int]:
+def side_by_side(first: int, chunks: int) -> tuple[Tensor, Tensor, int]:
     """Columns (T',) of clean ++ noisy latents, the mask (T', T') of who sees whom, and the count of clean ones.
 
     In the middle of a walk the clip's first chunk is history only, since its own history is missing.
     """
-    clean = torch.arange(first * CHUNK, (first + CLIP_CHUNKS - 1) * CHUNK)
-    noisy = torch.arange((first + (first > 0)) * CHUNK, (first + CLIP_CHUNKS) * CHUNK)
+    clean = torch.arange(first * CHUNK, (first + chunks - 1) * CHUNK)
+    noisy = torch.arange((first + (first > 0)) * CHUNK, (first + chunks) * CHUNK)
     columns = torch.cat([clean, noisy])
     begin = columns // CHUNK * CHUNK
     is_noisy = torch.arange(len(columns)) >= len(clean)
@@ -105,7 +111,7 @@ class ErrorBuffer:
 
     def spoil(self, clean: Tensor, random: np.random.Generator) -> Tensor:
         """Add residuals of random strength to 80 % of the clips (B, C, T, h, w)."""
-        if len(self.chunks) < 64:
+        if len(self.chunks) < 64 or not clean.shape[2]:
             return clean
         batch, pieces = len(clean), clean.shape[2] // CHUNK
         picks = random.integers(len(self.chunks), size=(batch, pieces))
@@ -124,7 +130,7 @@ def draw_sigmas(random: np.random.Generator, shape: tuple[int, int]) -> Tensor:
 
 def teacher_forced(network: nn.Module, clip: Clip, errors: ErrorBuffer, random: np.random.Generator) -> Tensor:
     """Return the flow-matching loss of all chunks of the clips given true, spoiled histories."""
-    columns, mask, clean = side_by_side(clip.first)
+    columns, mask, clean = side_by_side(clip.first, clip.chunks)
     truth = clip.latents[:, :, columns[clean:]]
     chunks = truth.shape[2] // CHUNK
     sigma = draw_sigmas(random, (len(truth), chunks)).repeat_interleave(CHUNK, 1)
@@ -149,7 +155,7 @@ def self_forced(network: nn.Module, clip: Clip) -> Tensor:
     """Return the loss of every step of the variant's sampler, unrolled on the model's own chunks."""
     cache = KVCache(VARIANT.window, CHUNK)
     losses = []
-    for chunk in range(clip.first, clip.first + CLIP_CHUNKS):
+    for chunk in range(clip.first, clip.first + clip.chunks):
         columns = torch.arange(chunk * CHUNK, (chunk + 1) * CHUNK)
         truth = estimate = clip.latents[:, :, columns]
         if chunk > clip.first or clip.first == 0:
@@ -162,7 +168,7 @@ def self_forced(network: nn.Module, clip: Clip) -> Tensor:
                 # the velocity that leads from x to the truth, which is what the step should have answered
                 losses.append((velocity - (x - truth) / sigma).square().mean() * sigma.square())
                 estimate = (x - sigma * velocity).detach()
-        if chunk < clip.first + CLIP_CHUNKS - 1:
+        if chunk < clip.first + clip.chunks - 1:
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                 step = clip.told.step(columns, torch.zeros(len(truth), CHUNK), cache=cache, commit=True)
                 network(estimate, None, clip.told.context, step=step)
@@ -186,9 +192,7 @@ def latent_statistics(shards: Shards) -> tuple[Tensor, Tensor]:
     return values.mean(1).view(-1, 1, 1, 1), values.std(1).view(-1, 1, 1, 1)
 
 
-def train(
-    folder: Path, shard_folder: Path, minutes: float, batch: int, rate: float, seed: int, own_from: float = 0.6
-) -> Run:
+def train(folder: Path, shard_folder: Path, minutes: float, rate: float, seed: int, own_from: float = 0.6) -> Run:
     """Train, or go on training, the run in `folder` for `minutes` in all; behind share `own_from` on its own past."""
     network = build_network(seed)
     run = Run(folder, minutes, network, optimizers_for(network, rate))
@@ -206,7 +210,7 @@ def train(
         if run.step % 25 == 0:
             shards.refresh()
         own = run.share > own_from and random.random() < 0.7
-        clip = draw_clip(shards, random, batch, mean, std)
+        clip = draw_clip(shards, random, run.share, mean, std)
         loss = self_forced(network, clip) if own else teacher_forced(network, clip, errors, random)
         for optimizer in run.optimizers:
             optimizer.zero_grad(set_to_none=True)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..vae.tiny import TinyVAE, initialise
+from ..vae.tiny import FRAMES_PER_LATENT, TinyVAE, initialise
 from . import data
 from .run import Run
 
@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 NOISE = 0.08
 """Standard deviation added to the latents: it bounds what they carry and makes the decoder forgive small errors."""
 SHRINK = 1e-4
+CLIP_FRAMES, CLIP_BATCH = 17, 4
 
 
 def psnr(error: Tensor) -> Tensor:
@@ -64,45 +65,62 @@ def _matrix(kernel: Tensor) -> Tensor:
 
 def optimizers_for(vae: TinyVAE, rate: float) -> list[torch.optim.Optimizer]:
     """Muon for the convolutions' kernels, AdamW for everything else."""
-    kernels = [p for p in vae.parameters() if p.ndim == 4]
+    kernels = [p for p in vae.parameters() if p.ndim == 4 and p.requires_grad]
     for kernel in kernels:
         kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
-    others = [p for p in vae.parameters() if p.ndim != 4]
+    others = [p for p in vae.parameters() if p.ndim != 4 and p.requires_grad]
     muon = ConvMuon(kernels, lr=rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
     assert all(m.data_ptr() == k.data_ptr() for m, k in zip(muon.param_groups[0]["params"], kernels, strict=True))
     return [muon, torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)]
 
 
-def train(folder: Path, minutes: float, batch: int, rate: float, seed: int) -> Run:
-    """Train, or go on training, the run in `folder` for `minutes` in all."""
+def load_run(folder: Path) -> TinyVAE:
+    """Return the VAE of a run as it stands.
+
+    Raises:
+        ValueError: there is no such run.
+    """
+    if not (folder / "state.pt").exists():
+        raise ValueError(f"--vae: {folder} holds no state.pt; name the folder of a VAE's run.")
+    vae = TinyVAE()
+    vae.load_state_dict(torch.load(folder / "state.pt", weights_only=True)["model"])
+    return vae.to(memory_format=torch.channels_last)
+
+
+def train(
+    folder: Path, minutes: float, rate: float, seed: int, begin_with: Path | None = None, decoder_only: bool = False
+) -> Run:
+    """Train, or go on training, the run in `folder` for `minutes` in all.
+
+    Args:
+        begin_with: run whose weights to begin with; `None`: fresh ones.
+        decoder_only: leave the encoder as it is, so that a model trained on its latents stays valid.
+    """
     vae = TinyVAE().to(memory_format=torch.channels_last)
     initialise(vae, seed)
+    if begin_with is not None:
+        vae.load_state_dict(load_run(begin_with).state_dict())
+    vae.encoder.requires_grad_(not decoder_only)
     run = Run(folder, minutes, vae, optimizers_for(vae, rate))
-    clips = data.Clips(17, batch, seed + run.step)
-    fixed = data.held_out_clips(8, 17)
+    clips = data.Clips(CLIP_FRAMES, CLIP_BATCH, seed + run.step)
+    fixed = data.held_out_clips(16, CLIP_FRAMES)
     torch.manual_seed(seed + run.step)
     while not run.done:
         run.schedule()
         pixels = clips.draw()
         with torch.autocast("cpu", torch.bfloat16):
             latents = vae.encode(pixels)
-            decoded = vae.decoder((latents + NOISE * torch.randn_like(latents)).transpose(1, 2), None)[:, 3:].transpose(
-                1, 2
-            )
+            noisy = latents + NOISE * torch.randn_like(latents)
+            decoded = vae.decoder(noisy.transpose(1, 2), None)[:, FRAMES_PER_LATENT - 1 :].transpose(1, 2)
         error = decoded.float() - pixels
         loss = error.square().mean() + 0.02 * error.abs().mean() + SHRINK * latents.float().square().mean()
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        norm = nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         for optimizer in run.optimizers:
             optimizer.step()
         vae.zero_grad(set_to_none=True)
-        run.advance(
-            {
-                "psnr": psnr(error.detach().square().mean()).item(),
-                "latent": latents.detach().float().std().item(),
-                "norm": norm.item(),
-            }
-        )
+        figures = {"psnr": psnr(error.detach().square().mean()), "latent": latents.detach().float().std(), "norm": norm}
+        run.advance({name: value.item() for name, value in figures.items()})
         if run.step % 500 == 0 or run.done:
             run.note({"held_out": judge(vae, fixed)})
     return run

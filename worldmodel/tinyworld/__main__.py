@@ -1,0 +1,108 @@
+"""`python -m worldmodel.tinyworld`: train, encode, export and evaluate Tiny World.
+
+    python -m worldmodel.tinyworld train vae   --run runs/vae --minutes 60
+    python -m worldmodel.tinyworld encode      --vae runs/vae --shards runs/latents --minutes 30
+    python -m worldmodel.tinyworld train model --run runs/model --shards runs/latents --minutes 120
+    python -m worldmodel.tinyworld train decoder --run runs/decoder --vae runs/vae --minutes 60
+    python -m worldmodel.tinyworld export      --vae runs/decoder --model runs/model
+    python -m worldmodel.tinyworld evaluate    --starts 256
+
+`encode` may run beside `train model`, which takes up new shards as they appear. Every run resumes from its folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+
+import torch
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command and return the exit status."""
+    options = _parser().parse_args(words)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)  # dying activations would otherwise slow a CPU down several times
+    try:
+        options.command(options)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m worldmodel.tinyworld", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
+    commands = parser.add_subparsers(required=True)
+
+    train = commands.add_parser("train", help="train the VAE, its decoder alone, or the model")
+    train.add_argument("what", choices=("vae", "decoder", "model"))
+    train.add_argument("--run", type=Path, required=True, help="folder of the run; it resumes if it exists")
+    train.add_argument("--minutes", type=float, required=True, help="planned length, over all resumptions")
+    train.add_argument("--rate", type=float, default=None, help="peak learning rate")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--shards", type=Path, help="folder of encoded walks (model)")
+    train.add_argument("--vae", type=Path, help="run whose weights to begin with (vae, decoder)")
+    train.set_defaults(command=_train)
+
+    encode = commands.add_parser("encode", help="render and encode walks for the model's training")
+    encode.add_argument("--vae", type=Path, required=True, help="run of the VAE")
+    encode.add_argument("--shards", type=Path, required=True)
+    encode.add_argument("--minutes", type=float, required=True)
+    encode.add_argument("--seed", type=int, default=0)
+    encode.set_defaults(command=_encode)
+
+    export = commands.add_parser("export", help="write the shipped files from runs")
+    export.add_argument("--vae", type=Path, help="run of the VAE or of its decoder")
+    export.add_argument("--model", type=Path, required=True, help="run of the model")
+    export.add_argument("--recipe", type=json.loads, default={}, help="JSON that goes into the metadata")
+    export.set_defaults(command=_export)
+
+    evaluate = commands.add_parser("evaluate", help="measure the shipped files on held-out worlds")
+    evaluate.add_argument("--starts", type=int, default=256, help="starts per action that must count (default 256)")
+    evaluate.add_argument("--walks", type=int, default=32, help="walks for drift and clips for the VAE (default 32)")
+    evaluate.add_argument("--record", action="store_true", help="write the figures into the files' metadata")
+    evaluate.set_defaults(command=_evaluate)
+    return parser
+
+
+def _train(options: argparse.Namespace) -> None:
+    from . import train_dit, train_vae
+
+    if options.what == "model":
+        if options.shards is None:
+            raise ValueError("--shards: nothing was given; name the folder that `encode` writes to.")
+        train_dit.train(options.run, options.shards, options.minutes, options.rate or 2e-3, options.seed)
+    else:
+        decoder_only = options.what == "decoder"
+        train_vae.train(options.run, options.minutes, options.rate or 1.5e-3, options.seed, options.vae, decoder_only)
+
+
+def _encode(options: argparse.Namespace) -> None:
+    from .latents import write_shards
+    from .train_vae import load_run
+
+    write_shards(load_run(options.vae), options.shards, options.seed, options.minutes)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from .export import export_model, export_vae
+
+    if options.vae is not None:
+        export_vae(options.vae, options.model, options.recipe)
+    export_model(options.model, options.recipe)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from ..metrics.report import evaluate
+
+    evaluate(options.starts, options.walks, options.record)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""From a training run to the files the pack ships: weights in half precision, recipe and figures in the metadata."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .player import MODEL_FILE, VAE_FILE
+
+LATENT_FORMAT = "tiny_world"
+
+
+def export_vae(run: Path, shards_from: Path, recipe: dict, path: Path = VAE_FILE) -> None:
+    """Write the VAE of a run, with the latent format that the model's run was trained on."""
+    weights = torch.load(run / "state.pt", weights_only=True)["model"]
+    widths = {
+        "encoder_widths": [weights[f"encoder.{name}.weight"].shape[0] for name in ("stem", "merge1", "merge2")],
+        "decoder_widths": [
+            weights["decoder.out.weight"].shape[1],
+            weights["decoder.split2.weight"].shape[1],
+            weights["decoder.stem.weight"].shape[0],
+        ],
+    }
+    _write(path, weights, {"kind": "tiny_vae", **widths, **latent_format(shards_from), **recipe})
+
+
+def export_model(run: Path, recipe: dict, path: Path = MODEL_FILE) -> None:
+    """Write the moving average of a run's weights."""
+    from .train_dit import SIZES
+
+    state = torch.load(run / "state.pt", weights_only=True)
+    sizes = {"heads": SIZES["heads"], "freq_dim": SIZES["freq_dim"]}
+    about = {"variant": "tiny_world", **sizes, **latent_format(run), **recipe}
+    _write(path, state["extra"]["average"], about)
+
+
+def latent_format(run: Path) -> dict:
+    """Return the latent format that a model's run normalises with: name, mean and std per channel."""
+    extra = torch.load(run / "state.pt", weights_only=True)["extra"]
+    values = {
+        f"latent_{name}": [round(value, 6) for value in extra[name].flatten().tolist()] for name in ("mean", "std")
+    }
+    return {"latent_format": LATENT_FORMAT, **values}
+
+
+def _write(path: Path, weights: dict[str, Tensor], about: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    halves = {name: value.detach().half().contiguous() for name, value in weights.items()}
+    save_file(halves, path, metadata={"worldmodel": json.dumps(about)})
+
+
+def describe(path: Path, figures: dict) -> None:
+    """Add measured figures to a shipped file's metadata."""
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        about = json.loads(file.metadata()["worldmodel"])
+        weights = {name: file.get_tensor(name) for name in file.keys()}
+    about["measured"] = {**about.get("measured", {}), **figures}
+    save_file(weights, path, metadata={"worldmodel": json.dumps(about)})
