@@ -7,6 +7,7 @@ written. The pack is copied there as a user's installation would hold it (what `
 from __future__ import annotations
 
 import asyncio
+import compileall
 import fnmatch
 import json
 import os
@@ -92,6 +93,7 @@ def copy_pack(custom_nodes: Path) -> Path:
     if target.exists():
         shutil.rmtree(target)
     shutil.copytree(REPOSITORY, target, ignore=left_behind)
+    compileall.compile_dir(target, quiet=2)  # as any start but the very first finds it
     return target
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -47,7 +48,8 @@ def pack() -> ModuleType:
         await extension.on_load()
         await extension.get_node_list()
 
-    asyncio.run(load())
+    with ThreadPoolExecutor(1) as pool:  # this thread may have an event loop already: Playwright's
+        pool.submit(asyncio.run, load()).result()
     return module
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import psutil
 from comfy_host import PACK, ComfyHost
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -19,7 +20,8 @@ def test_the_host_loads_the_pack_within_its_time(comfy: ComfyHost) -> None:
     assert "IMPORT FAILED" not in log and "Cannot import" not in log, log
     line = re.search(rf"([\d.]+) seconds: .*{re.escape(PACK)}$", log, re.MULTILINE)
     assert line, log
-    assert float(line.group(1)) < 0.3, line.group(0)
+    crowd = max(1.0, psutil.getloadavg()[0] / psutil.cpu_count())  # the log's figure is time by the clock
+    assert float(line.group(1)) < 0.3 * crowd, line.group(0)
 
 
 def test_the_host_lists_every_node(comfy: ComfyHost, pack: ModuleType, of_pack) -> None:
@@ -40,7 +42,7 @@ def test_the_page_gets_each_of_our_scripts_once(comfy: ComfyHost) -> None:
 
 
 PROBE = """
-import asyncio, importlib.util, json, os, sys
+import asyncio, importlib.util, json, os, sys, time
 host, pack = sys.argv[1:]
 sys.path.insert(0, host)
 from comfy.cli_args import args
@@ -57,16 +59,17 @@ def watch(event, details):
 sys.dont_write_bytecode = True
 async def load():
     sys.addaudithook(watch)
+    began = time.process_time()
     spec = importlib.util.spec_from_file_location("probed_pack", os.path.join(pack, "__init__.py"))
     module = sys.modules["probed_pack"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     extension = await module.comfy_entrypoint()
     await extension.on_load()
     await extension.get_node_list()
-    seen = list(acts)
-    return seen, sorted({name.split(".")[0] for name in set(sys.modules) - modules} - {"probed_pack"})
-acts, new = asyncio.run(load())
-print(json.dumps({"same": before == state(), "acts": acts, "new": new}))
+    seconds, seen = time.process_time() - began, list(acts)
+    return seconds, seen, sorted({name.split(".")[0] for name in set(sys.modules) - modules} - {"probed_pack"})
+seconds, acts, new = asyncio.run(load())
+print(json.dumps({"same": before == state(), "seconds": seconds, "acts": acts, "new": new}))
 """
 
 
@@ -75,6 +78,7 @@ def test_loading_the_pack_touches_nothing_and_imports_nothing_heavy(comfyui: Pat
     done = subprocess.run(command, capture_output=True, text=True, cwd=comfyui)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
+    assert report["seconds"] < 0.3
     assert report["same"], "the environment variables or torch's global settings changed"
     assert report["acts"] == [], "the pack wrote files or opened sockets while it was imported"
     assert set(report["new"]) <= sys.stdlib_module_names | {"worldmodel"}, report["new"]
