@@ -37,7 +37,7 @@ class ActionTrack(io.ComfyNode):
             node_id="WMActionTrack",
             display_name="Action Track",
             category="World Model",
-            description="Keys and mouse, frame by frame: type them, feed the JSON of a track, or take a ready-made walk.",
+            description="Keys and mouse, frame by frame: typed, fed as the JSON of a track, or a ready-made walk.",
             search_aliases=["keyboard", "mouse", "controls", "actions", "wasd", "walk", "track"],
             inputs=[
                 io.String.Input(
@@ -62,24 +62,33 @@ class ActionTrack(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, track: str | None, preset: dict | None = None) -> bool | str:
         """Name a mistake when the graph is queued; a linked text is known only later."""
-        name = (preset or {}).get("preset", FROM_TEXT)
-        if name != FROM_TEXT:
-            return name in PRESETS or f"preset: found '{name}', expected one of {', '.join([FROM_TEXT, *PRESETS])}"
         try:
-            parse_timeline(track)
+            if chosen(preset) == FROM_TEXT:
+                parse_timeline(track)
         except ValueError as error:
             return str(error)
         return True
 
     @classmethod
     def execute(cls, track: str, preset: dict | None = None) -> io.NodeOutput:
-        """Hand out the dense track and its canonical JSON."""
-        choice = preset or {"preset": FROM_TEXT}
-        if choice["preset"] == FROM_TEXT:
+        """Hand out the dense track and its canonical JSON; called without a preset, of the text."""
+        if preset is None or chosen(preset) == FROM_TEXT:
             timeline = parse_timeline(track)
         else:
-            timeline = ready_made(choice["preset"], choice.get("frames", DEFAULT_FRAMES), choice.get("seed", 0))
+            timeline = ready_made(preset["preset"], preset["frames"], preset.get("seed", 0))
         return io.NodeOutput(sample(timeline), write_track(timeline))
+
+
+def chosen(preset: dict | None) -> str:
+    """Return the name of the chosen preset.
+
+    Raises:
+        ValueError: there is none; the host leaves out a choice that is not in the list.
+    """
+    name = (preset or {}).get("preset")
+    if name != FROM_TEXT and name not in PRESETS:
+        raise ValueError(f"preset must be one of {', '.join([FROM_TEXT, *PRESETS])}; choose one")
+    return name
 
 
 NODES = [ActionTrack]

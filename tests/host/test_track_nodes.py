@@ -1,0 +1,88 @@
+"""Action Track and Overlay Controls as the host runs them: mistakes are named when queued, equal text is cached."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from comfy_host import ComfyHost, PromptRefused
+
+
+def graph(**inputs: object) -> dict:
+    """Action Track over twelve grey pictures."""
+    overlay = {"start_frame": 0, "scale": 2, "enlarge": "pixels", "path_map": True}
+    return {
+        "1": {"class_type": "WMActionTrack", "inputs": {"track": "forward*12", "preset": "from the text", **inputs}},
+        "2": {"class_type": "EmptyImage", "inputs": {"width": 96, "height": 64, "batch_size": 12, "color": 8421504}},
+        "3": {"class_type": "WMOverlayControls", "inputs": {"images": ["2", 0], "track": ["1", 0], **overlay}},
+        "4": {"class_type": "SaveImage", "inputs": {"images": ["3", 0], "filename_prefix": "overlay"}},
+        "5": {"class_type": "PreviewAny", "inputs": {"source": ["1", 1]}},
+    }
+
+
+def test_a_track_is_read_drawn_written_back_and_cached(comfy: ComfyHost) -> None:
+    run = comfy.client.run(graph(track="back*3 yaw_left*9"))
+    assert run.status == "success", run.error
+    assert len(run.outputs["4"]["images"]) == 12
+    written = json.loads(run.outputs["5"]["text"][0])
+    assert written["frames"] == 12 and written["keys"] == {"back": [[0, 3]]}
+    assert comfy.client.run(graph(track="back*3 yaw_left*9")).executed == []
+
+
+def test_a_preset_with_its_own_inputs_runs_whatever_the_text_says(comfy: ComfyHost) -> None:
+    run = comfy.client.run(graph(track="Q*3", preset="random from a seed", **{"preset.frames": 21, "preset.seed": 2}))
+    assert run.status == "success", run.error
+    assert json.loads(run.outputs["5"]["text"][0])["frames"] == 21
+
+
+@pytest.mark.parametrize(
+    ("inputs", "sentence"),
+    [
+        ({"track": "forward*12 Q*3"}, "Track text: frame 12: unknown key 'Q'"),
+        ({"track": '{"type":"track"'}, "Track JSON: not valid JSON at line 1, column 16"),
+        ({"track": '{"type":"track","version":1,"frames":0}'}, "frames must be a whole number from 1 to 100000, not 0"),
+        ({"preset": "swim"}, "preset must be one of from the text, walk, look around"),
+        ({"preset": "walk", "preset.frames": 0}, "smaller than min of 1"),
+    ],
+)
+def test_a_mistake_is_named_when_the_graph_is_queued(comfy: ComfyHost, inputs: dict, sentence: str) -> None:
+    with pytest.raises(PromptRefused) as refused:
+        comfy.client.run(graph(**inputs))
+    assert sentence in str(refused.value)
+    assert "1" in refused.value.node_errors
+
+
+@pytest.mark.parametrize("name", ["walk", "look around", "there and back", "random from a seed"])
+def test_presets_are_made_by_the_node(of_pack, name: str) -> None:
+    node = of_pack("nodes.tracks").ActionTrack
+    made = node.execute(track="", preset={"preset": name, "frames": 33, "seed": 3})
+    assert made.args[0].frames == 33
+    assert made.args[1] == of_pack("worldmodel.track").write_track(of_pack("worldmodel.presets").preset(name, 33, 3))
+
+
+def test_without_a_preset_the_text_counts(of_pack) -> None:
+    assert of_pack("nodes.tracks").ActionTrack.execute("forward*3").args[0].frames == 3
+
+
+def test_a_linked_text_is_checked_when_it_is_known(of_pack) -> None:
+    node = of_pack("nodes.tracks").ActionTrack
+    assert node.validate_inputs(track=None, preset={"preset": "from the text"}) is True
+    with pytest.raises(ValueError, match="frame 0: unknown key 'Q'"):
+        node.execute(track="Q*3", preset={"preset": "from the text"})
+
+
+def test_every_input_explains_itself(of_pack) -> None:
+    for module in ("nodes.tracks", "nodes.overlay"):
+        for node in of_pack(module).NODES:
+            schema = node.GET_SCHEMA()
+            inputs = [one for input in schema.inputs for one in input.get_all()]
+            assert all(one.tooltip for one in inputs) and schema.description and schema.search_aliases
+
+
+def test_the_overlay_leaves_its_images_alone(of_pack) -> None:
+    images = torch.rand(3, 64, 96, 3)
+    before = images.clone()
+    track = of_pack("worldmodel.track").parse_track("forward*3")
+    drawn = of_pack("nodes.overlay").OverlayControls.execute(images, track).args[0]
+    assert drawn.shape == (3, 384, 576, 3) and torch.equal(images, before)
