@@ -268,7 +268,8 @@ def walk(
     Returns:
         places (F, rows + 1, 2), yaws (F, rows + 1), bumped (F, rows) where a wall shortened the step. Float64.
     """
-    places, yaws, bumped = [place.double()], [yaw.double()], []
+    places, yaws = [place.double()], [yaw.double()]
+    bumped = torch.zeros(moves.shape[:2], dtype=torch.bool)
     for row in range(moves.shape[1]):
         here, heading = places[-1], yaws[-1]
         right, ahead = moves[:, row].double().unbind(-1)
@@ -281,8 +282,8 @@ def walk(
             there = torch.where(fits(worlds, which, tried)[:, None], tried, there)
         places.append(there)
         yaws.append(heading + turns[:, row].double())
-        bumped.append((there - here - step).abs().amax(-1) > 1e-9)
-    return torch.stack(places, 1), torch.stack(yaws, 1), torch.stack(bumped, 1)
+        bumped[:, row] = (there - here - step).abs().amax(-1) > 1e-9
+    return torch.stack(places, 1), torch.stack(yaws, 1), bumped
 
 
 def fits(worlds: Worlds, which: Tensor, place: Tensor) -> Tensor:
