@@ -83,7 +83,9 @@ def load_run(folder: Path) -> TinyVAE:
     if not (folder / "state.pt").exists():
         raise ValueError(f"--vae: {folder} holds no state.pt; name the folder of a VAE's run.")
     vae = TinyVAE()
-    vae.load_state_dict(torch.load(folder / "state.pt", weights_only=True)["model"])
+    initialise(vae, 0)
+    # a run of a shallower VAE is completed with blocks that do nothing yet
+    vae.load_state_dict({**vae.state_dict(), **torch.load(folder / "state.pt", weights_only=True)["model"]})
     return vae.to(memory_format=torch.channels_last)
 
 

@@ -57,7 +57,7 @@ class Encoder(nn.Module):
         self.merge1 = operations.Conv2d(2 * fine, middle, 1, **kwargs)
         self.middle = CausalBlock(middle, "encoder.middle", operations, **kwargs)
         self.merge2 = operations.Conv2d(8 * middle, coarse, 1, **kwargs)
-        self.coarse = nn.ModuleList(CausalBlock(coarse, f"encoder.coarse{i}", operations, **kwargs) for i in range(2))
+        self.coarse = nn.ModuleList(CausalBlock(coarse, f"encoder.coarse{i}", operations, **kwargs) for i in range(3))
         self.norm = operations.GroupNorm(8, coarse, **kwargs)
         self.out = operations.Conv2d(coarse, LATENT_CHANNELS, 3, padding=1, **kwargs)
 
@@ -81,11 +81,11 @@ class Decoder(nn.Module):
         super().__init__()
         fine, middle, coarse = widths
         self.stem = operations.Conv2d(LATENT_CHANNELS, coarse, 3, padding=1, **kwargs)
-        self.coarse = nn.ModuleList(CausalBlock(coarse, f"decoder.coarse{i}", operations, **kwargs) for i in range(3))
+        self.coarse = nn.ModuleList(CausalBlock(coarse, f"decoder.coarse{i}", operations, **kwargs) for i in range(5))
         self.split1 = operations.Conv2d(coarse, 8 * middle, 1, **kwargs)
-        self.middle = nn.ModuleList(CausalBlock(middle, f"decoder.middle{i}", operations, **kwargs) for i in range(2))
+        self.middle = nn.ModuleList(CausalBlock(middle, f"decoder.middle{i}", operations, **kwargs) for i in range(3))
         self.split2 = operations.Conv2d(middle, 2 * fine, 1, **kwargs)
-        self.fine = nn.ModuleList(CausalBlock(fine, f"decoder.fine{i}", operations, **kwargs) for i in range(2))
+        self.fine = nn.ModuleList(CausalBlock(fine, f"decoder.fine{i}", operations, **kwargs) for i in range(3))
         self.norm = operations.GroupNorm(8, fine, **kwargs)
         self.out = operations.Conv2d(fine, 48, 3, padding=1, **kwargs)
 
