@@ -5,6 +5,7 @@ Shapes: F frames of H x W pixels, T latents of h x w.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import comfy.sd
 import torch
 from torch import Tensor
 
-from ...worldmodel.vae.tiny import FRAMES_PER_LATENT, LATENT_CHANNELS, PIXELS_PER_LATENT, TinyVAE
+from ...worldmodel.vae.tiny import FRAMES_PER_LATENT, LATENT_CHANNELS, PIXELS_PER_LATENT, CausalBlock, TinyVAE
 from ...worldmodel.weights import read_metadata
 from .checkpoints import latent_statistics, read_file
 from .network import TinyWorldLatents
@@ -35,7 +36,7 @@ class Kind(NamedTuple):
     settles: int
     """Latents of "image, then grey" after which the encoder repeats itself."""
     reach: int
-    """Latents before a frame that can still change it."""
+    """Latents before a frame from which a stream must begin, so that the frame is as in the whole."""
 
 
 class HostTinyVAE(TinyVAE):
@@ -145,10 +146,19 @@ def kind_of(vae: comfy.sd.VAE) -> Kind:
     """
     model = getattr(vae, "first_stage_model", None)
     if isinstance(vae, TinyWorldVAE):
-        return Kind("tiny_world", "the Tiny World VAE", vae.latent_format, settles=5, reach=5)
+        encoder, decoder = (_latents_back(part) for part in (model.encoder, model.decoder))
+        return Kind("tiny_world", "the Tiny World VAE", vae.latent_format, settles=2 + encoder, reach=decoder)
     if isinstance(model, comfy.ldm.wan.vae.WanVAE) and vae.latent_channels == 16:
-        return Kind("wan21", "the Wan 2.1 VAE", comfy.latent_formats.Wan21(), settles=30, reach=39)
+        # a frame depends on 39 latents, and a stream treats its first one differently
+        return Kind("wan21", "the Wan 2.1 VAE", comfy.latent_formats.Wan21(), settles=30, reach=40)
     raise ValueError(f"vae: found a VAE of type {type(model).__name__}, {EXPECTED}; load it with Load World VAE.")
+
+
+def _latents_back(part: torch.nn.Module) -> int:
+    """Latents that the Tiny World encoder or decoder looks back: each of its blocks looks back one step of its own."""
+    names = [block.name for block in part.modules() if isinstance(block, CausalBlock)]
+    fine, middle, coarse = (sum(word in name for name in names) for word in ("fine", "middle", "coarse"))
+    return coarse + math.ceil((2 * middle + fine) / FRAMES_PER_LATENT)
 
 
 def encode_start(vae: comfy.sd.VAE, picture: Tensor) -> Tensor:

@@ -1,0 +1,122 @@
+"""VAEs: ours behind the host's VAE nodes, and streams whose chunking changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import comfy.ldm.wan.vae
+import comfy.sd
+import pytest
+import torch
+from torch import Tensor
+
+import nodes as host_nodes
+
+CHUNKINGS = ([3, 3, 3], [1] * 9, [4, 4, 1], [2, 5, 2])
+WAN = {"dim": 4, "z_dim": 16, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 2, "temperal_downsample": [False, True, True]}
+
+
+@pytest.fixture
+def wan(tmp_path: Path, place_file: Callable[..., str], run: Callable[..., Any]) -> comfy.sd.VAE:
+    """A random VAE in the layout of Wan 2.1, four numbers wide, loaded by our node."""
+    torch.manual_seed(1)
+    model = comfy.ldm.wan.vae.WanVAE(**WAN)
+    weights = {key: torch.randn_like(value) * value[0].numel() ** -0.5 for key, value in model.state_dict().items()}
+    path = tmp_path / "wan_tiny.pth"
+    torch.save(weights, path)
+    return run("WMLoadWorldVAE", place_file("vae", path))
+
+
+@pytest.fixture(params=["tiny", "wan"])
+def vae(request: pytest.FixtureRequest) -> comfy.sd.VAE:
+    """Both kinds."""
+    made = request.getfixturevalue(request.param)
+    return made if request.param == "wan" else made.vae
+
+
+@pytest.fixture
+def decoder(of_pack: Callable[[str], ModuleType]) -> ModuleType:
+    return of_pack("nodes.host.decoder")
+
+
+def some_latents(count: int = 9) -> Tensor:
+    return torch.randn(16, count, 2, 2, generator=torch.Generator().manual_seed(2))
+
+
+def stream(decoder: ModuleType, vae: comfy.sd.VAE, latents: Tensor, chunks: list[int]) -> Tensor:
+    decoding, pieces = decoder.StreamingDecoder(vae), latents.split(chunks, dim=1)
+    return torch.cat([decoding.push(piece, last=i == len(pieces) - 1) for i, piece in enumerate(pieces)])
+
+
+def test_chunking_a_stream_changes_nothing(decoder: ModuleType, vae: comfy.sd.VAE) -> None:
+    latents = some_latents()
+    whole = stream(decoder, vae, latents, [9])
+    assert whole.shape == (33, 16, 16, 3)
+    assert whole.std() > 0.01
+    for chunks in CHUNKINGS:
+        assert torch.equal(stream(decoder, vae, latents, chunks), whole), chunks
+
+
+def test_a_stream_agrees_with_the_hosts_vae_decode(decoder: ModuleType, vae: comfy.sd.VAE) -> None:
+    latents = some_latents()
+    for_host = {"samples": decoder.kind_of(vae).latents.process_out(latents[None])}
+    (frames,) = host_nodes.VAEDecode().decode(vae, for_host)
+    assert (stream(decoder, vae, latents, [3, 3, 3]) - frames.reshape(33, 16, 16, 3)).abs().max() < 1e-5
+
+
+def test_a_late_beginning_gives_the_same_frames(decoder: ModuleType, of_pack: Callable, vae: comfy.sd.VAE) -> None:
+    state, latents = of_pack("worldmodel.state"), some_latents(45)
+    chunks = tuple(state.Chunk(piece, None) for piece in latents.split(3, dim=1))
+    world = state.World(SimpleNamespace(), chunks)
+    whole = torch.cat(list(decoder.decode_frames(vae, world, 0, 176)))
+    for first, last in ((0, 4), (171, 175)):
+        part = torch.cat(list(decoder.decode_frames(vae, world, first, last)))
+        assert torch.equal(part, whole[first : last + 1]), (first, last)
+    behind = decoder.primed(vae, world._replace(chunks=chunks[:14]))
+    assert torch.equal(behind.push(chunks[14].latents), whole[-12:])
+
+
+def test_the_hosts_nodes_encode_and_decode_with_ours(tiny: SimpleNamespace) -> None:
+    film = torch.rand(9, 64, 96, 3, generator=torch.Generator().manual_seed(3))
+    (latent,) = host_nodes.VAEEncode().encode(tiny.vae, film)
+    assert latent["samples"].shape == (1, 16, 3, 8, 12)
+    model = tiny.vae.first_stage_model
+    expected = model.encode(film.movedim(-1, 0)[None] * 2 - 1)
+    assert torch.allclose(latent["samples"], expected, atol=1e-6)
+    (frames,) = host_nodes.VAEDecode().decode(tiny.vae, latent)
+    assert torch.allclose(frames, (model.decode(expected)[0].movedim(0, -1) + 1) / 2, atol=1e-6)
+    (tiled,) = host_nodes.VAEDecodeTiled().decode(tiny.vae, latent, 64, 16, 16, 4)
+    assert tiled.shape == frames.shape
+    (short,) = host_nodes.VAEEncode().encode(tiny.vae, film[:8])  # frames that fill no whole latent are left out
+    assert short["samples"].shape[2] == 2
+
+
+def test_a_start_is_encoded_until_the_encoder_repeats_itself(
+    vae: comfy.sd.VAE, of_pack: Callable[[str], ModuleType]
+) -> None:
+    vaes = of_pack("nodes.host.vae")
+    kind = vaes.kind_of(vae)
+    picture = torch.rand(16, 16, 3, generator=torch.Generator().manual_seed(4))
+    latents = vaes.encode_start(vae, picture)
+    assert latents.shape == (16, kind.settles, 2, 2)
+    longer = torch.full((1 + 4 * (kind.settles + 2), 16, 16, 3), 0.5)
+    longer[0] = picture
+    for_model = kind.latents.process_in(vae.encode(longer))[0]
+    assert torch.allclose(for_model[:, : kind.settles], latents, atol=1e-5)
+    assert torch.allclose(for_model[:, kind.settles :], latents[:, -1:].expand(-1, 3, -1, -1), atol=1e-5)
+
+
+def test_the_vae_can_be_loaded_again_for_a_clone(vae: comfy.sd.VAE) -> None:
+    load, args = vae.patcher.cached_patcher_init
+    again = load(*args).model.state_dict()
+    assert all(torch.equal(value, again[key]) for key, value in vae.first_stage_model.state_dict().items())
+
+
+def test_latent_formats_undo_themselves(tiny: SimpleNamespace) -> None:
+    latents = some_latents()[None]
+    ours = tiny.vae.latent_format
+    assert torch.allclose(ours.process_in(ours.process_out(latents)), latents, atol=1e-6)
+    assert ours.process_in(torch.zeros_like(latents)).std() > 0
