@@ -26,7 +26,7 @@ from .tokens import patch_context
 WEIGHTS = Path(__file__).parent / "weights"
 MODEL_FILE = WEIGHTS / "tiny_world.safetensors"
 VAE_FILE = WEIGHTS / "tiny_world_vae.safetensors"
-TAIL = 4
+TAIL = 5
 """Latents of grey after which the encoder no longer remembers the start image."""
 
 
