@@ -3,7 +3,7 @@
     python -m worldmodel.tinyworld train vae   --run runs/vae --minutes 60
     python -m worldmodel.tinyworld encode      --vae runs/vae --shards runs/latents --minutes 30
     python -m worldmodel.tinyworld train model --run runs/model --shards runs/latents --minutes 120
-    python -m worldmodel.tinyworld train decoder --run runs/decoder --vae runs/vae --minutes 60
+    python -m worldmodel.tinyworld train decoder --run runs/decoder --begin-with runs/vae --minutes 60
     python -m worldmodel.tinyworld export      --vae runs/decoder --model runs/model
     python -m worldmodel.tinyworld evaluate    --starts 256
 
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--rate", type=float, default=None, help="peak learning rate")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--shards", type=Path, help="folder of encoded walks (model)")
-    train.add_argument("--vae", type=Path, help="run whose weights to begin with (vae, decoder)")
+    train.add_argument("--begin-with", type=Path, help="run whose weights to begin with")
     train.set_defaults(command=_train)
 
     encode = commands.add_parser("encode", help="render and encode walks for the model's training")
@@ -77,10 +77,14 @@ def _train(options: argparse.Namespace) -> None:
     if options.what == "model":
         if options.shards is None:
             raise ValueError("--shards: nothing was given; name the folder that `encode` writes to.")
-        train_dit.train(options.run, options.shards, options.minutes, options.rate or 2e-3, options.seed)
+        train_dit.train(
+            options.run, options.shards, options.minutes, options.rate or 2e-3, options.seed, options.begin_with
+        )
     else:
         decoder_only = options.what == "decoder"
-        train_vae.train(options.run, options.minutes, options.rate or 1.5e-3, options.seed, options.vae, decoder_only)
+        train_vae.train(
+            options.run, options.minutes, options.rate or 1.5e-3, options.seed, options.begin_with, decoder_only
+        )
 
 
 def _encode(options: argparse.Namespace) -> None:

@@ -16,7 +16,9 @@ LATENT_FORMAT = "tiny_world"
 
 def export_vae(run: Path, shards_from: Path, recipe: dict, path: Path = VAE_FILE) -> None:
     """Write the VAE of a run, with the latent format that the model's run was trained on."""
-    weights = torch.load(run / "state.pt", weights_only=True)["model"]
+    from .train_vae import load_run
+
+    weights = load_run(run).state_dict()
     widths = {
         "encoder_widths": [weights[f"encoder.{name}.weight"].shape[0] for name in ("stem", "merge1", "merge2")],
         "decoder_widths": [

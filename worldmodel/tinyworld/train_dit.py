@@ -36,6 +36,10 @@ SIZES = {
 }  # fmt: skip
 
 
+KEYBOARD_GAIN = {"keyboard_embed.0.weight": 2.0, "keyboard_embed.2.weight": 3.0, "keyboard_attn_kv.weight": 2.0}
+"""Without it the keys' part of the residual stream starts ten times weaker than the mouse's, and is learnt last."""
+
+
 class Clip(NamedTuple):
     """Clips of `chunks` chunks that begin at chunk `first` of their walks; latents (B, C, T, h, w) normalised.
 
@@ -58,6 +62,9 @@ def build_network(seed: int) -> MatrixGame2:
         elif name.endswith("mouse_mlp.0.weight"):
             with torch.no_grad():
                 parameter[:, SIZES["dim"] :] *= 8  # a mouse of 0.1 stands beside features of size 1
+        elif name.endswith(tuple(KEYBOARD_GAIN)):
+            with torch.no_grad():
+                parameter *= KEYBOARD_GAIN[name.split(".action_model.")[1]]
     return network
 
 
@@ -192,9 +199,24 @@ def latent_statistics(shards: Shards) -> tuple[Tensor, Tensor]:
     return values.mean(1).view(-1, 1, 1, 1), values.std(1).view(-1, 1, 1, 1)
 
 
-def train(folder: Path, shard_folder: Path, minutes: float, rate: float, seed: int, own_from: float = 0.6) -> Run:
-    """Train, or go on training, the run in `folder` for `minutes` in all; behind share `own_from` on its own past."""
+def train(
+    folder: Path,
+    shard_folder: Path,
+    minutes: float,
+    rate: float,
+    seed: int,
+    begin_with: Path | None = None,
+    own_from: float = 0.6,
+) -> Run:
+    """Train, or go on training, the run in `folder` for `minutes` in all.
+
+    Args:
+        begin_with: run whose weights to begin with; `None`: fresh ones.
+        own_from: share of the time from which on most steps unroll the sampler on the model's own past.
+    """
     network = build_network(seed)
+    if begin_with is not None:
+        network.load_state_dict(torch.load(begin_with / "state.pt", weights_only=True)["model"])
     run = Run(folder, minutes, network, optimizers_for(network, rate))
     random = np.random.default_rng([19, seed, run.step])
     torch.manual_seed(seed + run.step)
@@ -221,5 +243,5 @@ def train(folder: Path, shard_folder: Path, minutes: float, rate: float, seed: i
         keep = min(0.998, 1 - 1 / (run.step + 10))
         for name, value in network.state_dict().items():
             average[name].lerp_(value, 1 - keep)
-        run.advance({"own" if own else "loss": loss.item(), "share_own": float(own), "norm": norm.item()})
+        run.advance({"own" if own else "loss": loss.item(), "norm": norm.item()})
     return run
