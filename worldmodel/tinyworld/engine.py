@@ -24,7 +24,7 @@ WALL = 2.2
 RADIUS = 0.4
 FOCAL = 0.6
 """Focal length as a share of the picture's width: 79.6 degrees across."""
-FOG = 9.0
+FOG = 8.0
 HELD_OUT_SEEDS = 10_000
 """Worlds below this seed are never trained on; the nodes offer only these."""
 

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 NOISE = 0.08
 """Standard deviation added to the latents: it bounds what they carry and makes the decoder forgive small errors."""
 SHRINK = 1e-4
-CLIP_FRAMES, CLIP_BATCH = 17, 4
+CLIP_FRAMES, CLIP_BATCH = 33, 2
 
 
 def psnr(error: Tensor) -> Tensor:
