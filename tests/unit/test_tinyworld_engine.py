@@ -18,7 +18,7 @@ from worldmodel.tinyworld.engine import CELL, CELLS, EYE, FOCAL, RADIUS, WALL
 SIZE = (64, 96)
 PINNED_WALLS = [113, 114]
 PINNED_PLACES = [[8.4, 18.1], [13.0, 2.1]]
-PINNED_COLOURS = [[0.2164, 0.2618, 0.3043], [0.4828, 0.2206, 0.4222]]
+PINNED_COLOURS = [[0.2268, 0.2691, 0.3093], [0.488, 0.2298, 0.4273]]
 PINNED_DEPTHS = [1.469, 1.47]
 
 
@@ -219,6 +219,16 @@ def test_a_walker_pushed_into_walls_keeps_its_distance(heading: float) -> None:
     assert distance.amin((1, 2, 3)).min() >= RADIUS - 1e-9
     steps = (walks.places[:, 1:] - walks.places[:, :-1]).norm(dim=-1)
     assert steps.max() <= pilot.STEP + 1e-9
+
+
+def test_a_walker_is_eight_tenths_of_a_metre_wide() -> None:
+    wall = (CELLS - 1) * CELL
+    gaps = torch.tensor([0.45, 0.35, -0.1], dtype=torch.float64)
+    for sign in (1, -1):
+        place = torch.stack([CELLS * CELL / 2 + sign * (wall - CELLS * CELL / 2 - gaps), torch.full((3,), 10.1)], 1)
+        for axes in ([0, 1], [1, 0]):
+            fits = engine.fits(courtyard(), torch.zeros(3, dtype=torch.long), place[:, axes])
+            assert fits.tolist() == [True, False, False]
 
 
 def test_a_walker_slides_along_a_wall() -> None:

@@ -164,8 +164,10 @@ def test_explorers_turn_smoothly_and_stand_still_at_times(explored: tuple[Starts
     jerk = (walks.actions.turns[:, 1:] - walks.actions.turns[:, :-1]).abs()
     assert walks.actions.turns.abs().max() <= pilot.FASTEST + 1e-9 and jerk.max() <= 0.802
     idle = walks.actions.keys.sum(-1) == 0
-    stretches = idle.unfold(1, 8, 1).all(-1).any(-1)
-    assert stretches.float().mean() > 0.5
+    # who stands to turn towards a goal turns as fast as can be; who looks around turns slower, and steadily
+    steady = torch.nn.functional.pad(jerk < 1e-9, (1, 0)) & (walks.actions.turns.abs() < 0.95 * pilot.FASTEST)
+    stretches = (idle & steady).unfold(1, 5, 1).all(-1).any(-1)
+    assert stretches.sum() >= 2
     assert 0.4 < (~idle).float().mean() < 0.9
 
 
@@ -209,7 +211,7 @@ def test_single_actions_are_each_key_and_turn_alone_and_their_mixtures() -> None
 
 def test_the_world_is_too_rich_for_an_eighth_of_its_pixels() -> None:
     vae = TinyVAE((8, 8, 8), (8, 8, 8))
-    assert train_vae.judge(vae, data.held_out_clips(20, 5))["bicubic"] < 22.5
+    assert train_vae.judge(vae, data.held_out_clips(32, 5))["bicubic"] < 22.5
 
 
 def test_psnr_is_of_pixels_between_minus_one_and_one() -> None:
