@@ -33,16 +33,13 @@ def test_splitting_a_rollout_changes_nothing(tiny: SimpleNamespace, run: Callabl
     first, _ = run("WMRolloutWorld", tiny.model, tiny.world, cut(whole_track, slice(0, 21)), 11, vae=tiny.vae)
     second, film = run("WMRolloutWorld", tiny.model, first, cut(whole_track, slice(21, 45)), 11, vae=tiny.vae)
     assert torch.equal(latents(second), latents(whole))
-    assert all(torch.equal(a, b) for one, two in zip(second.chunks, whole.chunks) for a, b in zip(*_rows(one, two)))
+    for one, other in zip(second.chunks, whole.chunks, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one.controls, other.controls, strict=True))
     frames = run("WMDecodeWorld", second, tiny.vae)
     assert torch.equal(frames, run("WMDecodeWorld", whole, tiny.vae))
     assert film.get_frame_count() == 24
     seen = film.get_components().images
     assert (seen - frames[21:]).abs().mean() < 0.1  # the film begins behind the world it was given
-
-
-def _rows(one: Any, two: Any) -> tuple[Any, Any]:
-    return one.controls, two.controls
 
 
 def test_a_branch_never_changes_its_parent(tiny: SimpleNamespace, run: Callable, track: Callable) -> None:
@@ -52,8 +49,8 @@ def test_a_branch_never_changes_its_parent(tiny: SimpleNamespace, run: Callable,
     right, _ = run("WMRolloutWorld", tiny.model, parent, track("right+yaw_right(4)*12"), 2)
     again, _ = run("WMRolloutWorld", tiny.model, parent, track("left+yaw_left(4)*12"), 2)
     assert len(parent.chunks) == 2
-    assert all(torch.equal(chunk.latents, old) for chunk, old in zip(parent.chunks, before))
-    assert all(a is b for a, b in zip(left.chunks, parent.chunks))  # shared, not copied
+    assert all(torch.equal(chunk.latents, old) for chunk, old in zip(parent.chunks, before, strict=True))
+    assert all(a is b for a, b in zip(left.chunks[:2], parent.chunks, strict=True))  # shared, not copied
     assert torch.equal(latents(left), latents(again))
     assert not torch.equal(latents(left), latents(right))
 
@@ -132,7 +129,7 @@ def test_the_true_film_begins_with_the_start_and_follows_the_track(run: Callable
     turned_late = run("WMTinyWorldView", 3, 0, walk._replace(mouse=torch.cat([walk.mouse[:-1], walk.mouse[:1] + 9])))
     assert torch.equal(turned_late[1], film)
     turned_early = run("WMTinyWorldView", 3, 0, walk._replace(mouse=torch.cat([walk.mouse[:1] + 9, walk.mouse[1:]])))
-    same = [bool((a == b).all()) for a, b in zip(turned_early[1], film)]
+    same = [bool((a == b).all()) for a, b in zip(turned_early[1], film, strict=True)]
     assert same[0] and not any(same[1:])
     places = {tuple(run("WMTinyWorldView", seed, place)[0][0, 32, ::24].flatten().tolist())
               for seed in (3, 4) for place in (0, 1)}  # fmt: skip
@@ -160,7 +157,9 @@ def test_any_picture_is_cropped_to_the_models_own(
     with caplog.at_level("INFO"):
         world = run("WMStartWorld", tiny.model, tiny.vae, picture)
     assert world.start.image_condition.shape[2:] == (8, 12)
-    assert f"image: found {size[1]} x {size[0]} pixels; the middle was cropped and resized to the 96 x 64" in caplog.text
+    assert (
+        f"image: found {size[1]} x {size[0]} pixels; the middle was cropped and resized to the 96 x 64" in caplog.text
+    )
 
 
 def test_matrix_game_takes_its_context_from_the_clip_tower(
