@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from comfy_host import PACK, ComfyHost
 from environment import find_browser
-from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect, sync_playwright
 
 # Keeps the browser from calling home, and lets it start in containers, where its own sandbox cannot.
 FLAGS = [
@@ -25,6 +25,8 @@ SETTINGS = {
     "Comfy.TutorialCompleted": True,  # else the template dialog opens by itself
     "Comfy.Workflow.Persist": False,
 }
+PATIENCE = 120_000  # milliseconds; a busy machine needs most of a minute to start the page
+expect.set_options(timeout=PATIENCE)
 READY = "() => window.app?.vueAppReady && window.app.graph && document.querySelector('#graph-canvas')"
 
 
@@ -44,6 +46,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, comfy: ComfyHost) -> 
     """The host's page, ready, in one of its two renderers; an error that a file of ours causes fails the test."""
     comfy.client.call("/api/settings", {**SETTINGS, "Comfy.VueNodes.Enabled": request.param == "nodes2"})
     page = browser.new_page(viewport={"width": 1500, "height": 950})
+    page.set_default_timeout(PATIENCE)
     errors: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:
