@@ -14,7 +14,7 @@ from torch.nn.functional import scaled_dot_product_attention
 Override = Callable[..., Tensor]
 """`override(q, k, v, heads, mask=..., transformer_options=...)` on (B, N, H * d); returns (B, N, H * d)."""
 
-FEW_KEYS = 32
+FEW_KEYS = 384
 """Up to so many keys a fused kernel's backward pass costs more than plain products."""
 
 

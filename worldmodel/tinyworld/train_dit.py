@@ -189,7 +189,7 @@ def optimizers_for(network: nn.Module, rate: float) -> list[torch.optim.Optimize
     ]
     chosen = {id(parameter) for parameter in matrices}
     others = [p for p in network.parameters() if id(p) not in chosen and p.requires_grad]
-    muon = torch.optim.Muon(matrices, lr=rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw")
+    muon = torch.optim.Muon(matrices, lr=rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw", ns_steps=3)
     return [muon, torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)]
 
 
