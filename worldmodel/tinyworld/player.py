@@ -76,9 +76,9 @@ def build_conditions(image: Tensor, keys: Tensor, turns: Tensor, variant: Varian
 
 
 @torch.inference_mode()
-def encode_start(vae: TinyVAE, first: Tensor) -> Tensor:
-    """Encode start frames (B, 3, H, W) in -1..1, then grey: latents (B, 16, 1 + TAIL, h, w), not normalised."""
-    grey = torch.zeros_like(first)[:, :, None].expand(-1, -1, 4 * TAIL, -1, -1)
+def encode_start(vae: TinyVAE, first: Tensor, tail: int = TAIL) -> Tensor:
+    """Encode start frames (B, 3, H, W) in -1..1, then grey: latents (B, 16, 1 + tail, h, w), not normalised."""
+    grey = torch.zeros_like(first)[:, :, None].expand(-1, -1, 4 * tail, -1, -1)
     return vae.encode(torch.cat([first[:, :, None], grey], 2))
 
 
@@ -106,8 +106,9 @@ class Player(NamedTuple):
             (B, 3, F, H, W) in 0..1, F = 12 * chunks - 3.
         """
         levels = levels or warped_steps(self.variant.steps, self.variant.shift)
-        image = (encode_start(self.vae, first * 2 - 1) - self.mean) / self.std
         length = self.variant.chunk
+        tail = min(TAIL, chunks * length - 1)
+        image = (encode_start(self.vae, first * 2 - 1, tail) - self.mean) / self.std
         keys, turns = (_padded(value, self.variant.first_frame(chunks)) for value in actions)
         told = build_conditions(image, keys, turns, self.variant, chunks * length)
         cache = KVCache(self.variant.window, length)
