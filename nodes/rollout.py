@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import torch
@@ -198,6 +199,11 @@ def plan_rollout(
         )
     if world_vae is not None:
         check_vae(world, world_vae)
+        if find_spec("imageio_ffmpeg") is None:
+            raise ValueError(
+                "vae: found no imageio-ffmpeg in this Python, expected it for the film; install the pack's "
+                "requirements.txt, or disconnect the VAE."
+            )
     own = settings_of(variant)
     settings = own._replace(steps=parse_steps(steps) or own.steps, shift=shift or own.shift)
     levels = warped_steps(settings.steps, settings.shift)

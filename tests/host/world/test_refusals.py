@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -287,6 +288,11 @@ def test_a_film_without_a_vae(tiny: SimpleNamespace, run: Callable, refusal: Ref
     for use in (film.get_dimensions, film.get_components, film.get_frame_count, film.get_stream_source,
                 film.get_duration, lambda: film.save_to(str(tmp_path / "film.mp4"))):  # fmt: skip
         assert "no VAE was connected to Rollout World" in refusal(use)
+
+
+def test_a_film_without_an_encoder(rolls: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    assert "imageio-ffmpeg" in rolls()
 
 
 def test_frames_that_are_not_there(tiny: SimpleNamespace, run: Callable, refusal: Refusal) -> None:
