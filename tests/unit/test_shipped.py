@@ -48,5 +48,5 @@ def test_the_vae_keeps_what_a_shrunken_copy_loses(player):
 
 
 def test_the_model_does_what_the_keys_say(player):
-    rows = obedience.measure(player, starts=16, seed=3, batch=16)
-    assert sum(row.share for row in rows) / len(rows) >= 0.7, rows
+    rows = list(obedience.measure(player, starts=16, seed=3, batch=16))
+    assert sum(row.share for row in rows) / len(rows) >= 0.85, rows

@@ -6,6 +6,7 @@ frames are nearer to the commanded film than to the opposite one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -39,7 +40,7 @@ def hold(name: str, walkers: int, rows: int) -> pilot.Actions:
     return pilot.hold((name,), turn, walkers, rows)
 
 
-def measure(player: Player, starts: int, seed: int = 0, chunks: int = 1, batch: int = 32) -> list[Obedience]:
+def measure(player: Player, starts: int, seed: int = 0, chunks: int = 1, batch: int = 32) -> Iterator[Obedience]:
     """Measure obedience on held-out worlds, each action held from the start image for `chunks` chunks.
 
     Args:
@@ -48,13 +49,13 @@ def measure(player: Player, starts: int, seed: int = 0, chunks: int = 1, batch: 
         seed: of the starts and of the noise.
         chunks: the last of them is judged (of the first chunk, the frames after the start image).
         batch: starts generated together.
+
+    Yields:
+        One row per action.
     """
-    return [
-        row
-        for pair in PAIRS
-        for action, other in (pair, pair[::-1])
-        for row in [_row(player, action, other, starts, seed, chunks, batch)]
-    ]
+    for pair in PAIRS:
+        for action, other in (pair, pair[::-1]):
+            yield _row(player, action, other, starts, seed, chunks, batch)
 
 
 def _row(player: Player, action: str, other: str, starts: int, seed: int, chunks: int, batch: int) -> Obedience:

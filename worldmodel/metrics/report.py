@@ -43,12 +43,14 @@ def _vae_rows(player: Player, clips: int) -> dict[str, float]:
 
 def _obedience_rows(player: Player, starts: int) -> dict[str, float]:
     say(f"obeys (bar {OBEYS:.0%} nearer to the commanded render; {starts} starts each)")
-    for row in (rows := obedience.measure(player, starts)):
+    shares = {}
+    for row in obedience.measure(player, starts):
+        shares[row.action] = round(row.share, 4)
         say(
             f"  {row.action:10s} {row.share:6.1%}  [{row.low:.1%}, {row.high:.1%}]  "
             f"commanded {row.commanded:.2f} dB, opposite {row.opposite:.2f} dB"
         )
-    return {row.action: round(row.share, 4) for row in rows}
+    return shares
 
 
 def _drift_rows(player: Player, walks: int) -> None:

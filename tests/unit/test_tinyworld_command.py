@@ -1,0 +1,70 @@
+"""`python -m worldmodel.tinyworld`: from runs to the files that are shipped, and what it says to mistakes."""
+
+import pytest
+import torch
+
+from worldmodel.tinyworld import pilot, train_dit, train_vae
+from worldmodel.tinyworld.__main__ import main
+from worldmodel.tinyworld.export import describe, export_model, export_vae
+from worldmodel.tinyworld.player import load_player
+from worldmodel.tinyworld.run import Run
+from worldmodel.vae.tiny import TinyVAE, initialise
+from worldmodel.weights import load_safetensors, read_metadata
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """A VAE's run and a model's run as training leaves them, without a step."""
+    vae, network = TinyVAE(), train_dit.build_network(1)
+    initialise(vae, 1)
+    Run(tmp_path / "vae", 1.0, vae, train_vae.optimizers_for(vae, 1e-3)).save()
+    run = Run(tmp_path / "model", 1.0, network, train_dit.optimizers_for(network, 1e-3))
+    run.extra = {"mean": torch.full((16, 1, 1, 1), 0.5), "std": torch.full((16, 1, 1, 1), 2.0)}
+    run.extra["average"] = network.state_dict()
+    run.save()
+    return tmp_path
+
+
+def test_exported_files_play_and_carry_their_recipe(runs):
+    model, vae = runs / "model.safetensors", runs / "vae.safetensors"
+    export_vae(runs / "vae", runs / "model", {"recipe": "none"}, vae)
+    export_model(runs / "model", {"recipe": "none"}, model)
+    describe(model, {"obeys": 0.5})
+    player = load_player(model, vae)
+    assert player.mean.flatten().tolist() == [0.5] * 16 and player.std.flatten().tolist() == [2.0] * 16
+    film = player.play(torch.rand(1, 3, 64, 96), pilot.hold(("forward",), 1.5, 1, 9), chunks=1, seed=0)
+    assert film.shape == (1, 3, 9, 64, 96) and film.isfinite().all()
+    about = read_metadata(load_safetensors(model)[1])
+    assert about["recipe"] == "none" and about["measured"] == {"obeys": 0.5}
+
+
+def test_the_latent_format_of_the_model_goes_into_both_files(runs):
+    for name, export in (("vae", export_vae), ("model", export_model)):
+        path = runs / f"{name}.safetensors"
+        arguments = (runs / "vae", runs / "model") if name == "vae" else (runs / "model",)
+        export(*arguments, {}, path)
+        about = read_metadata(load_safetensors(path)[1])
+        assert about["latent_format"] == "tiny_world" and about["latent_mean"] == [0.5] * 16
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["train", "model", "--run", "{}", "--minutes", "1"], "--shards: nothing was given"),
+        (["encode", "--vae", "{}", "--shards", "{}", "--minutes", "1"], "holds no state.pt"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_status_one(words, sentence, tmp_path, capsys):
+    threads = torch.get_num_threads()
+    try:
+        status = main(["--threads", str(threads), *(word.format(tmp_path / "nothing") for word in words)])
+    finally:
+        torch.set_flush_denormal(False)
+    said = capsys.readouterr().err.strip()
+    assert status == 1 and sentence in said and "\n" not in said
+
+
+def test_recipes_are_json(capsys):
+    with pytest.raises(SystemExit):
+        main(["export", "--model", "x", "--recipe", "{"])
+    assert "--recipe" in capsys.readouterr().err
