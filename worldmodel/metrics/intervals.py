@@ -1,18 +1,10 @@
-"""95 % intervals of means and of shares."""
+"""95 % intervals."""
 
 from __future__ import annotations
 
 import math
 
-from torch import Tensor
-
 Z = 1.96
-
-
-def mean_interval(values: Tensor) -> tuple[float, float]:
-    """Return the mean of (N,) values and the half width of its 95 % interval."""
-    half = Z * values.double().std().item() / math.sqrt(len(values)) if len(values) > 1 else math.inf
-    return values.double().mean().item(), half
 
 
 def share_interval(hits: int, count: int) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 WALLS = 10
 FLOORS = 3
-PERIOD = 0.75
+PERIOD, CELL_OF_FLOOR = 0.75, 1.5
 
 
 def _triangle(x: Tensor) -> Tensor:
@@ -95,6 +95,3 @@ def floor(kind: Tensor, ground: Tensor, pixel: Tensor, down: Tensor) -> Tensor:
     for number, pattern in enumerate(patterns):
         mix = torch.where(kind == number, pattern, mix)
     return mix
-
-
-CELL_OF_FLOOR = 1.5

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..metrics.pictures import bicubic_copy, psnr, squared_error
 from ..vae.tiny import FRAMES_PER_LATENT, TinyVAE, initialise
 from . import data
 from .run import Run
 
-log = logging.getLogger(__name__)
 NOISE = 0.08
 """Standard deviation added to the latents: it bounds what they carry and makes the decoder forgive small errors."""
 SHRINK = 1e-4
 CLIP_FRAMES, CLIP_BATCH = 33, 2
-
-
-def psnr(error: Tensor) -> Tensor:
-    """PSNR in dB of mean squared errors of pixels in -1..1."""
-    return -10 * (error / 4).clamp_min(1e-10).log10()
 
 
 @torch.inference_mode()
@@ -30,12 +24,10 @@ def judge(vae: TinyVAE, clips: Tensor) -> dict[str, float]:
     """Mean PSNR over clips (N, 3, F, H, W) in -1..1, in fp32, and the same of an 8x bicubic down and up."""
     errors, plain = [], []
     for clip in clips.split(4):
-        decoded = vae.decode(vae.encode(clip))
-        errors.append((decoded - clip).square().mean((1, 3, 4)))
-        pictures = clip.transpose(1, 2).flatten(0, 1)
-        small = torch.nn.functional.interpolate(pictures, scale_factor=1 / 8, mode="bicubic", antialias=True)
-        large = torch.nn.functional.interpolate(small, size=pictures.shape[-2:], mode="bicubic").clamp(-1, 1)
-        plain.append((large - pictures).square().mean((1, 2, 3)))
+        true, made = ((film.transpose(1, 2) + 1) / 2 for film in (clip, vae.decode(vae.encode(clip))))
+        errors.append(squared_error(made, true))
+        pictures = true.flatten(0, 1)
+        plain.append(squared_error(bicubic_copy(pictures), pictures))
     frames = psnr(torch.cat(errors))
     return {
         "psnr": frames.mean().item(),
@@ -121,7 +113,11 @@ def train(
         for optimizer in run.optimizers:
             optimizer.step()
         vae.zero_grad(set_to_none=True)
-        figures = {"psnr": psnr(error.detach().square().mean()), "latent": latents.detach().float().std(), "norm": norm}
+        figures = {
+            "psnr": psnr(error.detach().square().mean() / 4),
+            "latent": latents.detach().float().std(),
+            "norm": norm,
+        }
         run.advance({name: value.item() for name, value in figures.items()})
         if run.step % 500 == 0 or run.done:
             run.note({"held_out": judge(vae, fixed)})
