@@ -64,6 +64,19 @@ class KVCache:
         """Forget what held for the chunk before."""
         self._chunk.clear()
 
+    def snapshot(self) -> tuple[tuple[Hashable, Tensor, Tensor], ...]:
+        """Return the committed history as (slot, keys, values) on the CPU, sorted by slot; never written to again."""
+        return tuple((slot, *(part.cpu() for part in self._history[slot])) for slot in sorted(self._history))
+
+    def restore(self, snapshot: tuple[tuple[Hashable, Tensor, Tensor], ...], device: torch.device | str) -> None:
+        """Put the history of a `snapshot` in place of this one, on `device`; the snapshot stays as it is."""
+        self.begin_chunk()
+        self._history = {slot: (keys.to(device), values.to(device)) for slot, keys, values in snapshot}
+
+    def history_bytes(self) -> int:
+        """Return the size of a `snapshot`, in bytes."""
+        return _bytes(self._history)
+
     def emptied(self) -> KVCache:
         """Return an empty cache of the same window."""
         return KVCache(self.window, self.chunk)

@@ -135,7 +135,7 @@ class Session:
         latents = clean.to(self._dtype)
         self._commit(latents, step)
         chunk = Chunk(latents.cpu(), Controls(*(None if rows is None else rows.cpu() for rows in controls)), seed=seed)
-        self.world = self.world._replace(chunks=(*self.world.chunks, chunk))
+        self.world = self.world._replace(chunks=(*self.world.chunks, chunk), context=None)
         return chunk
 
     def replay(self) -> None:
@@ -143,14 +143,14 @@ class Session:
         if self._committing:  # a clean pass was cut short: the cache holds halves
             self._cache = self._cache.emptied()
             self._waiting = [*self.world.chunks, *self._waiting]
-            self.world = self.world._replace(chunks=())
+            self.world = self.world._replace(chunks=(), context=None)
             self._committing = False
         while self._waiting:
             chunk = self._waiting[0]
             index = len(self.world.chunks)
             validate_controls(chunk.controls, self._variant, index)
             self._commit(chunk.latents.to(self._device), self._conditions(chunk.controls, index))
-            self.world = self.world._replace(chunks=(*self.world.chunks, chunk))
+            self.world = self.world._replace(chunks=(*self.world.chunks, chunk), context=None)
             self._waiting.pop(0)
 
     def _conditions(self, controls: Controls, index: int) -> Step:

@@ -57,6 +57,17 @@ class Chunk(NamedTuple):
     key: str = ""
 
 
+class Context(NamedTuple):
+    """What a network remembers behind a world's last chunk; it could be derived again from the world."""
+
+    model: str
+    """Identity of the model that made it."""
+    settings: tuple
+    """What else it depends on; the session that made it says what."""
+    entries: tuple
+    """`KVCache.snapshot`: CPU tensors in nested tuples."""
+
+
 class World(NamedTuple):
     """A start and the finished chunks."""
 
@@ -64,6 +75,8 @@ class World(NamedTuple):
     chunks: tuple[Chunk, ...] = ()
     digest: str = ""
     """sha256 of the start, see `start_digest`."""
+    context: Context | None = None
+    """Behind the last chunk; whoever adds or drops chunks replaces it, and without one it is derived again."""
 
 
 def new_world(start: Start) -> World:
@@ -74,6 +87,21 @@ def new_world(start: Start) -> World:
     """
     validate_start(start)
     return World(start, (), start_digest(start))
+
+
+def rewind(world: World, chunks: int) -> World:
+    """Return the world as it was when it had only its first `chunks` chunks; they are shared, not copied.
+
+    Raises:
+        ValueError: the world has fewer.
+    """
+    if not 0 <= chunks <= len(world.chunks):
+        raise ValueError(
+            f"chunks: found {chunks}, expected 0 to {len(world.chunks)}, the chunks this world has; keep fewer."
+        )
+    if chunks == len(world.chunks):
+        return world
+    return world._replace(chunks=world.chunks[:chunks], context=None)
 
 
 def frames(world: World) -> int:
