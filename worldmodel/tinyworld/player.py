@@ -7,6 +7,7 @@ Shapes: B starts, R rows of actions = frames, T latents, h x w latent grid.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,9 +92,15 @@ class Player(NamedTuple):
     std: Tensor
     variant: Variant = VARIANTS["tiny_world"]
 
-    @torch.inference_mode()
     def play(self, first: Tensor, actions: Actions, chunks: int, seed: int, levels: Levels | None = None) -> Tensor:
-        """Roll a batch out.
+        """Roll a batch out and return the whole film (B, 3, F, H, W) in 0..1, F = 12 * chunks - 3; see `roll`."""
+        return torch.cat(list(self.roll(first, actions, chunks, seed, levels)), 2)
+
+    @torch.inference_mode()
+    def roll(
+        self, first: Tensor, actions: Actions, chunks: int, seed: int, levels: Levels | None = None
+    ) -> Iterator[Tensor]:
+        """Roll a batch out, chunk after chunk; only the cache's window is kept.
 
         Args:
             first: (B, 3, H, W) start frames in 0..1.
@@ -102,8 +109,8 @@ class Player(NamedTuple):
             seed: of the noise, drawn for the whole batch.
             levels: noise levels; `None`: the variant's own.
 
-        Returns:
-            (B, 3, F, H, W) in 0..1, F = 12 * chunks - 3.
+        Yields:
+            The frames of each chunk, (B, 3, 9 or 12, H, W) in 0..1.
         """
         levels = levels or warped_steps(self.variant.steps, self.variant.shift)
         length = self.variant.chunk
@@ -115,7 +122,6 @@ class Player(NamedTuple):
         generator = torch.Generator().manual_seed(seed)
         shape = (len(first), 16, length, *image.shape[-2:])
         memory: dict[str, Tensor] = {}
-        films = []
         for chunk in range(chunks):
             cache.begin_chunk()
             step = told.step(
@@ -130,8 +136,7 @@ class Player(NamedTuple):
             )
             self.network(latents, None, told.context, step=step._replace(commit=True))
             pieces = (latents * self.std + self.mean).split(1, 2)
-            films.extend(self.vae.decode(piece, memory) for piece in pieces)
-        return (torch.cat(films, 2) + 1) / 2
+            yield (torch.cat([self.vae.decode(piece, memory) for piece in pieces], 2) + 1) / 2
 
 
 def _padded(rows: Tensor, count: int) -> Tensor:
