@@ -70,15 +70,22 @@ def play(worlds: engine.Worlds, which: Tensor, start: tuple[Tensor, Tensor], act
     return Walks(which, actions, places, yaws, bumped)
 
 
+def views(
+    worlds: engine.Worlds, walks: Walks, size: tuple[int, int], frames: slice = slice(None), batch: int = 64
+) -> engine.View:
+    """Render the walks' frames: pixels (F, frames, H, W, 3) in 0..1 and depth (F, frames, H, W)."""
+    places, yaws = walks.places[:, frames], walks.yaws[:, frames]
+    which = walks.which[:, None].expand(yaws.shape).reshape(-1)
+    pieces = zip(which.split(batch), places.reshape(-1, 2).split(batch), yaws.reshape(-1).split(batch), strict=True)
+    rendered = [engine.render(worlds, *piece, size) for piece in pieces]
+    return engine.View(*(torch.cat(column).unflatten(0, yaws.shape) for column in zip(*rendered, strict=True)))
+
+
 def film(
     worlds: engine.Worlds, walks: Walks, size: tuple[int, int], frames: slice = slice(None), batch: int = 64
 ) -> Tensor:
     """Render the walks' frames: (F, frames, H, W, 3) in 0..1."""
-    places, yaws = walks.places[:, frames], walks.yaws[:, frames]
-    which = walks.which[:, None].expand(yaws.shape).reshape(-1)
-    pieces = zip(which.split(batch), places.reshape(-1, 2).split(batch), yaws.reshape(-1).split(batch), strict=True)
-    pixels = torch.cat([engine.render(worlds, *piece, size).pixels for piece in pieces])
-    return pixels.unflatten(0, yaws.shape)
+    return views(worlds, walks, size, frames, batch).pixels
 
 
 def random_actions(random: np.random.Generator, walkers: int, rows: int) -> Actions:
