@@ -189,3 +189,19 @@ def validate_controls(controls: Controls, variant: Variant, index: int) -> None:
     for name, rows in zip(Controls._fields, controls, strict=True):
         if rows is not None and not bool(torch.isfinite(rows).all()):
             raise ValueError(f"{name}: found NaN or infinity, expected finite numbers; correct the track.")
+
+
+def validate_chunk(chunk: Chunk, start: Start, index: int) -> None:
+    """Check a finished chunk that is to be number `index` behind a start.
+
+    Raises:
+        ValueError: the field, what was found, what was expected.
+    """
+    variant = variant_named(start.variant)
+    expected = (16, variant.chunk, *start.image_condition.shape[2:])
+    if tuple(chunk.latents.shape) != expected:
+        raise ValueError(
+            f"latents: found shape {tuple(chunk.latents.shape)}, expected {expected} for chunk {index} of this world; "
+            "use chunks that were rolled out from the same start."
+        )
+    validate_controls(chunk.controls, variant, index)

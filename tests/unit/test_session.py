@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 import torch
@@ -129,29 +131,39 @@ def test_progress_is_told_after_every_step_and_may_stop_the_rollout() -> None:
 
     session = Session(start_of(name), predict_of(name), after_step=stop)
     session.step(controls_of(name, 1)[0], seed=5)
-    with pytest.raises(Stopped):
-        session.step(controls_of(name, 2)[1], seed=5)
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            session.step(controls_of(name, 2)[1], seed=5)
     assert len(session.world.chunks) == 1
 
 
-def test_a_session_recovers_from_a_clean_pass_that_was_cut_short() -> None:
+@pytest.mark.parametrize("late", [False, True])
+def test_a_session_goes_on_wherever_it_was_interrupted(late: bool) -> None:
+    """Every call of the network in turn is cut short, before it begins or after its last write."""
     name = "tiny_world"
     inner, controls = predict_of(name), controls_of(name, 3)
-    interrupts = [InterruptedError()]
+    whole = latents(grow(new_world(start_of(name)), controls))
+    calls = 3 * 3 + 2 + 3  # steps, clean passes, and one to come out unharmed
+    for fatal in range(calls):
+        left = iter(range(calls))
 
-    def predict(x: Tensor, step: Step, context: Tensor) -> Tensor:
-        out = inner(x, step, context)
-        if step.commit and int(step.positions[0]) == 3 and interrupts:
-            raise interrupts.pop()
-        return out
+        def reached(fatal: int = fatal, left: Iterator[int] = left) -> None:
+            if next(left, None) == fatal:
+                raise InterruptedError
 
-    session = Session(start_of(name), predict)
-    session.step(controls[0], seed=5)
-    with pytest.raises(InterruptedError):
-        session.step(controls[1], seed=5)
-    for rows in controls[1:]:
-        session.step(rows, seed=5)
-    assert torch.equal(latents(session.world), latents(grow(new_world(start_of(name)), controls)))
+        def predict(x: Tensor, step: Step, context: Tensor, reached: Callable[[], None] = reached) -> Tensor:
+            if not late:
+                reached()
+            out = inner(x, step, context)
+            if late:
+                reached()
+            return out
+
+        session = Session(start_of(name), predict, stages=3)
+        while len(session.world.chunks) < 3:
+            with suppress(InterruptedError):
+                session.step(controls[len(session.world.chunks)], seed=5)
+        assert torch.equal(latents(session.world), whole), fatal
 
 
 def test_nothing_that_lasts_a_rollout_is_computed_twice() -> None:

@@ -181,6 +181,15 @@ class MatrixGame2(nn.Module):
         )
         self.head = Head(dim, out_dim * PATCH[0] * PATCH[1] * PATCH[2], operations=operations, **placement)
 
+    @property
+    def stages(self) -> int:
+        """Attention stages that look back in time, one after another: self-attention, and mouse where a block has it.
+
+        The keyboard's do not count: what they remember depends on the keys alone.
+        """
+        acting = [block.action_model for block in self.blocks if hasattr(block, "action_model")]
+        return len(self.blocks) + sum(module.has_mouse for module in acting)
+
     def forward(
         self,
         x: Tensor,
