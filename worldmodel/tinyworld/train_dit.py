@@ -80,9 +80,9 @@ def take_clip(walks: dict[str, Tensor], mean: Tensor, std: Tensor, first: int, c
 
 def draw_clip(shards: Shards, random: np.random.Generator, share: float, mean: Tensor, std: Tensor) -> Clip:
     """Draw clips: first mostly single chunks from the start, later longer ones, some in the middle of long walks."""
-    chunks = int(random.choice(3, p=(0.7, 0.2, 0.1) if share < 0.5 else (0.25, 0.35, 0.4))) + 1
+    chunks = int(random.choice(3, p=(0.7, 0.2, 0.1) if share < 0.25 else (0.2, 0.3, 0.5))) + 1
     batch = CLIP_SIZES[chunks]
-    if chunks == 1 or not shards.long or random.random() < 0.7:
+    if chunks == 1 or not shards.long or random.random() < 0.5:
         return take_clip(shards.draw(random, batch, long=False), mean, std, 0, chunks)
     walks = shards.draw(random, batch, long=True)
     last = walks["latents"].shape[2] // CHUNK - chunks
