@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
@@ -164,20 +164,37 @@ def read_film(path: str | os.PathLike[str]) -> Film:
     Raises:
         ValueError: there is no such film, or it cannot be read.
     """
+    reader, meta = _open(path)
+    pictures = list(_pictures(reader, meta, path))
+    if not pictures:
+        raise ValueError(f"film: {path} holds no frames")
+    return Film(torch.from_numpy(np.stack(pictures)).float() / 255, float(meta["fps"]))
+
+
+def film_frames(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
+    """Yield a film's frames (height, width, 3) uint8 one after another; says what `read_film` says."""
+    yield from _pictures(*_open(path), path)
+
+
+def _open(path: str | os.PathLike[str]) -> tuple[Iterator, dict]:
     import imageio_ffmpeg
 
     if not Path(path).is_file():
         raise ValueError(f"film: there is no file {path}")
     try:
         reader = imageio_ffmpeg.read_frames(str(path), pix_fmt="rgb24")
-        meta = next(reader)
-        width, height = meta["size"]
-        pictures = [np.frombuffer(data, np.uint8).reshape(height, width, 3) for data in reader]
+        return reader, next(reader)
     except (OSError, RuntimeError, StopIteration) as error:
         raise ValueError(f"film: {path} cannot be read as a film ({error})") from None
-    if not pictures:
-        raise ValueError(f"film: {path} holds no frames")
-    return Film(torch.from_numpy(np.stack(pictures)).float() / 255, float(meta["fps"]))
+
+
+def _pictures(reader: Iterator, meta: dict, path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
+    width, height = meta["size"]
+    try:
+        for data in reader:
+            yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"film: {path} cannot be read as a film ({error})") from None
 
 
 def contact_sheet(
