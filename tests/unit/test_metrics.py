@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from worldmodel.metrics import drift, intervals, obedience, pictures
+from worldmodel.metrics import intervals, obedience, pictures
 from worldmodel.sampling import warped_steps
 from worldmodel.session import Session, bare
 from worldmodel.state import Controls, RecordedNoise, Start
@@ -71,13 +71,6 @@ def test_the_truth_obeys_and_its_opposite_does_not(monkeypatch, mirrored):
     kind.play = whole_batch
     for row in obedience.measure(player, starts=4, batch=6):
         assert row.share == (0.0 if mirrored else 1.0), row
-
-
-def test_drift_of_the_truth_is_none():
-    film = torch.rand(2, 21, 3, 16, 24)
-    player = Player(None, None, torch.zeros(1), torch.ones(1))
-    figures = drift.measure(player, film, film)
-    assert all(value == 1.0 for row in figures[1:] for value in row) and len(figures.psnr) == 2
 
 
 def test_the_batch_player_plays_what_a_session_plays():

@@ -1,63 +1,103 @@
-"""How a rollout ages: chunk by chunk against the true film of the same walk.
+"""How a rollout ages: frame by frame beside the true film of the same walk, which is also sent through the VAE.
 
-Shapes: W walks, C chunks.
+Shapes: W walks, F frames, B walks of a batch, M measures.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from ..sampling import Levels
 from ..tinyworld import data, pilot
 from ..tinyworld.player import Player
-from .pictures import brightness, psnr, saturation, sharpness, squared_error
+from .intervals import Estimate, ratio_of
+from .pictures import brightness, saturation, sharpness
+from .suites import Tracks
+
+MEASURES = ("saturation", "brightness", "sharpness", "change")
+SEED = 1_000
 
 
-class Drift(NamedTuple):
-    """Per chunk: PSNR to the truth in dB, and the ratio to the truth of the means over all walks."""
+class Piece(NamedTuple):
+    """The films of one chunk, (B, frames, 3, H, W) in 0..1: generated, true, and true through the VAE."""
 
-    psnr: list[float]
-    saturation: list[float]
-    brightness: list[float]
-    sharpness: list[float]
-    change: list[float]
-
-
-def films(player: Player, walks: int, chunks: int, seed: int = 0, batch: int = 16) -> tuple[Tensor, Tensor]:
-    """Let a pilot explore held-out worlds and the model follow its actions.
-
-    Returns:
-        made and true films, (W, F, 3, H, W) in 0..1.
-    """
-    random = np.random.default_rng([29, seed])
-    frames = player.variant.first_frame(chunks)
-    made, true = [], []
-    for size in [batch] * (walks // batch) + ([walks % batch] if walks % batch else []):
-        worlds, which, start = data.draw_starts(random, size, held_out=True)
-        walk = pilot.explore(worlds, which, start, frames, random)
-        film = pilot.film(worlds, walk, data.PICTURE, slice(0, frames)).permute(0, 1, 4, 2, 3)
-        first = (film[:, 0] * 255).round() / 255
-        made.append(player.play(first, walk.actions, chunks, int(random.integers(2**31))).transpose(1, 2))
-        true.append(film)
-    return torch.cat(made), torch.cat(true)
+    first: int
+    made: Tensor
+    true: Tensor
+    coded: Tensor
 
 
-def measure(player: Player, made: Tensor, true: Tensor) -> Drift:
-    """Compare films (W, F, 3, H, W) in 0..1 chunk by chunk."""
-    chunks = (made.shape[1] + 3) // 12
-    columns: dict[str, list[float]] = {name: [] for name in Drift._fields}
-    for chunk in range(chunks):
-        span = slice(player.variant.first_frame(chunk), player.variant.first_frame(chunk + 1))
-        one, other = made[:, span], true[:, span]
-        columns["psnr"].append(psnr(squared_error(one, other)).mean().item())
-        for measured in (saturation, brightness, sharpness, change):
-            columns[measured.__name__].append((measured(one).mean() / measured(other).mean()).item())
-    return Drift(**columns)
+class Ageing(NamedTuple):
+    """The measures of every frame of every walk, each (M, W, F); change is 0 in frame 0."""
+
+    made: Tensor
+    true: Tensor
+    coded: Tensor
 
 
-def change(film: Tensor) -> Tensor:
-    """Return the mean absolute difference of neighbouring frames of films (W, F, 3, H, W)."""
-    return (film[:, 1:] - film[:, :-1]).abs().mean((-3, -2, -1))
+def films(player: Player, tracks: Tracks, frames: int, seed: int, levels: Levels | None = None) -> Iterator[Piece]:
+    """Let the model follow tracks for at least `frames` frames, and show its films beside the true ones."""
+    variant = player.variant
+    chunks = next(chunks for chunks in range(1, frames + 1) if variant.first_frame(chunks) >= frames)
+    frames = variant.first_frame(chunks)
+    worlds, walks = tracks.walk(frames=min(frames, tracks.turns.shape[1] + 1))
+    first = (pilot.film(worlds, walks, data.PICTURE, slice(0, 1))[:, 0].movedim(-1, 1) * 255).round() / 255
+    seeing, showing = {}, {}
+    for chunk, made in enumerate(player.roll(first, walks.actions, chunks, seed, levels)):
+        begin = variant.first_frame(chunk)
+        true = pilot.film(worlds, walks, data.PICTURE, slice(begin, begin + made.shape[2])).movedim(-1, 2)
+        coded = through_vae(player, true, seeing, showing)
+        yield Piece(begin, made.transpose(1, 2)[:, : true.shape[1]], true, coded)
+
+
+@torch.inference_mode()
+def through_vae(player: Player, film: Tensor, seeing: dict, showing: dict) -> Tensor:
+    """Encode and decode the next piece (B, frames, 3, H, W) of films; the dictionaries are the streams' memory."""
+    latents = player.vae.encode(film.transpose(1, 2) * 2 - 1, seeing)
+    return (player.vae.decode(latents, showing).transpose(1, 2) + 1) / 2
+
+
+def watch(player: Player, tracks: Tracks, walks: int, frames: int, levels: Levels | None = None) -> Ageing:
+    """Measure every frame 0 ... `frames` of the first `walks` tracks; only one chunk's pictures are held at a time."""
+    batches = []
+    for number, batch in tracks.batches(walks, 8):
+        columns: list[list[Tensor]] = [[], [], []]
+        last: list[Tensor | None] = [None, None, None]
+        for piece in films(player, batch, frames + 1, SEED + number, levels):
+            for kind, film in enumerate(piece[1:]):
+                columns[kind].append(_measured(film, last[kind]))
+                last[kind] = film[:, -1:].clone()
+        batches.append([torch.cat(column, -1)[..., : frames + 1] for column in columns])
+    return Ageing(*(torch.cat(column, 1) for column in zip(*batches, strict=True)))
+
+
+def _measured(film: Tensor, last: Tensor | None) -> Tensor:
+    """Return the measures (M, B, frames) of a film that goes on from a last frame (B, 1, 3, H, W)."""
+    before = torch.cat([film[:, :1] if last is None else last, film[:, :-1]], 1)
+    change = (film - before).abs().mean((-3, -2, -1))
+    return torch.stack([saturation(film), brightness(film), sharpness(film), change])
+
+
+def spans(frames: int) -> tuple[slice, slice]:
+    """Return the frames that count as early and as late in a film of frames 0 ... `frames`."""
+    return slice(1, min(frames, 50) + 1), slice(frames - frames // 5, frames + 1)
+
+
+def ratio(ageing: Ageing, measure: str, span: slice, to: str = "coded") -> Estimate:
+    """Return the ratio of the means over all walks, generated to `coded` or `true`, in a span of frames."""
+    index = MEASURES.index(measure)
+    made, other = (getattr(ageing, name)[index, :, span].mean(-1) for name in ("made", to))
+    return ratio_of(made, other)
+
+
+def curve(ageing: Ageing, measure: str, width: int = 12) -> Tensor:
+    """Return the ratio to the truth through the VAE over time, means of `width` frames (F // width,)."""
+    index = MEASURES.index(measure)
+    made, coded = (value[index, :, 1:].mean(0) for value in (ageing.made, ageing.coded))
+    steps = len(made) // width
+    made, coded = (value[: steps * width].unflatten(0, (steps, width)).mean(-1) for value in (made, coded))
+    return made / coded

@@ -1,17 +1,76 @@
-"""The evaluation of Tiny World's shipped files, row by row with its bars."""
+"""The evaluation of Tiny World, row by row with its bars."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-from ..tinyworld import export, train_vae
-from ..tinyworld.data import held_out_clips
-from ..tinyworld.player import MODEL_FILE, VAE_FILE, Player, load_player
-from . import drift, obedience
+from ..sampling import Levels
+from ..tinyworld.player import Player
+from . import drift, right_world, suites
+from .intervals import Estimate, mean_of
 
-OBEYS = 0.80
-VAE_PSNR, PLAIN_PSNR = 28.0, 22.5
-DRIFT_CHUNKS = 10
+
+class Bar(NamedTuple):
+    """What a figure must reach: not below `least`, not above `most`."""
+
+    least: float = float("-inf")
+    most: float = float("inf")
+
+    def met(self, value: float) -> bool:
+        """Tell whether a figure reaches the bar; what is not a number does not."""
+        return self.least <= value <= self.most
+
+
+class Row(NamedTuple):
+    """One measured figure; without a bar it only informs."""
+
+    name: str
+    unit: str
+    figure: Estimate
+    bar: Bar | None
+
+
+class Form(NamedTuple):
+    """How much is measured."""
+
+    starts: int
+    walks: int
+    frames: int
+    levels: Levels | None
+
+
+Rows = Iterator[tuple[str, str, Estimate]]
+
+
+def right_world_rows(player: Player, form: Form) -> Rows:
+    """Yield the rows of the start frame's surfaces."""
+    found = right_world.measure(player, suites.load()["world"], form.starts, form.levels)
+    yield "world", "dB", mean_of(found.made)
+    yield "world frozen", "dB", mean_of(found.frozen)
+    yield "world astray", "dB", mean_of(found.astray)
+    yield "world over frozen", "dB", mean_of(found.made - found.frozen)
+    yield "world over astray", "dB", mean_of(found.made - found.astray)
+
+
+def sharp_rows(player: Player, form: Form) -> Rows:
+    """Yield the ratios of long walks to the true films through the VAE, and raw."""
+    found = drift.watch(player, suites.load()["long"], form.walks, form.frames, form.levels)
+    for name, span in zip(("early", "late"), drift.spans(form.frames), strict=True):
+        for measure in drift.MEASURES:
+            yield f"{measure} {name}", "x", drift.ratio(found, measure, span)
+            yield f"{measure} {name} raw", "x", drift.ratio(found, measure, span, "true")
+
+
+GROUPS: dict[str, Callable[[Player, Form], Rows]] = {"world": right_world_rows, "sharp": sharp_rows}
+BARS = {
+    "world": Bar(20.0),
+    "world over frozen": Bar(3.0),
+    "world over astray": Bar(3.0),
+    **{f"{measure} {name}": Bar(0.8, 1.2) for measure in drift.MEASURES for name in ("early", "late")},
+}
+_FORMATS = {"dB": "{:.2f} dB", "x": "{:.3f}", "%": "{:.1%}"}
 
 
 def say(line: str) -> None:
@@ -20,43 +79,28 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def evaluate(starts: int, walks: int, record: bool = False) -> bool:
-    """Measure the shipped files on held-out worlds and print every row; returns whether all bars are met."""
-    player = load_player()
-    vae = _vae_rows(player, walks)
-    obeys = _obedience_rows(player, starts)
-    _drift_rows(player, walks)
-    if record:
-        export.describe(VAE_FILE, {"held_out_psnr": vae["psnr"], "bicubic_psnr": vae["bicubic"]})
-        export.describe(MODEL_FILE, {"obeys": obeys, "starts": starts})
-    met = vae["psnr"] >= VAE_PSNR and vae["bicubic"] < PLAIN_PSNR and min(obeys.values()) >= OBEYS
-    say("all bars met" if met else "a bar is missed")
-    return met
+def evaluate(player: Player, form: Form, groups: list[str]) -> list[Row]:
+    """Measure and print every row as it comes."""
+    rows = []
+    for group in groups:
+        for name, unit, figure in GROUPS[group](player, form):
+            rows.append(Row(name, unit, figure, BARS.get(name)))
+            say(line_of(rows[-1]))
+    return rows
 
 
-def _vae_rows(player: Player, clips: int) -> dict[str, float]:
-    figures = train_vae.judge(player.vae, held_out_clips(clips, 33, seed=1))
-    say(f"VAE on {clips} held-out clips of 33 frames: {figures['psnr']:.2f} dB (bar {VAE_PSNR})")
-    say(f"8x bicubic down and up of the same frames: {figures['bicubic']:.2f} dB (bar: below {PLAIN_PSNR})")
-    return figures
+def line_of(row: Row) -> str:
+    """Return a row as text."""
+    value, low, high = (_FORMATS[row.unit].format(number) for number in row.figure)
+    return f"{row.name:24s} {value:>9s}  [{low}, {high}]  {_verdict(row)}".rstrip()
 
 
-def _obedience_rows(player: Player, starts: int) -> dict[str, float]:
-    say(f"obeys (bar {OBEYS:.0%} nearer to the commanded render; {starts} starts each)")
-    shares = {}
-    for row in obedience.measure(player, starts):
-        shares[row.action] = round(row.share, 4)
-        say(
-            f"  {row.action:10s} {row.share:6.1%}  [{row.low:.1%}, {row.high:.1%}]  "
-            f"commanded {row.commanded:.2f} dB, opposite {row.opposite:.2f} dB"
-        )
-    return shares
-
-
-def _drift_rows(player: Player, walks: int) -> None:
-    made, true = drift.films(player, walks, DRIFT_CHUNKS)
-    figures = drift.measure(player, made, true)
-    say(f"drift over {walks} explored walks of {made.shape[1]} frames (ratios to the truth)")
-    say("  chunk    " + " ".join(f"{chunk:6d}" for chunk in range(DRIFT_CHUNKS)))
-    for name, values in figures._asdict().items():
-        say(f"  {name:10s}" + " ".join(f"{value:6.2f}" for value in values))
+def _verdict(row: Row) -> str:
+    if row.bar is None:
+        return ""
+    ends = [
+        f"{word} {_FORMATS[row.unit].format(end)}"
+        for word, end in (("at least", row.bar.least), ("at most", row.bar.most))
+        if abs(end) != float("inf")
+    ]
+    return f"bar {', '.join(ends)}: {'met' if row.bar.met(row.figure.value) else 'MISSED'}"

@@ -64,9 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(command=_export)
 
     evaluate = commands.add_parser("evaluate", help="measure the shipped files on held-out worlds")
-    evaluate.add_argument("--starts", type=int, default=256, help="starts per action that must count (default 256)")
-    evaluate.add_argument("--walks", type=int, default=32, help="walks for drift and clips for the VAE (default 32)")
-    evaluate.add_argument("--record", action="store_true", help="write the figures into the files' metadata")
+    evaluate.add_argument("--starts", type=int, default=256, help="starts per row (default 256)")
+    evaluate.add_argument("--walks", type=int, default=32, help="long walks (default 32)")
+    evaluate.add_argument("--frames", type=int, default=500, help="frames of a long walk (default 500)")
+    evaluate.add_argument("--only", nargs="+", metavar="ROWS", help="groups of rows: world, sharp")
+    evaluate.add_argument("--steps", type=int, default=0, help="sampling steps (default 0: the model's own)")
+    evaluate.add_argument("--model", type=Path, help="model file, or folder of a training run (default: the shipped)")
+    evaluate.add_argument("--vae", type=Path, help="VAE file, or folder of a training run (default: the shipped)")
     evaluate.set_defaults(command=_evaluate)
     return parser
 
@@ -103,9 +107,15 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from ..metrics.report import evaluate
+    from ..metrics.report import GROUPS, Form, evaluate
+    from ..sampling import warped_steps
+    from .export import open_player
 
-    evaluate(options.starts, options.walks, options.record)
+    player = open_player(options.model, options.vae)
+    steps = options.steps
+    levels = warped_steps(range(1000, 0, -1000 // steps)[:steps], player.variant.shift) if steps else None
+    form = Form(options.starts, options.walks, options.frames, levels)
+    evaluate(player, form, options.only or list(GROUPS))
 
 
 if __name__ == "__main__":

@@ -9,9 +9,40 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .player import MODEL_FILE, VAE_FILE
+from ..weights import METADATA_KEY, load_network, recognise
+from .player import MODEL_FILE, VAE_FILE, Player, load_player
 
 LATENT_FORMAT = "tiny_world"
+
+
+def open_player(model: Path | None, vae: Path | None) -> Player:
+    """Open a model and a VAE, each a shipped kind of file or a training run's folder as it stands.
+
+    Args:
+        model: `None`: the shipped file.
+        vae: `None`: the shipped file.
+
+    Raises:
+        ValueError: a path holds neither.
+    """
+    player = load_player(MODEL_FILE if model is None or model.is_dir() else model, _file_of(vae))
+    if vae is not None and vae.is_dir():
+        from .train_vae import load_run
+
+        player = player._replace(vae=load_run(vae).eval())
+    if model is not None and model.is_dir():
+        from .train_dit import SIZES
+
+        extra = torch.load(model / "state.pt", weights_only=True)["extra"]
+        about = {"variant": "tiny_world", "heads": SIZES["heads"], "freq_dim": SIZES["freq_dim"]}
+        checkpoint = recognise(extra["average"], {METADATA_KEY: json.dumps(about)}, name=str(model))
+        network = load_network(checkpoint, dtype=torch.float32)
+        player = player._replace(network=network, mean=extra["mean"], std=extra["std"])
+    return player
+
+
+def _file_of(path: Path | None, default: Path = VAE_FILE) -> Path:
+    return default if path is None or path.is_dir() else path
 
 
 def export_vae(run: Path, shards_from: Path, recipe: dict, path: Path = VAE_FILE) -> None:
