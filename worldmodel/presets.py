@@ -1,4 +1,4 @@
-"""Ready-made tracks: walk, look around, there and back, random from a seed.
+"""Ready-made tracks: walk, look around, there and back, random from a seed, and the demos of Matrix-Game 2's authors.
 
 Turns stay within 4 degrees a frame, the range Tiny World was played in, and begin and end softly.
 """
@@ -8,8 +8,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from .formats.short_text import DEGREES
 from .timeline import MAX_FRAMES, Keyframe, Timeline, canonical, curve_keyframes
 from .track import sample_curve
+
+Action = tuple[tuple[str, ...], float]
+"""Keys held together, and degrees to the right per frame."""
 
 FASTEST = 4.0
 """Degrees per frame."""
@@ -80,16 +84,68 @@ def random_walk(frames: int, seed: int = 0) -> Timeline:
     return _cut(Timeline(frames, keys=_lanes(**lanes), yaw=tuple(yaw)))
 
 
+def demo(actions: tuple[Action, ...]) -> Callable[[int, int], Timeline]:
+    """Return the preset that plays like the authors of Matrix-Game 2: one frame, then 12 frames per random action.
+
+    With the seed of their command it is their very walk (specs/matrix_game2.md 3).
+    """
+
+    def play(frames: int, seed: int = 0) -> Timeline:
+        draw = random.Random(seed)
+        keys: dict[str, list[tuple[int, int]]] = {}
+        yaw: list[float] = []
+        while len(yaw) < frames:
+            draw.randint(0, 0)  # they draw the length too, from a list of one
+            words, degrees = actions[draw.randint(0, len(actions) - 1)]
+            length = 12 if yaw else 1
+            for word in words:
+                keys.setdefault(word, []).append((len(yaw), length))
+            yaw += [degrees] * length
+        return _cut(Timeline(frames, keys=_lanes(**keys), yaw=curve_keyframes(yaw[:frames])))
+
+    return play
+
+
+def _with_turns(*held: tuple[str, ...]) -> tuple[Action, ...]:
+    return tuple((words, degrees) for words in held for degrees in (-DEGREES, DEGREES))
+
+
+_TURNS = _with_turns(())
+_SINGLES = (("forward",), ("left",), ("right",))
+_DOUBLES = (("forward", "left"), ("forward", "right"))
+# in the authors' order and as often as there, because a seed draws by position
+_UNIVERSAL = (
+    *5 * tuple((words, 0.0) for words in _DOUBLES),
+    *5 * _TURNS,
+    *5 * tuple((words, 0.0) for words in _SINGLES),
+    *_with_turns(*_SINGLES, *_DOUBLES),
+)
+_DRIVES = (("forward",), ("back",))
+_GTA_DRIVE = (*2 * _TURNS, *2 * tuple((words, 0.0) for words in _DRIVES), *_with_turns(*_DRIVES))
+_TEMPLE_RUN = tuple(
+    ((word,) if word else (), 0.0) for word in ("jump", "slide", "left", "right", "turn_left", "turn_right", "")
+)
+
+DEMOS = {
+    "matrix_game_2_universal": "Matrix-Game 2 demo",
+    "matrix_game_2_gta_drive": "GTA drive demo",
+    "matrix_game_2_templerun": "Temple Run demo",
+}
+"""Variant -> the preset its authors' command plays."""
+
 PRESETS: dict[str, Callable[[int, int], Timeline]] = {
     "walk": walk,
     "look around": look_around,
     "there and back": there_and_back,
     "random from a seed": random_walk,
+    **dict(zip(DEMOS.values(), map(demo, (_UNIVERSAL, _GTA_DRIVE, _TEMPLE_RUN)), strict=True)),
 }
+SEEDED = frozenset(("random from a seed", *DEMOS.values()))
+"""Presets that a seed changes."""
 
 
 def preset(name: str, frames: int, seed: int = 0) -> Timeline:
-    """Return a ready-made track of some length; only the random one reads the seed.
+    """Return a ready-made track of some length; only those in `SEEDED` read the seed.
 
     Raises:
         ValueError: no preset has the name, or the length is not a whole number from 1 to `MAX_FRAMES`.

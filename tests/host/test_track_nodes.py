@@ -53,7 +53,7 @@ def test_a_mistake_is_named_when_the_graph_is_queued(comfy: ComfyHost, inputs: d
     assert "1" in refused.value.node_errors
 
 
-@pytest.mark.parametrize("name", ["walk", "look around", "there and back", "random from a seed"])
+@pytest.mark.parametrize("name", ["walk", "look around", "there and back", "random from a seed", "GTA drive demo"])
 def test_presets_are_made_by_the_node(of_pack, name: str) -> None:
     node = of_pack("nodes.tracks").ActionTrack
     made = node.execute(track="", preset={"preset": name, "frames": 33, "seed": 3})

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from worldmodel.motion import integrate, rotations
-from worldmodel.presets import PRESETS, preset
+from worldmodel.presets import DEMOS, PRESETS, preset
 from worldmodel.tinyworld import engine, pilot
 from worldmodel.track import Track, parse_track, sample
 
@@ -59,7 +59,7 @@ def test_a_path_goes_on_from_its_start() -> None:
     torch.testing.assert_close(integrate(tail, STEP, start=whole[20]), whole[20:], atol=1e-9, rtol=0)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", [name for name in PRESETS if name != DEMOS["matrix_game_2_templerun"]])
 def test_the_walk_is_tiny_worlds_walk(name: str) -> None:
     track = sample(preset(name, 40, 1))
     keys = torch.zeros(1, 40, 4)
