@@ -1,10 +1,11 @@
-"""`python -m worldmodel.tinyworld`: train, encode, export and evaluate Tiny World.
+"""`python -m worldmodel.tinyworld`: train, encode, export, evaluate and record Tiny World.
 
     python -m worldmodel.tinyworld train vae   --run runs/vae --minutes 60
     python -m worldmodel.tinyworld encode      --vae runs/vae --shards runs/latents --minutes 30
     python -m worldmodel.tinyworld train model --run runs/model --shards runs/latents --minutes 120
     python -m worldmodel.tinyworld train decoder --run runs/decoder --begin-with runs/vae --minutes 60
     python -m worldmodel.tinyworld export      --vae runs/decoder --model runs/model
+    python -m worldmodel.tinyworld record      --out walks --walks 100 --frames 97
     python -m worldmodel.tinyworld evaluate    --starts 256
 
 `encode` may run beside `train model`, which takes up new shards as they appear. Every run resumes from its folder.
@@ -19,6 +20,8 @@ import sys
 from pathlib import Path
 
 import torch
+
+from .walks import KINDS, MIXED, SPLITS
 
 
 def main(words: list[str] | None = None) -> int:
@@ -63,6 +66,17 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--recipe", type=json.loads, default={}, help="JSON that goes into the metadata")
     export.set_defaults(command=_export)
 
+    record = commands.add_parser("record", help="record walks: films, tables, arrays and captions")
+    record.add_argument("--out", type=Path, required=True, help="folder of the recording; it goes on if it exists")
+    record.add_argument("--walks", type=int, default=16, help="walks that the folder shall hold (default 16)")
+    record.add_argument("--frames", type=int, default=97, help="frames of each walk (default 97)")
+    record.add_argument("--seed", type=int, default=0)
+    record.add_argument("--split", choices=tuple(SPLITS), default="train", help="which worlds (default train)")
+    record.add_argument("--kind", choices=(*KINDS, MIXED), default=MIXED, help="who walks (default mixed)")
+    record.add_argument("--size", default="64x96", help="HEIGHTxWIDTH in pixels (default 64x96)")
+    record.add_argument("--depth", action="store_true", help="keep a depth map of every frame")
+    record.set_defaults(command=_record)
+
     evaluate = commands.add_parser("evaluate", help="measure the shipped files on held-out worlds")
     evaluate.add_argument("--starts", type=int, default=256, help="starts per row (default 256)")
     evaluate.add_argument("--walks", type=int, default=32, help="long walks (default 32)")
@@ -104,6 +118,15 @@ def _export(options: argparse.Namespace) -> None:
     if options.vae is not None:
         export_vae(options.vae, options.model, options.recipe)
     export_model(options.model, options.recipe)
+
+
+def _record(options: argparse.Namespace) -> None:
+    from .record import Settings, parse_size, record
+
+    size = parse_size(options.size)
+    settings = Settings(options.seed, options.frames, options.split, options.kind, size, options.depth)
+    summary = record(options.out, options.walks, settings)
+    sys.stdout.write("".join(f"{name:16s} {value}\n" for name, value in summary.items()))
 
 
 def _evaluate(options: argparse.Namespace) -> None:
