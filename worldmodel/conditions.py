@@ -1,6 +1,6 @@
 """From what a world holds to what the network is given: action windows and slices of the image condition.
 
-Shapes: F video frames (rows), K numbers per row, T latents, h, w latent grid.
+Shapes: F video frames (rows) of H x W pixels, K numbers per row, T latents, h, w latent grid.
 """
 
 from __future__ import annotations
@@ -41,6 +41,29 @@ def cut_windows(rows: Tensor, positions: Tensor, *, first_row: int = 0) -> Tenso
     """
     index = (window_index(positions.to(rows.device)) - first_row).flatten()
     return rows.index_select(-2, index).unflatten(-2, (positions.shape[0], -1))
+
+
+def image_then_grey(picture: Tensor, latents: int, frames_per_latent: int = 4) -> Tensor:
+    """Return the video whose latents are a world's image condition (specs/matrix_game2.md 9).
+
+    Args:
+        picture: (H, W, 3) in 0..1.
+        latents: of the video.
+        frames_per_latent: of the VAE.
+
+    Returns:
+        (F, H, W, 3) in 0..1: the picture, then grey.
+    """
+    frames = picture.new_full((1 + frames_per_latent * (latents - 1), *picture.shape), 0.5)  # 0.0 to the encoder
+    frames[0] = picture
+    return frames
+
+
+def image_condition(latents: Tensor) -> Tensor:
+    """Return (20, T, h, w): the mask, 1 at the first latent, over the latents (16, T, h, w) in model space."""
+    mask = torch.zeros_like(latents[:4])
+    mask[:, 0] = 1
+    return torch.cat((mask, latents))
 
 
 def image_condition_at(condition: Tensor, positions: Tensor) -> Tensor:

@@ -17,8 +17,12 @@ SMALLEST = 16
 """Pixels of a side below which nothing is left to crop."""
 
 
-def crop_and_resize(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Cut the middle with the wanted aspect ratio and resize it, bilinear with antialiasing.
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+def crop(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Cut the middle with the wanted aspect ratio.
 
     Args:
         picture: RGB.
@@ -33,7 +37,12 @@ def crop_and_resize(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     # fractional, and PIL rounds each of the four to the nearest even: the crop may be one pixel larger
     left, top = (picture.width - new_width) / 2, (picture.height - new_height) / 2
     box = (left, top, left + new_width, top + new_height)
-    return picture.crop(box).resize((width, height), Image.Resampling.BILINEAR)
+    return picture.crop(box)
+
+
+def crop_and_resize(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Cut the middle of an RGB picture and resize it to (h, w), bilinear with antialiasing."""
+    return crop(picture, size).resize((size[1], size[0]), Image.Resampling.BILINEAR)
 
 
 def prepare_picture(image: Tensor, size: tuple[int, int]) -> Tensor:
@@ -69,7 +78,9 @@ def prepare_picture(image: Tensor, size: tuple[int, int]) -> Tensor:
     return torch.from_numpy(np.array(crop_and_resize(whole, size))).float() / 255
 
 
-def clip_pixels(picture: Tensor, side: int, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+def clip_pixels(
+    picture: Tensor, side: int, mean: Sequence[float] = CLIP_MEAN, std: Sequence[float] = CLIP_STD
+) -> Tensor:
     """Return what the CLIP tower sees: the picture squeezed to a square, bicubic without antialiasing.
 
     Args:
