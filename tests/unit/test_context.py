@@ -258,6 +258,14 @@ def test_adopted_chunks_are_as_good_as_sampled_ones() -> None:
         assert torch.equal(latents(world), latents(whole)), trial
 
 
+def test_chunks_may_share_their_controls() -> None:
+    network, world = tiny_network(), random_world(TINY, 3)
+    rows = world.chunks[1].controls
+    shared = world._replace(chunks=(*world.chunks[:2], world.chunks[2]._replace(controls=rows)))
+    copied = world._replace(chunks=(*world.chunks[:2], world.chunks[2]._replace(controls=Controls(*rows))))
+    assert same(*(entries(one, network, window=6, stages=None) for one in (shared, copied)))
+
+
 def test_a_chunk_that_does_not_fit_is_not_adopted() -> None:
     session, chunk = session_on(new_world(start_of(TINY)), tiny_network()), long_world().chunks[0]
     with pytest.raises(ValueError, match=r"latents: found shape \(16, 3, 2, 6\), expected \(16, 3, 2, 4\) for chunk 0"):
