@@ -7,6 +7,7 @@ what was played (after GameCraft-2's two captions per clip).
 from __future__ import annotations
 
 import colorsys
+import math
 from collections import Counter
 from itertools import groupby
 from typing import NamedTuple
@@ -23,8 +24,8 @@ WALLS = (
 FLOORS = ("checkered", "tiled", "striped")
 _HUES = ("red", "orange", "yellow", "green", "green", "green", "teal", "blue", "blue", "violet", "purple", "pink")
 """Every 30 degrees."""
-_NEAR = 2
-"""Cells around the path whose walls count as seen."""
+_EVERY, _RAYS = 8, 24
+"""Frames, and rays in each of those, by which walls are told."""
 _SHORT, _MOST = 6, 8
 """Rows that a phase lasts to be told, and phases that are told."""
 
@@ -55,20 +56,24 @@ def _standard(walk: Walk) -> str:
 
 
 def _walls(walk: Walk) -> tuple[str, str]:
-    """Name the two most frequent patterns and colours of the walls near the path."""
-    grid = walk.worlds.cells[0]
-    near = torch.zeros_like(grid, dtype=torch.bool)
-    for x, z in set(map(tuple, (walk.places / engine.CELL).floor().long().tolist())):
-        near[max(0, x - _NEAR) : x + _NEAR + 1, max(0, z - _NEAR) : z + _NEAR + 1] = True
-    cells = (near & (grid > 0)).nonzero().tolist()
-    patterns = Counter(WALLS[int(grid[x, z]) - 1] for x, z in cells)
-    colours = Counter(colour_name(walk.worlds.colours[0, x, z, 0]) for x, z in cells)
+    """Name the two patterns and the two colours that fill most of the film, by a few rays of some frames."""
+    places, yaws = walk.places[: walk.frames : _EVERY], walk.yaws[: walk.frames : _EVERY]
+    depth = engine.render(walk.worlds, torch.zeros(len(yaws), dtype=torch.long), places, yaws, (1, _RAYS)).depth[:, 0]
+    across = (torch.arange(_RAYS) + 0.5 - _RAYS / 2) / (engine.FOCAL * _RAYS)
+    sin, cos = yaws.sin()[:, None], yaws.cos()[:, None]
+    direction = torch.stack([sin + cos * across, cos - sin * across], -1)
+    cells = ((places[:, None] + direction * (depth[..., None] + 1e-3)) / engine.CELL).floor().long().flatten(0, 1)
+    patterns, colours = Counter(), Counter()
+    for (x, z), far in zip(cells.clamp(0, engine.CELLS - 1).tolist(), depth.flatten().tolist(), strict=True):
+        kind, share = int(walk.worlds.cells[0, x, z]), math.exp(-far / engine.FOG) / far
+        if kind:  # a ray along a wall's edge may end beside it
+            patterns[WALLS[kind - 1]] += share
+            colours[colour_name(walk.worlds.colours[0, x, z, 0])] += share
     return _two_most(patterns), _two_most(colours)
 
 
-def _two_most(counted: Counter[str]) -> str:
-    names = sorted(counted, key=lambda name: (-counted[name], name))[:2]
-    return " and ".join(names)
+def _two_most(shares: Counter[str]) -> str:
+    return " and ".join(name for name, _ in shares.most_common(2))
 
 
 def colour_name(rgb: Tensor) -> str:
