@@ -189,17 +189,6 @@ def test_distances_are_steps_to_one_goal_around_walls() -> None:
     assert (field[(cells == 0) & (field > 0)] == around[(cells == 0) & (field > 0)] + 1).all()
 
 
-def test_a_caption_names_what_was_held() -> None:
-    actions = pilot.hold(("forward", "left"), 1.5, 2, 12)
-    actions.keys[0, 6:, 2] = 0
-    sentence = pilot.caption(42, actions, 0)
-    assert sentence == "Tiny World 42, 13 frames: forward 12, left 6; turned +18.0 degrees."
-    for words in ((), ("back",), ("right", "back")):
-        said = pilot.caption(1, pilot.hold(words, -1.5, 1, 4), 0)
-        assert [word for word in pilot.WORDS if word in said] == [word for word in pilot.WORDS if word in words]
-        assert ("no key" in said) == (not words) and "-6.0 degrees" in said
-
-
 def test_single_actions_are_each_key_and_turn_alone_and_their_mixtures() -> None:
     singles = pilot.single_actions()
     rows = {(*one.keys[0, 0].tolist(), one.turns.item()) for one in singles}

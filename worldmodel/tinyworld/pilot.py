@@ -204,14 +204,6 @@ def _heading_error(fields: np.ndarray, place: Tensor, yaw: Tensor) -> np.ndarray
     return (error + 180) % 360 - 180
 
 
-def caption(seed: int, actions: Actions, walker: int) -> str:
-    """Describe one walk in a sentence: where, and how long which key was held and which way the view turned."""
-    keys, turns = actions.keys[walker], actions.turns[walker]
-    held = [f"{word} {int(keys[:, column].sum())}" for column, word in enumerate(WORDS) if keys[:, column].any()]
-    parts = ", ".join(held) if held else "no key"
-    return f"Tiny World {seed}, {len(keys) + 1} frames: {parts}; turned {float(turns.sum()):+.1f} degrees."
-
-
 def single_actions() -> list[Actions]:
     """One row of each action that obedience is measured with, and of standing still: keys (1, 1, 4), turns (1, 1)."""
     held = [hold((word,), 0.0, 1, 1) for word in WORDS]
