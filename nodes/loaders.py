@@ -1,10 +1,10 @@
-"""Load World Model and Load World VAE: files, or the built-in Tiny World, as the host's own MODEL and VAE."""
+"""The loaders: files, or the built-in Tiny World, as the host's own MODEL, VAE and CLIP_VISION."""
 
 from __future__ import annotations
 
 from comfy_api.latest import io
 
-from .host import checkpoints, files, vae
+from .host import checkpoints, clip, files, model_files, vae
 
 CATEGORY = "World Model"
 
@@ -25,9 +25,10 @@ class LoadWorldModel(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "model_name",
-                    options=files.model_names("diffusion_models"),
+                    options=model_files.offered("diffusion_models"),
                     default=files.BUILT_IN,
-                    tooltip="The small world that comes with this pack, or a file in the folder diffusion_models.",
+                    tooltip="The small world that comes with this pack, or a file in the folder diffusion_models; "
+                    "an entry that ends in / is a folder with one model in it.",
                 ),
                 io.Combo.Input(
                     "weight_dtype",
@@ -42,22 +43,36 @@ class LoadWorldModel(io.ComfyNode):
                     default=checkpoints.AUTO,
                     tooltip="How attention is computed. auto: what the host was started with.",
                 ),
+                io.Int.Input(
+                    "window",
+                    default=0,
+                    min=0,
+                    max=60,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Latent frames that the model looks at, the 3 it makes included. 0: what the config.json "
+                    "beside the file says, or else the model's own (GTA drive 4, the others 6).",
+                ),
             ],
             outputs=[io.Model.Output(display_name="model")],
         )
 
     @classmethod
-    def fingerprint_inputs(cls, model_name: str, weight_dtype: str, attention: str) -> str:
+    def fingerprint_inputs(cls, model_name: str, weight_dtype: str, attention: str, window: int = 0) -> str:
         """Load again when the file changed."""
-        return files.fingerprint("diffusion_models", model_name, "model_name")
+        return model_files.fingerprint("diffusion_models", model_name, "model_name")
 
     @classmethod
     def execute(
-        cls, model_name: str, weight_dtype: str = checkpoints.AUTO, attention: str = checkpoints.AUTO
+        cls,
+        model_name: str,
+        weight_dtype: str = checkpoints.AUTO,
+        attention: str = checkpoints.AUTO,
+        window: int = 0,
     ) -> io.NodeOutput:
         """Load the file."""
-        path = files.model_path("diffusion_models", model_name, "model_name")
-        return io.NodeOutput(checkpoints.load_world_model(path, weight_dtype, attention))
+        path = model_files.find("diffusion_models", model_name, "model_name")
+        return io.NodeOutput(checkpoints.load_world_model(path, weight_dtype, attention, window))
 
 
 class LoadWorldVAE(io.ComfyNode):
@@ -76,9 +91,10 @@ class LoadWorldVAE(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "vae_name",
-                    options=files.model_names("vae"),
+                    options=model_files.offered("vae"),
                     default=files.BUILT_IN,
-                    tooltip="The VAE of the built-in Tiny World, or a file in the folder vae.",
+                    tooltip="The VAE of the built-in Tiny World, or a file in the folder vae; Wan2.1_VAE.pth of a "
+                    "Matrix-Game release is also found in diffusion_models.",
                 )
             ],
             outputs=[io.Vae.Output(display_name="vae")],
@@ -87,12 +103,47 @@ class LoadWorldVAE(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, vae_name: str) -> str:
         """Load again when the file changed."""
-        return files.fingerprint("vae", vae_name, "vae_name")
+        return model_files.fingerprint("vae", vae_name, "vae_name")
 
     @classmethod
     def execute(cls, vae_name: str) -> io.NodeOutput:
         """Load the file."""
-        return io.NodeOutput(vae.load_world_vae(files.model_path("vae", vae_name, "vae_name")))
+        return io.NodeOutput(vae.load_world_vae(model_files.find("vae", vae_name, "vae_name")))
 
 
-NODES = [LoadWorldModel, LoadWorldVAE]
+class LoadWorldCLIPVision(io.ComfyNode):
+    """The CLIP vision tower of a world model, as the host's CLIP_VISION."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to the host."""
+        return io.Schema(
+            node_id="WMLoadWorldCLIPVision",
+            display_name="Load World CLIP Vision",
+            category=CATEGORY,
+            description="Loads the CLIP vision tower (ViT-H) that Matrix-Game 2 looks at its start picture with: "
+            "clip_vision_h, or the .pth of the Matrix-Game release. The host's own loader reads only the first.",
+            search_aliases=["clip vision", "clip_vision_h", "image encoder", "open-clip", "matrix game"],
+            inputs=[
+                io.Combo.Input(
+                    "clip_name",
+                    options=model_files.offered("clip_vision"),
+                    tooltip="A file in the folder clip_vision; models_clip_open-clip-….pth of a Matrix-Game release is "
+                    "also found in diffusion_models.",
+                )
+            ],
+            outputs=[io.ClipVision.Output(display_name="clip_vision")],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, clip_name: str) -> str:
+        """Load again when the file changed."""
+        return model_files.fingerprint("clip_vision", clip_name, "clip_name")
+
+    @classmethod
+    def execute(cls, clip_name: str) -> io.NodeOutput:
+        """Load the file."""
+        return io.NodeOutput(clip.load_clip_vision(model_files.find("clip_vision", clip_name, "clip_name")))
+
+
+NODES = [LoadWorldModel, LoadWorldVAE, LoadWorldCLIPVision]

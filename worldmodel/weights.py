@@ -13,14 +13,20 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from .key_names import released_names
 from .models.matrix_game2 import MatrixGame2, sizes_from_state_dict
+from .strangers import stranger_among
 from .variants import VARIANTS, Variant, variant_named
 
 METADATA_KEY = "worldmodel"
 EXPECTED = "expected a Matrix-Game 2.0 distilled or Tiny World model"
-_PREFIXES = ("model.diffusion_model.", "diffusion_model.", "model.")
 # what quantising tools add beside a weight
-_QUANTISED = (".comfy_quant", ".weight_scale", ".weight_scale_2", ".scale_weight", ".scale_input", ".input_scale")
+_QUANTISED = (
+    "comfy_quant", "weight_scale", "weight_scale_2", "weight_s_rel", "weight_s_channel", "weight_codebook",
+    "scale_weight", "scale_input", "input_scale", "pre_quant_scale",
+)  # fmt: skip
+_PACKED = ("nvfp4", "convrot_w4a4", "asym_w4a8_int8")
+"""Formats that keep two numbers in a byte, so that a weight's last dimension is halved."""
 _RELEASED_BLOCKS_WITH_ACTIONS = 15
 _BY_KEYS = {
     len(variant.keyboard.words): variant for variant in VARIANTS.values() if variant.name.startswith("matrix_game_2")
@@ -35,7 +41,7 @@ class Checkpoint(NamedTuple):
     sizes: dict[str, Any]
     """Keyword arguments of the network, JSON-compatible."""
     weights: dict[str, Tensor]
-    """The file's tensors, not copied, without prefix."""
+    """The file's tensors, not copied, under the released names."""
 
 
 def read_metadata(metadata: Mapping[str, str] | None) -> dict[str, Any]:
@@ -61,14 +67,6 @@ def read_metadata(metadata: Mapping[str, str] | None) -> dict[str, Any]:
     return entries
 
 
-def strip_prefix(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors under the released names: `model.` and its like are removed where every key has it."""
-    for prefix in _PREFIXES:
-        if state_dict and all(key.startswith(prefix) for key in state_dict):
-            return {key[len(prefix) :]: value for key, value in state_dict.items()}
-    return dict(state_dict)
-
-
 def recognise(
     state_dict: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None, *, name: str = "model file"
 ) -> Checkpoint:
@@ -82,7 +80,7 @@ def recognise(
     Raises:
         ValueError: it holds something else, or lacks keys, or has keys too many.
     """
-    weights = strip_prefix(state_dict)
+    weights = released_names(state_dict)
     entries = read_metadata(metadata)
     what = _what_else(weights)
     if what is None and "variant" not in entries:
@@ -95,29 +93,32 @@ def recognise(
             f"{name}: found a network {width} wide whose metadata does not say how many heads it has, expected "
             f"'heads' under {METADATA_KEY!r}; train or download it again."
         )
-    sizes = sizes_from_state_dict(weights, entries)
+    sizes = _sizes_of(weights, entries, name)
     variant = _variant_of(sizes, entries, name)
     _check_keys(weights, sizes, name)
     return Checkpoint(variant, str(entries.get("latent_format", variant.latent_format)), sizes, weights)
 
 
+def _sizes_of(weights: Mapping[str, Tensor], entries: Mapping[str, Any], name: str) -> dict[str, Any]:
+    try:
+        return sizes_from_state_dict(_unpacked(weights), entries)
+    except KeyError as error:
+        raise ValueError(
+            f"{name}: found no tensor {error}, {EXPECTED} with all its tensors; download it again."
+        ) from error
+
+
 def _what_else(weights: Mapping[str, Tensor]) -> tuple[str, str] | None:
     """Return (what was found, what to do) if these are not weights of the family."""
     keys = weights.keys()
-    acting = {int(key.split(".")[1]) for key in keys if key.startswith("blocks.") and ".action_model." in key}
-    blocks = {key.split(".")[1] for key in keys if key.startswith("blocks.")}
     if not keys:
         return "no tensors", "download the file again"
-    if any("lora" in key.lower() for key in keys):
-        return "a LoRA", "connect it behind the model with Load LoRA"
-    if any(key.startswith(("condition_embedder.", "proj_out.", "scale_shift_table")) for key in keys):
-        return "a network under diffusers' names", "load the file of the original release"
-    if any(key.startswith(("encoder.", "decoder.")) for key in keys) and not blocks:
-        return "a VAE or text encoder", "load a VAE with Load World VAE"
-    if any(key.startswith("visual.") for key in keys):
-        return "a CLIP model", "load it with Load CLIP Vision"
+    stranger = stranger_among(keys)
+    if stranger is not None:
+        return stranger.found, stranger.advice
     if "patch_embedding.weight" not in keys or "head.modulation" not in keys:
         return f"an unknown network (first key {next(iter(keys))!r})", "choose another file"
+    acting = {int(key.split(".")[1]) for key in keys if key.startswith("blocks.") and ".action_model." in key}
     if not acting:
         return "a plain Wan network without action modules", "load it with the host's Load Diffusion Model"
     if weights["patch_embedding.weight"].shape[1] != 36 or f"blocks.{min(acting)}.cross_attn.k_img.weight" in keys:
@@ -155,11 +156,8 @@ def _check_keys(weights: Mapping[str, Tensor], sizes: Mapping[str, Any], name: s
     wanted = {key: tensor.shape for key, tensor in MatrixGame2(**sizes, device="meta").state_dict().items()}
     missing = sorted(wanted.keys() - weights.keys())
     surplus = sorted(key for key in weights.keys() - wanted.keys() if not _is_quantisation(key))
-    quantised = any(_is_quantisation(key) for key in weights)
-    # packed formats store fewer numbers than the layer has
-    bent = (
-        [] if quantised else sorted(key for key in wanted.keys() & weights.keys() if wanted[key] != weights[key].shape)
-    )
+    plain = (wanted.keys() & weights.keys()) - _quantised_weights(weights).keys()
+    bent = sorted(key for key in plain if wanted[key] != weights[key].shape)
     faults = [
         f"{len(found)} {kind} tensors (such as {found[0]})"
         for kind, found in (("missing", missing), ("unknown", surplus), ("differently shaped", bent))
@@ -170,7 +168,36 @@ def _check_keys(weights: Mapping[str, Tensor], sizes: Mapping[str, Any], name: s
 
 
 def _is_quantisation(key: str) -> bool:
-    return key.endswith(_QUANTISED) or key == "scaled_fp8"
+    return key.rpartition(".")[2] in _QUANTISED or key == "scaled_fp8"
+
+
+def _quantised_weights(weights: Mapping[str, Tensor]) -> dict[str, str]:
+    """Return the quantised weights' keys and formats ("" where the file does not name one)."""
+    found = {}
+    for key, value in weights.items():
+        layer, _, kind = key.rpartition(".")
+        if kind == "comfy_quant":
+            found[f"{layer}.weight"] = _format_of(value)
+        elif kind in _QUANTISED:
+            found.setdefault(f"{layer}.weight", "")
+    return found
+
+
+def _format_of(mark: Tensor) -> str:
+    """Return the format that a layer's `comfy_quant` names: JSON as bytes."""
+    if mark.is_meta:
+        return ""
+    return str(json.loads(bytes(mark.flatten().tolist())).get("format", ""))
+
+
+def _unpacked(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights with those of packed formats in the shape that their layer has, without numbers."""
+    whole = dict(weights)
+    for key, kind in _quantised_weights(weights).items():
+        if kind in _PACKED and key in weights:
+            rows, columns = weights[key].shape
+            whole[key] = torch.empty(rows, 2 * columns, device="meta")
+    return whole
 
 
 def load_network(checkpoint: Checkpoint, *, dtype: torch.dtype, device: torch.device | str = "cpu") -> MatrixGame2:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import pickle
-import struct
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +15,10 @@ from comfy.model_patcher import ModelPatcher
 from safetensors import SafetensorError
 from torch import Tensor
 
+from ...worldmodel.file_kinds import kind_of_file, load_pickle, parts_of
 from ...worldmodel.weights import Checkpoint, read_metadata, recognise
-from .network import IMAGE_MODEL, WorldModel
+from . import model_files, progress
+from .network import WorldModel, host_config
 
 AUTO = "auto"
 WEIGHT_DTYPES: dict[str, torch.dtype | None] = {
@@ -47,60 +48,138 @@ def attention_names() -> list[str]:
 
 
 def read_file(path: Path, field: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return a file's tensors and header metadata.
+    """Return a file's tensors and header metadata; the tensors of safetensors and zip files are mapped, not read.
 
     Raises:
-        ValueError: the file is damaged or holds something other than tensors.
+        ValueError: the file is unfinished, damaged or of another kind, or holds something other than tensors.
     """
+    name = f"{field}: {path.name}"
+    if kind_of_file(path, name) == "torch":
+        return load_pickle(path, name), {}
     try:
         weights, metadata = comfy.utils.load_torch_file(str(path), safe_load=True, return_metadata=True)
-    except (SafetensorError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError, struct.error) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(
-            f"{field}: found a damaged or unfinished file {path.name} ({reason}), expected weights; download it again."
-        ) from error
-    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise ValueError(
-            f"{field}: found no plain weights in {path.name}, expected a dictionary of tensors; choose another file."
-        )
+    except (SafetensorError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{name}: found a damaged file ({reason}), expected weights; download it again.") from error
     return weights, metadata or {}
 
 
+def read_model(path: Path, field: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors and the metadata of a model: of a file, of all parts of several, or of a folder.
+
+    Older marks of quantised layers are replaced by the host's own.
+
+    Raises:
+        ValueError: see `read_file` and `parts_of`.
+    """
+    weights: dict[str, Tensor] = {}
+    metadata: dict[str, str] = {}
+    for part in parts_of(path, f"{field}: {path.name}"):
+        tensors, header = read_file(part, field)
+        weights |= tensors
+        metadata |= header
+    weights, metadata = comfy.utils.convert_old_quants(weights, "", metadata=metadata)
+    # now said by the layers themselves; the header's names may carry a prefix that ours do not
+    return weights, {key: text for key, text in metadata.items() if key != "_quantization_metadata"}
+
+
 def load_world_model(
-    path: Path, weight_dtype: str = AUTO, attention: str = AUTO, *, disable_dynamic: bool = False
+    path: Path, weight_dtype: str = AUTO, attention: str = AUTO, window: int = 0, *, disable_dynamic: bool = False
 ) -> ModelPatcher:
     """Load a world model as the host's MODEL.
 
     Args:
-        path: the checkpoint.
+        path: the checkpoint: a file, one part of several, or a folder.
         weight_dtype: one of `WEIGHT_DTYPES`; `auto` is the host's choice for the file and the device.
         attention: one of `attention_names`.
+        window: latents attended to, the current chunk included; 0: what the release says, or else the variant's own.
         disable_dynamic: load without the host's paging (the host asks for it when it clones a model).
 
     Raises:
         ValueError: the file is no world model, or an option is unknown.
     """
-    weights, metadata = read_file(path, "model_name")
+    weights, metadata = read_model(path, "model_name")
     checkpoint = recognise(weights, metadata, name=f"model_name: {path.name}")
     if weight_dtype not in WEIGHT_DTYPES:
         raise ValueError(f"weight_dtype: found {weight_dtype!r}, expected one of {', '.join(WEIGHT_DTYPES)}.")
     dtype = WEIGHT_DTYPES[weight_dtype]
+    window, reason = choose_window(window, checkpoint, path)
+    told = _description(checkpoint, window, reason)
+    config = host_config(checkpoint, window)
+    if checkpoint.latent_format == "tiny_world":
+        config |= latent_statistics(metadata, f"model_name: {path.name}")
     patcher = comfy.sd.load_diffusion_model_state_dict(
         checkpoint.weights,
         model_options={} if dtype is None else {"dtype": dtype},
-        metadata={**metadata, "config": json.dumps({"transformer": _host_config(checkpoint, metadata, path.name)})},
+        metadata={**metadata, "config": json.dumps({"transformer": config})},
         disable_dynamic=disable_dynamic,
     )
     assert patcher is not None and isinstance(patcher.model, WorldModel), "the host did not choose our entry"
     if attention != AUTO:
         patcher.set_model_optimized_attention(_attention_function(attention))
-    status = path.stat()
     identity = Identity(
-        str(path), status.st_size, status.st_mtime_ns, checkpoint.variant.name, checkpoint.latent_format
+        *model_files.stamp(path, f"model_name: {path.name}"), checkpoint.variant.name, checkpoint.latent_format
     )
     patcher.set_attachments(IDENTITY, identity)
-    patcher.cached_patcher_init = (load_world_model, (path, weight_dtype, attention))
+    patcher.cached_patcher_init = (load_world_model, (path, weight_dtype, attention, window))
+    progress.tell(told)
     return patcher
+
+
+def choose_window(asked: int, checkpoint: Checkpoint, path: Path) -> tuple[int, str]:
+    """Return how many latents the network attends to, and who says so; the weights do not.
+
+    Args:
+        asked: the user's choice, 0 for none.
+        checkpoint: recognised.
+        path: its file or folder; the config.json of the release may lie beside it.
+
+    Raises:
+        ValueError: the choice is shorter than a chunk, or config.json is damaged.
+    """
+    variant = checkpoint.variant
+    if asked:
+        if asked < variant.chunk:
+            raise ValueError(
+                f"window: found {asked}, expected 0 (the model's own) or at least {variant.chunk} latents, the length "
+                "of a chunk; change it."
+            )
+        return asked, "as chosen"
+    said = _window_of_release(checkpoint, parts_of(path, f"model_name: {path.name}")[0].with_name("config.json"))
+    if said is None:
+        return variant.window, f"{variant.title}'s own"
+    return said, "as the config.json beside the file says"
+
+
+def _window_of_release(checkpoint: Checkpoint, config_path: Path) -> int | None:
+    """Return `local_attn_size` of a release's config.json, if there is one and it speaks of this model."""
+    if not config_path.is_file():
+        return None
+    try:
+        config = json.loads(config_path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"model_name: found a damaged config.json beside the model ({error}), expected JSON; download it again or "
+            "remove it."
+        ) from error
+    size = config.get("local_attn_size") if isinstance(config, dict) else None
+    if not isinstance(size, int) or size < checkpoint.variant.chunk:
+        return None
+    keys = (config.get("action_config") or {}).get("keyboard_dim_in")
+    return size if keys in (None, checkpoint.sizes["keyboard_dim"]) else None
+
+
+def _description(checkpoint: Checkpoint, window: int, reason: str) -> str:
+    """Say in one line what was recognised."""
+    numbers: Counter[str] = Counter()
+    for tensor in checkpoint.weights.values():
+        numbers[str(tensor.dtype).removeprefix("torch.")] += tensor.numel()
+    total, (stored, _) = sum(numbers.values()), numbers.most_common(1)[0]
+    count = f"{total / 1e9:.2f} billion" if total >= 1e8 else f"{total / 1e6:.2f} million"
+    return (
+        f"{checkpoint.variant.title}: {checkpoint.sizes['layers']} blocks, {count} numbers, most of them {stored} in "
+        f"the file; it looks at {window} latents ({reason})."
+    )
 
 
 def latent_statistics(metadata: dict[str, str], name: str) -> dict[str, list[float]]:
@@ -116,19 +195,6 @@ def latent_statistics(metadata: dict[str, str], name: str) -> dict[str, list[flo
         if not numbers or len(values) != 16:
             raise ValueError(f"{name}: found no {key!r} of 16 numbers in the metadata; train or download it again.")
     return found
-
-
-def _host_config(checkpoint: Checkpoint, metadata: dict[str, str], name: str) -> dict[str, Any]:
-    """What the host hands to our network's constructor, on top of what it infers itself."""
-    config = {
-        "image_model": IMAGE_MODEL,
-        "variant": checkpoint.variant.name,
-        "latent_format": checkpoint.latent_format,
-        **checkpoint.sizes,
-    }
-    if checkpoint.latent_format == "tiny_world":
-        config |= latent_statistics(metadata, f"model_name: {name}")
-    return config
 
 
 def _attention_function(name: str) -> Any:

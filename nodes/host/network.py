@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import comfy.latent_formats
@@ -22,9 +23,12 @@ from torch import Tensor, nn
 from ...worldmodel.models.action import HEAD_SIZE
 from ...worldmodel.models.matrix_game2 import NOT_A_SAMPLER, PATCH, MatrixGame2, Step
 from ...worldmodel.variants import variant_named
+from ...worldmodel.weights import Checkpoint, recognise
 
 IMAGE_MODEL = "wm_matrix_game_2"
-"""What the host's configuration calls our family; only our loader asks for it."""
+"""What the host's configuration calls our family."""
+HOSTS_NAME = "wan2.1"
+"""What the host's own detection makes of the same layout."""
 CONTEXT_TOKENS = 257
 """Image tokens that the memory estimate assumes."""
 
@@ -99,12 +103,27 @@ def _cast(parameter: Tensor, like: Tensor) -> Tensor:
     return comfy.model_management.cast_to(parameter, like.dtype, like.device)
 
 
+class HostOperations:
+    """The host's layers, with our attention and casts beside them.
+
+    The host hands its layers in as a class, a GGUF loader as an instance: so they are asked for by name.
+    """
+
+    attention = staticmethod(_attention)
+    cast = staticmethod(_cast)
+
+    def __init__(self, layers: Any):
+        self._layers = layers
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._layers, name)
+
+
 class HostNetwork(MatrixGame2):
     """The network with the host's layers, attention and casts, and its DIFFUSION_MODEL wrappers around `forward`."""
 
     def __init__(self, *, operations: Any, **sizes: Any):
-        ours = {"attention": staticmethod(_attention), "cast": staticmethod(_cast)}
-        super().__init__(operations=type("WorldOperations", (operations,), ours), **sizes)
+        super().__init__(operations=HostOperations(operations), **sizes)
 
     def forward(
         self,
@@ -131,7 +150,7 @@ class WorldModel(comfy.model_base.BaseModel):
         kind = comfy.model_base.ModelType.FLOW
         super().__init__(config, kind, device=device, unet_model=HostNetwork)
         self.model_sampling = PassThrough()
-        self.variant = variant_named(config.unet_config["variant"])
+        self.variant = replace(variant_named(config.unet_config["variant"]), window=config.unet_config["window"])
         self.context_width: int = config.unet_config["context_dim"]
 
     def memory_required(self, input_shape: Sequence[int], cond_shapes: dict | None = None) -> float:
@@ -153,22 +172,48 @@ class WorldModel(comfy.model_base.BaseModel):
 
 
 class WMMatrixGame2(comfy.supported_models_base.BASE):
-    """The entry in the host's list of models; matches only what our loader marked."""
+    """The entry in the host's list of models: what our loader marked, and what the host's own loaders come across."""
 
     unet_config: ClassVar[dict] = {"image_model": IMAGE_MODEL}
     unet_extra_config: ClassVar[dict] = {}
     latent_format = comfy.latent_formats.Wan21
     supported_inference_dtypes: ClassVar[list] = [torch.bfloat16, torch.float16, torch.float32]
 
+    @classmethod
+    def matches(cls, unet_config: dict, state_dict: dict | None = None, unet_key_prefix: str = "") -> bool:
+        """Tell whether this is a world model: marked by our loader, or Wan's layout with action modules."""
+        if unet_config.get("image_model") != HOSTS_NAME:
+            return super().matches(unet_config, state_dict, unet_key_prefix)
+        return any(key.startswith(f"{unet_key_prefix}blocks.0.action_model.") for key in state_dict or ())
+
     def __init__(self, unet_config: dict[str, Any]):
         super().__init__(unet_config)
         self.memory_usage_factor = unet_config["dim"] / 2000
-        if unet_config["latent_format"] == "tiny_world":
+        if unet_config.get("latent_format") == "tiny_world":
             self.latent_format = TinyWorldLatents(unet_config["latent_mean"], unet_config["latent_std"])
 
     def get_model(self, state_dict: dict, prefix: str = "", device: torch.device | None = None) -> WorldModel:
-        """Return the model, without weights."""
+        """Return the model, without weights.
+
+        Raises:
+            ValueError: one of the host's loaders opened the file, and it is no model of ours after all.
+        """
+        if "variant" not in self.unet_config:
+            inner = {key.removeprefix(prefix): value for key, value in state_dict.items() if key.startswith(prefix)}
+            checkpoint = recognise(inner, name="the model (Load World Model may know more about it)")
+            self.unet_config |= host_config(checkpoint, checkpoint.variant.window)
         return WorldModel(self, device)
+
+
+def host_config(checkpoint: Checkpoint, window: int) -> dict[str, Any]:
+    """Return what the host hands to our network's constructor, on top of what it infers itself."""
+    return {
+        "image_model": IMAGE_MODEL,
+        "variant": checkpoint.variant.name,
+        "window": window,
+        "latent_format": checkpoint.latent_format,
+        **checkpoint.sizes,
+    }
 
 
 def register() -> None:

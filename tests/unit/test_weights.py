@@ -82,10 +82,16 @@ ONE = torch.zeros(1)
         (without(released(), ".action_model."), "a plain Wan network without action modules"),
         (released(layers=17, action_blocks=list(range(17))), "the Matrix-Game 2.0 foundation model"),
         (released(in_dim=148), "a network with action modules of another family"),
-        ({"decoder.conv1.weight": ONE, "encoder.conv1.weight": ONE}, "a VAE or text encoder.*Load World VAE"),
-        ({"visual.cls_embedding": ONE}, "a CLIP model"),
+        ({"decoder.conv1.weight": ONE, "encoder.conv1.weight": ONE}, "a VAE.*Load World VAE"),
+        ({"visual.cls_embedding": ONE, "textual.head": ONE}, "a CLIP model.*Load World CLIP Vision"),
+        ({"vision_model.embeddings.class_embedding": ONE}, "a CLIP model"),
         ({"blocks.0.self_attn.q.lora_A.weight": ONE}, "a LoRA"),
-        ({"condition_embedder.time_proj.weight": ONE}, "diffusers' names"),
+        ({"diffusion_model.blocks.0.self_attn.q.lora_up.weight": ONE}, "a LoRA"),
+        ({"model.layers.0.self_attn.q_proj.weight": ONE, "lm_head.weight": ONE}, "a language model"),
+        ({"model.layers.0.mlp.up_proj.weight": ONE, "model.embed_tokens.weight": ONE}, "a language model"),
+        ({"shared.weight": ONE, "encoder.block.0.layer.0.SelfAttention.q.weight": ONE}, "a language model or text enc"),
+        ({"model.diffusion_model.out.2.weight": ONE, "first_stage_model.post_quant_conv.bias": ONE}, "an image model"),
+        ({"double_blocks.0.img_attn.qkv.weight": ONE}, "an image model"),
         ({"something.weight": ONE}, "an unknown network .first key 'something.weight'"),
         (weights(), "48 wide whose metadata does not say how many heads"),
         (released(keyboard_dim=5), r"a keyboard of 5 keys, expected one of \[2, 4, 7\]"),
@@ -103,8 +109,28 @@ def test_a_wrong_file_is_named_in_one_sentence(state: dict, message: str) -> Non
 
 
 def test_quantised_files_may_carry_scales() -> None:
-    state = {**released(), "blocks.0.ffn.0.weight_scale": ONE, "blocks.0.ffn.0.comfy_quant": ONE}
+    mark = torch.tensor(list(b'{"format": "float8_e4m3fn"}'), dtype=torch.uint8)
+    state = {**released(), "blocks.0.ffn.0.weight_scale": ONE, "blocks.0.ffn.0.comfy_quant": mark, "scaled_fp8": ONE}
     assert recognise(state).variant.name == "matrix_game_2_universal"
+    with pytest.raises(ValueError, match="1 differently shaped tensors .such as blocks.0.ffn.2.weight"):
+        recognise({**state, "blocks.0.ffn.2.weight": torch.zeros(3, 3)})
+
+
+def test_packed_weights_are_read_in_their_layers_shape() -> None:
+    """Four bits: two numbers lie in one byte, so the stored width is half the layer's."""
+    state, layer = released(), "time_embedding.0"
+    mark = torch.tensor(list(b'{"format": "nvfp4"}'), dtype=torch.uint8)
+    rows, columns = state[f"{layer}.weight"].shape
+    packed = {f"{layer}.weight": torch.zeros(rows, columns // 2, dtype=torch.uint8), f"{layer}.comfy_quant": mark}
+    assert recognise({**state, **packed}).sizes == recognise(state).sizes
+
+
+@pytest.mark.parametrize("changes", [{}, {"keyboard_dim": 7, "mouse": False}])
+def test_no_tensor_can_be_missing(changes: dict) -> None:
+    state = released(layers=1, **changes)
+    for key in state:
+        with pytest.raises(ValueError, match="mine: found .*expected.*;.*\\.$"):
+            recognise({name: value for name, value in state.items() if name != key}, name="mine")
 
 
 def test_damaged_metadata_is_named() -> None:

@@ -1,0 +1,81 @@
+"""What the loaders offer: model files and folders below the host's model folders.
+
+A release may be put whole into the folder diffusion_models: its VAE and CLIP are then offered where they belong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+
+import folder_paths
+
+from ...worldmodel.file_kinds import DIFFUSERS_FOLDER, is_part, parts_of
+from . import files
+
+MODELS = "diffusion_models"
+_RELEASED_FOLDERS = ("base_distilled_model", "gta_distilled_model", "templerun_distilled_model")
+_RELEASED_FILES = {
+    "vae": ("Wan2.1_VAE.pth",),
+    "clip_vision": ("models_clip_open-clip-xlm-roberta-large-vit-huge-14.pth",),
+}
+
+
+def offered(folder: str) -> list[str]:
+    """Return what a loader offers: built-in weights, files, and folders with one model in them (they end in /).
+
+    Args:
+        folder: the host's name of a model folder.
+    """
+    if folder == MODELS:
+        listed = files.model_names(folder)
+        return [*listed, *sorted(_model_folders(listed))]
+    own = files.model_names(folder) if folder in files.BUILT_IN_FILES else folder_paths.get_filename_list(folder)
+    return [*own, *(name for name in _from_releases(folder) if name not in own)]
+
+
+def find(folder: str, name: str, field: str) -> Path:
+    """Return the file or folder behind a name that a loader offers.
+
+    Args:
+        folder: the host's name of the model folder.
+        name: one of `offered`.
+        field: the input that messages name.
+
+    Raises:
+        ValueError: there is no such file in the host's folders.
+    """
+    if folder == MODELS and name in _model_folders(files.model_names(folder)):
+        return next(path for base in folder_paths.get_folder_paths(folder) if (path := Path(base) / name).is_dir())
+    if name not in folder_paths.get_filename_list(folder) and name in _from_releases(folder):
+        return files.model_path(MODELS, name, field)
+    return files.model_path(folder, name, field)
+
+
+def fingerprint(folder: str, name: str, field: str) -> str:
+    """Return a text that changes when the files behind a name do."""
+    path, size, newest = stamp(find(folder, name, field), f"{field}: {name}")
+    return f"{path}|{size}|{newest}"
+
+
+def stamp(path: Path, name: str) -> tuple[str, int, int]:
+    """Return path, bytes and date (in ns) of a model; of several parts the sum and the newest."""
+    status = [part.stat() for part in parts_of(path, name)]
+    return str(path), sum(part.st_size for part in status), max(part.st_mtime_ns for part in status)
+
+
+def _model_folders(listed: Iterable[str]) -> set[str]:
+    """Return the folders that stand for a model: of the release, with parts, or of diffusers."""
+    found = set()
+    for path in map(PurePath, listed):
+        folder = path.parent
+        if folder.name == DIFFUSERS_FOLDER:
+            found.add(folder.parent)
+        elif folder.name in _RELEASED_FOLDERS or is_part(path.name):
+            found.add(folder)
+    return {f"{folder}/" for folder in found - {PurePath(".")}}
+
+
+def _from_releases(folder: str) -> list[str]:
+    known = _RELEASED_FILES.get(folder, ())
+    return [name for name in folder_paths.get_filename_list(MODELS) if PurePath(name).name in known]

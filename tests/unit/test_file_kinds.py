@@ -1,0 +1,179 @@
+"""A file is judged by its bytes before anything of it is opened, and nothing in it ever runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from worldmodel.file_kinds import kind_of_file, load_pickle, parts_of
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Detected pickle protocol"),
+    pytest.mark.filterwarnings("ignore:.*TorchScript"),
+    pytest.mark.filterwarnings("ignore:.*torch.jit"),
+]
+TENSORS = {"a.weight": torch.arange(1000.0), "b.weight": torch.ones(3, 3)}
+
+
+class Trap:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, touched: Path):
+        self.touched = touched
+
+    def __reduce__(self) -> tuple:
+        return os.system, (f"touch {self.touched}",)
+
+
+def opened(path: Path) -> object:
+    kind = kind_of_file(path, path.name)
+    return load_pickle(path, path.name) if kind == "torch" else kind
+
+
+def sentence(path: Path) -> str:
+    with pytest.raises(ValueError) as raised:
+        opened(path)
+    text = str(raised.value)
+    assert text.startswith(f"{path.name}: found ") and "expected" in text, text
+    assert text.endswith(".") and "\n" not in text, text
+    return text
+
+
+def test_whole_files_are_told_apart(tmp_path: Path) -> None:
+    save_file(TENSORS, tmp_path / "a.safetensors", {"format": "pt"})
+    assert opened(tmp_path / "a.safetensors") == "safetensors"
+    for name, zipped in (("new.pth", True), ("old.pt", False)):
+        torch.save(TENSORS, tmp_path / name, _use_new_zipfile_serialization=zipped)
+        found = opened(tmp_path / name)
+        assert found.keys() == TENSORS.keys() and torch.equal(found["a.weight"], TENSORS["a.weight"])
+
+
+@pytest.mark.parametrize("wrapped", [{"state_dict": TENSORS, "step": 3}, {"generator": TENSORS}])
+def test_weights_inside_a_dictionary_are_found(wrapped: dict, tmp_path: Path) -> None:
+    torch.save(wrapped, tmp_path / "a.pth")
+    assert opened(tmp_path / "a.pth").keys() == TENSORS.keys()
+
+
+@pytest.mark.parametrize("left", [1, 7, 8, 60, -1, -2000])
+def test_an_unfinished_safetensors_file_says_how_much_is_there(left: int, tmp_path: Path) -> None:
+    path = tmp_path / "half.safetensors"
+    save_file(TENSORS, path)
+    path.write_bytes(path.read_bytes()[:left])
+    assert "found an unfinished file" in sentence(path)
+    if left == -2000:
+        assert "2.18 kB of 4.18 kB" in sentence(path)
+
+
+def test_an_unfinished_torch_file_is_named(tmp_path: Path) -> None:
+    for zipped in (True, False):
+        path = tmp_path / "half.pth"
+        torch.save(TENSORS, path, _use_new_zipfile_serialization=zipped)
+        path.write_bytes(path.read_bytes()[:-500])
+        assert "download it again" in sentence(path)
+
+
+def traps(touched: Path) -> dict[str, Callable[[Path], object]]:
+    """Return ways to hide code in a file."""
+    trap = Trap(touched)
+    weights = {**TENSORS, "c": trap}
+    return {
+        "zip": lambda path: torch.save(weights, path),
+        "legacy": lambda path: torch.save(weights, path, _use_new_zipfile_serialization=False),
+        **{
+            f"protocol {number}": lambda path, number=number: path.write_bytes(pickle.dumps({"a": trap}, number))
+            for number in range(pickle.HIGHEST_PROTOCOL + 1)
+        },
+        "namespace": lambda path: torch.save({**TENSORS, "c": argparse.Namespace(trap=trap)}, path),
+        "module": lambda path: torch.save(torch.nn.Linear(2, 2), path),
+    }
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".ckpt", ".bin", ".pkl", ".safetensors"])
+@pytest.mark.parametrize("way", traps(Path()))
+def test_code_in_a_file_never_runs(way: str, suffix: str, tmp_path: Path) -> None:
+    touched, path = tmp_path / "ran", tmp_path / f"trap{suffix}"
+    traps(touched)[way](path)
+    text = sentence(path)
+    assert not touched.exists()
+    if suffix != ".safetensors" and way in ("zip", "legacy", "protocol 2"):
+        assert "a pickle with code in it (posix.system)" in text and "nothing of it was run" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("a.safetensors", b"", "found an empty file"),
+        ("a.pth", b"", "found an empty file"),
+        ("a.safetensors", b"<!DOCTYPE html><html>", "found a web page"),
+        ("a.pth", b"\n <html>404</html>", "found a web page"),
+        ("a.safetensors", b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "found a Git LFS pointer"),
+        ("a.safetensors", b"GGUF\x03\0\0\0", "found a GGUF file"),
+        ("a.pth", b"hello world, I am a text", "found neither safetensors nor a PyTorch file"),
+        ("a.safetensors", b"\xff" * 100, "found neither safetensors nor a PyTorch file"),
+        ("a.safetensors", (20).to_bytes(8, "little") + b"{" + b"x" * 19, "found a damaged safetensors header"),
+        ("a.safetensors", (10**12).to_bytes(8, "little") + b"{", "found no safetensors header"),
+        ("a.safetensors", (8).to_bytes(8, "little") + b'{"a": 1}', "found a damaged safetensors header"),
+    ],
+)
+def test_other_files_are_named(name: str, content: bytes, found: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert found in sentence(tmp_path / name)
+
+
+def test_a_wrong_suffix_is_named(tmp_path: Path) -> None:
+    save_file(TENSORS, tmp_path / "a.pth")
+    assert "rename it to a.safetensors" in sentence(tmp_path / "a.pth")
+    torch.save(TENSORS, tmp_path / "b.safetensors")
+    assert "rename it to b.pth" in sentence(tmp_path / "b.safetensors")
+    torch.save([1, 2], tmp_path / "list.pth")
+    assert "other things than weights" in sentence(tmp_path / "list.pth")
+
+
+def test_a_script_is_no_weights(tmp_path: Path) -> None:
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), str(tmp_path / "a.pt"))
+    assert "found a TorchScript program" in sentence(tmp_path / "a.pt")
+
+
+@pytest.fixture
+def parted(tmp_path: Path) -> Path:
+    """A folder with a model in three parts."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for number in (1, 2, 3):
+        save_file(TENSORS, folder / f"net-{number:05}-of-00003.safetensors")
+    (folder / "net.safetensors.index.json").write_text(json.dumps({"weight_map": {}}), encoding="utf-8")
+    return folder
+
+
+def test_any_part_and_the_folder_stand_for_all_parts(parted: Path) -> None:
+    parts = sorted(parted.glob("*.safetensors"))
+    for chosen in (parted, *parts):
+        assert parts_of(chosen, "x") == parts
+
+
+def test_missing_parts_are_named(parted: Path) -> None:
+    (parted / "net-00002-of-00003.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"x: found 2 of 3 parts \(net-00002-of-00003.safetensors is missing\)"):
+        parts_of(parted, "x")
+
+
+def test_a_folder_stands_for_the_one_model_in_it(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="x: found no safetensors file in the folder"):
+        parts_of(tmp_path, "x")
+    inner = tmp_path / "transformer"
+    inner.mkdir()
+    save_file(TENSORS, inner / "diffusion_pytorch_model.safetensors")
+    assert parts_of(tmp_path, "x") == [inner / "diffusion_pytorch_model.safetensors"]
+    for name in ("a", "b"):
+        save_file(TENSORS, tmp_path / f"{name}.safetensors")
+    with pytest.raises(ValueError, match=r"x: found several models \(a.safetensors, b.safetensors\)"):
+        parts_of(tmp_path, "x")
+    assert parts_of(tmp_path / "a.safetensors", "x") == [tmp_path / "a.safetensors"]

@@ -1,0 +1,175 @@
+"""Weight files: what their first bytes say, whether they are whole, and PyTorch's kind opened without running code."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Kind = Literal["safetensors", "torch"]
+
+SAFETENSORS_SUFFIXES = (".safetensors", ".sft")
+_HEADER_LIMIT = 100_000_000
+"""Bytes; the format's own limit."""
+_OTHERS = (
+    (b"GGUF", "a GGUF file", "load it with Unet Loader (GGUF) of the ComfyUI-GGUF pack"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the file it stands for", "download the file itself"),
+    (b"<", "a web page", "download it again, and not the page about it"),
+)
+_HEAD = 64
+_PART = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\.\w+)")
+DIFFUSERS_FOLDER = "transformer"
+"""Where diffusers keeps the network inside a model's folder."""
+
+
+def is_part(name: str) -> bool:
+    """Tell whether a file name is that of one part of several."""
+    return _PART.fullmatch(name) is not None
+
+
+def parts_of(path: Path, name: str) -> list[Path]:
+    """Return the files that hold a model: itself, all parts of several, or what lies in a folder.
+
+    Args:
+        path: a file, one part of several, or a folder with one model in it.
+        name: how messages call it.
+
+    Raises:
+        ValueError: parts are missing, or the folder holds no model or several.
+    """
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() in SAFETENSORS_SUFFIXES)
+        if not files and (path / DIFFUSERS_FOLDER).is_dir():
+            return parts_of(path / DIFFUSERS_FOLDER, name)
+        models = {match[1] if (match := _PART.fullmatch(file.name)) else file.name for file in files}
+        if len(models) != 1:
+            found = f"several models ({', '.join(sorted(models))})" if models else "no safetensors file"
+            raise ValueError(f"{name}: found {found} in the folder, expected one model; choose a file.")
+        path = files[0]
+    match = _PART.fullmatch(path.name)
+    if match is None:
+        return [path]
+    stem, _, total, suffix = match.groups()
+    files = [path.with_name(f"{stem}-{number:05}-of-{total}{suffix}") for number in range(1, int(total) + 1)]
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        raise ValueError(
+            f"{name}: found {len(files) - len(missing)} of {len(files)} parts ({missing[0]} is missing), expected all "
+            "side by side; download the rest."
+        )
+    return files
+
+
+def kind_of_file(path: Path, name: str) -> Kind:
+    """Tell how a file of weights is to be opened, reading its first bytes and no tensor.
+
+    Args:
+        path: the file.
+        name: how messages call it.
+
+    Raises:
+        ValueError: it is empty, unfinished, no file of weights, or its name promises another format.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if not head:
+        raise ValueError(f"{name}: found an empty file, expected weights; download it again.")
+    for mark, found, advice in _OTHERS:
+        if head.lstrip().startswith(mark):
+            raise ValueError(f"{name}: found {found}, expected weights; {advice}.")
+    named_safetensors = path.suffix.lower() in SAFETENSORS_SUFFIXES
+    if head.startswith((b"PK", b"\x80")):
+        if named_safetensors:
+            raise ValueError(
+                f"{name}: found a PyTorch file under a safetensors name, expected safetensors; rename it to "
+                f"{path.stem}.pth."
+            )
+        if head.startswith(b"PK") and not zipfile.is_zipfile(path):
+            raise ValueError(
+                f"{name}: found the beginning of a PyTorch file ({_read_size(size)}), expected the whole of it; "
+                "download it again."
+            )
+        return "torch"
+    if head[8:9] != b"{" and not (named_safetensors and size <= 8):
+        raise ValueError(f"{name}: found neither safetensors nor a PyTorch file, expected one; choose another file.")
+    _check_safetensors(path, size, name)
+    if not named_safetensors:
+        raise ValueError(
+            f"{name}: found a safetensors file under another name, expected the suffix .safetensors; rename it to "
+            f"{path.stem}.safetensors."
+        )
+    return "safetensors"
+
+
+def load_pickle(path: Path, name: str) -> dict[str, Tensor]:
+    """Return the tensors of a PyTorch file; objects of any other kind are refused, and no code of the file runs.
+
+    Args:
+        path: a file that `kind_of_file` calls "torch"; a zip archive is mapped, not read.
+        name: how messages call it.
+
+    Raises:
+        ValueError: it is damaged, or holds more or something else than a dictionary of tensors.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as error:
+        asked = re.search(r"GLOBAL (\S+)", str(error))
+        what = f"a pickle with code in it ({asked[1]})" if asked else "a pickle with more in it than weights"
+        raise ValueError(
+            f"{name}: found {what}, expected weights alone; nothing of it was run: get the model as safetensors."
+        ) from error
+    except (RuntimeError, EOFError, KeyError) as error:
+        if "TorchScript" in str(error):
+            raise ValueError(
+                f"{name}: found a TorchScript program, expected weights alone; nothing of it was run: get the model as "
+                "safetensors."
+            ) from error
+        raise ValueError(f"{name}: found a damaged PyTorch file, expected weights; download it again.") from error
+    if isinstance(found, dict):
+        inner = found.get("state_dict", next(iter(found.values()), None) if len(found) == 1 else None)
+        found = inner if isinstance(inner, dict) else found
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise ValueError(
+            f"{name}: found a PyTorch file with other things than weights, expected tensors alone; choose another file."
+        )
+    return found
+
+
+def _check_safetensors(path: Path, size: int, name: str) -> None:
+    """Compare the sizes that the header promises with the file's."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size > 8 and not 2 <= length <= _HEADER_LIMIT:
+            raise ValueError(f"{name}: found no safetensors header, expected safetensors; download it again.")
+        text = file.read(length)
+    if size <= 8 or len(text) < length:
+        raise ValueError(
+            f"{name}: found an unfinished file ({_read_size(size)}, less than its header), expected the whole "
+            "of it; download it again."
+        )
+    try:
+        header = json.loads(text)
+        ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
+    except (UnicodeDecodeError, json.JSONDecodeError, AttributeError, KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"{name}: found a damaged safetensors header, expected JSON; download it again.") from error
+    whole = 8 + length + max(ends, default=0)
+    if size < whole:
+        raise ValueError(
+            f"{name}: found an unfinished file ({_read_size(size)} of {_read_size(whole)}), expected the whole of it; "
+            "download it again."
+        )
+
+
+def _read_size(count: int) -> str:
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.2f} {unit}"
+    return f"{count} bytes"
