@@ -31,11 +31,10 @@ def main(words: list[str] | None = None) -> int:
     torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)  # dying activations would otherwise slow a CPU down several times
     try:
-        options.command(options)
+        return options.command(options) or 0
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,14 +76,18 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("--depth", action="store_true", help="keep a depth map of every frame")
     record.set_defaults(command=_record)
 
-    evaluate = commands.add_parser("evaluate", help="measure the shipped files on held-out worlds")
+    evaluate = commands.add_parser("evaluate", help="measure a model on held-out worlds; status 1 if a bar is missed")
     evaluate.add_argument("--starts", type=int, default=256, help="starts per row (default 256)")
-    evaluate.add_argument("--walks", type=int, default=32, help="long walks (default 32)")
+    evaluate.add_argument("--walks", type=int, default=32, help="long walks, and clips for the VAE (default 32)")
     evaluate.add_argument("--frames", type=int, default=500, help="frames of a long walk (default 500)")
-    evaluate.add_argument("--only", nargs="+", metavar="ROWS", help="groups of rows: world, sharp")
-    evaluate.add_argument("--steps", type=int, default=0, help="sampling steps (default 0: the model's own)")
+    evaluate.add_argument("--short", action="store_true", help="the short form that the tests run, with its own bars")
+    evaluate.add_argument("--only", nargs="+", metavar="ROWS", help="groups of rows (default: all there is input for)")
+    evaluate.add_argument("--steps", type=int, help="sampling steps, evenly spread (default: the model's own)")
     evaluate.add_argument("--model", type=Path, help="model file, or folder of a training run (default: the shipped)")
     evaluate.add_argument("--vae", type=Path, help="VAE file, or folder of a training run (default: the shipped)")
+    evaluate.add_argument("--before", type=Path, help="file or run from before few-step tuning, for few-steps")
+    evaluate.add_argument("--plots", type=Path, help="folder for pictures: contact sheet, path, drift")
+    evaluate.add_argument("--record", action="store_true", help="write the figures into the shipped files' metadata")
     evaluate.set_defaults(command=_evaluate)
     return parser
 
@@ -129,16 +132,28 @@ def _record(options: argparse.Namespace) -> None:
     sys.stdout.write("".join(f"{name:16s} {value}\n" for name, value in summary.items()))
 
 
-def _evaluate(options: argparse.Namespace) -> None:
-    from ..metrics.report import GROUPS, Form, evaluate
-    from ..sampling import warped_steps
-    from .export import open_player
+def _evaluate(options: argparse.Namespace) -> int:
+    from ..metrics import bars, report, rows
+    from .export import describe, open_player
+    from .player import MODEL_FILE, VAE_FILE
 
+    if options.record and (options.model or options.vae):
+        raise ValueError("--record: found --model or --vae, expected the shipped files; export first.")
     player = open_player(options.model, options.vae)
-    steps = options.steps
-    levels = warped_steps(range(1000, 0, -1000 // steps)[:steps], player.variant.shift) if steps else None
-    form = Form(options.starts, options.walks, options.frames, levels)
-    evaluate(player, form, options.only or list(GROUPS))
+    levels = rows.even_levels(player, options.steps) if options.steps else None
+    before = open_player(options.before, options.vae) if options.before else None
+    amounts = rows.SHORT if options.short else (options.starts, options.walks, options.frames)
+    form = rows.Form(player, *amounts, levels=levels, before=before)
+    groups = options.only or [
+        name for name in rows.GROUPS if (name != "few-steps" or before) and not (name == "fast" and options.short)
+    ]
+    measured, missed = report.evaluate(form, groups, bars.SHORT if options.short else bars.FULL)
+    if options.record:
+        of_vae = [row for row in measured if row.name.startswith("vae")]
+        of_model = [row for row in measured if row not in of_vae]
+        for path, some in ((VAE_FILE, of_vae), (MODEL_FILE, of_model)):
+            describe(path, {"suite": report.NAME, "rows": report.figures(some)})
+    return int(bool(missed))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,145 @@
+"""The rows of an evaluation, in groups: each yields named figures as they are measured.
+
+A row is a name, a unit and a figure with its interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+
+from ..sampling import Levels, warped_steps
+from ..tinyworld import data, pilot
+from ..tinyworld.player import Player
+from . import drift, obedience, right_world, steering, suites
+from .intervals import Estimate, mean_of, ratio_of, share_of
+from .pictures import bicubic_copy, psnr, squared_error
+
+BEFORE_STEPS = 20
+
+
+class Form(NamedTuple):
+    """What is measured, and how much of it."""
+
+    player: Player
+    starts: int = 256
+    walks: int = 32
+    frames: int = 500
+    levels: Levels | None = None
+    """`None`: the variant's own."""
+    before: Player | None = None
+    """What the few steps are compared with, at many."""
+
+
+class Row(NamedTuple):
+    """One figure."""
+
+    name: str
+    unit: str
+    figure: Estimate
+
+
+Rows = Iterator[Row]
+SHORT = (16, 4, 120)
+"""Starts, walks and frames of the short form."""
+
+
+def even_levels(player: Player, steps: int) -> Levels:
+    """Return so many levels, evenly spread over the variant's schedule."""
+    table = torch.linspace(1000, 0, steps + 1)[:-1].round().int().tolist()
+    return warped_steps(table, player.variant.shift)
+
+
+def vae(form: Form) -> Rows:
+    """Measure what the VAE keeps of held-out clips, beside a copy shrunk and enlarged."""
+    kept, plain = [], []
+    for _, batch in suites.load()["vae"].batches(form.walks, 4):
+        film = pilot.film(*batch.walk(), data.PICTURE).movedim(-1, 2)
+        kept.append(psnr(squared_error(drift.through_vae(form.player, film, {}, {}), film)).mean(1))
+        copy = bicubic_copy(film.flatten(0, 1)).view_as(film)
+        plain.append(psnr(squared_error(copy, film)).mean(1))
+    yield Row("vae", "dB", mean_of(torch.cat(kept)))
+    yield Row("vae bicubic", "dB", mean_of(torch.cat(plain)))
+
+
+def obeys(form: Form) -> Rows:
+    """Measure every key and both mouse directions."""
+    suite = suites.load()
+    for action in suites.OPPOSITES:
+        found = obedience.measure(form.player, suite[f"obeys_{action}"], action, form.starts, form.levels)
+        yield Row(f"obeys {action}", "%", share_of(found.obeyed))
+        yield Row(f"obeys {action} margin", "dB", mean_of(found.commanded - found.opposite))
+
+
+def slope(form: Form) -> Rows:
+    """Measure how far the model turns, with a quarter of the starts."""
+    found = steering.measure(form.player, suites.load()["turns"], max(3, form.starts // 4), form.levels)
+    yield Row("yaw response", "", steering.response(found.commanded, found.made))
+    yield Row("yaw response chunk 1", "", steering.response(found.commanded, found.made, slice_of(form.player, 0)))
+    yield Row("yaw response chunk 2", "", steering.response(found.commanded, found.made, slice_of(form.player, 1)))
+    yield Row("yaw response of the VAE", "", steering.response(found.commanded, found.coded))
+
+
+def slice_of(player: Player, chunk: int) -> slice:
+    """Return the frames of a chunk."""
+    return slice(player.variant.first_frame(chunk), player.variant.first_frame(chunk + 1))
+
+
+def world(form: Form) -> Rows:
+    """Measure the surfaces that the start frame showed."""
+    found = right_world.measure(form.player, suites.load()["world"], form.starts, form.levels)
+    yield Row("world", "dB", mean_of(found.made))
+    yield Row("world frozen", "dB", mean_of(found.frozen))
+    yield Row("world astray", "dB", mean_of(found.astray))
+    yield Row("world over frozen", "dB", mean_of(found.made - found.frozen))
+    yield Row("world over astray", "dB", mean_of(found.made - found.astray))
+
+
+def sharp(form: Form) -> Rows:
+    """Measure long walks against the true films through the VAE, and raw."""
+    found = drift.watch(form.player, suites.load()["long"], form.walks, form.frames, form.levels)
+    for when, span in zip(("early", "late"), drift.spans(form.frames), strict=True):
+        for measure in drift.MEASURES:
+            yield Row(f"{measure} {when}", "", drift.ratio(found, measure, span))
+            yield Row(f"{measure} {when} raw", "", drift.ratio(found, measure, span, "true"))
+
+
+def few_steps(form: Form) -> Rows:
+    """Compare the variant's own few steps with many of another checkpoint, start by start."""
+    if form.before is None:
+        raise ValueError("--before: nothing was given; name the checkpoint before few-step tuning, or leave few-steps.")
+    suite = suites.load()["world"]
+    many = even_levels(form.before, BEFORE_STEPS)
+    ours = right_world.measure_plain(form.player, suite, form.starts, form.levels)
+    theirs = right_world.measure_plain(form.before, suite, form.starts, many)
+    yield Row("few steps", "dB", mean_of(ours.made - theirs.made))
+    yield Row("few steps before", "dB", mean_of(theirs.made))
+    yield Row("few steps sharpness", "", ratio_of(ours.sharpness, theirs.sharpness))
+
+
+def fast(form: Form) -> Rows:
+    """Time the shipped files on two threads, by the benchmark."""
+    from ..bench import tiny_world
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    stages = {stage.name: stage for stage in tiny_world()[0]}
+    torch.set_num_threads(threads)
+    whole = stages["generate and decode"]
+    rate = whole.frames / whole.seconds
+    yield Row("frames per second", "/s", Estimate(rate, rate, rate))
+    first = stages["start"].seconds + stages["first chunk shown"].seconds
+    yield Row("first frame", "s", Estimate(first, first, first))
+
+
+GROUPS: dict[str, Callable[[Form], Rows]] = {
+    "vae": vae,
+    "obeys": obeys,
+    "slope": slope,
+    "world": world,
+    "sharp": sharp,
+    "few-steps": few_steps,
+    "fast": fast,
+}
