@@ -1,7 +1,7 @@
 """Controls drawn on video frames: keys held, mouse, frame counter, and the path from above.
 
 Frames are (frames, height, width, 3) in 0..1. Lengths inside a panel count in units, a 24th of the picture, so that
-everything grows with it; panels are painted four times as large and shrunk, which makes edges smooth.
+everything grows with it.
 """
 
 from __future__ import annotations
@@ -12,27 +12,15 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from .canvas import EDGE, FAINT, GLASS, INK, KEY, KEY_EDGE, KEY_INK, SIGHT, TURN, Canvas, arrow, wedge
 from .motion import integrate
 from .track import Track
 
 MAX_SCALE = 16
-_FINE = 4
-_LEAST_TEXT = 6
-"""Pixels."""
 _READABLE = 360
 """Height in pixels to which small pictures are enlarged."""
-
-# What is drawn replaces what lies under it, alpha included: colours on glass are mixed with it here.
-_GLASS = (14, 16, 19, 158)
-_EDGE = (150, 155, 162, 150)
-_INK = (240, 242, 244, 240)
-_FAINT = (160, 165, 172, 205)
-_SIGHT = (108, 116, 128, 178)
-_KEY, _KEY_EDGE, _KEY_INK = (63, 191, 155, 245), (160, 236, 214, 255), (9, 34, 27, 255)
-_TURN = (240, 179, 58, 255)
 
 _PLACES = {"forward": (1, 0), "left": (0, 1), "back": (1, 1), "right": (2, 1)}
 _LETTERS = {"forward": "W", "left": "A", "back": "S", "right": "D"}
@@ -106,49 +94,8 @@ class _Panel(Protocol):
     def state(self, frame: int) -> Hashable:
         """What the panel shows at a frame of the track; equal states look the same."""
 
-    def paint(self, state: Hashable) -> _Canvas:
+    def paint(self, state: Hashable) -> Canvas:
         """Draw it."""
-
-
-class _Canvas:
-    """A transparent picture, drawn in units."""
-
-    def __init__(self, unit: float, width: float, height: float) -> None:
-        self.fine = unit * _FINE
-        self.size = (max(1, round(width * unit)), max(1, round(height * unit)))
-        self.image = Image.new("RGBA", (self.size[0] * _FINE, self.size[1] * _FINE))
-        self.draw = ImageDraw.Draw(self.image)
-
-    def box(self, left: float, top: float, width: float, height: float, radius: float, fill, edge=None) -> None:
-        """A rounded box with a fine edge inside it."""
-        corners = [value * self.fine for value in (left, top, left + width, top + height)]
-        line = max(_FINE, round(0.07 * self.fine)) if edge else 0
-        corners[2:] = max(corners[0], corners[2] - 1), max(corners[1], corners[3] - 1)
-        self.draw.rounded_rectangle(corners, radius * self.fine, fill=fill, outline=edge, width=line)
-
-    def line(self, points, width: float, fill) -> None:
-        """A polyline with round joints and ends."""
-        fine = [(x * self.fine, y * self.fine) for x, y in points]
-        self.draw.line(fine, fill=fill, width=max(_FINE, round(width * self.fine)), joint="curve")
-        for end in (points[0], points[-1]):
-            self.dot(*end, max(1 / self.fine * _FINE, width) / 2, fill)
-
-    def dot(self, x: float, y: float, radius: float, fill=None, edge=None, line: float = 0.0) -> None:
-        """A disc or a ring."""
-        corners = [value * self.fine for value in (x - radius, y - radius, x + radius, y + radius)]
-        self.draw.ellipse(corners, fill=fill, outline=edge, width=round(line * self.fine))
-
-    def shape(self, points, fill) -> None:
-        """A filled polygon."""
-        self.draw.polygon([(x * self.fine, y * self.fine) for x, y in points], fill=fill)
-
-    def text(self, x: float, y: float, text: str, height: float, fill, anchor: str = "mm", bold: float = 0.0):
-        """Text at a point, unless it would be too small to read."""
-        if height * self.fine < _LEAST_TEXT * _FINE:
-            return
-        font = ImageFont.load_default(height * self.fine)
-        stroke = round(bold * self.fine)
-        self.draw.text((x * self.fine, y * self.fine), text, fill, font, anchor, stroke_width=stroke, stroke_fill=fill)
 
 
 class _Keys:
@@ -165,10 +112,10 @@ class _Keys:
             return frozenset()
         return frozenset(word for i, word in enumerate(self.track.words) if self.track.keys[frame, i] > 0)
 
-    def paint(self, state: frozenset[str]) -> _Canvas:
+    def paint(self, state: frozenset[str]) -> Canvas:
         pitch, line = self.cap + self.gap, 1.5
         above = len(self.more) * (line + self.gap)
-        canvas = _Canvas(self.unit, 3 * pitch - self.gap, 2 * pitch - self.gap + above)
+        canvas = Canvas(self.unit, 3 * pitch - self.gap, 2 * pitch - self.gap + above)
         for row, word in enumerate(self.more):
             text = word.replace("_", " ")
             self._cap(canvas, (0, row * (line + self.gap), 3 * pitch - self.gap, line), text, word in state, 0.95)
@@ -177,10 +124,10 @@ class _Keys:
             self._cap(canvas, place, _LETTERS[word], word in state, 1.15)
         return canvas
 
-    def _cap(self, canvas: _Canvas, place, text: str, lit: bool, height: float) -> None:
+    def _cap(self, canvas: Canvas, place, text: str, lit: bool, height: float) -> None:
         left, top, width, tall = place
-        canvas.box(left, top, width, tall, 0.5, _KEY if lit else _GLASS, _KEY_EDGE if lit else _EDGE)
-        ink = _KEY_INK if lit else _INK
+        canvas.box(left, top, width, tall, 0.5, KEY if lit else GLASS, KEY_EDGE if lit else EDGE)
+        ink = KEY_INK if lit else INK
         canvas.text(left + width / 2, top + tall / 2, text, height, ink, bold=0.035 if len(text) == 1 else 0.012)
 
 
@@ -196,24 +143,24 @@ class _Pad:
     def state(self, frame: int) -> Hashable:
         return tuple(self.track.mouse[frame].tolist()) if frame < self.track.frames else (0.0, 0.0)
 
-    def paint(self, state: tuple[float, float]) -> _Canvas:
-        canvas = _Canvas(self.unit, self.width, self.height)
-        canvas.box(0, 0, self.width, self.height, 0.6, _GLASS, _EDGE)
+    def paint(self, state: tuple[float, float]) -> Canvas:
+        canvas = Canvas(self.unit, self.width, self.height)
+        canvas.box(0, 0, self.width, self.height, 0.6, GLASS, EDGE)
         x, y = self.width / 2, self.height / 2
-        canvas.line([(0.7, y), (self.width - 0.7, y)], 0.05, _EDGE)
-        canvas.line([(x, 0.7), (x, self.height - 0.7)], 0.05, _EDGE)
+        canvas.line([(0.7, y), (self.width - 0.7, y)], 0.05, EDGE)
+        canvas.line([(x, 0.7), (x, self.height - 0.7)], 0.05, EDGE)
         right, up = state[0] / self.reach * (x - 0.75), state[1] / self.reach * (y - 0.75)
         length = math.hypot(right, up)
         if length < 0.05:
-            canvas.dot(x, y, 0.3, edge=_FAINT, line=0.12)
+            canvas.dot(x, y, 0.3, edge=FAINT, line=0.12)
             return canvas
         along, head = (right / length, -up / length), min(0.95, length)
         tip = (x + right, y - up)
         neck = (tip[0] - along[0] * head * 0.8, tip[1] - along[1] * head * 0.8)
         if length > head:
-            canvas.line([(x, y), neck], 0.26, _TURN)
-        canvas.shape(_arrow(tip, along, head, 0.55 * head), _TURN)
-        canvas.dot(x, y, 0.2, fill=_TURN)
+            canvas.line([(x, y), neck], 0.26, TURN)
+        canvas.shape(arrow(tip, along, head, 0.55 * head), TURN)
+        canvas.dot(x, y, 0.2, fill=TURN)
         return canvas
 
 
@@ -230,15 +177,15 @@ class _Counter:
     def state(self, frame: int) -> Hashable:
         return frame
 
-    def paint(self, state: int) -> _Canvas:
-        canvas = _Canvas(self.unit, self.width, self.height)
-        canvas.box(0, 0, self.width, self.height, 0.6, _GLASS, _EDGE)
+    def paint(self, state: int) -> Canvas:
+        canvas = Canvas(self.unit, self.width, self.height)
+        canvas.box(0, 0, self.width, self.height, 0.6, GLASS, EDGE)
         middle, end = self.width / 2, self.track.frames
-        canvas.text(middle - 0.25, 0.95, str(state), 1.2, _INK, anchor="rm", bold=0.03)
-        canvas.text(middle + 0.1, 0.95, f"/ {end}", 1.0, _FAINT, anchor="lm")
+        canvas.text(middle - 0.25, 0.95, str(state), 1.2, INK, anchor="rm", bold=0.03)
+        canvas.text(middle + 0.1, 0.95, f"/ {end}", 1.0, FAINT, anchor="lm")
         bar = self.width - 1.2
-        canvas.line([(0.6, 1.78), (0.6 + bar, 1.78)], 0.14, _EDGE)
-        canvas.line([(0.6, 1.78), (0.6 + bar * min(1.0, state / max(1, end - 1)), 1.78)], 0.14, _INK)
+        canvas.line([(0.6, 1.78), (0.6 + bar, 1.78)], 0.14, EDGE)
+        canvas.line([(0.6, 1.78), (0.6 + bar * min(1.0, state / max(1, end - 1)), 1.78)], 0.14, INK)
         return canvas
 
 
@@ -259,21 +206,21 @@ class _Map:
     def state(self, frame: int) -> Hashable:
         return min(frame, len(self.places) - 1)
 
-    def paint(self, state: int) -> _Canvas:
-        canvas = _Canvas(self.unit, self.side, self.side)
-        canvas.box(0, 0, self.side, self.side, 0.6, _GLASS, _EDGE)
+    def paint(self, state: int) -> Canvas:
+        canvas = Canvas(self.unit, self.side, self.side)
+        canvas.box(0, 0, self.side, self.side, 0.6, GLASS, EDGE)
         points = [tuple(place) for place in self.places]
         heading = self.headings[state] / max(1e-9, np.linalg.norm(self.headings[state]))
         here = self.places[state]
-        canvas.shape(_wedge(here, heading, self.sight - 0.15), _SIGHT)
+        canvas.shape(wedge(here, heading, self.sight - 0.15), SIGHT)
         if len(points) > 1:
-            canvas.line(points, 0.16, _FAINT)
+            canvas.line(points, 0.16, FAINT)
         if state:
-            canvas.line(points[: state + 1], 0.2, _KEY)
+            canvas.line(points[: state + 1], 0.2, KEY)
         x, y = points[-1]
-        canvas.box(x - 0.2, y - 0.2, 0.4, 0.4, 0.05, _INK)
-        canvas.dot(*points[0], 0.3, fill=(14, 16, 19, 255), edge=_INK, line=0.13)
-        canvas.shape(_arrow(here + heading * 0.55, heading, 1.05, 0.42), (255, 255, 255, 255))
+        canvas.box(x - 0.2, y - 0.2, 0.4, 0.4, 0.05, INK)
+        canvas.dot(*points[0], 0.3, fill=(14, 16, 19, 255), edge=INK, line=0.13)
+        canvas.shape(arrow(here + heading * 0.55, heading, 1.05, 0.42), (255, 255, 255, 255))
         return canvas
 
 
@@ -284,21 +231,6 @@ def _panels(track: Track, unit: float, path_map: bool) -> dict[str, _Panel]:
     if path_map:
         panels["top right"] = _Map(track, unit)
     return panels
-
-
-def _arrow(tip, along, length: float, half: float) -> list[tuple[float, float]]:
-    """A triangle with a notch in its base, pointing along a unit vector."""
-    (x, y), (dx, dy) = tip, along
-    base = (x - dx * length, y - dy * length)
-    notch = (x - dx * length * 0.72, y - dy * length * 0.72)
-    return [(x, y), (base[0] - dy * half, base[1] + dx * half), notch, (base[0] + dy * half, base[1] - dx * half)]
-
-
-def _wedge(apex, along, radius: float) -> list[tuple[float, float]]:
-    """What the camera sees from above: a sector of 80 degrees."""
-    middle = math.atan2(along[1], along[0])
-    arc = [middle + math.radians(angle) for angle in range(-40, 41, 8)]
-    return [tuple(apex), *((apex[0] + radius * math.cos(a), apex[1] + radius * math.sin(a)) for a in arc)]
 
 
 def _enlarged(frame: Tensor, scale: int, smooth: bool) -> Tensor:
@@ -312,9 +244,8 @@ def _enlarged(frame: Tensor, scale: int, smooth: bool) -> Tensor:
     return planes[0].movedim(0, -1).clamp(0, 1)
 
 
-def _patch(canvas: _Canvas, device: torch.device) -> _Patch:
-    small = canvas.image.resize(canvas.size, Image.Resampling.BOX)
-    pixels = torch.from_numpy(np.array(small)).to(device).float() / 255
+def _patch(canvas: Canvas, device: torch.device) -> _Patch:
+    pixels = torch.from_numpy(np.array(canvas.painted())).to(device).float() / 255
     return _Patch(pixels[..., :3], pixels[..., 3:])
 
 
