@@ -59,3 +59,15 @@ def new_film(prefix: str) -> Path:
     folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, folder_paths.get_temp_directory())
     os.makedirs(folder, exist_ok=True)
     return Path(folder) / f"{name}_{counter:05}_.mp4"
+
+
+def output_folder(name: str, field: str) -> Path:
+    """Return a folder inside the host's output folder; it need not exist yet.
+
+    Raises:
+        ValueError: the name leads elsewhere.
+    """
+    root = folder_paths.get_output_directory()
+    if not name.strip() or not folder_paths.is_within_directory(root, os.path.join(root, name)):
+        raise ValueError(f"{field}: found {name!r}, expected a folder inside the host's output folder; write its name.")
+    return Path(root) / name
