@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from comfy_api.latest import io
 from torch import Tensor
@@ -14,6 +13,7 @@ from ..worldmodel.pictures import prepare_picture
 from ..worldmodel.state import Start, new_world
 from ..worldmodel.tinyworld import engine, pilot
 from ..worldmodel.tinyworld.tokens import patch_context
+from ..worldmodel.tinyworld.walks import place_in
 from ..worldmodel.track import Track as DenseTrack
 from ..worldmodel.variants import VARIANTS, Variant
 from ..worldmodel.weights import check_latent_formats
@@ -99,8 +99,7 @@ def true_film(world_seed: int, place: int, track: DenseTrack | None) -> Tensor:
         (frames, h, w, 3) in 0..1, as many frames as the track has (one without a track): row i moves the camera from
         frame i to frame i + 1, so the last row's effect is not seen.
     """
-    worlds, which = engine.build_worlds([world_seed]), torch.zeros(1, dtype=torch.long)
-    start = engine.random_starts(worlds, which, np.random.default_rng([19, world_seed, place]))
+    (worlds, start), which = place_in(world_seed, place), torch.zeros(1, dtype=torch.long)
     if track is None:
         track = DenseTrack((), torch.zeros(1, 0), torch.zeros(1, 2))
     if track.frames < 1:

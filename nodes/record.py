@@ -1,0 +1,204 @@
+"""Record Tiny World: true walks as films, tables, arrays and captions."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from comfy_api.latest import InputImpl, io, ui
+from torch import Tensor
+
+from ..worldmodel.bind import bind_track
+from ..worldmodel.timeline import MAX_FRAMES
+from ..worldmodel.tinyworld import engine, pilot, record, walks
+from ..worldmodel.track import Track as DenseTrack
+from ..worldmodel.variants import VARIANTS
+from .host import files, progress
+from .types import Track
+
+TINY_WORLD = VARIANTS["tiny_world"]
+HEIGHT, WIDTH = TINY_WORLD.picture
+PILOTS = {kind.replace("_", " "): kind for kind in (*walks.KINDS, walks.MIXED)}
+
+
+class Chosen(NamedTuple):
+    """The walk to record, how many were turned down before it, and a sentence for what the user should know."""
+
+    walk: walks.Walk
+    turned_down: int
+    notes: tuple[str, ...]
+
+
+class RecordTinyWorld(io.ComfyNode):
+    """A walk through Tiny World, written down."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to the host."""
+        side = {"min": record.LEAST_SIDE, "max": record.MOST_SIDE}
+        return io.Schema(
+            node_id="WMRecordTinyWorld",
+            display_name="Record Tiny World",
+            category="World Model",
+            description="Walks through the true Tiny World, by a track or as a pilot likes, and writes film, table, "
+            "arrays and captions into the output folder: data to train on, or the truth beside a rollout.",
+            search_aliases=[
+                "data engine",
+                "dataset",
+                "export",
+                "csv",
+                "npz",
+                "captions",
+                "depth",
+                "pilot",
+                "tiny world",
+            ],
+            inputs=[
+                io.Int.Input(
+                    "world_seed",
+                    default=7,
+                    min=0,
+                    max=2**31 - 1,
+                    tooltip="Which world. The built-in model was trained on worlds from 10000 on, on none below.",
+                ),
+                io.Int.Input("place", default=0, min=0, max=2**31 - 1, tooltip="Where in it, and facing where."),
+                io.Combo.Input(
+                    "pilot",
+                    options=list(PILOTS),
+                    tooltip="Who walks where no track is connected: from goal to goal, at random, with one key held, "
+                    "there and exactly back, or one of these.",
+                ),
+                io.Int.Input(
+                    "frames",
+                    default=57,
+                    min=walks.LEAST_FRAMES,
+                    max=MAX_FRAMES,
+                    tooltip="Length of the pilot's walk. A rollout has whole chunks: 9, 21, 33, 45, 57 ... frames.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**64 - 1,
+                    control_after_generate=True,
+                    tooltip="The pilot's walk; every run with another seed adds another walk to the folder.",
+                ),
+                io.Int.Input("width", default=WIDTH, **side, tooltip="Width of the frames in pixels."),
+                io.Int.Input("height", default=HEIGHT, **side, tooltip="Height of the frames in pixels."),
+                io.Boolean.Input("depth", default=False, tooltip="Adds a depth map of every frame to the NPZ."),
+                io.String.Input(
+                    "folder",
+                    default="worldmodel/recording",
+                    tooltip="Folder inside the output folder. Walks are added to it, none is written over.",
+                ),
+                Track.Input("track", optional=True, tooltip="The walk, instead of the pilot's."),
+            ],
+            outputs=[
+                io.Video.Output(display_name="film", tooltip="The film that was written."),
+                Track.Output(display_name="track", tooltip="What was played; Rollout World can play it too."),
+                io.String.Output(display_name="captions", tooltip="What is seen, and what changes, a line each."),
+                io.Image.Output(display_name="images", tooltip="The frames as they were rendered."),
+            ],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def validate_inputs(cls, folder: str | None) -> bool | str:
+        """Name a folder that lies elsewhere when the graph is queued."""
+        try:
+            files.output_folder("linked" if folder is None else folder, "folder")
+        except ValueError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(
+        cls, world_seed: int, place: int, pilot: str, frames: int, seed: int, width: int, height: int, depth: bool,
+        folder: str, track: DenseTrack | None = None,
+    ) -> io.NodeOutput:  # fmt: skip
+        """Walk, write the walk down, and show its film."""
+        begin = walks.place_in(world_seed, place)
+        chosen = walk_track(*begin, track) if track else walk_pilot(*begin, PILOTS[pilot], frames, seed)
+        recording = record.Recording(files.output_folder(folder, "folder"), {})
+        frames_seen = Frames(chosen.walk.frames)
+        line = recording.add(chosen.walk, (height, width), depth, chosen.turned_down, frames_seen)
+        recording.finish()
+        report = describe(line, chosen, folder)
+        progress.tell(report)
+        film = recording.index.with_name(f"{line['walk']}.mp4")
+        shown = ui.PreviewVideo([ui.SavedResult(film.name, folder, io.FolderType.output)]).as_dict()
+        return io.NodeOutput(
+            InputImpl.VideoFromFile(str(film)),
+            played(chosen.walk),
+            f"{line['standard']}\n{line['interaction']}",
+            frames_seen.images,
+            ui={**shown, "text": [report]},
+        )
+
+
+class Frames:
+    """Gathers a walk's frames while they are rendered, and counts them again while they are checked."""
+
+    def __init__(self, count: int) -> None:
+        """Begin: `count` frames are filmed, then checked."""
+        self._bar = progress.Progress(2 * count)
+        self._pieces: list[Tensor] = []
+        self._left = count
+
+    def __call__(self, piece: Tensor) -> None:
+        """Take the next piece (f, H, W, 3)."""
+        if self._left:
+            self._left -= len(piece)
+            self._pieces.append(piece)
+            self._bar.show(piece[-1])
+        self._bar.advance(len(piece))
+
+    @property
+    def images(self) -> Tensor:
+        """All frames (F, H, W, 3)."""
+        return torch.cat(self._pieces)
+
+
+def walk_track(worlds: engine.Worlds, start: tuple[Tensor, Tensor], track: DenseTrack) -> Chosen:
+    """Walk as the artist asks, whatever comes of it.
+
+    Raises:
+        ValueError: the track has but one frame.
+    """
+    if track.frames < 2:
+        raise ValueError(f"track: found {track.frames} frame, expected at least 2; lengthen the track.")
+    bound = bind_track(track, TINY_WORLD)
+    actions = pilot.Actions(bound.controls.keyboard[None], track.mouse[None, :, 0].double())
+    return Chosen(walks.play(worlds, start, actions, "track"), 0, bound.report)
+
+
+def walk_pilot(worlds: engine.Worlds, start: tuple[Tensor, Tensor], kind: str, frames: int, seed: int) -> Chosen:
+    """Let the pilot walk; a walk in which nothing moves is drawn anew."""
+    turned_down = 0
+    while True:
+        walk = walks.pilot_walk(worlds, start, kind, frames, np.random.default_rng([29, seed, turned_down]))
+        if not walks.stuck(walk):
+            return Chosen(walk, turned_down, ())
+        turned_down += 1
+
+
+def played(walk: walks.Walk) -> DenseTrack:
+    """Return the track that was played; recorded again, it gives the same walk."""
+    mouse = torch.stack([walk.turns, torch.zeros_like(walk.turns)], 1).float()
+    return DenseTrack(pilot.WORDS, walk.keys, mouse)
+
+
+def describe(line: dict[str, Any], chosen: Chosen, folder: str) -> str:
+    """Say what was recorded, one sentence a line."""
+    kind, named = line["kind"].replace("_", " "), ", ".join(line["tags"]) or "none"
+    lines = [
+        f"{line['walk']} in output/{folder}: {kind}, {line['frames']} frames, tags: {named}.",
+        f"{line['agreement']:.0%} of the frames were rendered again from the files bit for bit.",
+    ]
+    if chosen.turned_down:
+        lines.append(f"{chosen.turned_down} walks in which nothing moved were drawn anew.")
+    return "\n".join([*lines, *chosen.notes])
+
+
+NODES = [RecordTinyWorld]
