@@ -73,7 +73,7 @@ def test_the_oldest_latents_leave_the_window_and_only_committing_writes() -> Non
             kept = [chunk * 6 - 2, chunk * 6 - 1] if chunk else []
             assert keys.flatten().tolist() == kept + list(range(chunk * 6, chunk * 6 + 6))
             assert torch.equal(values, -keys)
-    assert cache.bytes() == 2 * 2 * 4
+    assert cache.history_bytes() == 2 * 2 * 4
     assert cache.emptied().bytes() == 0
 
 

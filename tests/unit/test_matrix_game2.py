@@ -203,4 +203,4 @@ def test_the_cache_holds_only_the_window_and_counts_its_bytes() -> None:
     tokens, dim, action = GRID[0] * GRID[1] // 4, SIZES["dim"], SIZES["action_heads"] * 64
     history = SIZES["layers"] * tokens * dim + len(SIZES["action_blocks"]) * (tokens + 1) * action
     cross = SIZES["layers"] * context.shape[1] * dim
-    assert sizes == [BATCH * 2 * 4 * ((5 - CHUNK) * history + cross)] * 5
+    assert sizes == [BATCH * 2 * 4 * (5 * history + cross)] * 5

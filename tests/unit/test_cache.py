@@ -1,0 +1,97 @@
+"""The cache writes in place and makes things once; a plain form that does neither gives the same bits."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from worldmodel.cache import KVCache, PlainCache
+
+CHUNK, PER_LATENT = 3, 2
+
+
+def entries(chunk: int, pass_: int, batch: int = 2) -> Tensor:
+    generator = torch.Generator().manual_seed(10 * chunk + pass_)
+    return torch.randn(batch, CHUNK * PER_LATENT, 2, 4, generator=generator)
+
+
+@pytest.mark.parametrize("window", [3, 4, 5, 6, 7, 9, 12, 13])
+@torch.no_grad()
+def test_writing_in_place_gives_what_concatenating_gives(window: int) -> None:
+    fast, plain = KVCache(window, CHUNK), PlainCache(window, CHUNK)
+    for chunk in range(9):
+        for number in range(3):
+            current = entries(chunk, number)
+            for a, b in zip(
+                fast.extend("self", current, -current, per_latent=PER_LATENT, commit=number == 2),
+                plain.extend("self", current, -current, per_latent=PER_LATENT, commit=number == 2),
+                strict=True,
+            ):
+                assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("window", [4, 6, 9, 13])
+@pytest.mark.parametrize("chunks", range(1, 6))
+@torch.no_grad()
+def test_a_restored_history_goes_on_like_the_one_it_was_taken_from(window: int, chunks: int) -> None:
+    first, second = KVCache(window, CHUNK), KVCache(window, CHUNK)
+    for chunk in range(chunks):
+        first.extend("self", entries(chunk, 0), entries(chunk, 1), per_latent=PER_LATENT, commit=True)
+    snapshot = first.snapshot()
+    assert snapshot[0][1].shape[1] == min(window - CHUNK, chunks * CHUNK) * PER_LATENT
+    second.restore(snapshot, "cpu")
+    before = [part.clone() for part in snapshot[0][1:]]
+    for chunk in range(chunks, chunks + 4):
+        pairs = [
+            one.extend("self", entries(chunk, 0), entries(chunk, 1), per_latent=PER_LATENT, commit=True)
+            for one in (first, second)
+        ]
+        assert all(torch.equal(a, b) for a, b in zip(*pairs, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(before, snapshot[0][1:], strict=True))
+
+
+@torch.no_grad()
+def test_memory_is_taken_once() -> None:
+    cache, seen = KVCache(6, CHUNK), set()
+    for chunk in range(6):
+        keys, _ = cache.extend("self", entries(chunk, 0), entries(chunk, 1), per_latent=PER_LATENT, commit=True)
+        seen.add((keys.untyped_storage().data_ptr(), cache.bytes()))
+    assert len(seen) == 1
+    assert cache.bytes() == 2 * 4 * 2 * 6 * PER_LATENT * 2 * 4
+    assert cache.history_bytes() == cache.bytes() // 2
+
+
+def test_a_cache_made_in_inference_mode_can_be_used_outside_of_it() -> None:
+    cache = KVCache(6, CHUNK)
+    with torch.inference_mode():
+        cache.extend("self", entries(0, 0), entries(0, 1), per_latent=PER_LATENT, commit=True)
+    with torch.no_grad():
+        keys, _ = cache.extend("self", entries(1, 0), entries(1, 1), per_latent=PER_LATENT, commit=False)
+    assert torch.equal(keys, torch.cat((entries(0, 0), entries(1, 0)), 1))
+
+
+def test_gradients_flow_through_a_pass_although_the_history_is_overwritten_later() -> None:
+    cache = KVCache(6, CHUNK)
+    with torch.no_grad():
+        cache.extend("self", entries(0, 0), entries(0, 1), per_latent=PER_LATENT, commit=True)
+    current = entries(1, 0).requires_grad_()
+    keys, values = cache.extend("self", current, current, per_latent=PER_LATENT, commit=False)
+    loss = (keys * values).sum()
+    with torch.no_grad():
+        for chunk in (1, 2):
+            cache.extend("self", entries(chunk, 0), entries(chunk, 1), per_latent=PER_LATENT, commit=True)
+    loss.backward()
+    assert torch.equal(current.grad, 2 * current.detach())
+
+
+@torch.no_grad()
+def test_what_was_made_of_old_weights_is_forgotten_and_the_history_is_not() -> None:
+    cache, made = KVCache(6, CHUNK), []
+    cache.extend("self", entries(0, 0), entries(0, 1), per_latent=PER_LATENT, commit=True)
+    for _ in range(2):
+        cache.of_rollout("a", lambda: made.append("rollout"))
+        cache.of_chunk("a", lambda: made.append("chunk"))
+        cache.begin_weights()
+    assert made == ["rollout", "chunk"] * 2
+    assert len(cache.snapshot()) == 1
