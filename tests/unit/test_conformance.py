@@ -14,7 +14,20 @@ from worldmodel.conformance.__main__ import main
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SET = GOLDEN / "matrix_game2"
-CASES = sorted(path.stem for path in SET.iterdir() if path.stem != "actions")
+NEEDS_A_HOST = "clip_preprocess"
+CASES = sorted(path.stem for path in SET.iterdir() if path.stem != NEEDS_A_HOST)
+ROLLOUT = "rollout_gta_drive.safetensors"
+
+
+def altered(folder: Path, name: str, target: str, change: float) -> Path:
+    """A copy of a golden file with one number changed, in a folder with the set's name."""
+    with safe_open(SET / name, framework="pt") as file:
+        tensors, header = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()
+    tensors[target].view(-1)[-1] += change
+    folder = folder / "matrix_game2"
+    folder.mkdir(exist_ok=True)
+    save_file(tensors, folder / name, header)
+    return folder / name
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -23,28 +36,52 @@ def test_our_numbers_are_the_authors(case: str, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.splitlines()[-1] == "1 passed, 0 failed"
 
 
-def test_a_part_that_is_not_supported_keeps_a_file_from_passing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(SET / "actions.safetensors")]) == 1
+def test_a_target_that_needs_the_host_keeps_a_file_from_passing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(SET), "--only", NEEDS_A_HOST]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "0 passed, 0 failed, 1 skipped" and "passed" in lines[0]
+    assert lines[-1] == "0 passed, 0 failed, 1 skipped" and all("passed" in line for line in lines[:2])
 
 
 def test_a_wrong_number_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    name = "rollout_templerun.safetensors"
-    with safe_open(SET / name, framework="pt") as file:
-        tensors, header = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()
-    folder = tmp_path / "matrix_game2"
-    folder.mkdir()
-    tensors["out.latents"][0, 0, -1, 0, 0] += 1e-3
-    save_file(tensors, folder / name, header)
-    shutil.copy(SET / "keys_gta_drive.json", folder)
+    wrong = altered(tmp_path, ROLLOUT, "out.latents", 1e-3)
+    shutil.copy(SET / "keys_gta_drive.json", wrong.parent)
     assert main([str(tmp_path)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "1 passed, 1 failed" and lines[1].endswith("failed")
-    tensors["out.latents"] = tensors["out.latents"] * torch.nan
-    save_file(tensors, folder / name, header)
-    assert main([str(folder / name)]) == 1
+    assert main([str(altered(tmp_path, ROLLOUT, "out.latents", torch.nan))]) == 1
     assert "error inf" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("case", "target", "change"),
+    [
+        ("vae", "out.stream.chunk1", 1e-3),
+        ("vae", "out.image_cond_latents", 1e-3),
+        ("rollout_universal", "out.video.chunk3", 1e-2),
+        ("clip_preprocess", "pre.1.cropped_wh", 1),
+        ("actions", "templerun.bench597.keyboard", 1),
+    ],
+)
+def test_every_kind_of_target_is_judged(case: str, target: str, change: float, tmp_path: Path) -> None:
+    assert main([str(altered(tmp_path, f"{case}.safetensors", target, change))]) == 1
+
+
+def test_a_value_on_the_way_is_told_on_request_and_never_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(altered(tmp_path, "rollout_universal.safetensors", "mid.cond_concat", 1.0))
+    assert main([path]) == 0
+    assert "mid.cond_concat" not in capsys.readouterr().out
+    assert main([path, "--information"]) == 0
+    assert "mid.cond_concat  abs  error 1  information" in capsys.readouterr().out
+
+
+def test_an_unknown_case_fails_with_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "matrix_game2"
+    folder.mkdir()
+    save_file({"a": torch.zeros(1)}, folder / "dream.safetensors", {"config": '{"kind": "dream"}'})
+    assert main([str(tmp_path)]) == 1
+    assert "kind: found 'dream', expected one of action_module" in capsys.readouterr().out
 
 
 def test_other_families_are_skipped_with_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,3 +90,9 @@ def test_other_families_are_skipped_with_a_reason(tmp_path: Path, capsys: pytest
     save_file({"a": torch.zeros(1)}, folder / "dit.safetensors")
     assert main([str(tmp_path)]) == 1
     assert "yume/dit  file  skipped: " in capsys.readouterr().out
+
+
+def test_a_wrong_host_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([str(SET), "--host", str(tmp_path)])
+    assert "host: found no ComfyUI in" in capsys.readouterr().err

@@ -1,4 +1,7 @@
-"""Command line of the conformance check: `python -m worldmodel.conformance PATH… [--host COMFYUI] [--only PATTERN]`."""
+"""Our numbers against the authors', on sets of golden tensors.
+
+A line tells case, kind of target, metric, largest error, tolerance and verdict; the last line counts files.
+"""
 
 # ruff: noqa: T201
 from __future__ import annotations
@@ -11,7 +14,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from . import matrix_game2
-from .report import FAILED, PASSED, SKIPPED, Line, file_verdict
+from .report import FAILED, INFORMATION, PASSED, SKIPPED, Line, file_verdict
+from .towers import Towers
 
 FAMILIES = {"matrix_game2": matrix_game2}
 
@@ -33,15 +37,15 @@ def cases(paths: list[Path], pattern: str) -> Iterator[Path]:
                 yield file
 
 
-def judge(path: Path, host: Path | None) -> list[Line]:
+def judge(path: Path, towers: Towers | None) -> list[Line]:
     """Return the lines of one file; an error in a case fails that case."""
     case = f"{path.parent.name}/{path.stem}"
     family = FAMILIES.get(path.parent.name)
     if family is None:
         return [Line(case, "file", SKIPPED, reason="the family is not supported yet")]
     try:
-        return family.judge(path, host)
-    except (ValueError, KeyError, IndexError, RuntimeError, OSError) as error:
+        return family.judge(path, towers)
+    except (ValueError, KeyError, IndexError, RuntimeError, OSError, AssertionError, TypeError) as error:
         return [Line(case, "file", FAILED, reason=f"{type(error).__name__}: {error}")]
 
 
@@ -51,12 +55,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="golden file, set or folder of sets")
     parser.add_argument("--host", type=Path, metavar="COMFYUI", help="a ComfyUI checkout, for text and CLIP towers")
     parser.add_argument("--only", default="*", metavar="PATTERN", help="cases to judge, such as 'dit_*'")
+    parser.add_argument("--information", action="store_true", help="tell about values on the way, too")
     options = parser.parse_args(arguments)
     verdicts: Counter[str] = Counter()
     try:
+        towers = None if options.host is None else Towers(options.host)
         for path in cases(options.paths, options.only):
-            lines = judge(path, options.host)
-            print(*(line.text() for line in lines), sep="\n", flush=True)
+            lines = judge(path, towers)
+            told = [line for line in lines if options.information or line.verdict != INFORMATION]
+            print(*(line.text() for line in told), sep="\n", flush=True)
             verdicts[file_verdict(lines)] += 1
     except ValueError as error:
         parser.error(str(error))

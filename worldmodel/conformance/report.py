@@ -13,7 +13,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+PASSED, FAILED, SKIPPED, INFORMATION = "passed", "failed", "skipped", "information"
 
 
 class Golden(NamedTuple):
@@ -40,15 +40,13 @@ class Line(NamedTuple):
     tolerance: float = 0.0
     reason: str = ""
     partial: bool = False
-    """Of a skipped line: the file can pass all the same (the part needs the host)."""
+    """Of a skipped line: it is no target, and the file can pass all the same."""
 
     def text(self) -> str:
         if self.reason:
             return f"{self.case}  {self.target}  {self.verdict}: {self.reason}"
-        return (
-            f"{self.case}  {self.target}  {self.metric}  error {self.error:.3g}  "
-            f"tolerance {self.tolerance:.3g}  {self.verdict}"
-        )
+        measured = f"{self.case}  {self.target}  {self.metric}  error {self.error:.3g}"
+        return f"{measured}  {'' if self.verdict == INFORMATION else f'tolerance {self.tolerance:.3g}  '}{self.verdict}"
 
 
 def load_golden(path: Path) -> Golden:
@@ -85,12 +83,15 @@ class Judge:
         if tuple(ours.shape) != tuple(golden.shape):
             self.fail(kind, f"shape {tuple(ours.shape)}, expected {tuple(golden.shape)}")
             return
-        error = (ours.double() - golden.double()).abs().max().item() if golden.numel() else 0.0
+        error = _largest_error(ours, golden)
         if relative:
             error /= max(golden.double().abs().max().item(), torch.finfo(torch.float64).tiny)
         key = (kind, metric, tolerance)
-        # a NaN must not hide behind a comparison
-        self._worst[key] = max(self._worst.get(key, 0.0), error if error == error else float("inf"))
+        self._worst[key] = max(self._worst.get(key, 0.0), error)
+
+    def inform(self, kind: str, ours: Tensor, golden: Tensor) -> None:
+        """Tell how far a value on the way is off, which no user sees; its shape agrees or it is an error."""
+        self._lines.append(Line(self.case, kind, INFORMATION, "abs", _largest_error(ours, golden)))
 
     def fail(self, kind: str, reason: str) -> None:
         self._lines.append(Line(self.case, kind, FAILED, reason=reason))
@@ -109,8 +110,14 @@ class Judge:
         return measured + self._lines
 
 
+def _largest_error(ours: Tensor, golden: Tensor) -> float:
+    error = (ours.double() - golden.double()).abs().max().item() if golden.numel() else 0.0
+    return error if error == error else float("inf")  # a NaN must not hide behind a comparison
+
+
 def file_verdict(lines: list[Line]) -> str:
     """Return failed if any line failed, passed if every target of the file was judged, else skipped."""
+    lines = [line for line in lines if line.verdict != INFORMATION]
     if any(line.verdict == FAILED for line in lines):
         return FAILED
     complete = all(line.verdict == PASSED or line.partial for line in lines)
