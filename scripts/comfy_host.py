@@ -277,6 +277,14 @@ class ComfyHost:
         tail = "\n".join(self.log_text().splitlines()[-30:])
         raise HostError(f"ComfyUI did not start; the end of its log ({self.log}):\n{tail}")
 
+    def kill(self) -> None:
+        """End the host as a power cut would, without a chance to clean up."""
+        if os.name == "nt":
+            self.process.kill()
+        else:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
     def stop(self) -> None:
         """End the host and everything it started."""
         if self.process is None or self.process.poll() is not None:

@@ -93,6 +93,14 @@ def parent_key(world: World) -> str:
     return key
 
 
+def fingerprint(world: World) -> str:
+    """Return 16 hex digits over a world's start and the latents of all its chunks."""
+    digest = hashlib.sha256(world.digest.encode())
+    for chunk in world.chunks:
+        add_tensor(digest, chunk.latents)
+    return digest.hexdigest()[:16]
+
+
 def _content_key(words: str, tensors: Sequence[Tensor]) -> str:
     digest = hashlib.sha256(words.encode())
     for tensor in tensors:

@@ -7,10 +7,18 @@ decoder     frames from latents, piece by piece
 sampling    one host sampling session for a whole rollout
 progress    the progress bar and its preview
 files       the host's folders
+identity    which model a graph rolls out with
+journal     where finished chunks are kept, and the user's setting
 """
 
 from __future__ import annotations
 
-from .network import register
+from . import journal, network
 
 __all__ = ["register"]
+
+
+def register() -> None:
+    """Make the world models known to the host's loading path, and answer what the page asks."""
+    network.register()
+    journal.add_routes()

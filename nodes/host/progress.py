@@ -23,6 +23,10 @@ class Progress:
         self._bar = comfy.utils.ProgressBar(total)
         self._done = 0
 
+    def expect(self, units: int) -> None:
+        """Count on more work than was known at the beginning."""
+        self._bar.total += units
+
     def advance(self, units: int = 1) -> None:
         """Count units of work."""
         self._done += units

@@ -42,6 +42,8 @@ class Stage(NamedTuple):
     """What the network computes in, and chunks are stored in."""
     reload: Callable[[], None]
     """Brings the model back after another one was used."""
+    stages: int
+    """Of the network, see `MatrixGame2.stages`."""
 
 
 def model_variant(model: ModelPatcher) -> Variant:
@@ -120,8 +122,19 @@ class _Rollout(comfy.samplers.Sampler):
                 x, timesteps, c_crossattn=context, transformer_options={**options, **call}, step=step
             )
 
-        self._perform(Stage(predict, noise.device, model.get_dtype_inference(), self._reload))
+        stages = model.diffusion_model.stages
+        self._perform(Stage(predict, noise.device, model.get_dtype_inference(), self._reload, stages))
         return noise
+
+
+def without_network(model: ModelPatcher) -> Stage:
+    """Return the stage of a rollout that has nothing to compute, for which no weights are loaded."""
+
+    def predict(*_: Any) -> Tensor:
+        raise AssertionError("a rollout whose chunks are all there asked the network")
+
+    dtype, stages = model.model.get_dtype_inference(), model.model.diffusion_model.stages
+    return Stage(predict, torch.device("cpu"), dtype, lambda: None, stages)
 
 
 def perform(model: ModelPatcher, levels: Levels, latent_shape: Sequence[int], rollout: Callable[[Stage], None]) -> None:

@@ -1,0 +1,292 @@
+"""One run of Rollout World: everything checked, the journal looked up, the missing chunks made, kept and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+from comfy_api.latest import Input, InputImpl
+from torch import Tensor
+
+from ..worldmodel.bind import bind_track, chunk_controls, left_over_sentence
+from ..worldmodel.film import FilmWriter
+from ..worldmodel.journal import Journal, chunk_key, fingerprint, parent_key
+from ..worldmodel.sampling import Levels, warped_steps
+from ..worldmodel.session import CONTEXT_BUDGET, Progress, Session, Settings, settings_of
+from ..worldmodel.state import Chunk, Controls, World, frames, validate_controls
+from ..worldmodel.track import Track
+from ..worldmodel.variants import Variant, variant_named
+from ..worldmodel.weights import check_latent_formats
+from .host import decoder, files, identity, journal, progress, sampling, vae
+
+
+class Wishes(NamedTuple):
+    """What the node's widgets say; 0 and "" are the model's own."""
+
+    seed: int
+    steps: str = ""
+    shift: float = 0.0
+    fps: float = 0.0
+    context_budget: int = 0
+    """MB."""
+
+
+class Plan(NamedTuple):
+    """A rollout that was checked and can begin."""
+
+    variant: Variant
+    controls: list[Controls]
+    settings: Settings
+    levels: Levels
+    fps: float
+    seed: int
+    context_bytes: int
+    """That the context of the grown world may take."""
+    notes: tuple[str, ...]
+    """One sentence for each thing the user should know."""
+
+
+class NoFilm(Input.Video):
+    """What comes out of the film output where no VAE was connected: it says so when it is used."""
+
+    def _missing(self, *_: Any, **__: Any) -> Any:
+        raise ValueError(
+            "film: found none, because no VAE was connected to Rollout World; connect one, or decode the world with "
+            "Decode World and make a film with Create Video."
+        )
+
+    get_components = save_to = as_trimmed = _missing
+
+
+class Pages:
+    """The journal's part in one rollout: the chunks that are there already, and a place for those that are made."""
+
+    def __init__(self, book: Journal | None, model: str, world: World, plan: Plan):
+        """Look every chunk up.
+
+        Args:
+            book: `None`: finished chunks are not kept.
+            model: identity of the model; "" where it is unknown, and then there is no `book`.
+            world: where the rollout begins.
+            plan: of the rollout.
+        """
+        self.model = model
+        self.keys = [""] * len(plan.controls)
+        self.found: list[Chunk | None] = [None] * len(plan.controls)
+        self.kept = 0
+        self.trouble = ""
+        self._book, self._root = book, parent_key(world)
+        if book is None:
+            return
+        book.enter(world)
+        parent = self._root
+        for number, controls in enumerate(plan.controls):
+            parent = chunk_key(parent, controls, "", plan.settings, plan.seed, model)
+            self.keys[number], self.found[number] = parent, book.find(parent)
+
+    @property
+    def taken(self) -> int:
+        """Chunks that were there."""
+        return sum(chunk is not None for chunk in self.found)
+
+    def keep(self, number: int, chunk: Chunk) -> None:
+        """Put a finished chunk into the journal; where that fails the rollout goes on, and the user is told."""
+        if self._book is None:
+            return
+        try:
+            self._book.keep(chunk, self.keys[number - 1] if number else self._root)
+        except OSError as error:
+            if not self.trouble:
+                self.trouble = (
+                    f"journal: found no way to keep finished chunks ({error.strerror or error}), expected a folder "
+                    "with room; make room on the disk, else Stop loses them."
+                )
+                progress.tell(self.trouble)
+        else:
+            self.kept += 1
+
+    def sentences(self) -> list[str]:
+        """Say what the journal did."""
+        if self._book is None:
+            return []
+        made = len(self.keys) - self.taken
+        return [f"{self.taken} chunks taken from the journal, {made} computed.", *filter(None, [self.trouble])]
+
+
+def open_pages(model: Any, world: World, plan: Plan, hidden: Any) -> Pages:
+    """Look a rollout up in the host's journal.
+
+    Args:
+        hidden: the node's hidden inputs, with the graph; `None` outside of one.
+    """
+    name = identity.model_identity(model, hidden.dynprompt, hidden.unique_id) if hidden else None
+    return Pages(journal.open_journal() if name else None, name or "", world, plan)
+
+
+def parse_steps(text: str) -> tuple[int, ...]:
+    """Read steps such as `1000, 666, 333`; none for an empty text.
+
+    Raises:
+        ValueError: not falling whole numbers from 1000 to 1.
+    """
+    words = text.replace(",", " ").split()
+    if not all(word.isdecimal() for word in words):
+        raise ValueError(
+            f"steps: found {text!r}, expected whole numbers such as 1000, 666, 333; empty is the model's own."
+        )
+    steps = tuple(int(word) for word in words)
+    if steps:
+        warped_steps(steps, 1.0)
+    return steps
+
+
+def plan_rollout(model: Any, world: World, track: Track, world_vae: Any, wishes: Wishes) -> Plan:
+    """Check all that a user can get wrong, before anything is loaded.
+
+    Raises:
+        ValueError: the input, what was found, what was expected, what to do.
+    """
+    sampling.check_patches(model)
+    variant = sampling.model_variant(model)
+    if variant.name != world.start.variant:
+        raise ValueError(
+            f"world: found one that was started for {variant_named(world.start.variant).title}, expected one for "
+            f"{variant.title}; connect the same model to Start World."
+        )
+    if world_vae is not None:
+        check_vae(world, world_vae)
+        if find_spec("imageio_ffmpeg") is None:
+            raise ValueError(
+                "vae: found no imageio-ffmpeg in this Python, expected it for the film; install the pack's "
+                "requirements.txt, or disconnect the VAE."
+            )
+    own = settings_of(variant)
+    settings = own._replace(steps=parse_steps(wishes.steps) or own.steps, shift=wishes.shift or own.shift)
+    levels = warped_steps(settings.steps, settings.shift)
+    controls, notes = _controls(track, world, variant)
+    context_bytes = wishes.context_budget * 1_000_000 or CONTEXT_BUDGET
+    notes += sampling.unused_patches(model)
+    return Plan(
+        variant, controls, settings, levels, wishes.fps or variant.fps, wishes.seed, context_bytes, tuple(notes)
+    )
+
+
+def _controls(track: Track, world: World, variant: Variant) -> tuple[list[Controls], list[str]]:
+    """Cut a track into the chunks that follow a world's; also one sentence for each thing that was dropped."""
+    bound = bind_track(track, variant)
+    pieces, left_over = chunk_controls(bound.controls, len(world.chunks), variant)
+    length = variant.chunk_frames(len(world.chunks) + len(pieces))
+    if not pieces:
+        raise ValueError(
+            f"track: found {track.frames} frames, expected at least {length}, the next whole chunk of {variant.title}; "
+            "lengthen the track."
+        )
+    for index, piece in enumerate(pieces, len(world.chunks)):
+        validate_controls(piece, variant, index)
+    return pieces, [*bound.report, *([left_over_sentence(track.frames, left_over, length)] if left_over else [])]
+
+
+def check_vae(world: World, world_vae: Any) -> None:
+    """Check that a VAE can decode a world.
+
+    Raises:
+        ValueError: it is of another kind.
+    """
+    kind = vae.kind_of(world_vae)
+    check_latent_formats(world.start.latent_format, kind.name, vae_name=kind.title)
+
+
+def roll(model: Any, world: World, world_vae: Any, plan: Plan, pages: Pages) -> tuple[World, Input.Video]:
+    """Roll out inside one sampling session of the host; the film is complete when this returns."""
+    grown = world
+    with ExitStack() as stack:
+        film = None
+        if world_vae is not None:
+            film = stack.enter_context(FilmWriter(files.new_film("worldmodel/rollout"), plan.fps))
+
+        def perform(stage: sampling.Stage) -> None:
+            nonlocal grown
+            show = (lambda *_: None) if film is None else _screen(film, world_vae, world, stage)
+            grown = _walk(stage, world, plan, pages, show)
+
+        try:
+            if None in pages.found:
+                shape = (16, plan.variant.chunk, *world.start.image_condition.shape[2:])
+                sampling.perform(model, plan.levels, shape, perform)
+            else:
+                perform(sampling.without_network(model))
+        except BaseException:
+            if pages.kept or pages.taken:
+                done = pages.kept + pages.taken
+                progress.tell(f"{done} of {len(plan.controls)} chunks are in the journal; queue again to go on.")
+            raise
+    return grown, NoFilm() if film is None else InputImpl.VideoFromFile(str(film.path))
+
+
+Show = Callable[[Chunk, bool, progress.Progress], None]
+"""(chunk, last, bar): shows a finished chunk."""
+
+
+def _walk(stage: sampling.Stage, world: World, plan: Plan, pages: Pages, show: Show) -> World:
+    """Take what the journal has and make what it lacks, chunk after chunk."""
+    steps = len(plan.settings.steps)
+    bar = progress.Progress(steps * len(plan.controls))
+    replayed = 0
+
+    def predict(x: Tensor, step: Any, context: Tensor) -> Tensor:
+        nonlocal replayed
+        velocity = stage.predict(x, step, context)
+        if step.commit and replayed:
+            replayed -= 1
+            bar.advance()
+        return velocity
+
+    def after_step(told: Progress) -> None:
+        if told.step < told.steps:  # the last one shows when the chunk is kept
+            bar.advance()
+
+    session = Session(
+        world.start, predict, chunks=world.chunks, context=world.context, model=pages.model, stages=stage.stages,
+        settings=plan.settings, dtype=stage.dtype, device=stage.device, after_step=after_step,
+    )  # fmt: skip
+    for number, (controls, chunk) in enumerate(zip(plan.controls, pages.found, strict=True)):
+        if chunk is None:
+            if session.waiting > 1:
+                replayed = session.waiting
+                bar.expect(replayed)
+            chunk = session.step(controls, plan.seed, pages.keys[number])
+            pages.keep(number, chunk)
+            bar.advance()
+        else:
+            session.adopt(chunk)
+            bar.advance(steps)
+        show(chunk, number == len(plan.controls) - 1, bar)
+    return session.world._replace(context=session.snapshot(plan.context_bytes))
+
+
+def _screen(film: FilmWriter, world_vae: Any, world: World, stage: sampling.Stage) -> Show:
+    """Decode chunks behind a world for the preview and the film."""
+    stream = decoder.primed(world_vae, world)
+
+    def show(chunk: Chunk, last: bool, bar: progress.Progress) -> None:
+        pictures = stream.push(chunk.latents, last=last)
+        film.append(pictures)
+        bar.show(pictures[-1])
+        stage.reload()
+
+    return show
+
+
+def describe(plan: Plan, world: World, grown: World, pages: Pages) -> str:
+    """Say what a rollout did, one sentence a line."""
+    total, added = frames(grown), frames(grown) - frames(world)
+    steps = ", ".join(map(str, plan.settings.steps))
+    lines = [
+        f"{len(plan.controls)} chunks, {added} frames added; the world has {total} frames.",
+        f"steps {steps}; shift {plan.settings.shift:g}; {plan.fps:g} fps; seed {plan.seed}.",
+        *pages.sentences(),
+        f"fingerprint {fingerprint(grown)}; equal worlds have equal ones.",
+    ]
+    return "\n".join([*lines, *plan.notes])
