@@ -65,8 +65,8 @@ def test_the_table_and_the_arrays_say_the_same(recorded: Path) -> None:
             assert int(arrays["world_seed"]) == line["world_seed"] and float(arrays["fps"]) == line["fps"] == 16
 
 
-def test_a_point_of_the_depth_map_is_where_the_intrinsics_say(recorded: Path) -> None:
-    """Floor points, thrown into the world by depth, intrinsics and pose, lie one eye's height below the eye."""
+def test_depth_intrinsics_and_pose_lead_to_the_worlds_surfaces(recorded: Path) -> None:
+    """Every point thrown into the world lies on the floor, one eye's height down, or on a face of a cell."""
     with np.load(recorded / "walk_00000.npz") as arrays:
         fx, fy, cx, cy = arrays["intrinsics"]
         depth, c2w = arrays["depth"][0].astype(float), arrays["c2w"][0]
@@ -79,10 +79,12 @@ def test_a_point_of_the_depth_map_is_where_the_intrinsics_say(recorded: Path) ->
         ],
         -1,
     )
-    points = np.where(np.isfinite(depth)[..., None], rays * depth[..., None], 0) @ c2w[:3, :3].T + c2w[:3, 3]
-    lowest = points[-1, :, 1]
-    assert np.abs(lowest[lowest > 0.95] - engine.EYE).max() < 1e-4 and (lowest > 0.95).any()
-    assert points[..., 1].max() < engine.EYE + 1e-4
+    seen = np.isfinite(depth) & (depth < 50)
+    x, y, z = (rays[seen] * depth[seen, None] @ c2w[:3, :3].T + c2w[:3, 3]).T
+    on_floor = np.abs(y - engine.EYE) < 1e-3
+    to_face = np.minimum(*(np.abs(along - engine.CELL * np.round(along / engine.CELL)) for along in (x, z)))
+    assert on_floor.mean() > 0.1 and (~on_floor).mean() > 0.1
+    assert to_face[~on_floor].max() < 1e-3 and y.max() < engine.EYE + 1e-3
 
 
 def test_a_walk_is_rendered_again_bit_for_bit_from_its_files(recorded: Path) -> None:
@@ -95,9 +97,9 @@ def test_a_walk_is_rendered_again_bit_for_bit_from_its_files(recorded: Path) -> 
 def test_the_check_sees_a_film_of_another_walk(recorded: Path, tmp_path: Path) -> None:
     walk = walks.draw_walk(4, 0, "random", FRAMES, "held-out")
     digests, _ = walk_files.write_film(walk, tmp_path / "a.mp4", (32, 48), False, lambda frames: None)
-    walk_files.write_table(walk._replace(yaws=walk.yaws + 0.02), tmp_path / "a.csv")
+    walk_files.write_table(walk._replace(yaws=walk.yaws + 0.2), tmp_path / "a.csv")
     seen = walk_files.check(tmp_path / "a.mp4", walk.world_seed, (32, 48), digests, lambda frames: None)
-    assert seen["agreement"] == 0 and seen["film_psnr"] < 25
+    assert seen["agreement"] == 0 and seen["film_psnr"] < 22
 
 
 def test_the_film_shows_the_rendered_frames(recorded: Path) -> None:
