@@ -26,10 +26,10 @@ def summary(world: World) -> tuple[str, ...]:
     """Say in a few lines how large a world is, how it began, and what was held and walked over its length."""
     variant, total = variant_named(world.start.variant), frames(world)
     height, width = (side * 8 for side in world.start.image_condition.shape[2:])
-    chunks = _count(len(world.chunks), "chunk")
+    chunks = count(len(world.chunks), "chunk")
     noise = "noise from the seed" if world.start.noise is None else "recorded noise"
     lines = [
-        f"{variant.title}: {chunks}, {_count(total, 'frame')}, {total / variant.fps:.1f} s at {variant.fps:g} fps; "
+        f"{variant.title}: {chunks}, {count(total, 'frame')}, {total / variant.fps:.1f} s at {variant.fps:g} fps; "
         f"{width} x {height} pixels; {_size(world_bytes(world))}.",
         f"Start {world.digest[:12]}; {noise}.",
     ]
@@ -118,5 +118,6 @@ def _size(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """Return `1 chunk` or `2 chunks`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

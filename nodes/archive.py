@@ -1,0 +1,295 @@
+"""Save, Load and Rewind World, World Info: a world kept, taken up again, and looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from comfy_api.latest import io, ui
+from torch import Tensor
+
+from ..worldmodel.archive import load_world, save_world
+from ..worldmodel.inventory import count, describe_world, summary
+from ..worldmodel.state import World as WorldState
+from ..worldmodel.state import frames, rewind
+from ..worldmodel.track import Track as DenseTrack
+from ..worldmodel.variants import variant_named
+from ..worldmodel.walked import walked_track
+from ..worldmodel.world_picture import Sheet, draw_world, shown_chunks
+from .host import decoder, progress, world_files
+from .host.vae import kind_of
+from .rolling import check_vae
+from .types import Track, World
+
+SAME, NEW = "same seed", "new seed"
+
+
+class SaveWorld(io.ComfyNode):
+    """A world as a file."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to the host."""
+        return io.Schema(
+            node_id="WMSaveWorld",
+            display_name="Save World",
+            category="World Model",
+            description="Writes a world into the output folder, bit for bit, and hands it on. Load World takes it up "
+            "again at any time.",
+            search_aliases=["save state", "checkpoint", "keep world", "archive", "export world"],
+            inputs=[
+                World.Input("world", tooltip="A world, with frames or without."),
+                io.String.Input(
+                    "filename_prefix",
+                    default="worldmodel/world",
+                    tooltip="Name inside the output folder; a number and .world.safetensors are added.",
+                ),
+            ],
+            outputs=[World.Output(display_name="world", tooltip="The same world.")],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def validate_inputs(cls, filename_prefix: str | None) -> bool | str:
+        """Name a prefix that leads elsewhere when the graph is queued."""
+        try:
+            world_files.check_prefix("linked" if filename_prefix is None else filename_prefix)
+        except ValueError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(cls, world: WorldState, filename_prefix: str = "worldmodel/world") -> io.NodeOutput:
+        """Write the file and say where it is."""
+        path = save_world(world, world_files.new_world_file(filename_prefix))
+        report = f"Saved {count(len(world.chunks), 'chunk')}, {count(frames(world), 'frame')}:\n{path}"
+        progress.tell(report)
+        return io.NodeOutput(world, ui={"text": [report]})
+
+
+class LoadWorld(io.ComfyNode):
+    """A world out of a file."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to the host."""
+        return io.Schema(
+            node_id="WMLoadWorld",
+            display_name="Load World",
+            category="World Model",
+            description="Reads a world that Save World wrote. Rollout World goes on as if it had never stopped.",
+            search_aliases=["load state", "resume", "go on", "restore world", "import world"],
+            inputs=[
+                io.Combo.Input(
+                    "world_file",
+                    options=world_files.world_names(),
+                    default=world_files.NEWEST,
+                    tooltip="A file that Save World wrote, from the output folder, or put into the input folder. "
+                    "the newest: the one written last.",
+                )
+            ],
+            outputs=[World.Output(display_name="world")],
+            has_intermediate_output=True,
+        )
+
+    @classmethod
+    def validate_inputs(cls, world_file: str) -> bool | str:
+        """Name a missing file when the graph is queued."""
+        try:
+            world_files.world_path(world_file)
+        except ValueError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def fingerprint_inputs(cls, world_file: str) -> str:
+        """Load again when the file changed, or another one is the newest."""
+        return world_files.fingerprint(world_file)
+
+    @classmethod
+    def execute(cls, world_file: str = world_files.NEWEST) -> io.NodeOutput:
+        """Read the file, check all of it, and say what is in it."""
+        path = world_files.world_path(world_file)
+        world = load_world(path)
+        report = "\n".join((f"{path.name}:", *summary(world)))
+        progress.tell(report)
+        return io.NodeOutput(world, ui={"text": [report]})
+
+
+class RewindWorld(io.ComfyNode):
+    """A world as it was some chunks ago."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to the host."""
+        limit = 2**31 - 1
+        return io.Schema(
+            node_id="WMRewindWorld",
+            display_name="Rewind World",
+            category="World Model",
+            description="Takes a world back to an earlier chunk, so that it can walk on another way, or the same way "
+            "with another seed. The world that went in stays as it was.",
+            search_aliases=["undo", "fork", "branch", "go back", "trim", "try again", "reroll"],
+            inputs=[
+                World.Input("world", tooltip="A world that has been rolled out."),
+                io.Int.Input(
+                    "chunks",
+                    default=-1,
+                    min=-limit,
+                    max=limit,
+                    tooltip="How many chunks to keep. Negative counts from the end: -1 drops the last chunk, -2 the "
+                    "last two. 0 keeps only the start.",
+                ),
+                io.Combo.Input(
+                    "seed",
+                    options=[SAME, NEW],
+                    default=SAME,
+                    tooltip="Which seed goes out. same seed: the one the removed chunks were made with, which makes "
+                    "them again under the same track. new seed: the one below.",
+                ),
+                io.Int.Input(
+                    "new_seed",
+                    default=0,
+                    min=0,
+                    max=2**64 - 1,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
+                    tooltip="Goes out where new seed is chosen.",
+                ),
+            ],
+            outputs=[
+                World.Output(display_name="world", tooltip="The world without the removed chunks."),
+                io.Int.Output(display_name="seed", tooltip="For the seed of the next Rollout World."),
+                Track.Output(display_name="track", tooltip="What the removed chunks were told."),
+                io.Int.Output(display_name="frame", tooltip="The first removed frame, counted from the world's start."),
+            ],
+            has_intermediate_output=True,
+        )
+
+    @classmethod
+    def execute(cls, world: WorldState, chunks: int = -1, seed: str = SAME, new_seed: int = 0) -> io.NodeOutput:
+        """Drop the chunks and say which."""
+        rewound = rewind_to(world, chunks, new_seed if seed == NEW else None)
+        progress.tell(rewound.report)
+        return io.NodeOutput(
+            rewound.world, rewound.seed, rewound.track, frames(rewound.world), ui={"text": [rewound.report]}
+        )
+
+
+class WorldInfo(io.ComfyNode):
+    """What is in a world."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to the host."""
+        return io.Schema(
+            node_id="WMWorldInfo",
+            display_name="World Info",
+            category="World Model",
+            description="Shows what is in a world: chunks, frames, seeds, what was held when, the path from above, and "
+            "with a VAE a picture of every chunk.",
+            search_aliases=["inspect", "contact sheet", "timeline", "statistics", "map", "describe world"],
+            inputs=[
+                World.Input("world", tooltip="Any world."),
+                io.Vae.Input(
+                    "vae", optional=True, tooltip="The VAE that belongs to it; adds the last frame of every chunk."
+                ),
+            ],
+            outputs=[
+                io.String.Output(display_name="text", tooltip="A line for each run of chunks that were told the same."),
+                io.Image.Output(display_name="image", tooltip="The drawing that the node shows."),
+            ],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, world: WorldState, vae: Any = None) -> io.NodeOutput:
+        """Draw it and say it."""
+        sheet = None
+        if vae is not None:
+            check_vae(world, vae)
+            shown = shown_chunks(len(world.chunks))
+            sheet = Sheet(shown, last_frames(vae, world, shown)) if shown else None
+        picture = draw_world(world, sheet)
+        progress.tell(summary(world)[0])
+        text = describe_world(world)
+        return io.NodeOutput(text, picture, ui={**ui.PreviewImage(picture, cls=cls).as_dict(), "text": [text]})
+
+
+class Rewound(NamedTuple):
+    """An earlier world, and what is needed to walk on from it."""
+
+    world: WorldState
+    seed: int
+    track: DenseTrack
+    report: str
+
+
+def rewind_to(world: WorldState, chunks: int, new_seed: int | None) -> Rewound:
+    """Drop chunks from a world's end.
+
+    Args:
+        world: stays as it is.
+        chunks: how many to keep; negative counts from the end.
+        new_seed: `None`: that of the first removed chunk, or of the last one where none is removed.
+
+    Raises:
+        ValueError: the world has not so many chunks, or none.
+    """
+    total = len(world.chunks)
+    if not total:
+        raise ValueError("world: found no chunk, expected a world that was rolled out; put Rollout World before.")
+    if not -total <= chunks <= total:
+        raise ValueError(
+            f"chunks: found {chunks}, expected {-total} to {total} for a world of {count(total, 'chunk')}; change it."
+        )
+    kept = chunks if chunks >= 0 else total + chunks
+    removed = world.chunks[kept:]
+    seed = (removed or world.chunks[-1:])[0].seed if new_seed is None else new_seed
+    earlier = rewind(world, kept)
+    lines = [
+        f"Kept {count(kept, 'chunk')}, {count(frames(earlier), 'frame')}; removed "
+        f"{count(len(removed), 'chunk')}, {count(frames(world) - frames(earlier), 'frame')}. Seed {seed}."
+    ]
+    made = sorted({chunk.seed for chunk in removed})
+    if new_seed is None and len(made) > 1:
+        same = next(i for i, chunk in enumerate(removed) if chunk.seed != seed)
+        lines.append(
+            f"The removed chunks were made with {len(made)} seeds; this one makes the first {count(same, 'chunk')} of "
+            "them again."
+        )
+    return Rewound(earlier, seed, walked_track(world, kept), "\n".join(lines))
+
+
+def last_frames(world_vae: Any, world: WorldState, chunks: Sequence[int]) -> Tensor:
+    """Decode the last frame of some chunks, without decoding what lies far from all of them.
+
+    Args:
+        world_vae: belongs to the world.
+        chunks: rising.
+
+    Returns:
+        (chunks, H, W, 3) in 0..1.
+    """
+    variant = variant_named(world.start.variant)
+    together = 1 + kind_of(world_vae).reach // variant.chunk  # nearer ones share the frames before them
+    runs: list[list[int]] = []
+    for index in chunks:
+        if runs and index - runs[-1][-1] <= together:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    pictures = []
+    bar = progress.Progress(len(chunks))
+    for run in runs:
+        ends = [variant.first_frame(index + 1) - 1 for index in run]
+        frame = ends[0]
+        for piece in decoder.decode_frames(world_vae, world, ends[0], ends[-1]):
+            wanted = [end - frame for end in ends if frame <= end < frame + len(piece)]
+            pictures.extend(piece[wanted])
+            frame += len(piece)
+            bar.advance(len(wanted))
+    return torch.stack(pictures)
+
+
+NODES = [SaveWorld, LoadWorld, RewindWorld, WorldInfo]
