@@ -10,12 +10,25 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+COMPLEX_DEVICES = ("cpu", "cuda")
+"""Where complex products are known to work and to be fast: one kernel in place of eight."""
+
 
 class Rotation(NamedTuple):
-    """Cosines and sines, float32, one per rotated pair."""
+    """Cosine and sine of every rotated pair of a head."""
 
-    cos: Tensor
-    sin: Tensor
+    turns: Tensor
+    """(N, r, 2) float32."""
+
+    @property
+    def cos(self) -> Tensor:
+        """(N, r)."""
+        return self.turns[..., 0]
+
+    @property
+    def sin(self) -> Tensor:
+        """(N, r)."""
+        return self.turns[..., 1]
 
 
 def as_float64(tensor: Tensor) -> Tensor:
@@ -40,8 +53,8 @@ def axis_angles(positions: Tensor, size: int, theta: float) -> Tensor:
 
 
 def rotation(angles: Tensor, device: torch.device) -> Rotation:
-    """Return the float32 cosines and sines of float64 angles, on `device`."""
-    return Rotation(angles.cos().to(device, torch.float32), angles.sin().to(device, torch.float32))
+    """Return the rotation by float64 angles (N, r), on `device`."""
+    return Rotation(torch.stack((angles.cos(), angles.sin()), dim=-1).to(device, torch.float32))
 
 
 def grid_rotation(latents: Tensor, height: int, width: int, size: int) -> Rotation:
@@ -53,7 +66,7 @@ def grid_rotation(latents: Tensor, height: int, width: int, size: int) -> Rotati
         size: numbers per head, split into time | height | width.
 
     Returns:
-        Rotation of (T * height * width, size / 2), tokens in (t, h, w) order.
+        Rotation of T * height * width positions and size / 2 pairs, tokens in (t, h, w) order.
     """
     spatial = 2 * (size // 6)
     time = axis_angles(latents, size - 2 * spatial, 10000.0)
@@ -66,17 +79,30 @@ def grid_rotation(latents: Tensor, height: int, width: int, size: int) -> Rotati
     return rotation(angles.flatten(0, 2), latents.device)
 
 
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+def rotate(x: Tensor, turns: Tensor) -> Tensor:
     """Rotate the first 2r numbers of every head, interleaved pairs; the rest passes through.
 
     Args:
         x: (..., d).
-        cos, sin: float32, (..., r), broadcast against x's leading axes.
+        turns: float32, (..., r, 2) of a `Rotation`, broadcast against x's leading axes.
 
     Returns:
         x's shape and dtype, computed in float32.
     """
-    rotated = 2 * cos.shape[-1]
-    even, odd = x[..., :rotated].float().unflatten(-1, (-1, 2)).unbind(-1)
-    turned = torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1).flatten(-2).to(x.dtype)
+    rotated = 2 * turns.shape[-2]
+    # a compiler fuses real arithmetic, and leaves complex numbers alone
+    is_complex = x.device.type in COMPLEX_DEVICES and not torch.compiler.is_compiling()
+    pairs = x[..., :rotated].float().unflatten(-1, (-1, 2))
+    turned = (complex_product if is_complex else real_product)(pairs, turns).flatten(-2).to(x.dtype)
     return turned if rotated == x.shape[-1] else torch.cat((turned, x[..., rotated:]), dim=-1)
+
+
+def real_product(pairs: Tensor, turns: Tensor) -> Tensor:
+    """Return the pairs (..., r, 2) turned by (cos, sin) (..., r, 2), written out."""
+    (even, odd), (cos, sin) = pairs.unbind(-1), turns.unbind(-1)
+    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1)
+
+
+def complex_product(pairs: Tensor, turns: Tensor) -> Tensor:
+    """Return the same as a product of complex numbers."""
+    return torch.view_as_real(torch.view_as_complex(pairs) * torch.view_as_complex(turns))

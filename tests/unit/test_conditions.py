@@ -6,7 +6,7 @@ import torch
 
 from worldmodel.cache import KVCache
 from worldmodel.conditions import cut_windows, image_condition_at, window_index
-from worldmodel.rope import axis_angles, grid_rotation, rotate, rotation
+from worldmodel.rope import axis_angles, complex_product, grid_rotation, real_product, rotate, rotation
 from worldmodel.variants import VARIANTS
 
 
@@ -45,20 +45,30 @@ def test_rotation_keeps_lengths_and_depends_on_distance() -> None:
     q, k = torch.randn(2, 1, 8, dtype=torch.float64).float()
 
     def product(a: int, b: int) -> torch.Tensor:
-        cos, sin = rotation(axis_angles(torch.tensor([a, b]), 8, 256.0), torch.device("cpu"))
-        return rotate(q, cos[:1], sin[:1]) @ rotate(k, cos[1:], sin[1:]).T
+        turns = rotation(axis_angles(torch.tensor([a, b]), 8, 256.0), torch.device("cpu")).turns
+        return rotate(q, turns[:1]) @ rotate(k, turns[1:]).T
 
     torch.testing.assert_close(product(5, 2), product(100_005, 100_002), atol=1e-4, rtol=0)
-    cos, sin = rotation(axis_angles(torch.tensor([9]), 8, 256.0), torch.device("cpu"))
-    torch.testing.assert_close(rotate(q, cos, sin).norm(), q.norm())
+    turns = rotation(axis_angles(torch.tensor([9]), 8, 256.0), torch.device("cpu")).turns
+    torch.testing.assert_close(rotate(q, turns).norm(), q.norm())
     longer = torch.cat((q, k), dim=1)
-    assert torch.equal(rotate(longer, cos, sin)[:, 8:], k)
+    assert torch.equal(rotate(longer, turns)[:, 8:], k)
+
+
+def test_pairs_turn_the_same_written_out_and_as_complex_numbers() -> None:
+    turns = rotation(axis_angles(torch.tensor([3, 2000]), 8, 256.0), torch.device("cpu")).turns
+    pairs = [torch.randn(5, 2, 4, 2, generator=torch.Generator().manual_seed(1)).requires_grad_() for _ in range(2)]
+    turned = [product(one, turns) for product, one in zip((real_product, complex_product), pairs, strict=True)]
+    torch.testing.assert_close(*turned)
+    for one in turned:
+        one.square().cumsum(0).sum().backward()
+    torch.testing.assert_close(*(one.grad for one in pairs))
 
 
 def test_a_grid_of_positions_repeats_with_its_latents() -> None:
-    cos, sin = grid_rotation(torch.tensor([4, 7, 4]), 2, 3, 28)
-    assert cos.shape == sin.shape == (18, 14)
-    assert torch.equal(cos[:6], cos[12:]) and not torch.equal(cos[:6], cos[6:12])
+    turns = grid_rotation(torch.tensor([4, 7, 4]), 2, 3, 28).turns
+    assert turns.shape == (18, 14, 2)
+    assert torch.equal(turns[:6], turns[12:]) and not torch.equal(turns[:6], turns[6:12])
 
 
 def test_the_oldest_latents_leave_the_window_and_only_committing_writes() -> None:

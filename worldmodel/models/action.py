@@ -105,9 +105,9 @@ class ActionModule(nn.Module):
         # (B, T * S, 3A) -> 3 x (B * S, T, H, 64)
         qkv = self.t_qkv(hidden).view(batch, latents, tokens, 3, self.heads, HEAD_SIZE)
         q, k, v = (part.flatten(0, 1) for part in qkv.permute(3, 0, 2, 1, 4, 5).unbind(0))
-        cos, sin = inputs.positions.cos[:, None], inputs.positions.sin[:, None]
-        q = rotate(self.img_attn_q_norm(q), cos, sin)
-        k = rotate(self.img_attn_k_norm(k), cos, sin)
+        turns = inputs.positions.turns[:, None]  # (T, 1, 4, 2)
+        q = rotate(self.img_attn_q_norm(q), turns)
+        k = rotate(self.img_attn_k_norm(k), turns)
         if inputs.cache is not None:
             k, v = inputs.cache.extend((block, "mouse"), k, v, per_latent=1, commit=inputs.commit)
         out = attention(q, k, v, mask=inputs.mask)  # (B * S, T, A)
@@ -116,12 +116,12 @@ class ActionModule(nn.Module):
     def _keyboard(self, x: Tensor, inputs: ActionInputs, block: int) -> Tensor:
         """Attend from every token to one entry per latent; a handful of keys, so no override of a host."""
         latents = inputs.keyboard.shape[1]
-        cos, sin = inputs.positions.cos, inputs.positions.sin
+        turns = inputs.positions.turns[:, None]  # (T, 1, 4, 2)
 
         def keys_values() -> tuple[Tensor, Tensor]:
             embedded = self.keyboard_embed(inputs.keyboard.to(x.dtype)).flatten(2)
             k, v = self.keyboard_attn_kv(embedded).unflatten(-1, (2, self.heads, HEAD_SIZE)).unbind(2)
-            return rotate(self.key_attn_k_norm(k), cos[:, None], sin[:, None]), v
+            return rotate(self.key_attn_k_norm(k), turns), v
 
         cache = inputs.cache
         k, v = keys_values() if cache is None else cache.of_chunk((block, "keyboard"), keys_values)
@@ -130,6 +130,6 @@ class ActionModule(nn.Module):
         q = self.key_attn_q_norm(self.mouse_attn_q(x).unflatten(-1, (self.heads, HEAD_SIZE)))
         tokens = x.shape[1] // latents
         # every token has the position of its latent
-        q = rotate(q.unflatten(1, (latents, tokens)), cos[:, None, None], sin[:, None, None]).flatten(1, 2)
+        q = rotate(q.unflatten(1, (latents, tokens)), turns[:, None]).flatten(1, 2)
         mask = None if inputs.mask is None else inputs.mask.repeat_interleave(tokens, dim=0)
         return self.proj_keyboard(attention(q, k, v, mask=mask))

@@ -99,10 +99,10 @@ class SelfAttention(nn.Module):
             (B, N, C).
         """
         heads = (self.heads, -1)
-        cos, sin = positions.cos[:, None], positions.sin[:, None]
+        turns = positions.turns[:, None]  # (N, 1, d / 2, 2)
         v = self.v(x).unflatten(-1, heads)
-        q = rotate(self.norm_q(self.q(x).to(x.dtype)).unflatten(-1, heads), cos, sin).to(v.dtype)
-        k = rotate(self.norm_k(self.k(x).to(x.dtype)).unflatten(-1, heads), cos, sin).to(v.dtype)
+        q = rotate(self.norm_q(self.q(x).to(x.dtype)).unflatten(-1, heads), turns).to(v.dtype)
+        k = rotate(self.norm_k(self.k(x).to(x.dtype)).unflatten(-1, heads), turns).to(v.dtype)
         if recall is not None:
             k, v = recall(k, v)
         return self.o(attention(q, k, v, mask=mask, override=self.override, transformer_options=options))
