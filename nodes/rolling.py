@@ -263,7 +263,8 @@ def _walk(stage: sampling.Stage, world: World, plan: Plan, pages: Pages, show: S
             session.adopt(chunk)
             bar.advance(steps)
         show(chunk, number == len(plan.controls) - 1, bar)
-    return session.world._replace(context=session.snapshot(plan.context_bytes))
+    # a snapshot runs the last clean pass, for which a rollout of found chunks has no network
+    return session.world._replace(context=session.snapshot(plan.context_bytes) if None in pages.found else None)
 
 
 def _screen(film: FilmWriter, world_vae: Any, world: World, stage: sampling.Stage) -> Show:

@@ -228,6 +228,15 @@ class ComfyHost:
         for name in ("custom_nodes", "models", "input", "output", "user", "temp"):
             (self.base / name).mkdir(parents=True, exist_ok=True)
         copy_pack(self.base / "custom_nodes")
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start the host on what lies in the scratch folder, also again after `kill` or `stop`.
+
+        Raises:
+            HostError: it did not come up.
+        """
         port = free_port()
         self.client = Client(f"127.0.0.1:{port}")
         command = [sys.executable, "main.py", "--listen", "127.0.0.1", "--port", str(port), "--disable-auto-launch"]
@@ -252,7 +261,6 @@ class ComfyHost:
         except BaseException:
             self.stop()
             raise
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()

@@ -187,7 +187,7 @@ class Endurance:
         partials = set(self.journal.glob(".*.part")) - self._partials
         self._partials |= partials
         if self.host.process.poll() is not None:
-            self.host.__enter__()
+            self.host.start()
         again = report_of(self.host.client.run(graph))
         return Trial(way, seconds, walk.progress // STEPS, finished, bool(partials), again)
 

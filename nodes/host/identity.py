@@ -84,9 +84,11 @@ def _files(value: Any) -> Iterator[list]:
             yield from _files(item)
     if not isinstance(value, str) or not value or len(value) > LONGEST_NAME:
         return
-    paths = {folder: folder_paths.get_full_path(folder, value) for folder in folder_paths.folder_names_and_paths}
-    paths["input"] = folder_paths.exists_annotated_filepath(value) and folder_paths.get_annotated_filepath(value)
-    paths["path"] = value if os.path.isabs(value) else None
+    if os.path.isabs(value) or os.path.splitdrive(value)[0]:
+        paths = {"": value}
+    else:
+        paths = {folder: folder_paths.get_full_path(folder, value) for folder in folder_paths.folder_names_and_paths}
+        paths["input"] = folder_paths.exists_annotated_filepath(value) and folder_paths.get_annotated_filepath(value)
     for folder, path in paths.items():
         if path and os.path.isfile(path):
             status = os.stat(path)

@@ -47,7 +47,7 @@ host, pack = sys.argv[1:]
 sys.path.insert(0, host)
 from comfy.cli_args import args
 args.cpu = True
-import torch, comfy.sd, comfy.samplers, folder_paths, nodes
+import torch, comfy.sd, comfy.samplers, comfy_execution.graph, folder_paths, nodes
 import comfy_api.latest
 state = lambda: (dict(os.environ), str(torch.get_default_dtype()), torch.get_num_threads(), torch.is_grad_enabled())
 before, modules, acts = state(), set(sys.modules), []
