@@ -1,6 +1,7 @@
 """The weights in the repository: whole, of one kind, small enough, and good enough that a broken one is noticed.
 
-The full measure is `python -m worldmodel.tinyworld evaluate`; this short form leaves room for chance.
+The full measure is `python -m worldmodel.tinyworld evaluate`; the short form, with bars of its own, leaves room for
+chance.
 """
 
 import json
@@ -8,9 +9,9 @@ import json
 import pytest
 from safetensors import safe_open
 
-from worldmodel.metrics import obedience
-from worldmodel.metrics.pictures import bicubic_copy, psnr, squared_error
-from worldmodel.tinyworld import data
+from worldmodel.metrics import bars
+from worldmodel.metrics.report import evaluate
+from worldmodel.metrics.rows import GROUPS, SHORT, SHORT_GROUPS, Form
 from worldmodel.tinyworld.player import MODEL_FILE, VAE_FILE, load_player
 
 MEGABYTES = 30
@@ -38,15 +39,11 @@ def test_both_files_say_how_they_were_made_and_what_they_measured():
         assert about(path)["recipe"] and about(path)["measured"]
 
 
-def test_the_vae_keeps_what_a_shrunken_copy_loses(player):
-    clips = data.held_out_clips(4, 17, seed=2)
-    decoded = player.vae.decode(player.vae.encode(clips))
-    pictures, copies = ((value.transpose(1, 2).flatten(0, 1) + 1) / 2 for value in (clips, decoded))
-    ours = psnr(squared_error(copies, pictures)).mean()
-    plain = psnr(squared_error(bicubic_copy(pictures), pictures)).mean()
-    assert ours > plain + 4.5
+@pytest.mark.parametrize("group", SHORT_GROUPS)
+def test_the_shipped_weights_pass_the_short_form(player, group):
+    rows, missed = evaluate(Form(player, *SHORT), [group], bars.SHORT)
+    assert rows and not missed, missed
 
 
-def test_the_model_does_what_the_keys_say(player):
-    rows = list(obedience.measure(player, starts=16, seed=3, batch=16))
-    assert sum(row.share for row in rows) / len(rows) >= 0.85, rows
+def test_the_short_form_judges_every_group_that_needs_no_other_checkpoint_and_no_clock():
+    assert set(SHORT_GROUPS) == GROUPS.keys() - {"few-steps", "fast"}

@@ -20,6 +20,8 @@ from .suites import Tracks
 
 MEASURES = ("saturation", "brightness", "sharpness", "change")
 SEED = 1_000
+SHOWN = (0, 12, 24, 48, 100, 200, 400)
+"""Frames of the first walks that are kept as pictures."""
 
 
 class Piece(NamedTuple):
@@ -32,11 +34,13 @@ class Piece(NamedTuple):
 
 
 class Ageing(NamedTuple):
-    """The measures of every frame of every walk, each (M, W, F); change is 0 in frame 0."""
+    """The measures of every frame of every walk, each (M, W, F), change being 0 in frame 0; and the pictures of the
+    first batch at the frames SHOWN, each (3, B, 3, H, W): true, true through the VAE, generated."""
 
     made: Tensor
     true: Tensor
     coded: Tensor
+    pictures: dict[int, Tensor]
 
 
 def films(player: Player, tracks: Tracks, frames: int, seed: int, levels: Levels | None = None) -> Iterator[Piece]:
@@ -63,7 +67,7 @@ def through_vae(player: Player, film: Tensor, seeing: dict, showing: dict) -> Te
 
 def watch(player: Player, tracks: Tracks, walks: int, frames: int, levels: Levels | None = None) -> Ageing:
     """Measure every frame 0 ... `frames` of the first `walks` tracks; only one chunk's pictures are held at a time."""
-    batches = []
+    batches, pictures = [], {}
     for number, batch in tracks.batches(walks, 8):
         columns: list[list[Tensor]] = [[], [], []]
         last: list[Tensor | None] = [None, None, None]
@@ -71,8 +75,17 @@ def watch(player: Player, tracks: Tracks, walks: int, frames: int, levels: Level
             for kind, film in enumerate(piece[1:]):
                 columns[kind].append(_measured(film, last[kind]))
                 last[kind] = film[:, -1:].clone()
+            if number == 0:
+                pictures.update(_shown(piece))
         batches.append([torch.cat(column, -1)[..., : frames + 1] for column in columns])
-    return Ageing(*(torch.cat(column, 1) for column in zip(*batches, strict=True)))
+    return Ageing(*(torch.cat(column, 1) for column in zip(*batches, strict=True)), pictures)
+
+
+def _shown(piece: Piece) -> dict[int, Tensor]:
+    """Return the piece's pictures at the frames SHOWN."""
+    frames = range(piece.first, piece.first + piece.true.shape[1])
+    films = torch.stack([piece.true, piece.coded, piece.made])
+    return {frame: films[:, :, frame - piece.first].clone() for frame in SHOWN if frame in frames}
 
 
 def _measured(film: Tensor, last: Tensor | None) -> Tensor:

@@ -6,14 +6,16 @@ A row is a name, a unit and a figure with its interval.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from PIL import Image
 
 from ..sampling import Levels, warped_steps
 from ..tinyworld import data, pilot
 from ..tinyworld.player import Player
-from . import drift, obedience, right_world, steering, suites
+from . import drift, obedience, plots, right_world, steering, suites, whereabouts
 from .intervals import Estimate, mean_of, ratio_of, share_of
 from .pictures import bicubic_copy, psnr, squared_error
 
@@ -31,6 +33,8 @@ class Form(NamedTuple):
     """`None`: the variant's own."""
     before: Player | None = None
     """What the few steps are compared with, at many."""
+    plots: Path | None = None
+    """Folder for pictures."""
 
 
 class Row(NamedTuple):
@@ -95,6 +99,18 @@ def world(form: Form) -> Rows:
     yield Row("world astray", "dB", mean_of(found.astray))
     yield Row("world over frozen", "dB", mean_of(found.made - found.frozen))
     yield Row("world over astray", "dB", mean_of(found.made - found.astray))
+    if form.plots is not None:
+        draw_paths(form).save(form.plots / "paths.png")
+
+
+def draw_paths(form: Form, walks: int = 8) -> Image.Image:
+    """Draw where the first walks of the suite lead, asked and walked."""
+    tracks = suites.load()["world"].part(slice(0, walks))
+    frames = list(range(4, right_world.JUDGED.stop, 4))
+    truth = right_world.truth_of(tracks)
+    made = right_world.play(form.player, truth, truth.actions, right_world.SEED, form.levels)
+    found = whereabouts.find(made[:, [frame - right_world.JUDGED.start for frame in frames]], tracks, frames)
+    return plots.path_plot(tracks, found, frames)
 
 
 def sharp(form: Form) -> Rows:
@@ -104,6 +120,9 @@ def sharp(form: Form) -> Rows:
         for measure in drift.MEASURES:
             yield Row(f"{measure} {when}", "", drift.ratio(found, measure, span))
             yield Row(f"{measure} {when} raw", "", drift.ratio(found, measure, span, "true"))
+    if form.plots is not None:
+        plots.ageing_plot(found).save(form.plots / "ageing.png")
+        plots.contact_sheet(found.pictures).save(form.plots / "contact_sheet.png")
 
 
 def few_steps(form: Form) -> Rows:
@@ -143,3 +162,5 @@ GROUPS: dict[str, Callable[[Form], Rows]] = {
     "few-steps": few_steps,
     "fast": fast,
 }
+SHORT_GROUPS = tuple(name for name in GROUPS if name not in ("few-steps", "fast"))
+"""The short form compares with no other checkpoint and watches no clock."""

@@ -86,7 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--model", type=Path, help="model file, or folder of a training run (default: the shipped)")
     evaluate.add_argument("--vae", type=Path, help="VAE file, or folder of a training run (default: the shipped)")
     evaluate.add_argument("--before", type=Path, help="file or run from before few-step tuning, for few-steps")
-    evaluate.add_argument("--plots", type=Path, help="folder for pictures: contact sheet, path, drift")
+    evaluate.add_argument(
+        "--plots", type=Path, help="folder for pictures: paths (world), ageing and contact sheet (sharp)"
+    )
     evaluate.add_argument("--record", action="store_true", help="write the figures into the shipped files' metadata")
     evaluate.set_defaults(command=_evaluate)
     return parser
@@ -143,16 +145,17 @@ def _evaluate(options: argparse.Namespace) -> int:
     levels = rows.even_levels(player, options.steps) if options.steps else None
     before = open_player(options.before, options.vae) if options.before else None
     amounts = rows.SHORT if options.short else (options.starts, options.walks, options.frames)
-    form = rows.Form(player, *amounts, levels=levels, before=before)
-    groups = options.only or [
-        name for name in rows.GROUPS if (name != "few-steps" or before) and not (name == "fast" and options.short)
-    ]
+    if options.plots is not None:
+        options.plots.mkdir(parents=True, exist_ok=True)
+    form = rows.Form(player, *amounts, levels=levels, before=before, plots=options.plots)
+    all_groups = rows.SHORT_GROUPS if options.short else [name for name in rows.GROUPS if name != "few-steps" or before]
+    groups = options.only or all_groups
     measured, missed = report.evaluate(form, groups, bars.SHORT if options.short else bars.FULL)
     if options.record:
         of_vae = [row for row in measured if row.name.startswith("vae")]
         of_model = [row for row in measured if row not in of_vae]
         for path, some in ((VAE_FILE, of_vae), (MODEL_FILE, of_model)):
-            describe(path, {"suite": report.NAME, "rows": report.figures(some)})
+            describe(path, {"suite": report.NAME, **report.figures(some)})
     return int(bool(missed))
 
 
