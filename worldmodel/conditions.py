@@ -67,8 +67,8 @@ def image_condition(latents: Tensor) -> Tensor:
 
 
 def image_condition_at(condition: Tensor, positions: Tensor) -> Tensor:
-    """Return (20, T, h, w) of a condition (20, L, h, w); its last latent stands for all later ones."""
-    return condition.index_select(1, positions.to(condition.device).clamp_max(condition.shape[1] - 1))
+    """Return (..., T, h, w) of a condition (..., L, h, w); its last latent stands for all later ones."""
+    return condition.index_select(-3, positions.to(condition.device).clamp_max(condition.shape[-3] - 1))
 
 
 def chunk_step(
@@ -95,7 +95,7 @@ def chunk_step(
 
     old = Controls(None, None) if before is None else before.controls
     return Step(
-        timesteps=torch.zeros(1, variant.chunk, device=device),
+        timesteps=torch.zeros(1, variant.chunk),  # on the CPU, where reading them waits for no device
         positions=positions.to(device),
         image_condition=image_condition_at(start.image_condition, positions)[None].to(device),
         keyboard=windows(old.keyboard, controls.keyboard),

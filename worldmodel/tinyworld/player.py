@@ -47,7 +47,7 @@ class Conditions(NamedTuple):
         return Step(
             timesteps=timesteps,
             positions=latents,
-            image_condition=torch.stack([image_condition_at(one, latents) for one in self.condition]),
+            image_condition=image_condition_at(self.condition, latents),
             keyboard=self.keyboard[:, latents],
             mouse=self.mouse[:, latents],
             **state,
@@ -66,11 +66,11 @@ def build_conditions(image: Tensor, keys: Tensor, turns: Tensor, variant: Varian
     """
     mask = torch.zeros_like(image[:, :4])
     mask[:, :, 0] = 1
-    positions = torch.arange(latents)
+    positions = torch.arange(latents, device=image.device)
     mouse = torch.stack([torch.zeros_like(turns), turns / variant.mouse.degrees_per_unit], -1).float()
     return Conditions(
         torch.cat([mask, image], 1),
-        torch.stack([patch_context(one) for one in image[:, :, 0]]),
+        patch_context(image[:, :, 0]),
         cut_windows(keys.float(), positions),
         cut_windows(mouse, positions),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 POSITION_NUMBERS = 64
@@ -15,14 +16,15 @@ def patch_context(latent: Tensor) -> Tensor:
     their scale and their place.
 
     Args:
-        latent: (16, h, w) of the start frame, h and w even.
+        latent: (..., 16, h, w) of the start frame, h and w even.
 
     Returns:
-        (h/2 * w/2, 128): 64 numbers of the patch, 64 of its position.
+        (..., h/2 * w/2, 128): 64 numbers of the patch, 64 of its position.
     """
-    height, width = latent.shape[1:]
-    patches = latent.unflatten(1, (height // 2, 2)).unflatten(3, (width // 2, 2)).permute(1, 3, 0, 2, 4).flatten(2)
-    return torch.cat([patches, positions(height // 2, width // 2).to(latent)], -1).flatten(0, 1)
+    rows, columns = latent.shape[-2] // 2, latent.shape[-1] // 2
+    patches = rearrange(latent, "... c (rows y) (columns x) -> ... rows columns (c y x)", y=2, x=2)
+    places = positions(rows, columns).to(latent).expand(*patches.shape[:-1], -1)
+    return torch.cat([patches, places], -1).flatten(-3, -2)
 
 
 def positions(rows: int, columns: int) -> Tensor:
