@@ -15,8 +15,8 @@ from .player import MODEL_FILE, VAE_FILE, Player, load_player
 LATENT_FORMAT = "tiny_world"
 
 
-def open_player(model: Path | None, vae: Path | None) -> Player:
-    """Open a model and a VAE, each a shipped kind of file or a training run's folder as it stands.
+def open_player(model: Path | None = None, vae: Path | None = None) -> Player:
+    """Open a model and a VAE, each an exported file or a training run (its folder or its state.pt) as it stands.
 
     Args:
         model: `None`: the shipped file.
@@ -25,24 +25,33 @@ def open_player(model: Path | None, vae: Path | None) -> Player:
     Raises:
         ValueError: a path holds neither.
     """
-    player = load_player(MODEL_FILE if model is None or model.is_dir() else model, _file_of(vae))
-    if vae is not None and vae.is_dir():
+    run, vae_run = _run_at(model), _run_at(vae)
+    player = load_player(
+        MODEL_FILE if run or model is None else model,
+        VAE_FILE if vae_run or vae is None else vae,
+    )
+    if vae_run is not None:
         from .train_vae import load_run
 
-        player = player._replace(vae=load_run(vae).eval())
-    if model is not None and model.is_dir():
+        player = player._replace(vae=load_run(vae_run).eval())
+    if run is not None:
         from .train_dit import SIZES
 
-        extra = torch.load(model / "state.pt", weights_only=True)["extra"]
+        if not (run / "state.pt").exists():
+            raise ValueError(f"--model: {run} holds no state.pt; name the folder of a model's run, or a file.")
+        extra = torch.load(run / "state.pt", weights_only=True)["extra"]
         about = {"variant": "tiny_world", "heads": SIZES["heads"], "freq_dim": SIZES["freq_dim"]}
-        checkpoint = recognise(extra["average"], {METADATA_KEY: json.dumps(about)}, name=str(model))
+        checkpoint = recognise(extra["average"], {METADATA_KEY: json.dumps(about)}, name=str(run))
         network = load_network(checkpoint, dtype=torch.float32)
         player = player._replace(network=network, mean=extra["mean"], std=extra["std"])
     return player
 
 
-def _file_of(path: Path | None, default: Path = VAE_FILE) -> Path:
-    return default if path is None or path.is_dir() else path
+def _run_at(path: Path | None) -> Path | None:
+    """Return the folder of the training run that a path names, `None` if it names a file."""
+    if path is not None and path.name == "state.pt":
+        return path.parent
+    return path if path is not None and path.is_dir() else None
 
 
 def export_vae(run: Path, shards_from: Path, recipe: dict, path: Path = VAE_FILE) -> None:
