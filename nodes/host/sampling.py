@@ -115,7 +115,7 @@ class _Rollout(comfy.samplers.Sampler):
 
         def predict(x: Tensor, step: Step, context: Tensor) -> Tensor:
             comfy.model_management.throw_exception_if_processing_interrupted()
-            timesteps = step.timesteps[:, 0]
+            timesteps = step.timesteps[:, 0].to(x.device)
             # what the host's own batching of conditions would have set
             call = {"sigmas": timesteps / 1000, "cond_or_uncond": [0], "uuids": [uuid.uuid4()]}
             return model.apply_model(

@@ -21,6 +21,7 @@ from .wan_layers import (
     ImageEmbedding,
     SelfAttention,
     cast_like,
+    common_level,
     gated,
     modulate,
     modulation_parameter,
@@ -53,10 +54,27 @@ class Step(NamedTuple):
     """bool (T, T), row sees column; training only, without a cache."""
 
 
+class Modulation(NamedTuple):
+    """What the timesteps do to one block; (B, T, 1, C) each, or T = 1 where all timesteps are equal."""
+
+    shift1: Tensor
+    gain1: Tensor
+    gate1: Tensor
+    shift2: Tensor
+    gain2: Tensor
+    gate2: Tensor
+
+
+class _Times(NamedTuple):
+    """What depends on nothing but the timesteps."""
+
+    blocks: tuple[Modulation, ...]
+    head: tuple[Tensor, Tensor]
+
+
 class _Shared(NamedTuple):
     """What all blocks of one forward share."""
 
-    time: Tensor  # (B, T, 6, C)
     positions: Rotation
     tokens: int  # S
     context: Callable[[], Tensor]  # (B, K, C)
@@ -89,30 +107,34 @@ class Block(nn.Module):
         )
         self.modulation = modulation_parameter(6, dim, **placement)
 
-    def forward(self, x: Tensor, shared: _Shared, index: int) -> Tensor:
+    def modulations(self, time: Tensor) -> Modulation:
+        """Return what the projected time embedding (B, T, 6, C) does to this block."""
+        parts = (self.cast(self.modulation, time)[:, None] + time).split(1, dim=2)
+        shift1, scale1, gate1, shift2, scale2, gate2 = parts
+        return Modulation(shift1, 1 + scale1, gate1, shift2, 1 + scale2, gate2)
+
+    def forward(self, x: Tensor, told: Modulation, shared: _Shared, index: int) -> Tensor:
         """Return x (B, N, C) after block number `index`."""
         cache = shared.actions.cache
         options = {**shared.options, "block_index": index}
-        modulation = self.cast(self.modulation, shared.time)[:, None] + shared.time
-        shift1, scale1, gate1, shift2, scale2, gate2 = modulation.unbind(2)  # (B, T, C) each
 
         def recall(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
             commit = shared.actions.commit
             return cache.extend((index, "self"), keys, values, per_latent=shared.tokens, commit=commit)
 
         attended = self.self_attn(
-            modulate(self.norm1(x), shift1, scale1),
+            modulate(self.norm1(x), told.shift1, told.gain1),
             shared.positions,
             options,
             recall=None if cache is None else recall,
             mask=shared.token_mask,
         )
-        x = gated(x, gate1, attended)
+        x = gated(x, told.gate1, attended)
         image = _once(cache, (index, "cross"), lambda: self.cross_attn.keys_values(shared.context()))
         x = x + self.cross_attn(self.norm3(x), image, options).to(x.dtype)
         if hasattr(self, "action_model"):
             x = self.action_model(x, shared.actions, index)
-        return gated(x, gate2, self.ffn(modulate(self.norm2(x), shift2, scale2)))
+        return gated(x, told.gate2, self.ffn(modulate(self.norm2(x), told.shift2, told.gain2)))
 
 
 class MatrixGame2(nn.Module):
@@ -156,6 +178,7 @@ class MatrixGame2(nn.Module):
         """
         super().__init__()
         self.dtype = dtype
+        self.dim = dim
         self.freq_dim = freq_dim
         self.heads = heads
         self.out_dim = out_dim
@@ -220,25 +243,36 @@ class MatrixGame2(nn.Module):
         latents, (rows, columns) = x.shape[2], (x.shape[3] // PATCH[1], x.shape[4] // PATCH[2])
         frames = torch.cat((x, step.image_condition.to(x)), dim=1)
         tokens = self.patch_embedding(frames).flatten(2).transpose(1, 2).to(x.dtype)  # (B, N, C), (t, h, w) order
-        features = timestep_features(step.timesteps, self.freq_dim).to(x)
-        time = self.time_embedding(features).to(x.dtype)  # (B, T, C)
-        modulation = self.time_projection(time).unflatten(-1, (6, -1)).to(x.dtype)
-        shared = self._shared(x, context, step, modulation, transformer_options or {})
-        for index, block in enumerate(self.blocks):
-            tokens = block(tokens, shared, index)
+        times = self._times(step, x)
+        shared = self._shared(x, context, step, transformer_options or {})
+        for index, (block, told) in enumerate(zip(self.blocks, times.blocks, strict=True)):
+            tokens = block(tokens, told, shared, index)
         if step.cache is not None and step.commit:
             step.cache.begin_chunk()
-        patches = self.head(tokens, time).unflatten(1, (latents, rows, columns))
+        patches = self.head(tokens, times.head).unflatten(1, (latents, rows, columns))
         # (B, T, h/2, w/2, 2 * 2 * 16), channel fastest -> (B, 16, T, h, w)
         patches = patches.unflatten(-1, (PATCH[1], PATCH[2], self.out_dim)).permute(0, 6, 1, 2, 4, 3, 5)
         return patches.reshape(x.shape[0], self.out_dim, *x.shape[2:]).to(x.dtype)
 
-    def _shared(self, x: Tensor, context: Tensor, step: Step, modulation: Tensor, options: dict) -> _Shared:
+    def _times(self, step: Step, like: Tensor) -> _Times:
+        """Make what the timesteps do; once per rollout for those that all latents share, as a sampler's steps are."""
+        level = common_level(step.timesteps)
+        timesteps = step.timesteps if level is None else step.timesteps[:1, :1]
+
+        def make() -> _Times:
+            features = timestep_features(timesteps, self.freq_dim).to(like)
+            time = self.time_embedding(features).to(like.dtype)  # (B, T, C)
+            projected = self.time_projection(time).unflatten(-1, (6, -1)).to(like.dtype)
+            return _Times(tuple(block.modulations(projected) for block in self.blocks), self.head.modulations(time))
+
+        return make() if level is None else _once(step.cache, ("times", level), make)
+
+    def _shared(self, x: Tensor, context: Tensor, step: Step, options: dict) -> _Shared:
         rows, columns = x.shape[3] // PATCH[1], x.shape[4] // PATCH[2]
         cache = step.cache
 
         def rotations() -> tuple[Rotation, Rotation]:
-            size = modulation.shape[-1] // self.heads
+            size = self.dim // self.heads
             return grid_rotation(step.positions, rows, columns, size), action_rotation(step.positions)
 
         grid, action = rotations() if cache is None else cache.of_chunk("rotations", rotations)
@@ -253,7 +287,6 @@ class MatrixGame2(nn.Module):
             return made[0]
 
         return _Shared(
-            time=modulation,
             positions=grid,
             tokens=rows * columns,
             context=image_tokens,

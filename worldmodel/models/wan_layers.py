@@ -43,6 +43,14 @@ def timestep_features(timesteps: Tensor, size: int) -> Tensor:
     return torch.cat((angles.cos(), angles.sin()), dim=-1).to(timesteps.device, torch.float32)
 
 
+def common_level(timesteps: Tensor) -> float | None:
+    """Return the one value of timesteps (B, T); `None` where they differ, or where reading would wait for a device."""
+    if timesteps.device.type != "cpu":
+        return None
+    first = timesteps[0, 0]
+    return first.item() if bool((timesteps == first).all()) else None
+
+
 def modulation_parameter(
     parts: int, dim: int, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None
 ) -> nn.Parameter:
@@ -50,18 +58,26 @@ def modulation_parameter(
     return nn.Parameter((torch.randn(1, parts, dim, device=device) * dim**-0.5).to(dtype or torch.get_default_dtype()))
 
 
-def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """Return x * (1 + scale) + shift, where x is (B, N, C) and shift, scale are (B, T, C), one per latent."""
-    frames = x.unflatten(1, (scale.shape[1], -1))
-    return torch.addcmul(shift.unsqueeze(2), frames, 1 + scale.unsqueeze(2)).flatten(1, 2)
+def by_latent(x: Tensor, latents: int) -> Tensor:
+    """Return (B, T, S, C) of tokens (B, N, C); with `latents` 1, all tokens count as one latent's."""
+    return x.unflatten(1, (latents, -1))
+
+
+def modulate(x: Tensor, shift: Tensor, gain: Tensor) -> Tensor:
+    """Return x * gain + shift, where x is (B, N, C) and shift, gain are (B, T, 1, C), one per latent (or T = 1)."""
+    return torch.addcmul(shift, by_latent(x, gain.shape[1]), gain).flatten(1, 2)
 
 
 def gated(x: Tensor, gate: Tensor, change: Tensor) -> Tensor:
-    """Return x + gate * change, where x, change are (B, N, C) and gate is (B, T, C)."""
+    """Return x + gate * change, where x, change are (B, N, C) and gate is (B, T, 1, C), one per latent (or T = 1)."""
     latents = gate.shape[1]
-    return torch.addcmul(
-        x.unflatten(1, (latents, -1)), gate.unsqueeze(2), change.to(x.dtype).unflatten(1, (latents, -1))
-    ).flatten(1, 2)
+    return torch.addcmul(by_latent(x, latents), gate, by_latent(change.to(x.dtype), latents)).flatten(1, 2)
+
+
+def layer_dtype(x: Tensor) -> torch.dtype:
+    """Return what layers compute in: autocast's type where it is on, as in training, else that of x."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
 
 
 class SelfAttention(nn.Module):
@@ -159,7 +175,11 @@ class Head(nn.Module):
         self.head = operations.Linear(dim, patch_values, **placement)
         self.modulation = modulation_parameter(2, dim, **placement)
 
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        """Return (B, N, patch_values) of the tokens x (B, N, C) and the time embedding (B, T, C)."""
-        shift, scale = (self.cast(self.modulation, time)[:, None] + time[:, :, None]).unbind(2)
-        return self.head(modulate(self.norm(x), shift, scale))
+    def modulations(self, time: Tensor) -> tuple[Tensor, Tensor]:
+        """Return shift and gain, (B, T, 1, C) each, of the time embedding (B, T, C)."""
+        shift, scale = (self.cast(self.modulation, time)[:, None] + time[:, :, None]).split(1, dim=2)
+        return shift, 1 + scale
+
+    def forward(self, x: Tensor, modulations: tuple[Tensor, Tensor]) -> Tensor:
+        """Return (B, N, patch_values) of the tokens x (B, N, C)."""
+        return self.head(modulate(self.norm(x), *modulations))
