@@ -81,7 +81,7 @@ class RecordTinyWorld(io.ComfyNode):
                     default=0,
                     min=0,
                     max=2**64 - 1,
-                    control_after_generate=True,
+                    control_after_generate=io.ControlAfterGenerate.increment,
                     tooltip="The pilot's walk; every run with another seed adds another walk to the folder.",
                 ),
                 io.Int.Input("width", default=WIDTH, **side, tooltip="Width of the frames in pixels."),
@@ -151,7 +151,6 @@ class Frames:
         if self._left:
             self._left -= len(piece)
             self._pieces.append(piece)
-            self._bar.show(piece[-1])
         self._bar.advance(len(piece))
 
     @property
@@ -191,9 +190,9 @@ def played(walk: walks.Walk) -> DenseTrack:
 
 def describe(line: dict[str, Any], chosen: Chosen, folder: str) -> str:
     """Say what was recorded, one sentence a line."""
-    kind, named = line["kind"].replace("_", " "), ", ".join(line["tags"]) or "none"
+    told = [line["kind"].replace("_", " "), f"{line['frames']} frames", *line["tags"]]
     lines = [
-        f"{line['walk']} in output/{folder}: {kind}, {line['frames']} frames, tags: {named}.",
+        f"{line['walk']} in output/{folder}: {', '.join(told)}.",
         f"{line['agreement']:.0%} of the frames were rendered again from the files bit for bit.",
     ]
     if chosen.turned_down:
