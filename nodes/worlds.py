@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..worldmodel.bind import bind_track
+from ..worldmodel.conditions import image_condition
 from ..worldmodel.pictures import prepare_picture
 from ..worldmodel.state import Start, new_world
 from ..worldmodel.tinyworld import engine, pilot
@@ -21,6 +22,9 @@ from .host import clip, network, progress, sampling, vae
 from .types import Track, World
 
 TINY_WORLD = VARIANTS["tiny_world"]
+SIDE = 16
+"""Sides of a start are multiples of this: 8 pixels to a latent, 2 latents to a token."""
+LARGEST = 8192
 
 
 class TinyWorldView(io.ComfyNode):
@@ -80,16 +84,36 @@ class StartWorld(io.ComfyNode):
                 io.ClipVision.Input(
                     "clip_vision",
                     optional=True,
-                    tooltip="CLIP vision (ViT-H) for Matrix-Game 2, from Load CLIP Vision. Tiny World needs none.",
+                    tooltip="CLIP vision (ViT-H) for Matrix-Game 2; see Load World CLIP Vision. Tiny World needs none.",
+                ),
+                io.Int.Input(
+                    "width",
+                    optional=True,
+                    default=0,
+                    min=0,
+                    max=LARGEST,
+                    step=SIDE,
+                    tooltip="Pixels, a multiple of 16. 0: the model's own, the only size it was trained on.",
+                ),
+                io.Int.Input(
+                    "height",
+                    optional=True,
+                    default=0,
+                    min=0,
+                    max=LARGEST,
+                    step=SIDE,
+                    tooltip="Pixels, a multiple of 16. 0: the model's own, the only size it was trained on.",
                 ),
             ],
             outputs=[World.Output(display_name="world")],
         )
 
     @classmethod
-    def execute(cls, model: Any, vae: Any, image: Tensor, clip_vision: Any = None) -> io.NodeOutput:
+    def execute(
+        cls, model: Any, vae: Any, image: Tensor, clip_vision: Any = None, width: int = 0, height: int = 0
+    ) -> io.NodeOutput:
         """Prepare the picture, encode it and let the model's image encoder look at it."""
-        return io.NodeOutput(new_world(start_from(model, vae, image, clip_vision)))
+        return io.NodeOutput(new_world(start_from(model, vae, image, clip_vision, (height, width))))
 
 
 def true_film(world_seed: int, place: int, track: DenseTrack | None) -> Tensor:
@@ -112,16 +136,19 @@ def true_film(world_seed: int, place: int, track: DenseTrack | None) -> Tensor:
     return pilot.film(worlds, walks, TINY_WORLD.picture, slice(0, track.frames))[0]
 
 
-def start_from(model: Any, world_vae: Any, image: Tensor, clip_vision: Any) -> Start:
+def start_from(
+    model: Any, world_vae: Any, image: Tensor, clip_vision: Any, wanted_size: tuple[int, int] = (0, 0)
+) -> Start:
     """Build the start of a world from a picture.
 
     Args:
         model, world_vae, clip_vision: the host's MODEL, VAE and (or `None`) CLIP_VISION.
         image: (1, H, W, 3) in 0..1.
+        wanted_size: (h, w) pixels of the world; 0 is the model's own.
 
     Raises:
-        ValueError: the model is no world model, the VAE or the CLIP tower does not belong to it, or the picture
-            cannot be used.
+        ValueError: the model is no world model, the VAE or the CLIP tower does not belong to it, or the picture or
+            its size cannot be used.
     """
     variant = sampling.model_variant(model)
     kind = vae.kind_of(world_vae)
@@ -136,19 +163,36 @@ def start_from(model: Any, world_vae: Any, image: Tensor, clip_vision: Any) -> S
             f"clip_vision: found none, expected a CLIP vision model for {variant.title}; connect Load CLIP Vision "
             "(clip_vision_h)."
         )
-    picture = prepare_picture(image, variant.picture)
-    if tuple(image.shape[1:3]) != variant.picture:
-        (height, width), (found_height, found_width) = variant.picture, image.shape[1:3]
+    size = _size(variant, wanted_size)
+    picture = prepare_picture(image, size)
+    if tuple(image.shape[1:3]) != size:
+        (height, width), (found_height, found_width) = size, image.shape[1:3]
         progress.tell(
             f"image: found {found_width} x {found_height} pixels; the middle was cropped and resized to the "
-            f"{width} x {height} of {variant.title}."
+            f"{width} x {height} of {'this world' if size != variant.picture else variant.title}."
         )
     latents = vae.encode_start(world_vae, picture)
-    mask = torch.zeros_like(latents[:4])
-    mask[:, 0] = 1
     context = _visual_context(variant, picture, latents, clip_vision)
     _check_context(model, context)
-    return Start(variant.name, kind.name, torch.cat((mask, latents)), context)
+    return Start(variant.name, kind.name, image_condition(latents), context)
+
+
+def _size(variant: Variant, wanted: tuple[int, int]) -> tuple[int, int]:
+    """Return (h, w) pixels, and warn where the model was not trained."""
+    for name, side in zip(("height", "width"), wanted, strict=True):
+        if side < 0 or side % SIDE:
+            raise ValueError(
+                f"{name}: found {side}, expected a multiple of {SIDE}, or 0 for the model's own; change it to "
+                f"{max(SIDE, round(side / SIDE) * SIDE)}."
+            )
+    height, width = (side or own for side, own in zip(wanted, variant.picture, strict=True))
+    if (height, width) != variant.picture:
+        own_height, own_width = variant.picture
+        progress.tell(
+            f"width, height: found {width} x {height}; {variant.title} was trained on {own_width} x {own_height} only, "
+            "so expect worse pictures."
+        )
+    return height, width
 
 
 def _visual_context(variant: Variant, picture: Tensor, latents: Tensor, clip_vision: Any) -> Tensor:

@@ -18,10 +18,11 @@ from torch import Tensor
 
 from ...worldmodel.state import World
 from ...worldmodel.vae.tiny import FRAMES_PER_LATENT
-from .vae import Kind, TinyWorldVAE, kind_of
+from .vae import Kind, WorldVAE, kind_of
 
-WAN_PIECE = 3
-"""Latents of one call. The host's decoder remembers only its last call, which must therefore not be a lone latent."""
+HOSTS_PIECE = 3
+"""Latents of one call of the host's own Wan 2.1 network: it remembers only its last call, which must not be a lone
+latent. Ours takes latent by latent."""
 
 
 class StreamingDecoder:
@@ -31,18 +32,18 @@ class StreamingDecoder:
         """Begin a stream.
 
         Args:
-            vae: the Tiny World VAE, or the host's Wan 2.1.
-            first: absolute index of the first latent that will come; a multiple of `WAN_PIECE`.
+            vae: from Load World VAE, or the host's Wan 2.1.
+            first: absolute index of the first latent that will come; a multiple of `HOSTS_PIECE`.
 
         Raises:
             ValueError: another VAE.
         """
         self.kind: Kind = kind_of(vae)
         self._vae = vae
-        self._tiny = isinstance(vae, TinyWorldVAE)
+        self._ours = isinstance(vae, WorldVAE)
         self._next, self._fresh = first, True
         self._waiting: Tensor | None = None
-        self._memory: Any = {} if self._tiny else [None] * count_cache_layers(vae.first_stage_model.decoder)
+        self._memory: Any = {} if self._ours else [None] * count_cache_layers(vae.first_stage_model.decoder)
 
     def push(self, latents: Tensor, last: bool = False) -> Tensor:
         """Decode what is ready.
@@ -67,10 +68,10 @@ class StreamingDecoder:
         return torch.cat(frames) if frames else torch.zeros(0, height, width, 3)
 
     def _piece(self) -> int:
-        """Latents from here to the next fixed border: each one for Tiny World, else 0 | 1 2 | 3 4 5 | 6 7 8 ..."""
-        if self._tiny or self._fresh:
+        """Latents from here to the next fixed border: each one for ours, else 0 | 1 2 | 3 4 5 | 6 7 8 ..."""
+        if self._ours or self._fresh:
             return 1
-        return WAN_PIECE - self._next % WAN_PIECE
+        return HOSTS_PIECE - self._next % HOSTS_PIECE
 
     def _decode(self, latents: Tensor) -> Tensor:
         vae = self._vae
@@ -81,7 +82,7 @@ class StreamingDecoder:
         with comfy.model_management.cuda_device_context(vae.device):
             latents = latents.to(vae.device, vae.vae_dtype)
             model = vae.first_stage_model
-            if self._tiny:
+            if self._ours:
                 pixels = model.decode(latents, self._memory)
             else:
                 pixels = torch.cat(model.decoder(model.conv2(latents), feat_cache=self._memory, feat_idx=[0]), dim=2)

@@ -6,8 +6,9 @@ Shapes: F frames of H x W pixels, T latents of h x w.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import comfy.latent_formats
 import comfy.ldm.wan.vae
@@ -18,12 +19,17 @@ import comfy.sd
 import torch
 from torch import Tensor
 
+from ...worldmodel.conditions import image_then_grey
 from ...worldmodel.vae.tiny import FRAMES_PER_LATENT, LATENT_CHANNELS, PIXELS_PER_LATENT, CausalBlock, TinyVAE
+from ...worldmodel.vae.wan21 import Wan21VAE, wan21_sizes
 from ...worldmodel.weights import read_metadata
 from .checkpoints import latent_statistics, read_file
 from .network import TinyWorldLatents
 
 EXPECTED = "expected the Wan 2.1 VAE or Tiny World's"
+LAYERS = comfy.ops.disable_weight_init
+WAN21_SIZES = {"conv2.weight": (0, LATENT_CHANNELS), "encoder.conv1.weight": (1, 3), "decoder.head.2.weight": (0, 3)}
+"""Dimensions (axis, size) that tell Wan 2.1 from VAEs with the same names."""
 
 
 class Kind(NamedTuple):
@@ -39,8 +45,29 @@ class Kind(NamedTuple):
     """Latents before a frame from which a stream must begin, so that the frame is as in the whole."""
 
 
-class HostTinyVAE(TinyVAE):
-    """Tiny World's VAE as the host calls it: frames that fill no whole latent are left out, as Wan's does."""
+class Costs(NamedTuple):
+    """Numbers that a VAE's widest layers hold at once, for the host's choice of what else stays on the device."""
+
+    encode: Callable[[Sequence[int]], int]
+    """Of pixels (B, 3, F, H, W)."""
+    decode: Callable[[Sequence[int]], int]
+    """Of latents (B, 16, T, h, w)."""
+    dtypes: tuple[torch.dtype, ...]
+
+
+# Wan: one latent at a time, as the host reckons for its own; Tiny World's: all at once
+WAN_COSTS = Costs(
+    lambda shape: 6000 * shape[3] * shape[4],
+    lambda shape: 7000 * 64 * shape[3] * shape[4],
+    (torch.bfloat16, torch.float16, torch.float32),
+)
+TINY_COSTS = Costs(
+    lambda shape: 300 * math.prod(shape[2:]), lambda shape: 300 * 256 * math.prod(shape[2:]), (torch.float32,)
+)
+
+
+class _WholeLatents:
+    """Frames that fill no whole latent are left out, as the host's Wan VAE does."""
 
     def encode(self, pixels: Tensor, memory: dict[str, Tensor] | None = None) -> Tensor:
         """Encode pixels (B, 3, F, H, W) in -1..1 to latents (B, 16, T, h, w)."""
@@ -48,20 +75,26 @@ class HostTinyVAE(TinyVAE):
         return super().encode(pixels[:, :, :whole], memory)
 
 
-class TinyWorldVAE(comfy.sd.VAE):
-    """The host's VAE around Tiny World's, with every attribute its methods read; see the host's constructor."""
+class HostTinyVAE(_WholeLatents, TinyVAE):
+    """Tiny World's VAE as the host calls it."""
 
-    def __init__(self, weights: dict[str, Tensor], metadata: dict[str, str], name: str):
-        """Build it from a file's tensors.
+
+class HostWan21VAE(_WholeLatents, Wan21VAE):
+    """The Wan 2.1 VAE as the host calls it."""
+
+
+class WorldVAE(comfy.sd.VAE):
+    """The host's VAE around one of our networks, with every attribute its methods read; see the host's constructor."""
+
+    def __init__(self, network: torch.nn.Module, weights: dict[str, Tensor], kind: Kind, costs: Costs, name: str):
+        """Fill a network with a file's tensors.
 
         Raises:
-            ValueError: the metadata or the tensors do not describe a Tiny World VAE.
+            ValueError: the tensors do not fit.
         """
-        self.latent_format = TinyWorldLatents(*latent_statistics(metadata, name).values())
-        self._describe()
-        entries = read_metadata(metadata)
-        widths = {key: tuple(entries[key]) for key in ("encoder_widths", "decoder_widths") if key in entries}
-        self.first_stage_model = HostTinyVAE(**widths, operations=comfy.ops.disable_weight_init).eval()
+        self.kind = kind
+        self._describe(costs)
+        self.first_stage_model = network.eval()
         self.device = comfy.model_management.vae_device()
         self.vae_dtype = comfy.model_management.vae_dtype(self.device, self.working_dtypes)
         self.output_device = comfy.model_management.intermediate_device()
@@ -80,7 +113,7 @@ class TinyWorldVAE(comfy.sd.VAE):
         self.first_stage_model.requires_grad_(False)
         self.model_size()
 
-    def _describe(self) -> None:
+    def _describe(self, costs: Costs) -> None:
         time, space = FRAMES_PER_LATENT, PIXELS_PER_LATENT
         self.latent_channels, self.latent_dim, self.output_channels = LATENT_CHANNELS, 3, 3
         self.upscale_ratio = (lambda latents: max(0, latents * time - time + 1), space, space)
@@ -88,10 +121,9 @@ class TinyWorldVAE(comfy.sd.VAE):
         self.upscale_index_formula = self.downscale_index_formula = (time, space, space)
         self.process_input = lambda image: image * 2.0 - 1.0
         self.process_output = lambda image: image.add_(1.0).div_(2.0).clamp_(0.0, 1.0)
-        # (B, 3, F, H, W) and (B, 16, T, h, w): about what the widest layers hold at once
-        self.memory_used_encode = lambda shape, dtype: 300 * shape[2] * shape[3] * shape[4] * dtype.itemsize
-        self.memory_used_decode = lambda shape, dtype: 300 * 256 * shape[2] * shape[3] * shape[4] * dtype.itemsize
-        self.working_dtypes = [torch.float32]
+        self.memory_used_encode = lambda shape, dtype: costs.encode(shape) * dtype.itemsize
+        self.memory_used_decode = lambda shape, dtype: costs.decode(shape) * dtype.itemsize
+        self.working_dtypes = list(costs.dtypes)
         self.disable_offload = self.not_video = self.handles_tiling = False
         self.crop_input = True
         self.size = self.extra_1d_channel = self.format_encoded = self.pad_channel_value = None
@@ -107,16 +139,11 @@ def load_world_vae(path: Path) -> comfy.sd.VAE:
     name = f"vae_name: {path.name}"
     weights, metadata = read_file(path, "vae_name")
     if read_metadata(metadata).get("kind") == "tiny_vae":
-        vae = TinyWorldVAE(weights, metadata, name)
+        vae = _tiny_world_vae(weights, metadata, name)
     elif is_wan21(weights):
-        vae = comfy.sd.VAE(sd=weights, metadata=metadata)
+        vae = _wan21_vae(weights, name)
     else:
-        first = next(iter(weights), None)
-        raise ValueError(
-            f"{name}: found {'no tensors' if first is None else f'something else (first key {first!r})'}, {EXPECTED}; "
-            "choose another file."
-        )
-    kind_of(vae)
+        raise ValueError(f"{name}: found {_what_else(weights)}, {EXPECTED}; choose another file.")
     vae.patcher.cached_patcher_init = (load_vae_patcher, (path,))
     return vae
 
@@ -127,14 +154,11 @@ def load_vae_patcher(path: Path, disable_dynamic: bool = False) -> comfy.model_p
 
 
 def is_wan21(weights: dict[str, Tensor]) -> bool:
-    """Tell Wan 2.1's layout (16 channels, 8 x 8) from its relatives by key names and first dimensions."""
-    latent = weights.get("conv2.weight")
+    """Tell Wan 2.1's layout (16 channels, 8 x 8, 3 colours) from its relatives by key names and first dimensions."""
     return (
         "decoder.middle.0.residual.0.gamma" in weights
-        and "encoder.conv1.weight" in weights
         and "decoder.upsamples.0.upsamples.0.residual.2.weight" not in weights
-        and latent is not None
-        and latent.shape[0] == 16
+        and all(key in weights and weights[key].shape[axis] == size for key, (axis, size) in WAN21_SIZES.items())
     )
 
 
@@ -144,14 +168,48 @@ def kind_of(vae: comfy.sd.VAE) -> Kind:
     Raises:
         ValueError: no world model of ours uses this VAE.
     """
+    if isinstance(vae, WorldVAE):
+        return vae.kind
     model = getattr(vae, "first_stage_model", None)
-    if isinstance(vae, TinyWorldVAE):
-        encoder, decoder = (_latents_back(part) for part in (model.encoder, model.decoder))
-        return Kind("tiny_world", "the Tiny World VAE", vae.latent_format, settles=2 + encoder, reach=decoder)
-    if isinstance(model, comfy.ldm.wan.vae.WanVAE) and vae.latent_channels == 16:
-        # a frame depends on 39 latents, and a stream treats its first one differently
-        return Kind("wan21", "the Wan 2.1 VAE", comfy.latent_formats.Wan21(), settles=30, reach=40)
+    if isinstance(model, comfy.ldm.wan.vae.WanVAE) and vae.latent_channels == LATENT_CHANNELS:
+        kind = _wan21_kind(Wan21VAE(width=1, device="meta"))
+        # the host computes a stream's first latents in other pieces, hence in other bits
+        return kind._replace(reach=kind.reach + 1)
     raise ValueError(f"vae: found a VAE of type {type(model).__name__}, {EXPECTED}; load it with Load World VAE.")
+
+
+def _wan21_kind(network: Wan21VAE) -> Kind:
+    return Kind("wan21", "the Wan 2.1 VAE", comfy.latent_formats.Wan21(), network.settles, network.reach)
+
+
+def _wan21_vae(weights: dict[str, Tensor], name: str) -> WorldVAE:
+    try:
+        network = HostWan21VAE(**wan21_sizes(weights), operations=LAYERS)
+    except KeyError as error:
+        raise ValueError(f"{name}: found no tensor {error.args[0]}, {EXPECTED}; download it again.") from error
+    return WorldVAE(network, weights, _wan21_kind(network), WAN_COSTS, name)
+
+
+def _tiny_world_vae(weights: dict[str, Tensor], metadata: dict[str, str], name: str) -> WorldVAE:
+    entries = read_metadata(metadata)
+    widths: dict[str, Any] = {
+        key: tuple(entries[key]) for key in ("encoder_widths", "decoder_widths") if key in entries
+    }
+    network = HostTinyVAE(**widths, operations=LAYERS)
+    encoder, decoder = (_latents_back(part) for part in (network.encoder, network.decoder))
+    latents = TinyWorldLatents(*latent_statistics(metadata, name).values())
+    kind = Kind("tiny_world", "the Tiny World VAE", latents, settles=2 + encoder, reach=decoder)
+    return WorldVAE(network, weights, kind, TINY_COSTS, name)
+
+
+def _what_else(weights: dict[str, Tensor]) -> str:
+    if any(key.startswith("decoder.up_blocks.0.resnets.0.conv1") for key in weights):
+        dimensions = weights["decoder.conv_in.weight"].dim() if "decoder.conv_in.weight" in weights else 0
+        return f"{'the Wan 2.1 VAE' if dimensions == 5 else 'a VAE'} under diffusers' names"
+    if "decoder.upsamples.0.upsamples.0.residual.2.weight" in weights:
+        return "the Wan 2.2 VAE"
+    first = next(iter(weights), None)
+    return "no tensors" if first is None else f"something else (first key {first!r})"
 
 
 def _latents_back(part: torch.nn.Module) -> int:
@@ -171,7 +229,5 @@ def encode_start(vae: comfy.sd.VAE, picture: Tensor) -> Tensor:
         (16, T, h, w) float32 in model space, on the CPU (specs/matrix_game2.md 9).
     """
     kind = kind_of(vae)
-    frames = torch.full((1 + 4 * (kind.settles - 1), *picture.shape), 0.5)  # 0.5 is 0.0 to the encoder
-    frames[0] = picture
-    latents = vae.encode(frames).to("cpu", torch.float32)
+    latents = vae.encode(image_then_grey(picture, kind.settles)).to("cpu", torch.float32)
     return kind.latents.process_in(latents)[0]

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import comfy.latent_formats
 import comfy.ldm.wan.vae
 import comfy.sd
 import pytest
@@ -14,27 +15,41 @@ import torch
 from torch import Tensor
 
 import nodes as host_nodes
+from worldmodel.vae.wan21 import from_model_space, to_model_space
 
 CHUNKINGS = ([3, 3, 3], [1] * 9, [4, 4, 1], [2, 5, 2])
 WAN = {"dim": 4, "z_dim": 16, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 2, "temperal_downsample": [False, True, True]}
 
 
 @pytest.fixture
-def wan(tmp_path: Path, place_file: Callable[..., str], run: Callable[..., Any]) -> comfy.sd.VAE:
-    """A random VAE in the layout of Wan 2.1, four numbers wide, loaded by our node."""
+def wan_weights() -> dict[str, Tensor]:
+    """A random VAE in the layout of Wan 2.1, four numbers wide."""
     torch.manual_seed(1)
     model = comfy.ldm.wan.vae.WanVAE(**WAN)
-    weights = {key: torch.randn_like(value) * value[0].numel() ** -0.5 for key, value in model.state_dict().items()}
+    return {key: torch.randn_like(value) * value[0].numel() ** -0.5 for key, value in model.state_dict().items()}
+
+
+@pytest.fixture
+def wan(
+    wan_weights: dict[str, Tensor], tmp_path: Path, place_file: Callable[..., str], run: Callable[..., Any]
+) -> comfy.sd.VAE:
+    """The Wan VAE, loaded by our node."""
     path = tmp_path / "wan_tiny.pth"
-    torch.save(weights, path)
+    torch.save(wan_weights, path)
     return run("WMLoadWorldVAE", place_file("vae", path))
 
 
-@pytest.fixture(params=["tiny", "wan"])
+@pytest.fixture
+def hosts(wan_weights: dict[str, Tensor]) -> comfy.sd.VAE:
+    """The Wan VAE, loaded by the host."""
+    return comfy.sd.VAE(sd=wan_weights)
+
+
+@pytest.fixture(params=["tiny", "wan", "hosts"])
 def vae(request: pytest.FixtureRequest) -> comfy.sd.VAE:
-    """Both kinds."""
+    """Every kind."""
     made = request.getfixturevalue(request.param)
-    return made if request.param == "wan" else made.vae
+    return made.vae if request.param == "tiny" else made
 
 
 @pytest.fixture
@@ -65,6 +80,26 @@ def test_a_stream_agrees_with_the_hosts_vae_decode(decoder: ModuleType, vae: com
     for_host = {"samples": decoder.kind_of(vae).latents.process_out(latents[None])}
     (frames,) = host_nodes.VAEDecode().decode(vae, for_host)
     assert (stream(decoder, vae, latents, [3, 3, 3]) - frames.reshape(33, 16, 16, 3)).abs().max() < 1e-5
+
+
+def test_our_wan_vae_computes_what_the_hosts_does(wan: comfy.sd.VAE, hosts: comfy.sd.VAE, decoder: ModuleType) -> None:
+    film = torch.rand(13, 32, 48, 3, generator=torch.Generator().manual_seed(3))
+    latents = [host_nodes.VAEEncode().encode(vae, film)[0] for vae in (wan, hosts)]
+    assert latents[0]["samples"].shape == (1, 16, 4, 4, 6)
+    assert (latents[0]["samples"] - latents[1]["samples"]).abs().max() < 1e-5
+    frames = [host_nodes.VAEDecode().decode(vae, latents[0])[0] for vae in (wan, hosts)]
+    assert (frames[0] - frames[1]).abs().max() < 1e-5
+    assert decoder.kind_of(wan)[:2] == decoder.kind_of(hosts)[:2]
+    (short,) = host_nodes.VAEEncode().encode(wan, film[:12])  # frames that fill no whole latent are left out
+    assert short["samples"].shape[2] == 3
+    (tiled,) = host_nodes.VAEDecodeTiled().decode(wan, latents[0], 64, 16, 16, 4)
+    assert tiled.shape == frames[0].shape
+
+
+def test_model_space_is_the_hosts() -> None:
+    latents = some_latents()[None]
+    assert torch.allclose(to_model_space(latents), comfy.latent_formats.Wan21().process_in(latents), atol=1e-6)
+    assert torch.allclose(from_model_space(latents), comfy.latent_formats.Wan21().process_out(latents), atol=1e-6)
 
 
 def test_a_late_beginning_gives_the_same_frames(decoder: ModuleType, of_pack: Callable, vae: comfy.sd.VAE) -> None:
@@ -109,14 +144,15 @@ def test_a_start_is_encoded_until_the_encoder_repeats_itself(
     assert torch.allclose(for_model[:, kind.settles :], latents[:, -1:].expand(-1, 3, -1, -1), atol=1e-5)
 
 
-def test_the_vae_can_be_loaded_again_for_a_clone(vae: comfy.sd.VAE) -> None:
-    load, args = vae.patcher.cached_patcher_init
-    again = load(*args).model.state_dict()
-    assert all(torch.equal(value, again[key]) for key, value in vae.first_stage_model.state_dict().items())
+def test_the_vae_can_be_loaded_again_for_a_clone(wan: comfy.sd.VAE, tiny: SimpleNamespace) -> None:
+    for vae in (wan, tiny.vae):
+        load, args = vae.patcher.cached_patcher_init
+        again = load(*args).model.state_dict()
+        assert all(torch.equal(value, again[key]) for key, value in vae.first_stage_model.state_dict().items())
 
 
 def test_latent_formats_undo_themselves(tiny: SimpleNamespace) -> None:
     latents = some_latents()[None]
-    ours = tiny.vae.latent_format
+    ours = tiny.vae.kind.latents
     assert torch.allclose(ours.process_in(ours.process_out(latents)), latents, atol=1e-6)
     assert ours.process_in(torch.zeros_like(latents)).std() > 0
