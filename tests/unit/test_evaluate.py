@@ -50,6 +50,8 @@ def test_without_a_path_the_shipped_files_are_opened():
     [
         (["--only", "walls"], "--only: found walls, expected some of vae"),
         (["--only", "few-steps"], "--before: nothing was given"),
+        (["--starts", "257"], "--starts: found 257, expected 2 to 256"),
+        (["--frames", "501"], "--frames: found 501, expected 20 to 500"),
         (["--record", "--model", "x"], "--record: found --model or --vae"),
         (["--model", "{}/nothing.safetensors"], "nothing.safetensors: found no such file"),
         (["--model", "{}"], "holds no state.pt"),

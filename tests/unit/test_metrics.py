@@ -253,7 +253,7 @@ def test_a_film_sent_through_the_vae_in_pieces_is_the_film_sent_whole(suite, vae
 
 def test_every_bar_judges_a_row_that_is_measured(suite, vae, capsys):
     tracks = suite["world"].part(slice(0, 2))
-    rows, missed = evaluate(Form(puppet(tracks), 2, 1, 20), ["world"], FULL)
+    rows, missed = evaluate(Form(puppet(tracks), 2, 2, 20), ["world"], FULL)
     assert {row.name for row in rows} & FULL.keys() == {name for name in FULL if name.startswith("world")}
     assert not missed and "met" in capsys.readouterr().out
     assert SHORT.keys() <= FULL.keys()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from .bars import Bar
-from .rows import GROUPS, Form, Row
+from .rows import GROUPS, Form, Row, check
 from .suites import NAME
 
 _FORMATS = {"dB": "{:.2f} dB", "": "{:.3f}", "%": "{:.1%}", "/s": "{:.1f}/s", "s": "{:.2f} s"}
@@ -19,19 +19,16 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def evaluate(form: Form, groups: Iterable[str], bars: Mapping[str, Bar]) -> tuple[list[Row], list[Row]]:
+def evaluate(form: Form, groups: Sequence[str], bars: Mapping[str, Bar]) -> tuple[list[Row], list[Row]]:
     """Measure groups of rows and print every row as it comes.
 
     Returns:
         All rows, and those that miss their bar.
 
     Raises:
-        ValueError: an unknown group.
+        ValueError: see `rows.check`.
     """
-    groups = list(groups)
-    unknown = [group for group in groups if group not in GROUPS]
-    if unknown:
-        raise ValueError(f"--only: found {', '.join(unknown)}, expected some of {', '.join(GROUPS)}.")
+    check(form, groups)
     say(f"suite {NAME}: {form.starts} starts, {form.walks} walks of {form.frames} frames; mean [95 % interval]")
     rows, missed = [], []
     for group in groups:

@@ -74,10 +74,10 @@ def play(player: Player, truth: Truth, actions: pilot.Actions, seed: int, levels
 def measure(player: Player, tracks: Tracks, starts: int, levels: Levels | None = None) -> Rightness:
     """Measure the first `starts` tracks of a suite."""
     rows = []
-    for number, batch in tracks.batches(starts):
+    following = Tracks(*(value.roll(-1, 0) for value in tracks))
+    for (number, batch), (_, other) in zip(tracks.batches(starts), following.batches(starts), strict=True):
         truth = truth_of(batch)
-        other = pilot.Actions(*(value.roll(1, 0) for value in truth.actions))
-        made, astray = (play(player, truth, told, SEED + number, levels) for told in (truth.actions, other))
+        made, astray = (play(player, truth, told, SEED + number, levels) for told in (truth.actions, other.actions()))
         rows.append(
             (
                 *(seen_psnr(film, truth) for film in (made, truth.first[:, None], astray)),

@@ -5,7 +5,7 @@ A row is a name, a unit and a figure with its interval.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -127,8 +127,7 @@ def sharp(form: Form) -> Rows:
 
 def few_steps(form: Form) -> Rows:
     """Compare the variant's own few steps with many of another checkpoint, start by start."""
-    if form.before is None:
-        raise ValueError("--before: nothing was given; name the checkpoint before few-step tuning, or leave few-steps.")
+    assert form.before is not None
     suite = suites.load()["world"]
     many = even_levels(form.before, BEFORE_STEPS)
     ours = right_world.measure_plain(form.player, suite, form.starts, form.levels)
@@ -164,3 +163,25 @@ GROUPS: dict[str, Callable[[Form], Rows]] = {
 }
 SHORT_GROUPS = tuple(name for name in GROUPS if name not in ("few-steps", "fast"))
 """The short form compares with no other checkpoint and watches no clock."""
+
+
+def check(form: Form, groups: Sequence[str]) -> None:
+    """Check before anything is measured that all of it can be.
+
+    Raises:
+        ValueError: an unknown group, more than the suite holds, or nothing to compare the few steps with.
+    """
+    unknown = [group for group in groups if group not in GROUPS]
+    if unknown:
+        raise ValueError(f"--only: found {', '.join(unknown)}, expected some of {', '.join(GROUPS)}.")
+    suite = suites.load()
+    limits = {
+        "starts": (form.starts, 2, len(suite["world"].seeds)),
+        "walks": (form.walks, 2, len(suite["long"].seeds)),
+        "frames": (form.frames, 20, suite["long"].turns.shape[1]),
+    }
+    for name, (found, least, most) in limits.items():
+        if not least <= found <= most:
+            raise ValueError(f"--{name}: found {found}, expected {least} to {most}, which the suite holds.")
+    if "few-steps" in groups and form.before is None:
+        raise ValueError("--before: nothing was given; name the checkpoint before few-step tuning, or leave few-steps.")
