@@ -51,7 +51,8 @@ def test_the_latent_format_of_the_model_goes_into_both_files(runs):
     ("words", "sentence"),
     [
         (["train", "model", "--run", "{}", "--minutes", "1"], "--shards: nothing was given"),
-        (["encode", "--vae", "{}", "--shards", "{}", "--minutes", "1"], "holds no state.pt"),
+        (["train", "model", "--run", "{}", "--minutes", "1", "--shards", "{}"], "found no encoded walks"),
+        (["train", "rollout", "--run", "{}", "--minutes", "1", "--shards", "{}"], "--begin-with: nothing was given"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_status_one(words, sentence, tmp_path, capsys):

@@ -1,14 +1,16 @@
 """`python -m worldmodel.tinyworld`: train, encode, export, evaluate and record Tiny World.
 
     python -m worldmodel.tinyworld train vae   --run runs/vae --minutes 60
-    python -m worldmodel.tinyworld encode      --vae runs/vae --shards runs/latents --minutes 30
-    python -m worldmodel.tinyworld train model --run runs/model --shards runs/latents --minutes 120
     python -m worldmodel.tinyworld train decoder --run runs/decoder --begin-with runs/vae --minutes 60
-    python -m worldmodel.tinyworld export      --vae runs/decoder --model runs/model
+    python -m worldmodel.tinyworld encode      --vae runs/decoder --shards runs/latents --minutes 30
+    python -m worldmodel.tinyworld train model --run runs/model --shards runs/latents --minutes 120
+    python -m worldmodel.tinyworld train rollout --run runs/rollout --begin-with runs/model --shards runs/latents --minutes 90
+    python -m worldmodel.tinyworld export      --vae runs/decoder --model runs/rollout
     python -m worldmodel.tinyworld record      --out walks --walks 100 --frames 97
     python -m worldmodel.tinyworld evaluate    --starts 256
 
-`encode` may run beside `train model`, which takes up new shards as they appear. Every run resumes from its folder.
+`encode` may run beside `train model`, which takes up new shards as they appear; several may write into one folder,
+each with a seed of its own. Every run resumes from its folder. On a GPU: `--device cuda --scale 32`.
 """
 
 from __future__ import annotations
@@ -42,21 +44,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     commands = parser.add_subparsers(required=True)
 
-    train = commands.add_parser("train", help="train the VAE, its decoder alone, or the model")
-    train.add_argument("what", choices=("vae", "decoder", "model"))
+    train = commands.add_parser("train", help="train the VAE, its decoder alone, the model, or the model's rollouts")
+    train.add_argument("what", choices=("vae", "decoder", "model", "rollout"))
     train.add_argument("--run", type=Path, required=True, help="folder of the run; it resumes if it exists")
     train.add_argument("--minutes", type=float, required=True, help="planned length, over all resumptions")
     train.add_argument("--rate", type=float, default=None, help="peak learning rate")
     train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--shards", type=Path, help="folder of encoded walks (model)")
-    train.add_argument("--begin-with", type=Path, help="run whose weights to begin with")
+    train.add_argument("--shards", type=Path, help="folder of encoded walks (model, rollout)")
+    train.add_argument("--begin-with", type=Path, help="run (model, rollout: or file) whose weights to begin with")
+    train.add_argument("--device", default="cpu", help="where to train (default cpu)")
+    train.add_argument(
+        "--scale", type=int, default=1, help="batches so many times as large (model, rollout; default 1)"
+    )
     train.set_defaults(command=_train)
 
     encode = commands.add_parser("encode", help="render and encode walks for the model's training")
-    encode.add_argument("--vae", type=Path, required=True, help="run of the VAE")
+    encode.add_argument("--vae", type=Path, help="run of the VAE, or file (default: the shipped)")
     encode.add_argument("--shards", type=Path, required=True)
     encode.add_argument("--minutes", type=float, required=True)
     encode.add_argument("--seed", type=int, default=0)
+    encode.add_argument("--device", default="cpu", help="where to render and encode (default cpu)")
     encode.set_defaults(command=_encode)
 
     export = commands.add_parser("export", help="write the shipped files from runs")
@@ -95,26 +102,31 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from . import train_dit, train_vae
+    from . import train_dit, train_rollout, train_vae
 
-    if options.what == "model":
-        if options.shards is None:
-            raise ValueError("--shards: nothing was given; name the folder that `encode` writes to.")
-        train_dit.train(
-            options.run, options.shards, options.minutes, options.rate or 2e-3, options.seed, options.begin_with
-        )
-    else:
+    common = {"minutes": options.minutes, "seed": options.seed, "device": options.device}
+    if options.what in ("vae", "decoder"):
+        rate = options.rate or 1.5e-3
         decoder_only = options.what == "decoder"
-        train_vae.train(
-            options.run, options.minutes, options.rate or 1.5e-3, options.seed, options.begin_with, decoder_only
-        )
+        train_vae.train(options.run, rate=rate, begin_with=options.begin_with, decoder_only=decoder_only, **common)
+        return
+    if options.shards is None:
+        raise ValueError("--shards: nothing was given; name the folder that `encode` writes to.")
+    common |= {"begin_with": options.begin_with, "scale": options.scale}
+    if options.what == "model":
+        train_dit.train(options.run, options.shards, rate=options.rate or 2e-3, **common)
+    elif options.begin_with is None:
+        raise ValueError("--begin-with: nothing was given; name the run or file of a model that `train model` made.")
+    else:
+        train_rollout.train(options.run, options.shards, rate=options.rate or 6e-4, **common)
 
 
 def _encode(options: argparse.Namespace) -> None:
+    from .export import open_player
     from .latents import write_shards
-    from .train_vae import load_run
 
-    write_shards(load_run(options.vae), options.shards, options.seed, options.minutes)
+    vae = open_player(vae=options.vae).vae
+    write_shards(vae, options.shards, options.seed, options.minutes, device=options.device)
 
 
 def _export(options: argparse.Namespace) -> None:

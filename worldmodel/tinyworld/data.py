@@ -17,8 +17,10 @@ class Clips:
     Rendering is cheaper than training but not free: a clip is drawn about `reuse` times before the pool forgets it.
     """
 
-    def __init__(self, frames: int, batch: int, seed: int, reuse: int = 4, pool: int = 512) -> None:
-        self.frames, self.batch, self.reuse, self.size = frames, batch, reuse, pool
+    def __init__(
+        self, frames: int, batch: int, seed: int, reuse: int = 4, pool: int = 512, device: torch.device | str = "cpu"
+    ) -> None:
+        self.frames, self.batch, self.reuse, self.size, self.device = frames, batch, reuse, pool, device
         self.random = np.random.default_rng([11, seed])
         self.pool: list[Tensor] = []
         self.owed = 0.0
@@ -39,7 +41,7 @@ class Clips:
         worlds, which, start = draw_starts(self.random, count)
         actions = pilot.random_actions(self.random, count, self.frames - 1)
         walks = pilot.play(worlds, which, start, actions)
-        return (pilot.film(worlds, walks, PICTURE) * 255).round().byte()
+        return (pilot.film(worlds.to(self.device), walks, PICTURE) * 255).round().byte()
 
 
 def draw_starts(

@@ -60,25 +60,34 @@ def make_walks(random: np.random.Generator, count: int, frames: int) -> tuple[en
     return worlds, pilot.play(worlds, which, start, actions)
 
 
-def write_shards(vae: TinyVAE, folder: Path, seed: int, minutes: float, count: int = 64) -> None:
-    """Write shards of encoded walks for `minutes`; every fourth is made of long walks."""
+def write_shards(
+    vae: TinyVAE, folder: Path, seed: int, minutes: float, count: int = 64, device: torch.device | str = "cpu"
+) -> None:
+    """Write shards of encoded walks for `minutes`; every fourth is made of long walks.
+
+    Several processes may write into one folder, each with a seed of its own.
+
+    Args:
+        device: where frames are rendered and encoded; the walking itself is done by the CPU.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    number = len(list(folder.glob("*.safetensors")))
+    number = len(list(folder.glob(f"{seed:03d}_*.safetensors")))
+    vae = vae.to(device)
     until = time.monotonic() + 60 * minutes
     while time.monotonic() < until:
         frames = LONG if number % 4 == 3 else SHORT
         random = np.random.default_rng([17, seed, number])
         worlds, walks = make_walks(random, count if frames == SHORT else count // 4, frames)
-        film = pilot.film(worlds, walks, data.PICTURE).permute(0, 4, 1, 2, 3) * 2 - 1
+        film = pilot.film(worlds.to(device), walks, data.PICTURE).permute(0, 4, 1, 2, 3) * 2 - 1
         latents, tail = zip(*(encode_walks(vae, piece) for piece in film.split(8)), strict=True)
         unread = torch.zeros(len(film), 1)
         shard = {
-            "latents": torch.cat(latents).half(),
-            "tail": torch.cat(tail).half(),
+            "latents": torch.cat(latents).half().cpu(),
+            "tail": torch.cat(tail).half().cpu(),
             "keys": torch.cat([walks.actions.keys, unread[..., None].expand(-1, -1, 4)], 1),
             "turns": torch.cat([walks.actions.turns.float(), unread], 1),
         }
-        path = folder / f"{number:05d}.safetensors"
+        path = folder / f"{seed:03d}_{number:05d}.safetensors"
         save_file({name: value.contiguous() for name, value in shard.items()}, path.with_suffix(".tmp"))
         os.replace(path.with_suffix(".tmp"), path)
         number += 1
@@ -87,25 +96,38 @@ def write_shards(vae: TinyVAE, folder: Path, seed: int, minutes: float, count: i
 
 
 class Shards:
-    """All shards of a folder, looked for anew at times, kept in memory."""
+    """All shards of a folder, looked for anew at times, kept on the device that trains."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, device: torch.device | str = "cpu") -> None:
+        self.folder, self.device = folder, torch.device(device)
         self.known: set[str] = set()
-        self.short: list[dict[str, Tensor]] = []
-        self.long: list[dict[str, Tensor]] = []
+        self.short: dict[str, Tensor] = {}
+        self.long: dict[str, Tensor] = {}
 
     def refresh(self) -> None:
-        """Read the shards that are new."""
+        """Read the shards that are new.
+
+        Raises:
+            ValueError: there is none at all.
+        """
+        fresh: tuple[list, list] = [], []
         for path in sorted(self.folder.glob("*.safetensors")):
             if path.name not in self.known:
                 self.known.add(path.name)
                 shard = load_file(path)
-                (self.long if shard["keys"].shape[1] == LONG else self.short).append(shard)
+                fresh[shard["keys"].shape[1] == LONG].append(shard)
+        self.short, self.long = (self._joined(*both) for both in zip((self.short, self.long), fresh, strict=True))
+        if not self.short:
+            raise ValueError(f"--shards: found no encoded walks in {self.folder}; run `encode` on it first.")
+
+    def _joined(self, known: dict[str, Tensor], fresh: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+        if not fresh:
+            return known
+        parts = [known, *fresh] if known else fresh
+        return {name: torch.cat([part[name].to(self.device) for part in parts]) for name in fresh[0]}
 
     def draw(self, random: np.random.Generator, batch: int, long: bool) -> dict[str, Tensor]:
-        """Draw walks at random; all tensors of a shard, with `batch` in front."""
-        shards = self.long if long and self.long else self.short
-        picks = [(shards[random.integers(len(shards))], random.random()) for _ in range(batch)]
-        rows = [(shard, int(share * len(shard["keys"]))) for shard, share in picks]
-        return {name: torch.stack([shard[name][row] for shard, row in rows]).float() for name in shards[0]}
+        """Draw walks at random; all tensors of a shard, with `batch` in front, float32 on the device."""
+        walks = self.long if long and self.long else self.short
+        rows = torch.from_numpy(random.integers(len(walks["keys"]), size=batch)).to(self.device)
+        return {name: value.index_select(0, rows).float() for name, value in walks.items()}

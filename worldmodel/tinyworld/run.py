@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class Run:
     def __init__(self, folder: Path, minutes: float, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
         self.folder, self.minutes, self.model, self.optimizers = folder, minutes, model, optimizers
         self.step, self.seconds, self.extra = 0, 0.0, {}
+        self.before_saving: Callable[[], None] = lambda: None
         self.peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
         self._seen: dict[str, list[float]] = {}
         self._saved = self._tick = time.monotonic()
@@ -34,7 +36,8 @@ class Run:
             self._resume()
 
     def _resume(self) -> None:
-        state = torch.load(self.folder / "state.pt", weights_only=True)
+        device = next(self.model.parameters()).device
+        state = torch.load(self.folder / "state.pt", map_location=device, weights_only=True)
         self.model.load_state_dict(state["model"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
@@ -80,6 +83,7 @@ class Run:
 
     def save(self) -> None:
         """Write the state under a temporary name and rename it."""
+        self.before_saving()
         state = {
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],

@@ -1,9 +1,9 @@
-"""Training of Tiny World's model: flow matching on true histories, then on the model's own.
+"""Training of Tiny World's model: flow matching on true histories.
 
 A clip of n chunks trains all of them in one pass (teacher forcing): its clean latents and its noisy latents stand
 side by side in one sequence, and a mask lets a noisy chunk see itself and the clean chunk before, as the window of
 inference does. Errors the model made elsewhere are added to the clean latents (error buffer, specs/methods.md 2.5).
-Later, the variant's sampler is unrolled on the model's own past and every step is judged against the truth.
+What makes it keep its sharpness on its own past comes after, in `train_rollout`.
 
 Shapes: B clips, T latents of a clip, C = 16 channels, h x w latent grid.
 """
@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
-from ..cache import KVCache
 from ..models.matrix_game2 import MatrixGame2
 from ..sampling import warped_steps
 from ..variants import VARIANTS
+from .export import open_player
 from .latents import Shards
 from .player import Conditions, build_conditions
 from .run import Run
@@ -29,7 +30,7 @@ VARIANT = VARIANTS["tiny_world"]
 LEVELS = warped_steps(VARIANT.steps, VARIANT.shift)
 CHUNK = VARIANT.chunk
 CLIP_SIZES = {1: 64, 2: 20, 3: 12}
-"""Clips of a batch by their number of chunks: about equal work."""
+"""Clips of a batch of scale 1 by their number of chunks: about equal work."""
 SIZES = {
     "dim": 192, "heads": 3, "ffn_dim": 768, "freq_dim": 128, "layers": 6, "context_dim": 128, "keyboard_dim": 4,
     "keyboard_width": 32, "action_heads": 3, "action_blocks": (0, 1, 2), "mouse": True,
@@ -78,10 +79,12 @@ def take_clip(walks: dict[str, Tensor], mean: Tensor, std: Tensor, first: int, c
     )
 
 
-def draw_clip(shards: Shards, random: np.random.Generator, share: float, mean: Tensor, std: Tensor) -> Clip:
+def draw_clip(
+    shards: Shards, random: np.random.Generator, share: float, mean: Tensor, std: Tensor, scale: int = 1
+) -> Clip:
     """Draw clips: first mostly single chunks from the start, later longer ones, some in the middle of long walks."""
     chunks = int(random.choice(3, p=(0.7, 0.2, 0.1) if share < 0.25 else (0.2, 0.3, 0.5))) + 1
-    batch = CLIP_SIZES[chunks]
+    batch = CLIP_SIZES[chunks] * scale
     if chunks == 1 or not shards.long or random.random() < 0.5:
         return take_clip(shards.draw(random, batch, long=False), mean, std, 0, chunks)
     walks = shards.draw(random, batch, long=True)
@@ -89,7 +92,7 @@ def draw_clip(shards: Shards, random: np.random.Generator, share: float, mean: T
     return take_clip(walks, mean, std, int(random.integers(1, last + 1)), chunks)
 
 
-def side_by_side(first: int, chunks: int) -> tuple[Tensor, Tensor, int]:
+def side_by_side(first: int, chunks: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor, int]:
     """Columns (T',) of clean ++ noisy latents, the mask (T', T') of who sees whom, and the count of clean ones.
 
     In the middle of a walk the clip's first chunk is history only, since its own history is missing.
@@ -102,28 +105,33 @@ def side_by_side(first: int, chunks: int) -> tuple[Tensor, Tensor, int]:
     kept = VARIANT.window - CHUNK
     recent = (columns[None] < begin[:, None]) & (columns[None] >= begin[:, None] - kept)
     own = (begin[:, None] == begin[None]) & (is_noisy[:, None] == is_noisy[None])
-    return columns, own | (recent & ~is_noisy[None]), len(clean)
+    return columns.to(device), (own | (recent & ~is_noisy[None])).to(device), len(clean)
 
 
 class ErrorBuffer:
-    """Residuals of the model's last step, whole chunks, to spoil true histories with (specs/methods.md 2.5)."""
+    """Residuals of the model's last steps, whole chunks, to spoil true histories with (specs/methods.md 2.5)."""
 
     def __init__(self, size: int = 600) -> None:
-        self.size, self.chunks = size, []
+        self.size, self.pushed = size, 0
+        self.chunks: Tensor | None = None
 
     def push(self, residuals: Tensor) -> None:
-        """Keep residuals (K, C, CHUNK, h, w)."""
-        self.chunks.extend(residuals.detach().unbind(0))
-        del self.chunks[: -self.size]
+        """Keep residuals (K, C, CHUNK, h, w), in place of the oldest once there are `size`."""
+        residuals = residuals.detach()[-self.size :]
+        if self.chunks is None:
+            self.chunks = residuals.new_zeros(self.size, *residuals.shape[1:])
+        places = (self.pushed + torch.arange(len(residuals), device=residuals.device)) % self.size
+        self.chunks.index_copy_(0, places, residuals)
+        self.pushed += len(residuals)
 
     def spoil(self, clean: Tensor, random: np.random.Generator) -> Tensor:
         """Add residuals of random strength to 80 % of the clips (B, C, T, h, w)."""
-        if len(self.chunks) < 64 or not clean.shape[2]:
+        if self.chunks is None or self.pushed < 64 or not clean.shape[2]:
             return clean
         batch, pieces = len(clean), clean.shape[2] // CHUNK
-        picks = random.integers(len(self.chunks), size=(batch, pieces))
-        error = torch.stack([torch.cat([self.chunks[one] for one in row], 1) for row in picks])
-        strength = torch.from_numpy(random.uniform(0, 1.5, batch) * (random.random(batch) < 0.8)).float()
+        picks = torch.from_numpy(random.integers(min(self.pushed, self.size), size=batch * pieces)).to(clean.device)
+        error = rearrange(self.chunks[picks], "(b p) c t h w -> b c (p t) h w", p=pieces)
+        strength = torch.from_numpy(random.uniform(0, 1.5, batch) * (random.random(batch) < 0.8)).to(clean)
         return clean + error * strength[:, None, None, None, None]
 
 
@@ -135,18 +143,23 @@ def draw_sigmas(random: np.random.Generator, shape: tuple[int, int]) -> Tensor:
     return torch.where(torch.from_numpy(random.random(shape) < 0.6), own, any_level)
 
 
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Return the context in which networks are trained: products in bfloat16."""
+    return torch.autocast(device.type, torch.bfloat16)
+
+
 def teacher_forced(network: nn.Module, clip: Clip, errors: ErrorBuffer, random: np.random.Generator) -> Tensor:
     """Return the flow-matching loss of all chunks of the clips given true, spoiled histories."""
-    columns, mask, clean = side_by_side(clip.first, clip.chunks)
+    columns, mask, clean = side_by_side(clip.first, clip.chunks, clip.latents.device)
     truth = clip.latents[:, :, columns[clean:]]
     chunks = truth.shape[2] // CHUNK
-    sigma = draw_sigmas(random, (len(truth), chunks)).repeat_interleave(CHUNK, 1)
+    sigma = draw_sigmas(random, (len(truth), chunks)).to(truth.device).repeat_interleave(CHUNK, 1)
     level = sigma[:, None, :, None, None]
     noise = torch.randn_like(truth)
     history = errors.spoil(clip.latents[:, :, columns[:clean]], random)
     x = torch.cat([history, (1 - level) * truth + level * noise], 2)
-    timesteps = torch.cat([torch.zeros(len(truth), clean), 1000 * sigma], 1)
-    with torch.autocast("cpu", torch.bfloat16):
+    timesteps = torch.cat([sigma.new_zeros(len(truth), clean), 1000 * sigma], 1)
+    with mixed_precision(truth.device):
         velocity = network(x, None, clip.told.context, step=clip.told.step(columns, timesteps, mask=mask))
     velocity = velocity[:, :, clean:].float()
     with torch.no_grad():
@@ -156,30 +169,6 @@ def teacher_forced(network: nn.Module, clip: Clip, errors: ErrorBuffer, random: 
         low = sigma[:, ::CHUNK].flatten()
         errors.push(residual[(low > 0.3) & (low < 0.75)])
     return (velocity - (noise - truth)).square().mean()
-
-
-def self_forced(network: nn.Module, clip: Clip) -> Tensor:
-    """Return the loss of every step of the variant's sampler, unrolled on the model's own chunks."""
-    cache = KVCache(VARIANT.window, CHUNK)
-    losses = []
-    for chunk in range(clip.first, clip.first + clip.chunks):
-        columns = torch.arange(chunk * CHUNK, (chunk + 1) * CHUNK)
-        truth = estimate = clip.latents[:, :, columns]
-        if chunk > clip.first or clip.first == 0:
-            for timestep, sigma in zip(*LEVELS, strict=True):
-                noise = torch.randn_like(truth)
-                x = sigma * noise + (1 - sigma) * estimate
-                step = clip.told.step(columns, timestep.expand(len(truth), CHUNK), cache=cache)
-                with torch.autocast("cpu", torch.bfloat16):
-                    velocity = network(x, None, clip.told.context, step=step).float()
-                # the velocity that leads from x to the truth, which is what the step should have answered
-                losses.append((velocity - (x - truth) / sigma).square().mean() * sigma.square())
-                estimate = (x - sigma * velocity).detach()
-        if chunk < clip.first + clip.chunks - 1:
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                step = clip.told.step(columns, torch.zeros(len(truth), CHUNK), cache=cache, commit=True)
-                network(estimate, None, clip.told.context, step=step)
-    return torch.stack(losses).mean()
 
 
 def optimizers_for(network: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
@@ -195,8 +184,51 @@ def optimizers_for(network: nn.Module, rate: float) -> list[torch.optim.Optimize
 
 def latent_statistics(shards: Shards) -> tuple[Tensor, Tensor]:
     """Mean and std per channel (16, 1, 1, 1) over all shards."""
-    values = torch.cat([shard["latents"].float().transpose(0, 1).flatten(1) for shard in shards.short], 1)
+    values = shards.short["latents"].float().transpose(0, 1).flatten(1)
     return values.mean(1).view(-1, 1, 1, 1), values.std(1).view(-1, 1, 1, 1)
+
+
+def begin_run(
+    folder: Path,
+    minutes: float,
+    rate: float,
+    seed: int,
+    shards: Shards,
+    begin_with: Path | None = None,
+) -> Run:
+    """Begin, or resume, a run of the model on the device of the shards.
+
+    Its `extra` holds mean and std of the latents and the moving average of the weights.
+
+    Args:
+        begin_with: model file or run whose (averaged) weights and latent statistics to begin with; `None`: fresh ones.
+    """
+    network = build_network(seed).to(shards.device)
+    run = Run(folder, minutes, network, optimizers_for(network, rate))
+    if "mean" not in run.extra:
+        if begin_with is None:
+            mean, std = latent_statistics(shards)
+        else:
+            known = open_player(begin_with)
+            network.load_state_dict(known.network.state_dict())
+            mean, std = known.mean.to(shards.device), known.std.to(shards.device)
+        average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        run.extra.update(mean=mean, std=std, average=average)
+    torch.manual_seed(seed + run.step)
+    return run
+
+
+def update(run: Run, loss: Tensor, keep: float) -> float:
+    """Take one optimizer step, let the average of the weights follow, and return the gradient's norm."""
+    for optimizer in run.optimizers:
+        optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+    for optimizer in run.optimizers:
+        optimizer.step()
+    average, weights = run.extra["average"], run.model.state_dict()
+    torch._foreach_lerp_([average[name] for name in weights], list(weights.values()), 1 - keep)
+    return norm.item()
 
 
 def train(
@@ -206,42 +238,28 @@ def train(
     rate: float,
     seed: int,
     begin_with: Path | None = None,
-    own_from: float = 0.6,
+    device: torch.device | str = "cpu",
+    scale: int = 1,
 ) -> Run:
     """Train, or go on training, the run in `folder` for `minutes` in all.
 
     Args:
-        begin_with: run whose weights to begin with; `None`: fresh ones.
-        own_from: share of the time from which on most steps unroll the sampler on the model's own past.
+        begin_with: model file or run whose weights to begin with; `None`: fresh ones.
+        device: where to train.
+        scale: clips of a batch, in multiples of what suits a CPU core.
     """
-    network = build_network(seed)
-    if begin_with is not None:
-        network.load_state_dict(torch.load(begin_with / "state.pt", weights_only=True)["model"])
-    run = Run(folder, minutes, network, optimizers_for(network, rate))
-    random = np.random.default_rng([19, seed, run.step])
-    torch.manual_seed(seed + run.step)
-    shards = Shards(shard_folder)
+    shards = Shards(shard_folder, device)
     shards.refresh()
-    if "mean" not in run.extra:
-        mean, std = latent_statistics(shards)
-        run.extra.update(mean=mean, std=std, average={k: v.detach().clone() for k, v in network.state_dict().items()})
-    mean, std, average = run.extra["mean"], run.extra["std"], run.extra["average"]
-    errors = ErrorBuffer()
+    run = begin_run(folder, minutes, rate, seed, shards, begin_with)
+    mean, std = run.extra["mean"], run.extra["std"]
+    random = np.random.default_rng([19, seed, run.step])
+    errors = ErrorBuffer(600 * scale)
     while not run.done:
         run.schedule()
         if run.step % 25 == 0:
             shards.refresh()
-        own = run.share > own_from and random.random() < 0.7
-        clip = draw_clip(shards, random, run.share, mean, std)
-        loss = self_forced(network, clip) if own else teacher_forced(network, clip, errors, random)
-        for optimizer in run.optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        for optimizer in run.optimizers:
-            optimizer.step()
-        keep = min(0.998, 1 - 1 / (run.step + 10))
-        for name, value in network.state_dict().items():
-            average[name].lerp_(value, 1 - keep)
-        run.advance({"own" if own else "loss": loss.item(), "norm": norm.item()})
+        clip = draw_clip(shards, random, run.share, mean, std, scale)
+        loss = teacher_forced(run.model, clip, errors, random)
+        norm = update(run, loss, min(0.998, 1 - 1 / (run.step + 10)))
+        run.advance({"loss": loss.item(), "norm": norm})
     return run

@@ -82,27 +82,35 @@ def load_run(folder: Path) -> TinyVAE:
 
 
 def train(
-    folder: Path, minutes: float, rate: float, seed: int, begin_with: Path | None = None, decoder_only: bool = False
+    folder: Path,
+    minutes: float,
+    rate: float,
+    seed: int,
+    begin_with: Path | None = None,
+    decoder_only: bool = False,
+    device: torch.device | str = "cpu",
 ) -> Run:
     """Train, or go on training, the run in `folder` for `minutes` in all.
 
     Args:
         begin_with: run whose weights to begin with; `None`: fresh ones.
         decoder_only: leave the encoder as it is, so that a model trained on its latents stays valid.
+        device: where to render and train.
     """
-    vae = TinyVAE().to(memory_format=torch.channels_last)
+    vae = TinyVAE()
     initialise(vae, seed)
+    vae.to(device, memory_format=torch.channels_last)
     if begin_with is not None:
         vae.load_state_dict(load_run(begin_with).state_dict())
     vae.encoder.requires_grad_(not decoder_only)
     run = Run(folder, minutes, vae, optimizers_for(vae, rate))
-    clips = data.Clips(CLIP_FRAMES, CLIP_BATCH, seed + run.step)
-    fixed = data.held_out_clips(16, CLIP_FRAMES)
+    clips = data.Clips(CLIP_FRAMES, CLIP_BATCH, seed + run.step, device=device)
+    fixed = data.held_out_clips(16, CLIP_FRAMES).to(device)
     torch.manual_seed(seed + run.step)
     while not run.done:
         run.schedule()
         pixels = clips.draw()
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(pixels.device.type, torch.bfloat16):
             latents = vae.encode(pixels)
             noisy = latents + NOISE * torch.randn_like(latents)
             decoded = vae.decoder(noisy.transpose(1, 2), None)[:, FRAMES_PER_LATENT - 1 :].transpose(1, 2)

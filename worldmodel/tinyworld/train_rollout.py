@@ -1,0 +1,301 @@
+"""Adversarial training of the few-step model on its own rollouts, so that it stays sharp far from the truth.
+
+A model trained on errors alone answers what it cannot know with an average, and a rollout of averages fades. Here the
+variant's sampler rolls worlds out far beyond the true films, and a critic that sees short windows of latents with
+their actions says how real each place looks (adversarial post-training: arXiv:2501.08316; of autoregressive models:
+arXiv:2506.09350; self-forcing: arXiv:2506.08009). Only the last step of a chunk carries a gradient. Between such
+updates the model goes on with flow matching, which keeps it obedient.
+
+Shapes: B clips, T latents, C = 16 channels, h x w latent grid; a window is WINDOW latents.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from ..cache import KVCache
+from ..sampling import Levels
+from .latents import Shards
+from .player import Conditions, build_conditions
+from .run import Run
+from .train_dit import (
+    CHUNK,
+    LEVELS,
+    VARIANT,
+    ErrorBuffer,
+    begin_run,
+    draw_clip,
+    mixed_precision,
+    take_clip,
+    teacher_forced,
+    update,
+)
+
+SEAM = 1
+"""Latents before a chunk that its critic sees with it."""
+WINDOW = SEAM + CHUNK
+ACTIONS = CHUNK * 12 * 6
+ROLLOUTS = 24
+LONGEST = 30
+"""Chunks of a rollout at the end of the training; it begins with 3."""
+PUSH = 0.5
+"""Root mean square by which the critic would move a clean estimate, beside an error of weight 1."""
+ANCHORS = (0.5, 0.25)
+"""Weight of the error against the truth in a rollout's first chunks; what comes later the start does not tell."""
+SMOOTH = 0.05
+"""Noise under which the critic must not change its mind."""
+FLOW_SHARE = 1 / 3
+WARM_UP = 60
+"""Steps in which only the critic learns."""
+
+
+class Residual(nn.Module):
+    """Two convolutions with a shift by the actions."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.told = nn.Linear(128, width)
+
+    def forward(self, x: Tensor, told: Tensor) -> Tensor:
+        """Return x (B, width, h, w) with its residual added; told (B, 128)."""
+        inner = nn.functional.silu(self.first(nn.functional.silu(x)) + self.told(told)[..., None, None])
+        return x + self.second(inner)
+
+
+class Critic(nn.Module):
+    """Says for every place of a window how real it looks, on two scales."""
+
+    def __init__(self, width: int = 128) -> None:
+        super().__init__()
+        self.told = nn.Sequential(nn.Linear(ACTIONS, 128), nn.SiLU(), nn.Linear(128, 128))
+        self.stem = nn.Conv2d(WINDOW * 16 + 1, width, 3, padding=1)
+        self.fine = nn.ModuleList(Residual(width) for _ in range(2))
+        self.fine_score = nn.Conv2d(width, 1, 1)
+        self.down = nn.Conv2d(width, 2 * width, 4, stride=2, padding=1)
+        self.coarse = nn.ModuleList(Residual(2 * width) for _ in range(2))
+        self.coarse_score = nn.Conv2d(2 * width, 1, 1)
+
+    def forward(self, window: Tensor, actions: Tensor, fresh: bool) -> Tensor:
+        """Score windows.
+
+        Args:
+            window: (B, C, WINDOW, h, w) normalised; of a world's first chunk the seam is zero.
+            actions: (B, ACTIONS).
+            fresh: whether it is the first chunk.
+
+        Returns:
+            (B, h * w + h * w / 4) scores, higher is more real.
+        """
+        told = self.told(actions)
+        flat = window.flatten(1, 2)
+        x = self.stem(torch.cat([flat, torch.full_like(flat[:, :1], float(fresh))], 1))
+        for block in self.fine:
+            x = block(x, told)
+        scores = [self.fine_score(nn.functional.silu(x))]
+        x = self.down(x)
+        for block in self.coarse:
+            x = block(x, told)
+        scores.append(self.coarse_score(nn.functional.silu(x)))
+        return torch.cat([score.flatten(1) for score in scores], 1)
+
+
+def window_at(latents: Tensor, chunk: int) -> Tensor:
+    """Cut a chunk with its seam out of latents (B, C, T, h, w) that begin at the world's start."""
+    if chunk:
+        return latents[:, :, chunk * CHUNK - SEAM : (chunk + 1) * CHUNK]
+    return torch.cat([torch.zeros_like(latents[:, :, :SEAM]), latents[:, :, :CHUNK]], 2)
+
+
+def actions_at(told: Conditions, chunk: int) -> Tensor:
+    """Return the actions that a chunk's latents read, (B, ACTIONS)."""
+    span = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
+    return torch.cat([told.keyboard[:, span], told.mouse[:, span]], -1).flatten(1)
+
+
+class Judge:
+    """A critic in training, with its optimizer; both are kept with the run."""
+
+    def __init__(self, rate: float, run: Run) -> None:
+        device = run.extra["mean"].device
+        self.critic = Critic().to(device, memory_format=torch.channels_last)
+        self.optimizer = torch.optim.AdamW(self.critic.parameters(), lr=rate, betas=(0.5, 0.95), weight_decay=1e-3)
+        self.size = 0.0
+        if "critic" in run.extra:
+            self.critic.load_state_dict(run.extra["critic"])
+            self.optimizer.load_state_dict(run.extra["critic_optimizer"])
+        self._keep_with(run)
+
+    def _keep_with(self, run: Run) -> None:
+        # the run saves at times of its own; parameters are shared, the optimizer's numbers are asked for then
+        run.extra["critic"] = self.critic.state_dict()
+        run.before_saving = lambda: run.extra.update(critic_optimizer=self.optimizer.state_dict())
+
+    def learn(self, real: Tensor, told: Tensor, fake: Tensor, fake_told: Tensor, fresh: bool) -> float:
+        """Learn to tell real windows from made ones and from real ones with another's actions; return the margin."""
+        with mixed_precision(real.device):
+            mixed = torch.cat([real, fake, real, real + SMOOTH * torch.randn_like(real),
+                               fake + SMOOTH * torch.randn_like(fake)])  # fmt: skip
+            actions = torch.cat([told, fake_told, told.roll(1, 0), told, fake_told])
+            scores = self.critic(mixed, actions, fresh).float()
+        good, bad, wrong, good_near, bad_near = scores.split([len(real), len(fake), len(real), len(real), len(fake)])
+        loss = softplus(bad - good).mean() + 0.3 * softplus(wrong - good).mean()
+        # a finite-difference stand-in for the gradient penalty (arXiv:2501.08316, sec. 3.4)
+        smooth = (good - good_near).square().mean() + (bad - bad_near).square().mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        (loss + 20.0 * smooth).backward()
+        self.optimizer.step()
+        return (good - bad).mean().item()
+
+    def push(self, window: Tensor, told: Tensor, fresh: bool) -> Tensor:
+        """Return where the critic would move the chunk of a window (B, C, CHUNK, h, w): up its scores, RMS about 1."""
+        window = window.detach().requires_grad_()
+        for parameter in self.critic.parameters():
+            parameter.requires_grad_(False)
+        with mixed_precision(window.device):
+            total = -softplus(-self.critic(window, told, fresh).float()).sum()
+        (gradient,) = torch.autograd.grad(total, window)
+        for parameter in self.critic.parameters():
+            parameter.requires_grad_(True)
+        gradient = gradient[:, :, SEAM:]
+        size = gradient.square().mean().sqrt().item()
+        self.size = size if not self.size else 0.95 * self.size + 0.05 * size
+        return gradient / max(self.size, 1e-12)
+
+
+class Rollouts:
+    """A batch of worlds that roll on and on, and begin anew after some chunks."""
+
+    def __init__(
+        self, shards: Shards, random: np.random.Generator, mean: Tensor, std: Tensor, count: int = ROLLOUTS
+    ) -> None:
+        self.shards, self.random, self.mean, self.std, self.count = shards, random, mean, std, count
+        self.levels = Levels(*(values.to(shards.device) for values in LEVELS))
+        self.chunk = self.end = 0
+
+    def begin(self, longest: int) -> None:
+        """Draw starts and actions: first those of the true films, later those of others."""
+        self.end = int(self.random.integers(2, longest + 1))
+        self.chunk = 0
+        walks = self.shards.draw(self.random, self.count, long=bool(self.random.random() < 0.5))
+        self.truth = (walks["latents"] - self.mean) / self.std
+        tail = (walks["tail"] - self.mean) / self.std
+        keys, turns = [walks["keys"]], [walks["turns"]]
+        while sum(rows.shape[1] for rows in keys) < VARIANT.first_frame(self.end):
+            more = self.shards.draw(self.random, self.count, long=True)
+            keys.append(more["keys"])
+            turns.append(more["turns"])
+        image = torch.cat([self.truth[:, :, :1], tail], 2)
+        self.told = build_conditions(image, torch.cat(keys, 1), torch.cat(turns, 1), VARIANT, self.end * CHUNK)
+        self.cache = KVCache(VARIANT.window, CHUNK)
+        self.seam = torch.zeros_like(self.truth[:, :, :SEAM])
+
+    def make(self, network: nn.Module) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Make the next chunk.
+
+        Returns:
+            The last step's clean estimate (B, C, CHUNK, h, w) with its gradient; the window of it (B, C, WINDOW, h, w)
+            without one; and the truth for as long as the start still tells of it.
+        """
+        device = self.truth.device
+        columns = torch.arange(self.chunk * CHUNK, (self.chunk + 1) * CHUNK, device=device)
+        x = torch.randn(self.count, 16, CHUNK, *self.truth.shape[-2:], device=device)
+        self.cache.begin_weights()
+        self.cache.begin_chunk()
+        step = self.told.step(columns, torch.zeros(self.count, CHUNK, device=device), cache=self.cache)
+        wanted = torch.is_grad_enabled()
+        last = len(self.levels.sigmas) - 1
+        for number, (timestep, sigma) in enumerate(zip(*self.levels, strict=True)):
+            timesteps = timestep.expand(self.count, CHUNK)
+            with torch.set_grad_enabled(wanted and number == last), mixed_precision(device):
+                velocity = network(x, None, self.told.context, step=step._replace(timesteps=timesteps)).float()
+            estimate = x - sigma * velocity
+            if number < last:
+                level = self.levels.sigmas[number + 1]
+                x = (1 - level) * estimate + level * torch.randn_like(x)
+        made = estimate.detach()
+        with torch.no_grad(), mixed_precision(device):
+            network(made, None, self.told.context, step=step._replace(commit=True))
+        window = torch.cat([self.seam, made], 2)
+        truth = self.truth[:, :, columns] if self.chunk < len(ANCHORS) else None
+        self.seam = made[:, :, -SEAM:]
+        self.chunk += 1
+        return estimate, window, truth
+
+    def true_windows(self, chunk: int) -> tuple[Tensor, Tensor]:
+        """Draw as many true windows, first chunks for the first and later ones for later ones, and their actions."""
+        walks = self.shards.draw(self.random, self.count, long=bool(self.random.random() < 0.5))
+        end = walks["latents"].shape[2] // CHUNK
+        place = 0 if chunk == 0 else int(self.random.integers(1, end))
+        clip = take_clip(walks, self.mean, self.std, 0, end)
+        return window_at(clip.latents, place), actions_at(clip.told, place)
+
+
+def train(
+    folder: Path,
+    shard_folder: Path,
+    minutes: float,
+    rate: float,
+    seed: int,
+    begin_with: Path,
+    device: torch.device | str = "cpu",
+    scale: int = 1,
+) -> Run:
+    """Go on with the averaged weights of `begin_with`, in the run `folder`, for `minutes` in all.
+
+    Args:
+        begin_with: model file or run of `train_dit`.
+        device: where to train.
+        scale: clips and rollouts of a batch, in multiples of what suits a CPU core.
+    """
+    shards = Shards(shard_folder, device)
+    shards.refresh()
+    run = begin_run(folder, minutes, rate, seed, shards, begin_with)
+    judge = Judge(3e-4, run)
+    random = np.random.default_rng([29, seed, run.step])
+    rollouts = Rollouts(shards, random, run.extra["mean"], run.extra["std"], ROLLOUTS * scale)
+    errors = ErrorBuffer(600 * scale)
+    while not run.done:
+        run.schedule()
+        if run.step % 25 == 0:
+            shards.refresh()
+        figures: dict[str, float] = {}
+        if random.random() < FLOW_SHARE:
+            clip = draw_clip(shards, random, 1.0, run.extra["mean"], run.extra["std"], scale)
+            loss = teacher_forced(run.model, clip, errors, random)
+            figures["loss"] = loss.item()
+        else:
+            loss = _rolled(run, judge, rollouts, random, figures)
+        if loss is not None:
+            figures["norm"] = update(run, loss, 0.995)
+        run.advance(figures)
+    return run
+
+
+def _rolled(
+    run: Run, judge: Judge, rollouts: Rollouts, random: np.random.Generator, figures: dict[str, float]
+) -> Tensor | None:
+    """Make a chunk, let the critic learn from it, and return the loss; `None` while the critic is warming up."""
+    if rollouts.chunk >= rollouts.end:
+        rollouts.begin(3 + int((LONGEST - 3) * min(1.0, 1.5 * run.share)))
+    chunk, warming = rollouts.chunk, run.step < WARM_UP
+    actions = actions_at(rollouts.told, chunk)
+    with torch.set_grad_enabled(not warming):
+        estimate, window, truth = rollouts.make(run.model)
+    real = rollouts.true_windows(chunk)
+    figures["margin"] = judge.learn(*real, window, actions, chunk == 0)
+    figures["spread"] = window[:, :, SEAM:].square().mean().sqrt().item()
+    if warming:
+        return None
+    loss = -PUSH * (estimate * judge.push(window, actions, chunk == 0)).mean()
+    if truth is not None:
+        error = (estimate - truth).square().mean()
+        figures["error"] = error.item()
+        loss = loss + ANCHORS[chunk] * error
+    return loss
