@@ -78,7 +78,7 @@ def test_figures_are_written_by_name():
     assert figures([rows.Row("world", "dB", Estimate(20.123456, 19.0, 21.0))]) == {"world": [20.1235, 19.0, 21.0]}
 
 
-def test_a_known_pose_is_found_and_a_foreign_world_is_nowhere():
+def test_a_known_pose_is_found_and_a_foreign_world_is_there_exactly():
     tracks = suites.load()["world"].part(slice(0, 3))
     worlds, walks = tracks.walk(frames=9)
     offset = torch.tensor([[0.1, 0.05, 2.0]]).double().expand(3, 3)
@@ -94,8 +94,10 @@ def test_a_known_pose_is_found_and_a_foreign_world_is_nowhere():
 def test_the_pictures_hold_what_they_are_given():
     tracks = suites.load()["world"].part(slice(0, 3))
     _, walks = tracks.walk(frames=9)
-    nowhere = whereabouts.Found(walks.places[:, [8]], walks.yaws[:, [8]], walks.places[:, [8]], walks.yaws[:, [8]])
-    plan = plots.path_plot(tracks, nowhere, [8], columns=2)
+    there_exactly = whereabouts.Found(
+        walks.places[:, [8]], walks.yaws[:, [8]], walks.places[:, [8]], walks.yaws[:, [8]]
+    )
+    plan = plots.path_plot(tracks, there_exactly, there_exactly, [8], columns=2)
     assert plan.size == (10 + 2 * 246, 44 + 2 * 246)
 
     shown = torch.rand(3, 2, 3, 64, 96)

@@ -17,7 +17,7 @@ from ..tinyworld import engine
 from . import drift
 from .drift import MEASURES, Ageing
 from .suites import Tracks
-from .whereabouts import Found
+from .whereabouts import Found, metres_off
 
 FINE = 3
 PAPER, PANEL, LINE = (17, 18, 20), (26, 28, 31), (58, 62, 68)
@@ -138,12 +138,15 @@ def _apart(heights: list[float], least: float) -> list[float]:
     return moved
 
 
-def path_plot(tracks: Tracks, found: Found, frames: list[int], columns: int = 4, side: int = 236) -> Image.Image:
+def path_plot(
+    tracks: Tracks, found: Found, control: Found, frames: list[int], columns: int = 4, side: int = 236
+) -> Image.Image:
     """Draw walks from above: the path asked for, and where the generated frames show the camera to be.
 
     Args:
         tracks: of the walks.
-        found: their poses at these frames.
+        found: poses of the generated frames.
+        control: poses of the true frames through the VAE, which tell how exact the search is.
         frames: their numbers.
         columns: plans per row.
         side: of one plan.
@@ -154,8 +157,9 @@ def path_plot(tracks: Tracks, found: Found, frames: list[int], columns: int = 4,
     x = gap
     for words, colour in (
         ("asked", COLOURS[2]),
-        ("walked: the camera that generated frames show", COLOURS[0]),
-        (f"every {frames[0]} frames, up to frame {frames[-1]}; a block is 1.5 m wide", FAINT),
+        (f"walked: the camera that generated frames show, {metres_off(found):.2f} m off", COLOURS[0]),
+        (f"found to {metres_off(control):.2f} m on true frames", FAINT),
+        (f"every {frames[0]} frames to frame {frames[-1]}; blocks are 1.5 m wide", FAINT),
     ):
         x += canvas.text(x, top / 2, words, colour, 14) + 22
     worlds, walks = tracks.walk(frames=frames[-1] + 1)

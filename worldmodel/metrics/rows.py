@@ -109,8 +109,11 @@ def draw_paths(form: Form, walks: int = 8) -> Image.Image:
     frames = list(range(4, right_world.JUDGED.stop, 4))
     truth = right_world.truth_of(tracks)
     made = right_world.play(form.player, truth, truth.actions, right_world.SEED, form.levels)
-    found = whereabouts.find(made[:, [frame - right_world.JUDGED.start for frame in frames]], tracks, frames)
-    return plots.path_plot(tracks, found, frames)
+    true = torch.cat([truth.first[:, None], truth.film], 1)
+    coded = drift.through_vae(form.player, true, {}, {})[:, right_world.JUDGED]
+    picked = [frame - right_world.JUDGED.start for frame in frames]
+    found, control = (whereabouts.find(film[:, picked], tracks, frames) for film in (made, coded))
+    return plots.path_plot(tracks, found, control, frames)
 
 
 def sharp(form: Form) -> Rows:

@@ -38,6 +38,12 @@ class Found(NamedTuple):
     yaws: Tensor
 
 
+def metres_off(found: Found) -> float:
+    """Return the mean distance of found places from the asked ones, where one was found."""
+    gap = (found.places - found.asked).norm(dim=-1)
+    return gap[~gap.isnan()].mean().item()
+
+
 def find(film: Tensor, tracks: Tracks, frames: list[int]) -> Found:
     """Find the poses of films (B, len(frames), 3, H, W) that follow tracks, at these of their frames."""
     worlds, walks = tracks.walk(frames=frames[-1] + 1)
