@@ -75,13 +75,13 @@ class Pages:
         self.model = model
         self.keys = [""] * len(plan.controls)
         self.found: list[Chunk | None] = [None] * len(plan.controls)
-        self.kept = 0
+        self.made = self.kept = 0
         self.trouble = ""
-        self._book, self._root = book, parent_key(world)
+        self._book, self._root = book, ""
         if book is None:
             return
         book.enter(world)
-        parent = self._root
+        parent = self._root = parent_key(world)
         for number, controls in enumerate(plan.controls):
             parent = chunk_key(parent, controls, "", plan.settings, plan.seed, model)
             self.keys[number], self.found[number] = parent, book.find(parent)
@@ -93,6 +93,7 @@ class Pages:
 
     def keep(self, number: int, chunk: Chunk) -> None:
         """Put a finished chunk into the journal; where that fails the rollout goes on, and the user is told."""
+        self.made += 1
         if self._book is None:
             return
         try:
@@ -111,8 +112,7 @@ class Pages:
         """Say what the journal did."""
         if self._book is None:
             return []
-        made = len(self.keys) - self.taken
-        return [f"{self.taken} chunks taken from the journal, {made} computed.", *filter(None, [self.trouble])]
+        return [f"{self.taken} chunks taken from the journal, {self.made} computed.", *filter(None, [self.trouble])]
 
 
 def open_pages(model: Any, world: World, plan: Plan, hidden: Any) -> Pages:
