@@ -90,6 +90,22 @@ def test_the_hosts_own_vae_gives_the_same_film(case: SimpleNamespace, run: Calla
     check(case, *rolled(case, run, of_pack, hosts))
 
 
+def test_every_file_of_the_tower_sees_the_same(
+    case: SimpleNamespace, run: Callable, of_pack: Callable, place_file: Callable[..., str], tmp_path: Path
+) -> None:
+    clip, tensors = of_pack("nodes.host.clip"), case.tensors
+    picture, stored = case.image[0], tensors["mid.visual_context"][0]
+    released = {key.removeprefix("sd.clip."): value for key, value in tensors.items() if key.startswith("sd.clip.")}
+    hosts = of_pack("worldmodel.clip").tower_weights(released)
+    write(tmp_path / "clip_hosts.safetensors", hosts, {"heads": case.clip.config["num_attention_heads"]})
+    again = run("WMLoadWorldCLIPVision", place_file("clip_vision", tmp_path / "clip_hosts.safetensors"))
+    for tower in (case.clip, again):
+        assert (clip.image_tokens(tower, picture) - stored).abs().max() <= 1e-5
+    # the host's own preparation crops, smooths and rounds to 8 bits: another picture
+    theirs = case.clip.encode_image(case.image, crop=False)["penultimate_hidden_states"][0]
+    assert (theirs - stored).abs().max() > 1e-3
+
+
 @pytest.mark.parametrize("name", ["clip_preprocess", "rollout_universal", "keys_clip"])
 def test_with_a_host_nothing_is_skipped(comfyui: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     (path,) = GOLDEN.parent.glob(f"{name}.*")
