@@ -31,6 +31,17 @@ def readable_scale(height: int) -> int:
     return min(MAX_SCALE, max(1, round(_READABLE / height)))
 
 
+def enlarged(frame: Tensor, scale: int, smooth: bool = True) -> Tensor:
+    """Return one picture (height, width, 3) a whole factor larger, in float32 and of its own memory."""
+    picture = frame.float()
+    if scale == 1:
+        return picture.clone()
+    if not smooth:
+        return picture.repeat_interleave(scale, 0).repeat_interleave(scale, 1)
+    planes = torch.nn.functional.interpolate(picture.movedim(-1, 0)[None], scale_factor=scale, mode="bicubic")
+    return planes[0].movedim(0, -1).clamp(0, 1)
+
+
 def draw_controls(
     frames: Tensor,
     track: Track,
@@ -39,6 +50,7 @@ def draw_controls(
     scale: int = 0,
     smooth: bool = True,
     path_map: bool = True,
+    counter: bool = True,
     after_frame: Callable[[], None] | None = None,
 ) -> Tensor:
     """Draw a track's controls on the frames they belong to.
@@ -50,6 +62,7 @@ def draw_controls(
         scale: whole factor by which the pictures are enlarged first; 0 enlarges small ones until they can be read.
         smooth: enlarge with bicubic weights; otherwise pixel by pixel.
         path_map: draw the path from above, as if nothing stood in its way.
+        counter: draw the frame's number.
         after_frame: called after each frame, for progress; what it raises ends the drawing.
 
     Returns:
@@ -67,11 +80,11 @@ def draw_controls(
     count, height, width, _ = frames.shape
     scale = scale or readable_scale(height)
     height, width = height * scale, width * scale
-    panels = _panels(track, unit=min(height, width) / 24, path_map=path_map)
+    panels = _panels(track, min(height, width) / 24, path_map, counter)
     shown: dict[str, tuple[Hashable, _Patch]] = {}
     drawn = frames.new_empty(count, height, width, 3)
     for i in range(count):
-        picture = _enlarged(frames[i], scale, smooth)
+        picture = enlarged(frames[i], scale, smooth)
         for corner, panel in panels.items():
             state = panel.state(first_frame + i)
             if corner not in shown or shown[corner][0] != state:
@@ -224,24 +237,15 @@ class _Map:
         return canvas
 
 
-def _panels(track: Track, unit: float, path_map: bool) -> dict[str, _Panel]:
-    panels: dict[str, _Panel] = {"top left": _Counter(track, unit), "bottom left": _Keys(track, unit)}
+def _panels(track: Track, unit: float, path_map: bool, counter: bool) -> dict[str, _Panel]:
+    panels: dict[str, _Panel] = {"bottom left": _Keys(track, unit)}
+    if counter:
+        panels["top left"] = _Counter(track, unit)
     if track.mouse.any():
         panels["bottom right"] = _Pad(track, unit)
     if path_map:
         panels["top right"] = _Map(track, unit)
     return panels
-
-
-def _enlarged(frame: Tensor, scale: int, smooth: bool) -> Tensor:
-    """Enlarge one picture (height, width, 3), in float32."""
-    picture = frame.float()
-    if scale == 1:
-        return picture.clone()
-    if not smooth:
-        return picture.repeat_interleave(scale, 0).repeat_interleave(scale, 1)
-    planes = torch.nn.functional.interpolate(picture.movedim(-1, 0)[None], scale_factor=scale, mode="bicubic")
-    return planes[0].movedim(0, -1).clamp(0, 1)
 
 
 def _patch(canvas: Canvas, device: torch.device) -> _Patch:
