@@ -39,7 +39,7 @@ def open_player(model: Path | None = None, vae: Path | None = None) -> Player:
 
         if not (run / "state.pt").exists():
             raise ValueError(f"--model: {run} holds no state.pt; name the folder of a model's run, or a file.")
-        extra = torch.load(run / "state.pt", weights_only=True)["extra"]
+        extra = torch.load(run / "state.pt", map_location="cpu", weights_only=True)["extra"]
         about = {"variant": "tiny_world", "heads": SIZES["heads"], "freq_dim": SIZES["freq_dim"]}
         checkpoint = recognise(extra["average"], {METADATA_KEY: json.dumps(about)}, name=str(run))
         network = load_network(checkpoint, dtype=torch.float32)
@@ -74,7 +74,7 @@ def export_model(run: Path, recipe: dict, path: Path = MODEL_FILE) -> None:
     """Write the moving average of a run's weights."""
     from .train_dit import SIZES
 
-    state = torch.load(run / "state.pt", weights_only=True)
+    state = torch.load(run / "state.pt", map_location="cpu", weights_only=True)
     sizes = {"heads": SIZES["heads"], "freq_dim": SIZES["freq_dim"]}
     about = {"variant": "tiny_world", **sizes, **latent_format(run), **recipe}
     _write(path, state["extra"]["average"], about)
@@ -82,7 +82,7 @@ def export_model(run: Path, recipe: dict, path: Path = MODEL_FILE) -> None:
 
 def latent_format(run: Path) -> dict:
     """Return the latent format that a model's run normalises with: name, mean and std per channel."""
-    extra = torch.load(run / "state.pt", weights_only=True)["extra"]
+    extra = torch.load(run / "state.pt", map_location="cpu", weights_only=True)["extra"]
     values = {
         f"latent_{name}": [round(value, 6) for value in extra[name].flatten().tolist()] for name in ("mean", "std")
     }
