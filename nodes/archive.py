@@ -198,6 +198,7 @@ class WorldInfo(io.ComfyNode):
             outputs=[
                 io.String.Output(display_name="text", tooltip="A line for each run of chunks that were told the same."),
                 io.Image.Output(display_name="image", tooltip="The drawing that the node shows."),
+                Track.Output(display_name="track", tooltip="What the world was told, from its first frame on."),
             ],
             is_output_node=True,
         )
@@ -213,7 +214,8 @@ class WorldInfo(io.ComfyNode):
         picture = draw_world(world, sheet)
         progress.tell(summary(world)[0])
         text = describe_world(world)
-        return io.NodeOutput(text, picture, ui={**ui.PreviewImage(picture, cls=cls).as_dict(), "text": [text]})
+        shown = ui.PreviewImage(picture, cls=cls).as_dict()
+        return io.NodeOutput(text, picture, walked_track(world), ui={**shown, "text": [text]})
 
 
 class Rewound(NamedTuple):

@@ -151,7 +151,8 @@ def side_by_side(
         if errors is not None and number < columns[-1].frames:
             lasting = [number < column.frames for column in columns[:-1]]
             measured = [picture if lasts else None for picture, lasts in zip(pictures, lasting, strict=False)]
-            errors.add(number, measured, pictures[-1])
+            if any(lasting):
+                errors.add(number, measured, pictures[-1])
         yield board.frame(number, drawn)
 
 

@@ -170,7 +170,8 @@ def test_the_host_fills_in_dates_and_numbers(tiny: SimpleNamespace, nodes: dict)
 
 def test_an_info_shows_a_picture_of_every_chunk(walked: SimpleNamespace, nodes: dict) -> None:
     archive = nodes["WMWorldInfo"].execute(walked.world, walked.vae)
-    text, picture = archive.args
+    text, picture, track = archive.args
+    assert torch.equal(track.mouse, walked.track.mouse) and track.frames == 69
     assert text.startswith("Tiny World: 6 chunks, 69 frames, 4.3 s at 16 fps; 96 x 64 pixels;")
     assert text.splitlines()[-1].startswith("chunks 4-5, frames 45-68: forward 12, 28° left each; seed 12")
     assert archive.ui["text"] == [text] and archive.ui["images"][0]["filename"].endswith(".png")
@@ -180,8 +181,8 @@ def test_an_info_shows_a_picture_of_every_chunk(walked: SimpleNamespace, nodes: 
 
 
 def test_an_info_of_a_start_alone(tiny: SimpleNamespace, nodes: dict) -> None:
-    text, picture = nodes["WMWorldInfo"].execute(tiny.world, tiny.vae).args
-    assert "0 chunks" in text and picture.isfinite().all()
+    text, picture, track = nodes["WMWorldInfo"].execute(tiny.world, tiny.vae).args
+    assert "0 chunks" in text and picture.isfinite().all() and track.frames == 0
 
 
 def test_pictures_of_some_chunks_are_those_of_the_whole_film(
