@@ -248,3 +248,15 @@ def test_wrong_settings_are_refused_in_a_sentence(change: dict, message: str) ->
     settings = settings_of(VARIANTS["tiny_world"])._replace(**change)
     with pytest.raises(ValueError, match=message):
         Session(start_of("tiny_world"), predict_of("tiny_world"), settings=settings)
+
+
+def test_latents_that_stay_share_room_that_is_made_seldom() -> None:
+    """Else what stays of each chunk leaves holes in the process's memory that nothing fits."""
+    name = "tiny_world"
+    with torch.inference_mode():
+        session = Session(start_of(name), predict_of(name))
+        session.step(controls_of(name, 1)[0], seed=5)
+    session.step(controls_of(name, 2)[1], seed=5)  # a host may call from another mode
+    first, second = (chunk.latents for chunk in session.world.chunks)
+    assert first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()
+    assert first.is_contiguous() and second.is_contiguous() and not torch.equal(first, second)

@@ -1,0 +1,50 @@
+"""The measurement of long rollouts: it tells what grows from what is stored, and slower from fast."""
+
+from __future__ import annotations
+
+import pytest
+
+from worldmodel.bench_long import Figures, judge, main, resident_bytes, subject_of
+from worldmodel.models.matrix_game2 import MatrixGame2
+
+
+def test_a_short_run_says_figures_and_verdicts(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--model", "matrix_game_2_templerun", "--chunks", "20", "--threads", "1"])
+    title, *trace, memory, time = capsys.readouterr().out.strip().split("\n")
+    assert title == "Matrix-Game 2.0 Temple Run, 30 blocks of small random weights: 20 chunks on 1 threads"
+    assert trace[0].startswith("  after chunk      1: ") and len(trace) == 19
+    assert memory.startswith("memory: ") and "stored latents 0.2 MB, at most 20.2 MB" in memory
+    assert time.startswith("time: ") and time.endswith(("met", "MISSED"))
+
+
+def test_memory_may_grow_by_what_is_stored_and_no_more_than_a_little() -> None:
+    met = Figures(57_000_000, 37_000_000, [1.0], [1.0])
+    assert [verdict for _, verdict in judge(met)] == [True, True]
+    assert [verdict for _, verdict in judge(met._replace(grown=57_000_001))] == [False, True]
+
+
+@pytest.mark.parametrize(("late", "verdict"), [(1.09, True), (1.11, False), (0.91, True), (0.89, False)])
+def test_time_is_judged_over_pairs(late: float, verdict: bool) -> None:
+    weather = [1.0, 3.0, 1.0, 9.0, 1.0]  # of the machine: it is on both sides of a pair
+    found = Figures(0, 0, weather, [late * early for early in weather])
+    assert judge(found)[1][1] is verdict
+
+
+def test_memory_that_is_taken_is_seen() -> None:
+    before, taken = resident_bytes(), bytearray(b"x" * 50_000_000)
+    assert 40_000_000 < resident_bytes() - before < 110_000_000 and taken
+
+
+def test_the_layouts_look_back_as_far_as_the_released_models() -> None:
+    stages = {
+        name: subject_of(f"matrix_game_2_{name}").network.stages for name in ("universal", "gta_drive", "templerun")
+    }
+    assert stages == {"universal": 45, "gta_drive": 45, "templerun": 30}
+    shipped = subject_of("tiny_world")
+    assert isinstance(shipped.network, MatrixGame2) and shipped.title == "Tiny World, tiny_world.safetensors"
+
+
+def test_too_few_chunks_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--chunks", "19"])
+    assert "--chunks: found 19, expected 20 or more." in capsys.readouterr().err
