@@ -3,12 +3,14 @@
 network     our networks behind the host's MODEL
 checkpoints model files to patchers
 vae         VAE files to the host's VAE, and what we know about each kind
+clip        CLIP vision files to the host's tower, and what it sees of a picture
 decoder     frames from latents, piece by piece
 sampling    one host sampling session for a whole rollout
 progress    the progress bar and its preview
 files       the host's folders
 identity    which model a graph rolls out with
 journal     where finished chunks are kept, and the user's setting
+headless    the host without its server, for commands
 """
 
 from __future__ import annotations
