@@ -171,13 +171,13 @@ def _encoded(golden: Golden, judge: Judge, towers: Towers | None) -> tuple[Tenso
     condition = image_condition(latents[0])
     stored = tensors["mid.cond_concat"][0]
     judge.inform("mid.cond_concat", image_condition_at(condition, torch.arange(stored.shape[1])), stored)
-    context = tensors["mid.visual_context"][0]
+    stored = tensors["mid.visual_context"][0]
     if towers is None:
         judge.skip("mid.visual_context", "the CLIP tower needs --host; judged with the stored output", partial=True)
-        return condition, context
-    ours = towers.clip_tokens(golden.under("sd.clip."), golden.config["clip"]["heads"], picture)
-    judge.inform("mid.visual_context", ours, context)
-    return condition, ours
+        return condition, stored
+    context = towers.clip_tokens(golden.under("sd.clip."), golden.config["clip"]["heads"], picture)
+    judge.inform("mid.visual_context", context, stored)
+    return condition, context
 
 
 def _scheduler(golden: Golden, judge: Judge, towers: Towers | None) -> None:

@@ -10,7 +10,6 @@ Shapes: B videos, F = 1 + 4(T-1) frames of H x W pixels, T latents of h x w = H/
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -108,7 +107,7 @@ class ResidualBlock(nn.Module):
 class AttentionBlock(nn.Module):
     """Attention with one head among the places of each time step."""
 
-    def __init__(self, name: str, channels: int, operations: Any, **placement: Any) -> None:
+    def __init__(self, channels: int, operations: Any, **placement: Any) -> None:
         super().__init__()
         self.norm = ChannelNorm(channels, 2, **placement)
         self.to_qkv = operations.Conv2d(channels, 3 * channels, 1, **placement)
@@ -165,48 +164,91 @@ class Up(nn.Module):
 
 
 class Stack(nn.Module):
-    """Encoder or decoder: a first convolution, the levels, the middle, the head; a decoder has the middle first."""
+    """What encoder and decoder share: a first convolution, layers, and the head."""
 
-    def __init__(self, name: str, levels: str, channels: tuple[int, int, int, int], operations: Any, **placement: Any):
-        """Build everything but the levels.
+    conv1: nn.Module
+    head: nn.Sequential
 
-        Args:
-            name: of the whole, "encoder" or "decoder".
-            levels: attribute of the levels, "downsamples" or "upsamples".
-            channels: into the first convolution, out of it, into the head, out of it.
-        """
+    def __init__(self, name: str) -> None:
         super().__init__()
-        taken, first, last, given = channels
-        inner = last if levels == "downsamples" else first
-        self.name, self.levels = name, levels
-        self.conv1 = operations.Conv3d(taken, first, 3, padding=(0, 1, 1), **placement)
-        self.middle = nn.ModuleList(
-            (
-                ResidualBlock(f"{name}.middle.0", inner, inner, operations, **placement),
-                AttentionBlock(f"{name}.middle.1", inner, operations, **placement),
-                ResidualBlock(f"{name}.middle.2", inner, inner, operations, **placement),
-            )
-        )
-        setattr(self, levels, nn.ModuleList())
-        self.head = nn.Sequential(
-            ChannelNorm(last, 3, **placement),
-            nn.SiLU(),
-            operations.Conv3d(last, given, 3, padding=(0, 1, 1), **placement),
-        )
+        self.name = name
 
-    def add(self, kind: type[nn.Module], *args: Any, **placement: Any) -> None:
-        """Append a layer to the levels, under the name it has in the file."""
-        levels = getattr(self, self.levels)
-        levels.append(kind(f"{self.name}.{self.levels}.{len(levels)}", *args, **placement))
+    def layers(self) -> list[nn.Module]:
+        """Return what lies between the first convolution and the head, in order."""
+        raise NotImplementedError
 
     def forward(self, x: Tensor, memory: Memory) -> Tensor:
         x = self.conv1(_with_history(x, memory, f"{self.name}.conv1"))
-        levels = getattr(self, self.levels)
-        order = (levels, self.middle) if self.levels == "downsamples" else (self.middle, levels)
-        for layer in (layer for part in order for layer in part):
+        for layer in self.layers():
             x = layer(x, memory)
         norm, act, conv = self.head
         return conv(_with_history(act(norm(x)), memory, f"{self.name}.head"))
+
+
+def _middle(name: str, channels: int, operations: Any, **placement: Any) -> nn.ModuleList:
+    return nn.ModuleList(
+        (
+            ResidualBlock(f"{name}.middle.0", channels, channels, operations, **placement),
+            AttentionBlock(channels, operations, **placement),
+            ResidualBlock(f"{name}.middle.2", channels, channels, operations, **placement),
+        )
+    )
+
+
+def _head(channels: int, out: int, operations: Any, **placement: Any) -> nn.Sequential:
+    conv = operations.Conv3d(channels, out, 3, padding=(0, 1, 1), **placement)
+    return nn.Sequential(ChannelNorm(channels, 3, **placement), nn.SiLU(), conv)
+
+
+class Encoder(Stack):
+    """Pixels (B, 3, S, H, W) to twice the channels of a latent (B, 32, T, h, w): mean and log variance."""
+
+    def __init__(
+        self, widths: Sequence[int], channels: int, blocks: int, temporal: Sequence[bool], operations: Any, **placement
+    ) -> None:
+        super().__init__("encoder")
+        self.conv1 = operations.Conv3d(3, widths[0], 3, padding=(0, 1, 1), **placement)
+        self.downsamples = nn.ModuleList()
+        current = widths[0]
+        for level, width in enumerate(widths):
+            for _ in range(blocks):
+                name = f"encoder.downsamples.{len(self.downsamples)}"
+                self.downsamples.append(ResidualBlock(name, current, width, operations, **placement))
+                current = width
+            if level < len(temporal):
+                name = f"encoder.downsamples.{len(self.downsamples)}"
+                self.downsamples.append(Down(name, width, temporal[level], operations, **placement))
+        self.middle = _middle("encoder", current, operations, **placement)
+        self.head = _head(current, 2 * channels, operations, **placement)
+
+    def layers(self) -> list[nn.Module]:
+        return [*self.downsamples, *self.middle]
+
+
+class Decoder(Stack):
+    """Latents (B, 16, T, h, w) to pixels (B, 3, F, H, W), not clamped."""
+
+    def __init__(
+        self, widths: Sequence[int], channels: int, blocks: int, temporal: Sequence[bool], operations: Any, **placement
+    ) -> None:
+        super().__init__("decoder")
+        current = widths[-1]
+        self.conv1 = operations.Conv3d(channels, current, 3, padding=(0, 1, 1), **placement)
+        self.middle = _middle("decoder", current, operations, **placement)
+        self.upsamples = nn.ModuleList()
+        for level, width in enumerate(reversed(widths)):
+            for _ in range(blocks + 1):
+                name = f"decoder.upsamples.{len(self.upsamples)}"
+                self.upsamples.append(ResidualBlock(name, current, width, operations, **placement))
+                current = width
+            if level < len(temporal):
+                name = f"decoder.upsamples.{len(self.upsamples)}"
+                self.upsamples.append(Up(name, width, temporal[-1 - level], operations, **placement))
+                current = width // 2
+        self.head = _head(current, 3, operations, **placement)
+
+    def layers(self) -> list[nn.Module]:
+        return [*self.middle, *self.upsamples]
 
 
 class Wan21VAE(nn.Module):
@@ -237,23 +279,10 @@ class Wan21VAE(nn.Module):
         self.channels = channels
         self.frames_per_latent = 2 ** sum(temporal)
         self.pixels_per_latent = 2 ** len(temporal)
-        self.encoder = Stack("encoder", "downsamples", (3, width, widths[-1], 2 * channels), operations, **placement)
-        for level, (before, after) in enumerate(pairwise([width, *widths])):
-            for block in range(blocks):
-                self.encoder.add(ResidualBlock, after if block else before, after, operations, **placement)
-            if level < len(temporal):
-                self.encoder.add(Down, after, temporal[level], operations, **placement)
+        self.encoder = Encoder(widths, channels, blocks, temporal, operations, **placement)
         self.conv1 = operations.Conv3d(2 * channels, 2 * channels, 1, **placement)
         self.conv2 = operations.Conv3d(channels, channels, 1, **placement)
-        self.decoder = Stack("decoder", "upsamples", (channels, widths[-1], width, 3), operations, **placement)
-        current = widths[-1]
-        for level, after in enumerate(reversed(widths)):
-            for _ in range(blocks + 1):
-                self.decoder.add(ResidualBlock, current, after, operations, **placement)
-                current = after
-            if level < len(temporal):
-                self.decoder.add(Up, after, temporal[-1 - level], operations, **placement)
-                current = after // 2
+        self.decoder = Decoder(widths, channels, blocks, temporal, operations, **placement)
 
     def encode(self, pixels: Tensor, memory: Memory | None = None) -> Tensor:
         """Encode a video, or the next piece of one; the mean, without drawing.
@@ -295,26 +324,25 @@ class Wan21VAE(nn.Module):
     def settles(self) -> int:
         """Latents of "image, then grey" after which the encoder repeats itself."""
         # at frame 0 the history is zeros, so the reach must lie behind it
-        return -(-(_steps_back(self.encoder, finest=1) + 1) // self.frames_per_latent) + 1
+        return -(-(_frames_back(self.encoder) + 1) // self.frames_per_latent) + 1
 
     @property
     def reach(self) -> int:
         """Latents before a frame from which a stream must begin, so that the frame is as in the whole."""
         # a stream treats its own first latent as a video's
-        return -(-_steps_back(self.decoder, finest=1) // self.frames_per_latent) + 1
+        return -(-_frames_back(self.decoder) // self.frames_per_latent) + 1
 
 
-def _steps_back(stack: Stack, finest: int) -> int:
+def _frames_back(stack: Stack) -> int:
     """Frames before its own that a frame depends on."""
-    layers = [*getattr(stack, stack.levels)]
-    layers = [*layers, *stack.middle] if stack.levels == "downsamples" else [*reversed(layers), *stack.middle]
+    layers = stack.layers() if isinstance(stack, Encoder) else [*reversed(stack.layers())]
     # from the pixels inwards: a step is `stride` frames long
-    stride, back = finest, HISTORY * finest
+    stride, back = 1, HISTORY
     for layer in layers:
         if isinstance(layer, ResidualBlock):
             back += 2 * HISTORY * stride
         elif hasattr(layer, "time_conv"):
-            # a decoder's time convolution runs before the doubling, on longer steps
+            # a decoder's convolves before the doubling, on the longer steps
             back += HISTORY * stride * (2 if isinstance(layer, Up) else 1)
             stride *= 2
     return back + HISTORY * stride
