@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import random
 from functools import lru_cache
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
 from worldmodel import session as session_module
+from worldmodel.archive import SUFFIX, load_world, save_world
 from worldmodel.models.matrix_game2 import MatrixGame2, Step
 from worldmodel.session import Predict, Session, bare, replay_depth, settings_of
 from worldmodel.state import Chunk, Context, Controls, Start, World, latents, new_world, rewind
@@ -143,7 +145,9 @@ def test_the_depth_follows_from_the_loaded_network_and_the_window() -> None:
 
 
 @pytest.mark.parametrize("fork", [3, 20])
-def test_a_fork_goes_on_alike_from_a_carried_context_a_short_replay_and_a_whole_one(fork: int) -> None:
+def test_a_fork_goes_on_alike_from_a_carried_context_a_file_a_short_replay_and_a_whole_one(
+    fork: int, tmp_path: Path
+) -> None:
     network, controls = tiny_network(), controls_of(TINY, 25)
     whole, later = rewind(long_world(), fork + 4), controls[fork : fork + 4]
     carried = walk(new_world(whole.start), controls[:fork], network)
@@ -151,7 +155,9 @@ def test_a_fork_goes_on_alike_from_a_carried_context_a_short_replay_and_a_whole_
     rewound = rewind(whole, fork)
     assert session_on(rewound, network).waiting == min(fork, 9)
     assert session_on(rewound, network, stages=None).waiting == fork
-    for world, stages in ((carried, network.stages), (rewound, network.stages), (rewound, None)):
+    loaded = rewind(load_world(save_world(long_world(), tmp_path / f"long{SUFFIX}")), fork)
+    bounded = [(world, network.stages) for world in (carried, rewound, loaded)]
+    for world, stages in (*bounded, (rewound, None)):
         grown = walk(world, later, network, stages=stages)
         assert torch.equal(latents(grown), latents(whole))
         assert same(parts_of(grown.context), entries(whole, network, window=6, stages=None))
