@@ -19,9 +19,9 @@ def test_the_journals_size_is_set_and_the_journal_is_emptied(page: Page, comfy: 
     expect(usage).to_contain_text("1 chunk, 30 MB")
     size = page.locator(SIZE).locator("input")
     expect(size).to_have_value("4")
-    size.fill("1.5")
-    size.press("Enter")
-    size.blur()
+    size.click(click_count=3)  # selects the figure
+    size.press_sequentially("1.5")
+    size.press("Tab")
     for _ in range(50):
         if comfy.client.call("/api/settings").get("wm.journal.gigabytes") == 1.5:
             break
