@@ -1,4 +1,5 @@
-"""The help pages: one for every node, naming all its inputs and outputs, and quoting messages as the code says them."""
+"""What explains the nodes: tooltips, search words, and help pages, which show each node, name all its inputs and
+outputs, and quote messages as the code says them."""
 
 from __future__ import annotations
 
@@ -20,6 +21,8 @@ class Names(NamedTuple):
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    calls: tuple[ast.Call, ...]
+    """Every call in the schema."""
 
 
 def documented_nodes() -> dict[str, Names]:
@@ -32,7 +35,7 @@ def documented_nodes() -> dict[str, Names]:
             if isinstance(schema, ast.FunctionDef) and schema.name == "define_schema":
                 calls = list(schema_calls(schema, helpers))
                 (node_id,) = [found for call in calls if (found := keyword(call, "node_id"))]
-                nodes[node_id] = Names(labels(calls, "Input"), labels(calls, "Output"))
+                nodes[node_id] = Names(labels(calls, "Input"), labels(calls, "Output"), tuple(calls))
     return nodes
 
 
@@ -60,6 +63,12 @@ def keyword(call: ast.Call, name: str) -> str | None:
     """Return a keyword argument that is a plain text."""
     values = [argument.value for argument in call.keywords if argument.arg == name]
     return values[0].value if values and isinstance(values[0], ast.Constant) else None
+
+
+def said(call: ast.Call, name: str) -> bool:
+    """Tell whether a keyword argument is a text that is not empty."""
+    values = [argument.value for argument in call.keywords if argument.arg == name]
+    return any(isinstance(value, ast.JoinedStr) or getattr(value, "value", "") for value in values)
 
 
 @cache
@@ -116,12 +125,40 @@ def test_messages_are_quoted_as_the_code_says_them(node_id: str) -> None:
 
 
 @pytest.mark.parametrize("node_id", NODES)
-def test_pictures_on_a_page_exist(node_id: str) -> None:
+def test_a_page_shows_its_node(node_id: str) -> None:
+    """The pictures are made by scripts/help_pictures.py."""
     page = (PAGES / f"{node_id}.md").read_text(encoding="utf-8")
-    shown = re.findall(r"!\[[^\]]*\]\(<?([^)>]+?)>?\)", page) + re.findall(r"""\bsrc=["']([^"']+)""", page)
-    for link in shown:
+    shown = re.findall(r"!\[([^\]]*)\]\(<?([^)>]+?)>?\)", page)
+    assert shown and "src=" not in page, "no picture"
+    for text, link in shown:
+        assert len(text) > 20, f"{link}: say what it shows, for those who cannot see it"
         assert not re.match(r"[a-z]+:|/", link), f"{link}: pages show only pictures that come with the pack"
-        assert (PAGES / link.replace("%20", " ")).is_file(), f"{link}: no such picture beside the page"
+        assert (PAGES / link).stat().st_size <= 60_000
+    assert f"pictures/{node_id}.webp" in [link for _, link in shown]
+
+
+def test_every_picture_is_shown() -> None:
+    pages = "".join(path.read_text(encoding="utf-8") for path in PAGES.glob("*.md"))
+    assert [path.name for path in (PAGES / "pictures").iterdir() if f"(pictures/{path.name})" not in pages] == []
+
+
+@pytest.mark.parametrize("node_id", NODES)
+def test_every_input_has_a_tooltip(node_id: str) -> None:
+    silent = [
+        labels([call], "Input")[0]
+        for call in NODES[node_id].calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "Input" and not said(call, "tooltip")
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("node_id", NODES)
+def test_every_node_is_described_and_found_by_other_words(node_id: str) -> None:
+    (schema,) = [call for call in NODES[node_id].calls if keyword(call, "node_id") == node_id]
+    assert said(schema, "description") and keyword(schema, "display_name")
+    (aliases,) = [argument.value for argument in schema.keywords if argument.arg == "search_aliases"]
+    words = [word.value for word in aliases.elts]
+    assert len(words) >= 3 and len(set(words)) == len(words) and keyword(schema, "display_name") not in words
 
 
 def test_the_published_package_keeps_the_pages() -> None:

@@ -1,0 +1,291 @@
+"""The pictures of the help pages, in one command: `python scripts/help_pictures.py [node ids]`.
+
+Starts the real ComfyUI with this pack, builds a small graph for each node in its page, runs it, and takes a picture of
+the node as an artist sees it, with what came of it beneath. The pages in web/docs show the pictures by name.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from comfy_host import ComfyHost, HostError
+from environment import REPOSITORY, SetupError, find_browser, prepare, say
+
+PICTURES = REPOSITORY / "web" / "docs" / "pictures"
+PREPARED = "WM_PREPARED"
+MOST_BYTES = 60_000
+VIEWPORT = {"width": 1800, "height": 1600}
+DENSITY = 2
+"""Pixels of a picture per pixel of the page, so that text stays sharp."""
+CORNER, MARGIN = (420, 240), 20
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+SETTINGS = {
+    "Comfy.TutorialCompleted": True,
+    "Comfy.Workflow.Persist": False,
+    "Comfy.VueNodes.Enabled": True,
+    "Comfy.Minimap.Visible": False,
+    "Comfy.NodeBadge.NodeSourceBadgeMode": "None",
+}
+PATIENCE = 240_000
+
+WALK = "forward*12 forward+yaw_right(2)*12 forward+yaw_left(2.5)*9"
+OTHER_WALK = "left+yaw_left*24"
+NODES: dict[str, tuple[str, dict[str, Any]]] = {
+    "model": ("WMLoadWorldModel", {}),
+    "vae": ("WMLoadWorldVAE", {}),
+    "track": ("WMActionTrack", {"track": WALK}),
+    "view": ("WMTinyWorldView", {"world_seed": 112, "track": ["track", 0]}),
+    "start": ("WMStartWorld", {"model": ["model", 0], "vae": ["vae", 0], "image": ["view", 0]}),
+    "rollout": (
+        "WMRolloutWorld",
+        {"model": ["model", 0], "world": ["start", 0], "track": ["track", 0], "vae": ["vae", 0], "seed": 0},
+    ),
+    "decode": ("WMDecodeWorld", {"world": ["rollout", 0], "vae": ["vae", 0]}),
+    "saved rollout": (
+        "WMRolloutWorld",
+        {"model": ["model", 0], "world": ["start", 0], "track": ["track", 0], "seed": 5},
+    ),
+    "save": ("WMSaveWorld", {"world": ["saved rollout", 0]}),
+    "load": ("WMLoadWorld", {}),
+    "other track": ("WMActionTrack", {"track": OTHER_WALK}),
+    "rewind": ("WMRewindWorld", {"world": ["rollout", 0], "chunks": 1}),
+    "other rollout": (
+        "WMRolloutWorld",
+        {"model": ["model", 0], "world": ["rewind", 0], "track": ["other track", 0], "seed": ["rewind", 1]},
+    ),
+    "info": ("WMWorldInfo", {"world": ["rollout", 0], "vae": ["vae", 0]}),
+    "compare": (
+        "WMCompareWorlds",
+        {"world_1": ["rollout", 0], "world_2": ["other rollout", 0], "vae": ["vae", 0], "truth": ["view", 1]},
+    ),
+    "decode load": ("WMDecodeWorld", {"world": ["load", 0], "vae": ["vae", 0]}),
+    "decode rewind": ("WMDecodeWorld", {"world": ["rewind", 0], "vae": ["vae", 0]}),
+    "clip": ("WMLoadWorldCLIPVision", {}),
+    "overlay": ("WMOverlayControls", {"images": ["decode", 0], "track": ["track", 0]}),
+    "true overlay": ("WMOverlayControls", {"images": ["view", 1], "track": ["track", 0]}),
+    "record": ("WMRecordTinyWorld", {"world_seed": 112, "pilot": "explore", "frames": 57}),
+    "see view": ("PreviewImage", {"images": ["view", 1]}),
+    "see decode": ("PreviewImage", {"images": ["decode", 0]}),
+    "see overlay": ("PreviewImage", {"images": ["overlay", 0]}),
+    "see true overlay": ("PreviewImage", {"images": ["true overlay", 0]}),
+    "see load": ("PreviewImage", {"images": ["decode load", 0]}),
+    "see rewind": ("PreviewImage", {"images": ["decode rewind", 0]}),
+    "see compare": ("PreviewImage", {"images": ["compare", 0]}),
+    "see record": ("PreviewImage", {"images": ["record", 3]}),
+}
+"""Name -> class and inputs; a link is the name of a node and the number of its output."""
+
+
+class Scene(NamedTuple):
+    """What a picture shows.
+
+    Args:
+        node: the node that is explained; what it needs is in the graph too, but out of sight.
+        result: a node that shows pictures: some of them are laid beneath. Without one the graph is not run.
+        frames: which of them, by their share of the film, 0 to 1.
+        columns: how many lie in a row.
+        width: of the node, in pixels of the page.
+    """
+
+    node: str
+    result: str = ""
+    frames: tuple[float, ...] = (0.0, 1 / 3, 2 / 3, 1.0)
+    columns: int = 4
+    width: int = 380
+
+
+SCENES = {
+    "WMLoadWorldModel": Scene("model"),
+    "WMLoadWorldVAE": Scene("vae"),
+    "WMLoadWorldCLIPVision": Scene("clip"),
+    "WMTinyWorldView": Scene("view", "see view"),
+    "WMStartWorld": Scene("start", "see view", (0.0,), 1),
+    "WMActionTrack": Scene("track", "see true overlay", (0.2, 0.5, 0.9), 3),
+    "WMRolloutWorld": Scene("rollout", "see decode"),
+    "WMDecodeWorld": Scene("decode", "see decode", tuple(i / 11 for i in range(12))),
+    "WMSaveWorld": Scene("save"),
+    "WMLoadWorld": Scene("load", "see load"),
+    "WMRewindWorld": Scene("rewind", "see rewind"),
+    "WMWorldInfo": Scene("info", "info", (), width=620),
+    "WMCompareWorlds": Scene("compare", "see compare", (0.4, 0.95), 1),
+    "WMOverlayControls": Scene("overlay", "see overlay", (0.2, 0.9), 2),
+    "WMRecordTinyWorld": Scene("record", "see record"),
+}
+SAVED = "save"
+"""A node that is run first, for the sake of the one that reads what it wrote."""
+LISTED = "models/clip_vision/clip_vision_h.safetensors"
+"""A file that is only there to be named in a list; nothing reads it."""
+
+READY = "() => window.app?.vueAppReady && window.app.graph && document.querySelector('#graph-canvas')"
+OPEN = "async ([graph]) => { await app.loadApiJson(graph, 'help'); return app.graph.serialize() }"
+SHOW = """async ([workflow, x, y]) => {
+    await app.loadGraphData(workflow)
+    app.canvas.background_image = app.canvas._pattern = null  // plain, so that the result joins without a seam
+    app.canvas.ds.scale = 1
+    app.canvas.ds.offset = [x, y]
+    app.canvas.setDirty(true, true)
+}"""
+PRUNE = """id => {
+    const shown = node => String(node.id) === id
+    for (const node of app.graph.nodes.filter(node => !shown(node)))
+        node.inputs?.forEach((_, slot) => {
+            const source = node.getInputNode(slot)
+            if (source && !shown(source)) node.disconnectInput(slot)
+        })
+    app.canvas.setDirty(true, true)
+}"""
+PLACE = """id => {
+    const box = document.querySelector(`[data-node-id="${id}"]`).getBoundingClientRect()
+    return [box.x, box.y, box.width, box.height]
+}"""
+RUN = """() => new Promise((resolve, reject) => {
+    const api = app.api ?? window.comfyAPI.api.api
+    api.addEventListener('execution_success', event => resolve(event.detail.prompt_id), { once: true })
+    api.addEventListener('execution_error', event => reject(new Error(event.detail.exception_message)), { once: true })
+    app.queuePrompt(0, 1)
+})"""
+
+
+def main(wanted: list[str]) -> int:
+    """Set up with whatever Python this is, then take the pictures with the one of the virtual environment."""
+    sys.path.insert(0, str(REPOSITORY))
+    try:
+        if os.environ.get(PREPARED):
+            return take_all(wanted or list(SCENES))
+        environment = prepare(tests=True)
+        variables = {**environment.variables(), PREPARED: "1", "WM_BROWSER": find_browser(environment.python)}
+        return subprocess.run([str(environment.python), __file__, *wanted], env=variables).returncode
+    except (SetupError, HostError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def take_all(wanted: list[str]) -> int:
+    """Take the pictures of some nodes.
+
+    Raises:
+        SetupError: there is no scene for one of them.
+    """
+    from playwright.sync_api import sync_playwright
+
+    unknown = [name for name in wanted if name not in SCENES]
+    if unknown:
+        raise SetupError(f"no scene for {', '.join(unknown)}: add it to SCENES in {Path(__file__).name}")
+    PICTURES.mkdir(exist_ok=True)
+    with ExitStack() as stack:
+        base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="worldmodel-help-")))
+        (base / LISTED).parent.mkdir(parents=True)
+        (base / LISTED).touch()
+        host = stack.enter_context(ComfyHost(Path(os.environ["COMFYUI_PATH"]), base))
+        playwright = stack.enter_context(sync_playwright())
+        host.client.call("/api/settings", SETTINGS)
+        browser = playwright.chromium.launch(executable_path=os.environ.get("WM_BROWSER") or None, args=FLAGS)
+        page = browser.new_page(viewport=VIEWPORT, device_scale_factor=DENSITY, bypass_csp=True)  # else no video plays
+        page.set_default_timeout(PATIENCE)
+        page.goto(f"http://{host.client.address}/")
+        page.wait_for_function(READY)
+        page.wait_for_timeout(2000)  # the page loads its default graph late
+        page.evaluate(OPEN, [graph_of(SAVED)[1]])
+        page.evaluate(RUN)
+        for name in wanted:
+            path = PICTURES / f"{name}.webp"
+            save(picture(host, page, SCENES[name]), path)
+            say(f"{path.name}: {path.stat().st_size / 1000:.0f} KB")
+        browser.close()
+    return 0
+
+
+def picture(host: ComfyHost, page: Any, scene: Scene) -> Any:
+    """Build a scene's graph in the page, run it, and return the picture of its node with the result beneath."""
+    from PIL import Image
+
+    ids, graph = graph_of(scene.node, scene.result)
+    node = ids[scene.node]
+    page.evaluate(SHOW, [place(page.evaluate(OPEN, [graph]), node, scene.width), *CORNER])
+    page.wait_for_timeout(1000)
+    pictures = []
+    if scene.result:
+        prompt = page.evaluate(RUN)
+        outputs = host.client.call(f"/history/{prompt}")[prompt]["outputs"]
+        files = [file_of(host, saved) for saved in outputs[ids[scene.result]]["images"]]
+        pictures = [files[round(share * (len(files) - 1))] for share in scene.frames]
+    page.evaluate(PRUNE, node)
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(2000)  # what the run shows on the node is drawn
+    x, y, width, height = page.evaluate(PLACE, node)
+    clip = {"x": x - MARGIN, "y": y - MARGIN, "width": width + 2 * MARGIN, "height": height + 2 * MARGIN}
+    return beneath(Image.open(BytesIO(page.screenshot(clip=clip))).convert("RGB"), pictures, scene.columns)
+
+
+def graph_of(*names: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """Number some nodes and all that they need; return their numbers, and the graph in API form."""
+    ids: dict[str, str] = {}
+
+    def need(name: str) -> None:
+        for value in NODES[name][1].values():
+            if isinstance(value, list):
+                need(value[0])
+        ids.setdefault(name, str(len(ids) + 1))
+
+    for name in filter(None, names):
+        need(name)
+    graph = {}
+    for name, number in ids.items():
+        kind, inputs = NODES[name]
+        linked = {key: [ids[value[0]], value[1]] if isinstance(value, list) else value for key, value in inputs.items()}
+        graph[number] = {"class_type": kind, "inputs": linked}
+    return ids, graph
+
+
+def place(workflow: dict[str, Any], shown: str, width: int) -> dict[str, Any]:
+    """Put the shown node into the corner, what it reads far to the left and all others far to the right."""
+    sources = {str(link[1]) for link in workflow["links"] if str(link[3]) == shown}
+    for row, node in enumerate(workflow["nodes"]):
+        node["pos"] = [-8000 if str(node["id"]) in sources else 8000, 20 * row]
+        if str(node["id"]) == shown:
+            node["pos"], node["size"] = [0, 0], [width, 60]
+    return workflow
+
+
+def file_of(host: ComfyHost, saved: dict[str, str]) -> Path:
+    """Find a picture that the host saved."""
+    return host.base / saved["type"] / saved["subfolder"] / saved["filename"]
+
+
+def beneath(shot: Any, files: list[Path], columns: int) -> Any:
+    """Lay pictures beneath a screenshot, in its colours and on its width."""
+    from PIL import Image
+
+    if not files:
+        return shot
+    margin, gap = MARGIN * DENSITY, 8
+    width = (shot.width - 2 * margin - (columns - 1) * gap) // columns
+    frames = [Image.open(file).convert("RGB") for file in files]
+    height = round(width * frames[0].height / frames[0].width)
+    rows = -(-len(frames) // columns)
+    whole = Image.new("RGB", (shot.width, shot.height + rows * (height + gap) - gap + margin), shot.getpixel((4, 4)))
+    whole.paste(shot)
+    for i, frame in enumerate(frames):
+        place = margin + i % columns * (width + gap), shot.height + i // columns * (height + gap)
+        whole.paste(frame.resize((width, height), Image.Resampling.BICUBIC), place)
+    return whole
+
+
+def save(image: Any, path: Path) -> None:
+    """Save a picture at the best quality that fits."""
+    for quality in (90, 80, 70, 60, 50):
+        image.save(path, quality=quality, method=6)
+        if path.stat().st_size <= MOST_BYTES:
+            return
+    raise HostError(f"{path.name} does not fit into {MOST_BYTES} bytes: show less in its scene")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

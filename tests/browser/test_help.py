@@ -1,0 +1,33 @@
+"""The help pages in the host's own panel, opened as an artist opens them: their text, and their pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+PAGES = Path(__file__).resolve().parents[2] / "web" / "docs"
+ADD = """name => {
+    app.graph.clear()
+    const node = LiteGraph.createNode(name)
+    node.pos = [300, 200]
+    app.graph.add(node)
+    app.canvas.ds.offset = [200, 100]
+    app.canvas.selectNode(node)
+    app.canvas.setDirty(true, true)
+}"""
+
+
+@pytest.mark.parametrize("node_id", ["WMRolloutWorld", "WMRecordTinyWorld"])
+def test_the_help_panel_shows_a_nodes_page_with_its_picture(page: Page, node_id: str) -> None:
+    page.evaluate(ADD, node_id)
+    page.get_by_test_id("info-button").click()
+    panel = page.locator(".node-help-content")
+    text = (PAGES / f"{node_id}.md").read_text(encoding="utf-8")
+    expect(panel).to_contain_text(text.split("\n")[0].split(":")[0][:40])
+    picture = panel.locator("img").first
+    expect(picture).to_be_visible()
+    page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=picture.element_handle())
+    shown, wide = (picture.evaluate(f"image => image.{name}") for name in ("clientWidth", "naturalWidth"))
+    assert 200 < shown <= wide
