@@ -63,7 +63,8 @@ class SaveWorld(io.ComfyNode):
     def execute(cls, world: WorldState, filename_prefix: str = "worldmodel/world") -> io.NodeOutput:
         """Write the file and say where it is."""
         path = save_world(world, world_files.new_world_file(filename_prefix))
-        report = f"Saved {count(len(world.chunks), 'chunk')}, {count(frames(world), 'frame')}:\n{path}"
+        saved = f"Saved {count(len(world.chunks), 'chunk')}, {count(frames(world), 'frame')}:"
+        report = f"{saved}\n{world_files.listed_name(path)}"
         progress.tell(report)
         return io.NodeOutput(world, ui={"text": [report]})
 

@@ -29,7 +29,7 @@ MOST_PICTURES = 40
 _UNIT, _WIDTH, _MAP, _MARGIN = 12, 90, 27, 1.5
 _BACKGROUND = (17, 18, 20, 255)
 _TOP, _LANE, _TURNS, _LABELS, _SHARES = 8.2, 2.3, 5.6, 9.5, 10
-_COLUMNS, _GUTTER = 5, 3
+_GUTTER = 3
 
 
 class Sheet(NamedTuple):
@@ -160,8 +160,9 @@ def _sheet(track: Track, variant: Variant, sheet: Sheet) -> Image.Image:
         for word, letter in letters.items():
             words = re.sub(rf"\b{word} (?=\d)", f"{letter} ", words)
         labels.append(f"{index}   {words}")
-    width = ((_WIDTH - 2 * _MARGIN) * _UNIT + _GUTTER) / _COLUMNS - _GUTTER
-    return contact_sheet(sheet.pictures, _COLUMNS, labels, scale=width / sheet.pictures.shape[2], gutter=_GUTTER)
+    columns = 5 if len(labels) <= 10 else 8
+    width = ((_WIDTH - 2 * _MARGIN) * _UNIT + _GUTTER) / columns - _GUTTER
+    return contact_sheet(sheet.pictures, columns, labels, scale=width / sheet.pictures.shape[2], gutter=_GUTTER)
 
 
 def _below(upper: Image.Image, lower: Image.Image) -> Image.Image:

@@ -46,6 +46,11 @@ def world_names() -> list[str]:
     return [NEWEST, *_found()]
 
 
+def listed_name(path: Path) -> str:
+    """Return the name by which a loader offers a file of the output folder."""
+    return path.relative_to(folder_paths.get_output_directory()).as_posix() + _ELSEWHERE
+
+
 def world_path(name: str) -> Path:
     """Return the file behind a name that a loader offers.
 

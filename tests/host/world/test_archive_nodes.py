@@ -55,7 +55,9 @@ def refusal(function: Callable, *args: Any) -> str:
 def saved(nodes: dict, world: Any, prefix: str = "worldmodel/world") -> Path:
     result = nodes["WMSaveWorld"].execute(world, prefix)
     assert result.args[0] is world
-    return Path(result.ui["text"][0].splitlines()[1])
+    name = result.ui["text"][0].splitlines()[1]
+    assert name in nodes["WMLoadWorld"].GET_SCHEMA().inputs[0].options
+    return Path(folder_paths.get_output_directory()) / name.removesuffix(" [output]")
 
 
 def test_save_load_go_on_equals_go_on(walked: SimpleNamespace, run: Callable, nodes: dict) -> None:
@@ -63,7 +65,6 @@ def test_save_load_go_on_equals_go_on(walked: SimpleNamespace, run: Callable, no
     path = saved(nodes, first)
     assert path.name == "world_00001_.world.safetensors" and frame == 45
     name = f"worldmodel/{path.name} [output]"
-    assert name in nodes["WMLoadWorld"].GET_SCHEMA().inputs[0].options
     loaded = run("WMLoadWorld", name)
     grown, _ = run("WMRolloutWorld", walked.model, loaded, track, seed)
     assert seed == 12 and torch.equal(latents(grown), latents(walked.world))
