@@ -28,6 +28,7 @@ from torch import Tensor
 import nodes as host_nodes
 
 Load = Callable[..., Any]
+KEYS = Path(__file__).resolve().parents[2] / "golden" / "matrix_game2"
 
 
 def latents(world: Any) -> Tensor:
@@ -324,6 +325,19 @@ def test_a_release_that_lies_whole_in_one_folder(models: Path, of_pack: Callable
     for name in ("../", "/", "Matrix-Game-2.0/", "Matrix-Game-2.0/../", "missing/"):
         with pytest.raises(ValueError, match="model_name: found no file"):
             files.find("diffusion_models", name, "model_name")
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_hosts_own_detection_takes_every_released_key(name: str, pack: ModuleType) -> None:
+    listed = json.loads((KEYS / f"keys_{name}.json").read_text(encoding="utf-8"))
+    shapes = {key.removeprefix("model."): tuple(shape) for key, (shape, _) in listed.items()}
+    weights = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
+    config = comfy.model_detection.model_config_from_unet(weights, "")
+    config.set_inference_dtype(torch.bfloat16, None)
+    model = config.get_model(weights, "", device=torch.device("meta"))
+    assert model.variant.name == f"matrix_game_2_{name}"
+    built = {key: tuple(value.shape) for key, value in model.diffusion_model.state_dict().items()}
+    assert built == shapes
 
 
 def test_other_models_stay_the_hosts(models: Path, pack: ModuleType) -> None:

@@ -1,0 +1,111 @@
+"""The thumbnails of workflows whose models do not come with the pack: their tracks, drawn.
+
+`python scripts/draw_tracks.py` in any Python that has torch and Pillow. No frame of a film is shown: none was made.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY))
+
+from worldmodel.bind import bind_track  # noqa: E402
+from worldmodel.track import Track, parse_track  # noqa: E402
+from worldmodel.variants import VARIANTS, Variant  # noqa: E402
+
+WORKFLOWS = REPOSITORY / "workflows"
+DRAWN = {
+    "Matrix-Game 2 — universal": "matrix_game_2_universal",
+    "Matrix-Game 2 — GTA drive": "matrix_game_2_gta_drive",
+    "Matrix-Game 2 — Temple run": "matrix_game_2_templerun",
+}
+SIZE, FINER = (576, 384), 2
+LEFT, RIGHT, TOP, CURVE = 150, 20, 78, 88
+"""Margins of the lanes, and the height of the curve, in pixels."""
+BACK, GRID, PANEL, TEXT, HELD, TURN = "#17181c", "#2a2c33", "#1f2127", "#c9ccd3", "#3fb992", "#efb134"
+
+
+def main() -> None:
+    """Draw a JPEG beside each workflow."""
+    for title, name in DRAWN.items():
+        graph = json.loads((WORKFLOWS / "api" / f"{title}.json").read_text(encoding="utf-8"))
+        (text,) = [node["inputs"]["track"] for node in graph.values() if node["class_type"] == "WMActionTrack"]
+        picture = draw(parse_track(text), VARIANTS[name])
+        picture.resize(SIZE, Image.Resampling.LANCZOS).save(WORKFLOWS / f"{title}.jpg", quality=90)
+
+
+def draw(track: Track, variant: Variant) -> Image.Image:
+    """Return lanes of held keys over frames and chunks, and the curve of the mouse where the variant has one."""
+    picture = Image.new("RGB", (SIZE[0] * FINER, SIZE[1] * FINER), BACK)
+    pen = ImageDraw.Draw(picture)
+    keys = [
+        (word, letter) for word, letter in zip(variant.keyboard.words, variant.keyboard.letters, strict=True) if letter
+    ]
+    bottom = SIZE[1] - 24 - (CURVE if variant.mouse else 0)
+    lane = min(40.0, (bottom - TOP) / len(keys))
+    _write(pen, (20, 18), variant.title, 22)
+    _write(pen, (20, 48), f"{track.frames} frames, {_chunks(track, variant)} chunks", 14)
+    pen.rounded_rectangle(_box(LEFT - 6, TOP - 6, SIZE[0] - RIGHT + 6, SIZE[1] - 14), 8 * FINER, PANEL)
+    chunk = 0
+    while variant.first_frame(chunk) < track.frames:
+        x = _across(variant.first_frame(chunk), track)
+        pen.line(_box(x, TOP - 6, x, SIZE[1] - 14), GRID, 2)
+        chunk += 1
+    bound = bind_track(track, variant).controls.keyboard
+    for row, (word, letter) in enumerate(keys):
+        y = TOP + row * lane
+        pen.rounded_rectangle(_box(20, y + 4, 20 + lane - 10, y + lane - 6), 5 * FINER, outline=TEXT, width=2)
+        _write(pen, (20 + (lane - 10) / 2, y + lane / 2 - 1), letter, 15, "mm")
+        _write(pen, (20 + lane, y + lane / 2 - 1), word.replace("_", " "), 15, "lm")
+        for first, last in _held(bound[:, variant.keyboard.words.index(word)].tolist()):
+            ends = _across(first, track) + 1, _across(last, track) - 1
+            pen.rounded_rectangle(_box(ends[0], y + 5, ends[1], y + lane - 7), 5 * FINER, HELD)
+    if variant.mouse:
+        _curve(pen, track, SIZE[1] - 20 - CURVE / 2)
+    return picture
+
+
+def _curve(pen: ImageDraw.ImageDraw, track: Track, middle: float) -> None:
+    yaw = track.mouse[:, 0].tolist()
+    scale = (CURVE / 2 - 14) / max(1.5, *map(abs, yaw))
+    _write(pen, (20, middle), "mouse, yaw", 15, "lm")
+    pen.line(_box(LEFT, middle, SIZE[0] - RIGHT, middle), GRID, 2)
+    points = [(_across(row + side, track), middle - value * scale) for row, value in enumerate(yaw) for side in (0, 1)]
+    pen.line([(x * FINER, y * FINER) for x, y in points], TURN, 3 * FINER, joint="curve")
+
+
+def _chunks(track: Track, variant: Variant) -> int:
+    chunk = 0
+    while variant.first_frame(chunk + 1) <= track.frames:
+        chunk += 1
+    return chunk
+
+
+def _held(column: list[float]) -> list[tuple[int, int]]:
+    """Return (first frame, frame after the last) of each span of a key."""
+    edges = [
+        row for row in range(len(column) + 1) if (row < len(column) and column[row]) != (row > 0 and column[row - 1])
+    ]
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _across(frame: int, track: Track) -> float:
+    return LEFT + (SIZE[0] - LEFT - RIGHT) * frame / track.frames
+
+
+def _box(left: float, top: float, right: float, bottom: float) -> tuple[float, ...]:
+    return tuple(value * FINER for value in (left, top, right, bottom))
+
+
+def _write(pen: ImageDraw.ImageDraw, at: tuple[float, float], text: str, size: int, anchor: str = "la") -> None:
+    font = ImageFont.load_default(size * FINER)
+    pen.text((at[0] * FINER, at[1] * FINER), text, TEXT, font, anchor)
+
+
+if __name__ == "__main__":
+    main()
