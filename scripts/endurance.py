@@ -138,14 +138,15 @@ class Endurance:
         self.host.stop()
 
     def stop(self) -> Trial:
-        """End a walk by the host's Stop, and queue it again; a Stop that came too late does not count."""
+        """End a walk by the host's Stop, and queue it again; a Stop behind the rollout does not count."""
         while True:
             graph = self._fresh()
             walk = Walk(self.host.client, graph)
             time.sleep(self.rng.uniform(0, self.seconds))
             self.host.client.interrupt()
             seconds = walk.seconds()
-            if walk.result().status == "interrupted":
+            ended = [event["data"] for event in walk.result().events if event["type"] == "execution_interrupted"]
+            if ended and ended[0]["node_id"] == ROLLOUT:
                 return self._again("stop", seconds, walk, graph)
 
     def kill(self, in_a_write: bool) -> Trial:
