@@ -1,0 +1,102 @@
+"""The workflows' thumbnails, in one command: `python scripts/thumbnails.py [workflow names]`.
+
+Runs each workflow in the real ComfyUI and cuts a picture out of what it saved: the cards in the template browser show
+what the weights of today make.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from comfy_host import ComfyHost, HostError
+from environment import REPOSITORY, SetupError, prepare, say
+from PIL import Image
+
+WORKFLOWS = REPOSITORY / "workflows"
+PREPARED = "WM_PREPARED"
+SIZE = (576, 384)
+"""Pixels; what the card of the template browser shows."""
+
+
+def main(names: list[str]) -> int:
+    """Set up with whatever Python this is, then take the pictures with the one of the virtual environment."""
+    sys.path.insert(0, str(REPOSITORY))
+    try:
+        if os.environ.get(PREPARED):
+            return take(names or list(PICTURES), Path(os.environ["COMFYUI_PATH"]))
+        environment = prepare()
+        variables = {**environment.variables(), PREPARED: "1"}
+        return subprocess.run([str(environment.python), __file__, *names], env=variables).returncode
+    except (SetupError, HostError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def take(names: list[str], comfyui: Path) -> int:
+    """Run the workflows and write a JPEG beside each.
+
+    Raises:
+        HostError: a workflow is unknown or failed.
+    """
+    with tempfile.TemporaryDirectory() as base, ComfyHost(comfyui, Path(base)) as host:
+        for name in names:
+            if name not in PICTURES:
+                raise HostError(f"no thumbnail is known of {name!r}; choose from {', '.join(PICTURES)}")
+            say(name)
+            node, picture = PICTURES[name]
+            graph = json.loads((WORKFLOWS / "api" / f"{name}.json").read_text(encoding="utf-8"))
+            run = host.client.run(graph, timeout=3600)
+            if run.status != "success":
+                raise HostError(f"{name} ended with {run.status}: {run.error}")
+            saved = run.outputs[node]["images"][0]
+            cut = picture(host.base / saved["type"] / saved["subfolder"] / saved["filename"])
+            cut.resize(SIZE, Image.Resampling.LANCZOS).save(WORKFLOWS / f"{name}.jpg", quality=88)
+    return 0
+
+
+def left_half(film: Path) -> Image.Image:
+    """One frame of the rollout, without the truth beside it."""
+    frame = frame_of(film, 6)
+    return frame.crop((0, 0, (frame.width - 8) // 2, frame.height))
+
+
+def four_columns(film: Path) -> Image.Image:
+    """The four columns of a comparison as two rows of two, without their names."""
+    frame = frame_of(film, 38)
+    (width, height), top = (SIZE[0] // 2, SIZE[1] // 2), 25
+    whole = Image.new("RGB", SIZE)
+    for column in range(4):
+        left = column * (width + (frame.width - 4 * width) // 3)
+        cut = frame.crop((left, top, left + width, top + height))
+        whole.paste(cut, (column % 2 * width, column // 2 * height))
+    return whole
+
+
+def upper_part(picture: Path) -> Image.Image:
+    """The drawing of a world and the first pictures below it."""
+    with Image.open(picture) as drawing:
+        return drawing.convert("RGB").crop((0, 0, drawing.width, drawing.width * SIZE[1] // SIZE[0]))
+
+
+def frame_of(film: Path, number: int) -> Image.Image:
+    """Return one frame of a film."""
+    from worldmodel.film import read_film, to_bytes
+
+    return Image.fromarray(to_bytes(read_film(film).frames[number]))
+
+
+PICTURES: dict[str, tuple[str, Callable[[Path], Image.Image]]] = {
+    "First walk": ("13", left_half),
+    "Branch and compare": ("17", four_columns),
+    "Stop, save, resume": ("8", upper_part),
+}
+"""The node that saved what the picture is cut from, and how it is cut."""
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

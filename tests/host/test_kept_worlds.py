@@ -1,0 +1,136 @@
+"""Branch and compare, and Stop, save, resume, in the real host: they run, and what they promise holds."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from comfy_host import ComfyHost, PromptRefused
+from PIL import Image
+
+from worldmodel.archive import load_world
+from worldmodel.film import read_film
+from worldmodel.state import frames
+
+WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
+BRANCH, RESUME, LATER = "Branch and compare", "Stop, save, resume", "Stop, save, resume, part 2"
+MUTED = 2
+PARTS = {"Stop, save, resume": (RESUME, LATER)}
+"""Workflows whose halves are muted in turn, by the API forms of both."""
+
+Graph = dict[str, Any]
+
+
+def api_form(name: str) -> Graph:
+    return json.loads((WORKFLOWS / "api" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def changed(graph: Graph, inputs: dict[str, dict[str, Any]]) -> Graph:
+    other = copy.deepcopy(graph)
+    for node, values in inputs.items():
+        other[node]["inputs"] |= values
+    return other
+
+
+@pytest.mark.parametrize("name", [BRANCH, RESUME])
+def test_both_forms_hold_the_same_nodes_and_wires(name: str) -> None:
+    page = json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8"))
+    graph: Graph = {}
+    for part in PARTS.get(name, (name,)):
+        graph |= api_form(part)
+    drawn = {str(node["id"]): node["type"] for node in page["nodes"] if node["type"] != "MarkdownNote"}
+    assert drawn == {node: item["class_type"] for node, item in graph.items()}
+    links = {(str(link[1]), link[2], str(link[3])) for link in page["links"]}
+    assert links == {
+        (value[0], value[1], node)
+        for node, item in graph.items() for value in item["inputs"].values() if isinstance(value, list)
+    }  # fmt: skip
+    active = {str(node["id"]) for node in page["nodes"] if node["mode"] != MUTED} & set(drawn)
+    assert active == set(api_form(name))
+
+
+def test_branches_stand_side_by_side_and_only_a_changed_one_is_made_again(comfy: ComfyHost) -> None:
+    graph = api_form(BRANCH)
+    run = comfy.client.run(graph)
+    assert run.status == "success", run.error
+    saved = run.outputs["17"]["images"][0]
+    film = read_film(comfy.output / saved["subfolder"] / saved["filename"])
+    assert film.fps == 16 and len(film.frames) == 57
+    lines = run.outputs["15"]["text"][0].splitlines()
+    assert lines[0] == "3 worlds, frames 0-56, 16 fps."
+    assert lines[1] == "right leaves left at frame 33 (chunk 3)."
+    assert lines[2] == "left again leaves left at frame 33 (chunk 3)."
+    assert lines[3].startswith("PSNR against truth of left, all: left ") and len(lines) == 9
+    assert run.outputs["11"]["text"][0] == "Kept 3 chunks, 33 frames; removed 2 chunks, 24 frames. Seed 1."
+
+    other = comfy.client.run(changed(graph, {"11": {"new_seed": 2}}))
+    assert other.status == "success", other.error
+    assert set(other.executed) == {"11", "12", "15", "16", "17"}
+
+
+def test_a_world_is_saved_shown_and_gone_on_with(comfy: ComfyHost) -> None:
+    walk = {"5": {"track": "forward*33 forward+yaw_right(2)*24"}}
+    run = comfy.client.run(changed(api_form(RESUME), walk))
+    assert run.status == "success", run.error
+    said, name = run.outputs["7"]["text"][0].splitlines()
+    assert said == "Saved 5 chunks, 57 frames:" and name.endswith(" [output]")
+    world = load_world(comfy.output / name.removesuffix(" [output]"))
+    assert frames(world) == 57
+    shown = run.outputs["8"]["images"][0]
+    with Image.open(comfy.base / "temp" / shown["subfolder"] / shown["filename"]) as picture:
+        assert picture.size[0] == 1080
+
+    later = comfy.client.run(changed(api_form(LATER), {"10": {"world_file": name}}))
+    assert later.status == "success", later.error
+    assert "the world has 141 frames" in later.outputs["12"]["text"][0]
+    longer = load_world(comfy.output / later.outputs["13"]["text"][0].splitlines()[1].removesuffix(" [output]"))
+    assert frames(longer) == 141 and longer.digest == world.digest
+    film = later.outputs["14"]["images"][0]
+    assert len(read_film(comfy.output / film["subfolder"] / film["filename"]).frames) == 84
+
+    newest = comfy.client.run(changed(api_form(LATER), {"13": {"filename_prefix": "worldmodel/newest"}}))
+    assert "the world has 225 frames" in newest.outputs["12"]["text"][0]
+
+
+def test_a_walk_that_was_stopped_is_taken_up_by_the_next_queue(comfy: ComfyHost) -> None:
+    graph = changed(api_form(RESUME), {"5": {"track": "forward*141"}, "6": {"seed": 77}})
+
+    def stop(event: dict[str, Any]) -> None:
+        told = event["data"]
+        if event["type"] == "progress" and told["node"] == "6" and told["value"] >= 12:  # four chunks of three steps
+            comfy.client.interrupt()
+
+    assert comfy.client.run(graph, stop).status == "interrupted"
+    again = comfy.client.run(graph)
+    assert again.status == "success", again.error
+    said = re.search(r"(\d+) chunks taken from the journal, (\d+) computed", again.outputs["6"]["text"][0])
+    taken, computed = map(int, said.groups())
+    assert taken >= 4 and taken + computed == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "message"),
+    [
+        (RESUME, {"7": {"filename_prefix": "../elsewhere"}}, "filename_prefix: found '../elsewhere'"),
+        (LATER, {"10": {"world_file": "../../etc/passwd"}}, "found no world file '../../etc/passwd'"),
+        (LATER, {"10": {"world_file": "missing.world.safetensors"}}, "found no world file 'missing.world"),
+    ],
+)
+def test_what_is_wrong_is_said_at_the_queue(comfy: ComfyHost, name: str, inputs: dict[str, Any], message: str) -> None:
+    graph = changed(api_form(name), inputs)
+    graph.pop("9", None)  # a film that would be made all the same
+    with pytest.raises(PromptRefused) as refused:
+        comfy.client.run(graph)
+    details = [error["details"] for node in refused.value.node_errors.values() for error in node["errors"]]
+    assert any(message in detail for detail in details), details
+
+
+def test_a_saved_world_is_offered_at_once(comfy: ComfyHost) -> None:
+    walk = {"5": {"track": "forward*9"}, "7": {"filename_prefix": "worldmodel/offered"}}
+    run = comfy.client.run(changed(api_form(RESUME), walk))
+    _, options = comfy.client.call("/object_info/WMLoadWorld")["WMLoadWorld"]["input"]["required"]["world_file"]
+    assert run.outputs["7"]["text"][0].splitlines()[1] in options["options"]
