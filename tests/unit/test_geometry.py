@@ -68,8 +68,8 @@ def test_angles_undo_rotations() -> None:
     clockwise = torch.stack([torch.stack([cos, -sin, sin * 0]), torch.stack([sin, cos, sin * 0]), torch.eye(3)[2]])
     rolled = geometry.angles(rotations(yaw, pitch) @ clockwise)
     torch.testing.assert_close(rolled[:, 2], torch.full((300,), 0.3, dtype=torch.float64), atol=1e-9, rtol=0)
-    up = rotations(torch.tensor([0.7]).double(), torch.tensor([math.pi / 2]).double())
-    torch.testing.assert_close(geometry.angles(up)[0, :2], torch.tensor([0.7, math.pi / 2]).double(), atol=1e-9, rtol=0)
+    up = torch.tensor([[0.7, math.pi / 2]], dtype=torch.float64)
+    torch.testing.assert_close(geometry.angles(rotations(up[:, 0], up[:, 1]))[:, :2], up, atol=1e-9, rtol=0)
 
 
 def test_interpolation_meets_the_poses_and_turns_evenly() -> None:

@@ -1,0 +1,135 @@
+"""Track and camera files: which format a file is in, and reading and writing it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from .formats import blender, colmap, csv_table, nerfstudio, npz, poses_json, tum
+from .formats.json_text import load
+from .geometry import Poses
+from .track import Track, parse_track, write_track
+
+MAX_BYTES = 256 * 2**20
+"""Largest file that is opened."""
+SUFFIXES = (".json", ".csv", ".npz", ".txt", ".tum")
+"""Files that may hold a track or a camera; COLMAP's is images.txt, with cameras.txt beside it."""
+FORMATS = {
+    "JSON": "track.json",
+    "CSV": "track.csv",
+    "NPZ": "track.npz",
+    "camera JSON": "poses.json",
+    "TUM": "camera.tum",
+    "COLMAP": "images.txt",
+    "nerfstudio": "transforms.json",
+    "Blender": "blender.py",
+}
+"""What can be written, and the end of the file's name."""
+OF_TRACKS = ("JSON", "CSV")
+"""Formats that hold keys and mouse alone."""
+OF_CAMERAS = ("camera JSON", "TUM", "COLMAP", "nerfstudio", "Blender")
+"""Formats that hold a camera alone."""
+
+
+class Content(NamedTuple):
+    """What a file holds: keys and mouse, a camera, or both."""
+
+    track: Track | None = None
+    poses: Poses | None = None
+
+
+def read_track_file(path: Path) -> Content:
+    """Read a file of any format.
+
+    Raises:
+        ValueError: one sentence that names the file, and line, frame or member.
+    """
+    try:
+        if path.name == "images.txt":
+            cameras = path.with_name("cameras.txt")
+            if not cameras.is_file():
+                raise ValueError("found no cameras.txt beside it; COLMAP writes both")
+            return parse_colmap(_bytes(cameras), _bytes(path))
+        return parse_file(_bytes(path), path.suffix.lower())
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from None
+
+
+def parse_file(data: bytes, suffix: str) -> Content:
+    """Read the bytes of one file.
+
+    Args:
+        data: of the file.
+        suffix: the end of its name, with the dot, one of `SUFFIXES`.
+
+    Raises:
+        ValueError: one sentence that names line, frame or member.
+    """
+    if suffix == ".npz":
+        return Content(*npz.read(data))
+    text = _text(data)
+    if suffix == ".csv":
+        return Content(track=csv_table.read(text))
+    if suffix in (".txt", ".tum"):
+        return Content(poses=tum.read(text))
+    if suffix == ".json":
+        return _json(text)
+    raise ValueError(f"found a name ending in {suffix!r}, expected one of {', '.join(SUFFIXES)}")
+
+
+def parse_colmap(cameras: bytes, images: bytes) -> Content:
+    """Read the bytes of COLMAP's two files."""
+    return Content(poses=colmap.read(colmap.Model(_text(cameras), _text(images))))
+
+
+def write_track_file(content: Content, path: Path, form: str) -> None:
+    """Write a file in one of `FORMATS`; COLMAP's cameras.txt goes beside it.
+
+    Raises:
+        ValueError: the content has not what the format holds.
+    """
+    track, poses = content
+    if (form in OF_TRACKS and track is None) or (form in OF_CAMERAS and poses is None):
+        needed = "keys and mouse" if form in OF_TRACKS else "a camera"
+        raise ValueError(f"format: found nothing to write as {form}, expected {needed}; choose another format.")
+    if form == "NPZ":
+        path.write_bytes(npz.write(track, poses))
+        return
+    if form == "COLMAP":
+        model = colmap.write(poses)
+        path.with_name("cameras.txt").write_text(model.cameras, encoding="utf-8", newline="\n")
+        text = model.images
+    elif form in OF_TRACKS:
+        text = write_track(track) if form == "JSON" else csv_table.write(track)
+    else:
+        writers = {"camera JSON": poses_json, "TUM": tum, "nerfstudio": nerfstudio, "Blender": blender}
+        text = writers[form].write(poses)
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _json(text: str) -> Content:
+    """Read JSON of any kind, told by its members."""
+    data = load(text)
+    kind = data.get("type") if isinstance(data, dict) else None
+    if kind == "poses":
+        return Content(poses=poses_json.read(text))
+    if kind == blender.KIND:
+        return Content(poses=blender.read(text))
+    if kind is None and isinstance(data, dict) and isinstance(data.get("frames"), list):
+        return Content(poses=nerfstudio.read(text))
+    return Content(track=parse_track(text))
+
+
+def _bytes(path: Path) -> bytes:
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise ValueError(f"found {size} bytes, expected at most {MAX_BYTES}; cut the file")
+    return path.read_bytes()
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ValueError(f"line {line}: no text in UTF-8; save the file as UTF-8") from None
