@@ -48,3 +48,19 @@ def test_a_workflow_opens_whole_and_sends_its_api_form(page: Page, workflow: Pat
     assert page.evaluate(RED_NODES) == []
     assert page.locator("[role=dialog]:visible").all_inner_texts() == []
     assert without_titles(page.evaluate(API_FORM)) == without_titles(api_form)
+
+
+def test_the_other_half_of_a_workflow_sends_its_own_api_form(page: Page) -> None:
+    """Mute the upper group of *Stop, save, resume* and unmute the lower one, as its note says."""
+    (workflow,) = (path for path in WORKFLOWS if path.stem == "Stop, save, resume")
+    open_from_templates(page, workflow)
+    drawn = json.loads(workflow.read_text(encoding="utf-8"))["nodes"]
+    muted = [node["id"] for node in drawn if node["mode"]]
+    page.wait_for_function("ids => ids.every(id => app.graph.getNodeById(id))", arg=[node["id"] for node in drawn])
+    later = json.loads((workflow.parent / "api" / f"{workflow.stem}, part 2.json").read_text(encoding="utf-8"))
+    shared = [node["id"] for node in drawn if str(node["id"]) in later and node["id"] not in muted]
+    page.evaluate(
+        "([on, kept]) => app.graph.nodes.forEach(n => { n.mode = on.includes(+n.id) || kept.includes(+n.id) ? 0 : 2 })",
+        [muted, shared],
+    )
+    assert without_titles(page.evaluate(API_FORM)) == without_titles(later)
