@@ -1,0 +1,151 @@
+"""Following a camera: the keys that are found walk its path; looking is not walking; what is lost is said."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from worldmodel.follow import follow, pace
+from worldmodel.geometry import angles, poses_of
+from worldmodel.motion import integrate, rotations
+from worldmodel.presets import preset
+from worldmodel.track import parse_timeline, parse_track, same_track, sample, write_track
+from worldmodel.variants import VARIANTS
+
+TINY_WORLD = VARIANTS["tiny_world"]
+STEP = TINY_WORLD.step_metres
+
+
+def wave(draw: np.random.Generator, frames: int) -> np.ndarray:
+    """A smooth random curve (frames,), about -1 to 1."""
+    at = np.arange(frames)
+    parts = [draw.normal() * np.sin(2 * np.pi * at / draw.uniform(40, 160) + draw.uniform(0, 7)) for _ in range(4)]
+    return np.sum(parts, 0) / 2
+
+
+def ground_walk(seed: int, step: float, ahead: bool = False) -> Tensor:
+    """A random smooth walk (frames, 4, 4) within a speed; the camera looks where it likes, or along its way."""
+    draw = np.random.default_rng(seed)
+    frames = int(draw.integers(57, 240))
+    direction, speed = wave(draw, frames) * 2, (np.tanh(wave(draw, frames)) + 1) / 2 * step
+    yaw = direction if ahead else direction + wave(draw, frames) * 1.5
+    moved = np.stack([np.sin(direction), np.zeros(frames), np.cos(direction)], 1) * speed[:, None]
+    places = np.concatenate([np.zeros((1, 3)), moved[:-1].cumsum(0)]) + draw.normal(size=3) * 5
+    return poses_of(rotations(torch.from_numpy(yaw), torch.zeros(frames).double()), torch.from_numpy(places))
+
+
+def length(c2w: Tensor) -> float:
+    return float((c2w[1:, :3, 3] - c2w[:-1, :3, 3]).norm(dim=1).sum())
+
+
+@pytest.mark.parametrize(("name", "walks"), [("tiny_world", 200), ("matrix_game_2_universal", 30)])
+def test_random_walks_are_followed(name: str, walks: int) -> None:
+    shares, headings, switches = [], [], []
+    for seed in range(walks):
+        path = ground_walk(seed, VARIANTS[name].step_metres)
+        found = follow(path, VARIANTS[name])
+        shares.append(float(found.position.mean()) / length(path))
+        headings.append(float(found.heading.mean()))
+        switches.append(float((found.track.keys[1:] != found.track.keys[:-1]).any(1).float().mean()))
+    assert np.mean(shares) < 0.01 and np.max(shares) < 0.03 and np.max(headings) < 0.01
+    assert np.mean(switches) < 0.4
+
+
+@pytest.mark.parametrize("step", [0.05, 0.1235, 0.6])
+def test_any_step_is_walked(step: float) -> None:
+    variant = replace(TINY_WORLD, step_metres=step)
+    for seed in range(5):
+        path = ground_walk(seed, step)
+        assert float(follow(path, variant).position.mean()) < 0.03 * length(path)
+
+
+def test_a_model_with_two_keys_drives() -> None:
+    variant = VARIANTS["matrix_game_2_gta_drive"]
+    for seed in range(20):
+        path = ground_walk(seed, variant.step_metres, ahead=True)
+        found = follow(path, variant)
+        assert found.track.words == ("forward", "back")
+        assert float(found.position.mean()) < 0.03 * length(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "forward*24 idle*6 forward+yaw_right(2.5)*12 right*9 idle",
+        "forward+left+yaw_left*12 back*20 yaw_right(90)*5 forward+pitch_up(2)*9 idle",
+        "left+yaw_right(3)*40 idle",
+    ],
+)
+def test_keys_come_back_from_their_own_path(text: str) -> None:
+    track = parse_track(text)
+    found = follow(integrate(track, STEP), TINY_WORLD)
+    assert same_track(found.track, track) and found.position.max() < 1e-6
+    assert same_track(parse_track(write_track(found.track)), track)
+
+
+def test_presets_come_back_from_their_own_path() -> None:
+    track = sample(preset("random from a seed", 90, 2))
+    found = follow(integrate(track, STEP), TINY_WORLD)
+    assert found.position.mean() < STEP and found.heading.max() < 1e-3
+
+
+def test_a_strafing_turn_of_the_path_is_no_turn_of_the_camera() -> None:
+    angle = torch.linspace(0, math.pi, 60).double()
+    places = torch.stack([1 - angle.cos(), torch.zeros(60).double(), angle.sin()], 1) * STEP * 15
+    path = poses_of(torch.eye(3, dtype=torch.float64).expand(60, 3, 3), places)
+    found = follow(path, TINY_WORLD)
+    assert not found.track.mouse.any() and found.position.mean() < 0.03 * length(path)
+    held = dict(zip(found.track.words, found.track.keys.sum(0).tolist(), strict=True))
+    assert held["forward"] > 5 and held["back"] > 5 and held["right"] > 10 * held["left"]
+
+
+def test_a_climb_is_forward_and_its_height_is_reported() -> None:
+    pitch = torch.full((40,), 0.6).double()
+    along = torch.arange(40).double() * STEP
+    places = torch.stack([along * 0, -along * pitch.sin(), along * pitch.cos()], 1)
+    found = follow(poses_of(rotations(pitch * 0, pitch), places), TINY_WORLD)
+    held = {word for word, column in zip(found.track.words, found.track.keys.T, strict=True) if column.any()}
+    assert held == {"forward"} and not found.track.mouse.any()
+    assert any("height: up to 2.72 m dropped, from frame 1." in line for line in found.report)
+
+
+def test_roll_and_speed_are_reported() -> None:
+    roll = torch.tensor([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]]).double().expand(10, 3, 3)
+    places = torch.zeros(10, 3).double()
+    places[:, 2] = torch.arange(10) * STEP * 3
+    found = follow(poses_of(roll, places), TINY_WORLD)
+    assert any("roll: up to 36.87 degrees dropped, from frame 0." in line for line in found.report)
+    assert any("speed: Tiny World walks 0.1235 m a frame, the camera up to 0.37 m" in line for line in found.report)
+    paced = pace(poses_of(roll, places), TINY_WORLD)
+    assert len(paced) == 28 and follow(paced, TINY_WORLD).position.max() < 0.01
+    torch.testing.assert_close(paced[[0, -1], :3, 3], places[[0, -1]])
+
+
+def test_a_turn_on_the_spot_is_given_frames() -> None:
+    yaw = torch.tensor([0.0, math.pi / 2]).double()
+    paced = pace(poses_of(rotations(yaw, yaw * 0), torch.zeros(2, 3).double()), TINY_WORLD)
+    assert len(paced) == 31
+    torch.testing.assert_close(angles(paced[:, :3, :3])[:, 0], torch.linspace(0, math.pi / 2, 31).double())
+
+
+def test_a_single_pose_is_an_idle_frame() -> None:
+    pose = torch.eye(4, dtype=torch.float64)[None]
+    found = follow(pose, TINY_WORLD)
+    assert found.track.frames == len(pace(pose, TINY_WORLD)) == 1 and not found.track.keys.any()
+
+
+def test_a_model_without_mouse_is_refused() -> None:
+    with pytest.raises(ValueError, match="model: found Matrix-Game 2.0 Temple Run, expected one that walks"):
+        follow(torch.eye(4).double()[None], VARIANTS["matrix_game_2_templerun"])
+
+
+def test_the_walk_goes_on_from_the_camera() -> None:
+    path = ground_walk(7, STEP)
+    found = follow(path, TINY_WORLD)
+    torch.testing.assert_close(found.poses[0], path[0], atol=1e-6, rtol=0)
+    assert parse_timeline(write_track(found.track)).frames == len(path)

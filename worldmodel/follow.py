@@ -1,0 +1,192 @@
+"""A camera's path as play: the keys and the mouse that walk it in one model.
+
+Places on the ground are x, z in metres; directions in the camera's own axes are right, ahead. What keys and mouse
+cannot say is left out and reported: height, roll, speed above the model's.
+
+Symbols: F frames, A actions (sets of keys), B beam.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .geometry import angles, interpolate, poses_of
+from .motion import ground_steps, integrate, rotations
+from .timeline import thousandths
+from .track import Track
+from .variants import Variant
+
+SWITCH = 1.0
+"""What pressing or releasing costs, in squares of one frame's step: keys are held, not hammered."""
+BEAM = 48
+TURN_PER_FRAME = 3.0
+"""Degrees a frame that a camera which turns on the spot is given; 0.2 of a Matrix-Game mouse."""
+_TOLD_METRES, _TOLD_DEGREES = 0.05, 1.0
+"""Smallest height and roll worth a sentence."""
+_AXES = (("left", "right"), ("back", "forward"))
+
+
+class Followed(NamedTuple):
+    """A track that follows a camera, and how well.
+
+    Args:
+        track: keys and mouse; its last row is idle, since nothing says where the camera goes after its last frame.
+        poses: (F, 4, 4) where the model walks with it, from the camera's first place and direction, level.
+        position: (F,) metres on the ground between the two.
+        heading: (F,) degrees between their directions, 0 to 180.
+        height: (F,) metres above the first frame, dropped.
+        roll: (F,) degrees, dropped.
+        report: a sentence for each thing that is not as it was asked.
+    """
+
+    track: Track
+    poses: Tensor
+    position: Tensor
+    heading: Tensor
+    height: Tensor
+    roll: Tensor
+    report: tuple[str, ...]
+
+
+def follow(c2w: Tensor, variant: Variant) -> Followed:
+    """Find the keys and the mouse that walk a camera's path, frame by frame, with the least error of the pose.
+
+    A strafe is no turn: the mouse follows only where the camera looks. A climb is forward on the ground.
+
+    Args:
+        c2w: (F, 4, 4) camera-to-world.
+        variant: its keys and its step.
+
+    Raises:
+        ValueError: the model has no keys or no mouse to follow a camera with.
+    """
+    actions = _actions(variant)
+    if len(actions) < 2 or variant.mouse is None:
+        raise ValueError(
+            f"model: found {variant.title}, expected one that walks with keys and turns with the mouse; choose another."
+        )
+    c2w = c2w.double()
+    yaw, pitch, roll = np.unwrap(angles(c2w[:, :3, :3]).numpy(), axis=0).T  # (F,) each, radians
+    mouse = torch.from_numpy(np.stack([_turns(yaw), _turns(pitch)], 1)).float()
+    headings = yaw[0] + np.radians(np.concatenate([[0.0], np.cumsum(mouse[:-1, 0].double().numpy())]))
+    ground = c2w[:, [0, 2], 3].numpy()
+    chosen = _search(ground, headings, np.array([step for _, step in actions]) * variant.step_metres)
+    words = tuple(word for word in variant.keyboard.words if any(word in held for held, _ in actions))
+    keys = torch.tensor([[float(word in actions[action][0]) for word in words] for action in chosen])
+    track = Track(words, keys, mouse)
+    return _compared(track, c2w, np.stack([yaw, pitch, roll], 1), variant)
+
+
+def pace(c2w: Tensor, variant: Variant) -> Tensor:
+    """Give a camera's path the model's own speed: as many frames as it takes to walk it, and to turn where it stands.
+
+    Args:
+        c2w: (F, 4, 4); its own timing is forgotten.
+        variant: its step.
+
+    Returns:
+        (frames, 4, 4), both ends as they were.
+    """
+    turn = np.abs(np.diff(np.unwrap(angles(c2w[:, :3, :3]).numpy()[:, :2], axis=0), axis=0)).max(1, initial=0.0)
+    walked = c2w[1:, [0, 2], 3] - c2w[:-1, [0, 2], 3]
+    needed = np.maximum(walked.norm(dim=1).numpy() / variant.step_metres, np.degrees(turn) / TURN_PER_FRAME)
+    at = np.concatenate([[0.0], np.cumsum(needed)])
+    frames = int(np.ceil(at[-1] - 1e-6)) + 1  # not one more for a rounding error
+    return interpolate(c2w, torch.from_numpy(np.interp(np.linspace(0, at[-1], frames), at, np.arange(len(at)))))
+
+
+def _actions(variant: Variant) -> list[tuple[frozenset[str], np.ndarray]]:
+    """Return every set of walking keys that does not cancel, idle first, with its step (2,) of length 1."""
+    has = [[word for word in axis if word in variant.keyboard.words] for axis in _AXES]
+    actions = []
+    for held in product(*([None, *words] for words in has)):
+        words = tuple(word for word in held if word)
+        exclusive = variant.keyboard.idle is not None and len(words) > 1
+        if not exclusive:
+            step = ground_steps(Track(words, torch.ones(1, len(words)), torch.zeros(1, 2)))
+            actions.append((frozenset(words), step[0].numpy()))
+    return actions
+
+
+def _turns(angle: np.ndarray) -> np.ndarray:
+    """Turn angles (F,) in radians into degrees per frame, in thousandths whose sum does not drift; the last is 0."""
+    degrees = np.array([thousandths(value) for value in np.degrees(angle - angle[0])])
+    turns = np.diff(degrees, append=degrees[-1])
+    return np.array([thousandths((turn + 180) % 360 - 180) for turn in turns])
+
+
+def _search(ground: np.ndarray, headings: np.ndarray, steps: np.ndarray) -> list[int]:
+    """Choose an action per frame that keeps the walk near its path and switches seldom, by a beam search.
+
+    Args:
+        ground: (F, 2) x and z to be at.
+        headings: (F,) radians, right positive.
+        steps: (A, 2) metres right and ahead.
+
+    Returns:
+        F numbers of actions, the last one 0.
+    """
+    step = np.linalg.norm(steps, axis=1).max()
+    sin, cos = np.sin(headings)[:, None], np.cos(headings)[:, None]
+    world = np.stack([steps[:, 0] * cos + steps[:, 1] * sin, steps[:, 1] * cos - steps[:, 0] * sin], 2)  # (F, A, 2)
+    moves = (world[:-1] - np.diff(ground, axis=0)[:, None]) / step  # how an action changes the error, in steps
+    error, held, cost = np.zeros((1, 2)), np.zeros(1, dtype=int), np.zeros(1)
+    parents, actions = [], []
+    numbers = np.arange(len(steps))
+    for move in moves:
+        errors = error[:, None] + move  # (B, A, 2)
+        costs = cost[:, None] + np.square(errors).sum(2) + SWITCH * (held[:, None] != numbers)
+        flat = costs.ravel()
+        best = np.argpartition(flat, BEAM)[:BEAM] if len(flat) > BEAM else np.arange(len(flat))
+        parent, held = np.divmod(best, len(steps))
+        error, cost = errors[parent, held], flat[best]
+        parents.append(parent)
+        actions.append(held)
+    chosen, at = [0], int(cost.argmin())
+    for parent, action in zip(reversed(parents), reversed(actions), strict=True):
+        chosen.append(int(action[at]))
+        at = parent[at]
+    return chosen[::-1]
+
+
+def _compared(track: Track, c2w: Tensor, asked: np.ndarray, variant: Variant) -> Followed:
+    """Walk the track and hold it against the camera: asked (F, 3) yaw, pitch and roll in radians."""
+    start = poses_of(rotations(torch.tensor(asked[0, 0]), torch.tensor(0.0, dtype=torch.float64)), c2w[0, :3, 3])
+    poses = integrate(track, variant.step_metres, start)
+    position = (poses[:, [0, 2], 3] - c2w[:, [0, 2], 3]).norm(dim=1)
+    apart = np.degrees(angles(poses[:, :3, :3]).numpy()[:, 0] - asked[:, 0])
+    heading = torch.from_numpy(np.abs((apart + 180) % 360 - 180))
+    height = c2w[0, 1, 3] - c2w[:, 1, 3]
+    roll = torch.from_numpy((np.degrees(asked[:, 2]) + 180) % 360 - 180)
+    walked = (c2w[1:, [0, 2], 3] - c2w[:-1, [0, 2], 3]).norm(dim=1)
+    return Followed(
+        track, poses, position, heading, height, roll, _report(position, heading, height, roll, walked, variant)
+    )
+
+
+def _report(
+    position: Tensor, heading: Tensor, height: Tensor, roll: Tensor, walked: Tensor, variant: Variant
+) -> tuple[str, ...]:
+    """Say how well a camera is followed, and what was dropped."""
+    length, worst = float(walked.sum()), int(position.argmax())
+    share = f", {100 * float(position.mean()) / length:.1f} % of the way" if length else ""
+    report = [
+        f"position: {position.mean():.2f} m off in the mean{share}; most in frame {worst}, {position[worst]:.2f} m.",
+        f"heading: {heading.mean():.2f} degrees off in the mean, most {heading.max():.2f}.",
+    ]
+    fast = (walked > variant.step_metres * 1.001).nonzero().flatten()
+    if len(fast):
+        report.append(
+            f"speed: {variant.title} walks {variant.step_metres:g} m a frame, the camera up to {walked.max():.2f} m, "
+            f"in {len(fast)} frames from frame {int(fast[0])}; give it more frames."
+        )
+    for name, lost, least, unit in (("height", height, _TOLD_METRES, "m"), ("roll", roll, _TOLD_DEGREES, "degrees")):
+        if lost.abs().max() > least:
+            first = int((lost.abs() > least).nonzero()[0])
+            report.append(f"{name}: up to {lost.abs().max():.2f} {unit} dropped, from frame {first}.")
+    return tuple(report)
