@@ -4,7 +4,8 @@
     python -m worldmodel.tinyworld train decoder --run runs/decoder --begin-with runs/vae --minutes 60
     python -m worldmodel.tinyworld encode      --vae runs/decoder --shards runs/latents --minutes 30
     python -m worldmodel.tinyworld train model --run runs/model --shards runs/latents --minutes 120
-    python -m worldmodel.tinyworld train rollout --run runs/few --shards runs/latents --minutes 90 --begin-with runs/model
+    python -m worldmodel.tinyworld train rollout --run runs/few --shards runs/latents --minutes 90 \\
+        --begin-with runs/model
     python -m worldmodel.tinyworld export      --vae runs/decoder --model runs/few
     python -m worldmodel.tinyworld record      --out walks --walks 100 --frames 97
     python -m worldmodel.tinyworld evaluate    --starts 256
