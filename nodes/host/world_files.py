@@ -76,12 +76,16 @@ def fingerprint(name: str) -> str:
     return f"{path}|{status.st_size}|{status.st_mtime_ns}"
 
 
-def _found() -> dict[str, Path]:
-    """World files by the names a list shows, those of the input folder first."""
+def found_files(suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """Return files by the names a list shows, those of the input folder first, then those of the output folder."""
     found = {}
     for root, mark in ((folder_paths.get_input_directory(), ""), (folder_paths.get_output_directory(), _ELSEWHERE)):
         for folder, _, names in sorted(os.walk(root)):
-            for name in sorted(name for name in names if name.endswith(SUFFIX)):
+            for name in sorted(name for name in names if name.endswith(suffixes)):
                 path = Path(folder) / name
                 found[path.relative_to(root).as_posix() + mark] = path
     return found
+
+
+def _found() -> dict[str, Path]:
+    return found_files((SUFFIX,))
