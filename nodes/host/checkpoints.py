@@ -145,7 +145,7 @@ def choose_window(asked: int, checkpoint: Checkpoint, path: Path) -> tuple[int, 
                 "of a chunk; change it."
             )
         return asked, "as chosen"
-    said = _window_of_release(checkpoint, parts_of(path, f"model_name: {path.name}")[0].with_name("config.json"))
+    said = _window_of_release(checkpoint, model_files.config_beside(path, f"model_name: {path.name}"))
     if said is None:
         return variant.window, f"{variant.title}'s own"
     return said, "as the config.json beside the file says"

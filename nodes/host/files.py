@@ -47,13 +47,6 @@ def model_path(folder: str, name: str, field: str) -> Path:
     return Path(found)
 
 
-def fingerprint(folder: str, name: str, field: str) -> str:
-    """Return a text that changes when the file behind a name does."""
-    path = model_path(folder, name, field)
-    status = path.stat()
-    return f"{path}|{status.st_size}|{status.st_mtime_ns}"
-
-
 def new_film(prefix: str) -> Path:
     """Return the path of a film that does not exist yet, in the host's folder for temporary files."""
     folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, folder_paths.get_temp_directory())

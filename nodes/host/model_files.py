@@ -53,9 +53,16 @@ def find(folder: str, name: str, field: str) -> Path:
 
 
 def fingerprint(folder: str, name: str, field: str) -> str:
-    """Return a text that changes when the files behind a name do."""
-    path, size, newest = stamp(find(folder, name, field), f"{field}: {name}")
-    return f"{path}|{size}|{newest}"
+    """Return a text that changes when the files behind a name do, or the release's config beside them."""
+    found = find(folder, name, field)
+    path, size, newest = stamp(found, f"{field}: {name}")
+    config = config_beside(found, f"{field}: {name}")
+    return f"{path}|{size}|{newest}|{config.stat().st_mtime_ns if config.is_file() else ''}"
+
+
+def config_beside(path: Path, name: str) -> Path:
+    """Return where the config.json of a model would lie."""
+    return parts_of(path, name)[0].with_name("config.json")
 
 
 def stamp(path: Path, name: str) -> tuple[str, int, int]:

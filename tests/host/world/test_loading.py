@@ -295,13 +295,16 @@ def test_the_loader_says_what_it_recognised(case: Any, run: Load, caplog: pytest
     assert "most of them float32 in the file; it looks at 5 latents (as chosen)." in caplog.text
 
 
-def test_a_changed_part_is_loaded_again(models: Path, nodes: dict) -> None:
+def test_a_changed_part_or_config_is_loaded_again(models: Path, nodes: dict) -> None:
     in_parts(models / "parted", network_weights("universal"))
     print_of = lambda: nodes["WMLoadWorldModel"].fingerprint_inputs("parted/", "auto", "auto")  # noqa: E731
     before = print_of()
     part = models / "parted" / "net-00002-of-00003.safetensors"
     os.utime(part, ns=(1, part.stat().st_mtime_ns + 10**9))
-    assert print_of() != before
+    later = print_of()
+    assert later != before
+    (models / "parted" / "config.json").write_text("{}", encoding="utf-8")
+    assert print_of() != later
 
 
 def test_a_release_that_lies_whole_in_one_folder(models: Path, of_pack: Callable) -> None:
