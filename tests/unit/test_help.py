@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import help_pictures
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -135,6 +136,12 @@ def test_a_page_shows_its_node(node_id: str) -> None:
         assert not re.match(r"[a-z]+:|/", link), f"{link}: pages show only pictures that come with the pack"
         assert (PAGES / link).stat().st_size <= 60_000
     assert f"pictures/{node_id}.webp" in [link for _, link in shown]
+
+
+def test_every_node_can_be_pictured_again() -> None:
+    assert set(help_pictures.SCENES) == set(NODES)
+    for node_id, scene in help_pictures.SCENES.items():
+        assert help_pictures.NODES[scene.node][0] == node_id
 
 
 def test_every_picture_is_shown() -> None:
