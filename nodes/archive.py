@@ -95,10 +95,11 @@ class LoadWorld(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, world_file: str) -> bool | str:
-        """Name a missing file when the graph is queued."""
+    def validate_inputs(cls, world_file: str | None) -> bool | str:
+        """Name a missing file when the graph is queued; a linked name is known only later."""
         try:
-            world_files.world_path(world_file)
+            if world_file is not None:
+                world_files.world_path(world_file)
         except ValueError as error:
             return str(error)
         return True

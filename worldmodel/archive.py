@@ -24,7 +24,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .state import Chunk, Controls, RecordedNoise, Start, World, new_world, validate_controls
-from .variants import Variant, variant_named
+from .timeline import shortened
+from .variants import VARIANTS, Variant
 from .weights import load_safetensors
 
 SUFFIX = ".world.safetensors"
@@ -129,7 +130,10 @@ def _world_of(tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> World:
     if _HEADER not in metadata:
         raise ValueError("found a safetensors file without a world, expected one saved by Save World; choose another.")
     entries = _entries(metadata[_HEADER])
-    variant = variant_named(entries["variant"])
+    if entries["variant"] not in VARIANTS:
+        found, known = shortened(entries["variant"]), ", ".join(VARIANTS)
+        raise ValueError(f"found a world of the model {found!r}, expected one of {known}; update this pack.")
+    variant = VARIANTS[entries["variant"]]
     if metadata.get(_CHECKSUM) != _checksum(metadata[_HEADER], tensors):
         raise ValueError(f"found content that does not match its checksum, expected it unchanged; {_AGAIN}.")
     noise = None
@@ -145,10 +149,8 @@ def _world_of(tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> World:
         raise ValueError(f"found a start with digest {found!r}, expected {stated!r} as the header states; {_AGAIN}.")
     chunks = tuple(_chunk(tensors, world, variant, i, told) for i, told in enumerate(entries["chunks"]))
     if tensors:
-        raise ValueError(
-            f"found {len(tensors)} tensors too many (such as {min(tensors)!r}), expected those of {len(chunks)} "
-            f"chunks; {_AGAIN}."
-        )
+        found = f"{len(tensors)} tensors too many (such as {shortened(min(tensors))!r})"
+        raise ValueError(f"found {found}, expected those of {len(chunks)} chunks; {_AGAIN}.")
     return world._replace(chunks=chunks)
 
 

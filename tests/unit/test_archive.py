@@ -225,7 +225,7 @@ MALFORMED = {
     "header a list": (whole_header("[]"), "found a header without a version"),
     "version a truth": (header(version=True), "found a header without a version"),
     "version of tomorrow": (header(version=2), "found version 2 of the format, expected 1; update this pack"),
-    "variant unknown": (header(variant="doom"), "variant: found 'doom', expected one of"),
+    "variant unknown": (header(variant="doom"), "found a world of the model 'doom', expected one of"),
     "variant a number": (header(variant=3), "found a int as variant of the header"),
     "another variant": (header(variant="matrix_game_2_gta_drive", latent_format="wan21"), "found a start with digest"),
     "another latent format": (header(latent_format="wan21"), "latent_format: found 'wan21'"),

@@ -114,6 +114,7 @@ def test_a_rewind_too_far_is_refused(walked: SimpleNamespace, tiny: SimpleNamesp
 
 def test_the_newest_file_is_the_one_written_last(walked: SimpleNamespace, run: Callable, nodes: dict) -> None:
     load = nodes["WMLoadWorld"]
+    assert load.validate_inputs(None) is True  # linked
     assert "no world file in the host's" in refusal(run, "WMLoadWorld", "the newest")
     assert load.validate_inputs("the newest").startswith("world_file: found no world file in")
     one = saved(nodes, walked.world, "worldmodel/one")
