@@ -5,7 +5,8 @@ Shapes: B batch, N queries, M keys, H heads, d numbers per head.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -44,6 +45,42 @@ def attention(
     attend = few_keys_attention if torch.is_grad_enabled() and k.shape[1] <= FEW_KEYS else fused_attention
     # (B, N, H, d) -> (B, H, N, d) and back; views, no copies
     return attend(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), mask).transpose(1, 2).flatten(2)
+
+
+class Group(NamedTuple):
+    """Neighbouring queries that see the same keys; spans are first and last + 1."""
+
+    queries: tuple[int, int]
+    keys: tuple[tuple[int, int], ...]
+
+
+def groups_of(mask: Tensor, tokens: int) -> list[Group]:
+    """Return who sees whom by groups.
+
+    Args:
+        mask: bool (T, T), row sees column.
+        tokens: of each of the T latents.
+    """
+    groups: list[Group] = []
+    for index, row in enumerate(mask.tolist()):
+        edges = [at for at in range(len(row) + 1) if (at and row[at - 1]) != (at < len(row) and row[at])]
+        keys = tuple((first * tokens, last * tokens) for first, last in zip(edges[::2], edges[1::2], strict=True))
+        first = groups.pop().queries[0] if groups and groups[-1].keys == keys else index * tokens
+        groups.append(Group((first, (index + 1) * tokens), keys))
+    return groups
+
+
+def grouped_attention(q: Tensor, k: Tensor, v: Tensor, groups: Sequence[Group]) -> Tensor:
+    """Attend as `attention` does under a mask, but without the products that the mask would hide.
+
+    Args:
+        q, k, v: (B, N, H, d).
+    """
+    attended = []
+    for (first, last), spans in groups:
+        seen = [torch.cat([part[:, a:b] for a, b in spans], dim=1) for part in (k, v)]
+        attended.append(attention(q[:, first:last], *seen))
+    return torch.cat(attended, dim=1)
 
 
 def fused_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:

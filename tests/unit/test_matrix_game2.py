@@ -8,10 +8,12 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import rms_norm
 
-from worldmodel.attention import few_keys_attention, fused_attention
+from worldmodel.attention import attention, few_keys_attention, fused_attention, grouped_attention, groups_of
 from worldmodel.cache import KVCache
 from worldmodel.models.matrix_game2 import MatrixGame2, Step, sizes_from_state_dict
+from worldmodel.models.norms import HandNorm
 from worldmodel.models.wan_layers import cast_like, modulation_parameter
 
 CHUNK, CHUNKS, BATCH, GRID = 3, 4, 2, (4, 6)
@@ -125,6 +127,30 @@ def test_attention_to_few_keys_equals_the_fused_form(masked: bool) -> None:
     q, k, v = (torch.randn(2, 3, size, 8, generator=generator) for size in (5, 7, 7))
     mask = torch.rand(5, 7, generator=generator) > 0.3 if masked else None
     torch.testing.assert_close(few_keys_attention(q, k, v, mask), fused_attention(q, k, v, mask))
+
+
+@pytest.mark.parametrize("window", [3, 4, 6, 9])
+def test_attention_by_groups_equals_attention_under_the_mask(window: int) -> None:
+    mask, tokens = teacher_forcing_mask(window), 5
+    generator = torch.Generator().manual_seed(1)
+    q, k, v = (torch.randn(2, len(mask) * tokens, 3, 8, generator=generator) for _ in range(3))
+    wide = mask.repeat_interleave(tokens, 0).repeat_interleave(tokens, 1)
+    torch.testing.assert_close(grouped_attention(q, k, v, groups_of(mask, tokens)), attention(q, k, v, mask=wide))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_norms_with_gradients_by_hand_equal_torchs(weighted: bool) -> None:
+    generator = torch.Generator().manual_seed(1)
+    x, towards = (torch.randn(2, 5, 12, generator=generator, dtype=torch.float32) for _ in range(2))
+    pairs = []
+    for function in (lambda x, w: HandNorm.apply(x, w, 1e-6), lambda x, w: rms_norm(x, (12,), w, 1e-6)):
+        inputs = [x.clone().requires_grad_()]
+        weight = torch.linspace(0.5, 2, 12).requires_grad_() if weighted else None
+        out = function(*inputs, weight)
+        out.backward(towards)
+        pairs.append([out, inputs[0].grad, *([weight.grad] if weighted else [])])
+    for a, b in zip(*pairs, strict=True):
+        torch.testing.assert_close(a, b)
 
 
 def test_autocast_trains_close_to_float32() -> None:

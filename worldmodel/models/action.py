@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import rms_norm
 
 from ..attention import attention
 from ..cache import KVCache
 from ..rope import Rotation, axis_angles, rotate, rotation
+from .norms import unit_norm
 
 HEAD_SIZE = 64
 WINDOW_FRAMES = 12
@@ -52,7 +52,7 @@ class HeadNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(size, dtype=dtype, device=device), requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return rms_norm(x, (x.shape[-1],), eps=1e-6)
+        return unit_norm(x, 1e-6)
 
 
 class ActionModule(nn.Module):

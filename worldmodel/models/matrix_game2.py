@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ..attention import Group, groups_of
 from ..cache import KVCache
 from ..rope import Rotation, grid_rotation
 from .action import HEAD_SIZE, ActionInputs, ActionModule, action_rotation
@@ -79,7 +80,7 @@ class _Shared(NamedTuple):
     tokens: int  # S
     context: Callable[[], Tensor]  # (B, K, C)
     actions: ActionInputs
-    token_mask: Tensor | None
+    groups: list[Group] | None
     options: dict
 
 
@@ -127,7 +128,7 @@ class Block(nn.Module):
             shared.positions,
             options,
             recall=None if cache is None else recall,
-            mask=shared.token_mask,
+            groups=shared.groups,
         )
         x = gated(x, told.gate1, attended)
         image = _once(cache, (index, "cross"), lambda: self.cross_attn.keys_values(shared.context()))
@@ -276,9 +277,6 @@ class MatrixGame2(nn.Module):
             return grid_rotation(step.positions, rows, columns, size), action_rotation(step.positions)
 
         grid, action = rotations() if cache is None else cache.of_chunk("rotations", rotations)
-        mask = step.mask
-        if mask is not None:
-            mask = mask.repeat_interleave(rows * columns, 0).repeat_interleave(rows * columns, 1)
         made: list[Tensor] = []
 
         def image_tokens() -> Tensor:  # made at most once a forward, and not at all where every block has its keys
@@ -291,7 +289,7 @@ class MatrixGame2(nn.Module):
             tokens=rows * columns,
             context=image_tokens,
             actions=ActionInputs(step.keyboard, step.mouse, action, cache, step.commit, step.mask),
-            token_mask=mask,
+            groups=None if step.mask is None else groups_of(step.mask, rows * columns),
             options={**options, "total_blocks": len(self.blocks)},
         )
 

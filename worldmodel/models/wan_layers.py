@@ -5,14 +5,15 @@ Shapes: B batch, T latents, S tokens per latent, N = T * S tokens, C model width
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..attention import Override, attention
+from ..attention import Group, Override, attention, grouped_attention
 from ..rope import Rotation, as_float64, rotate
+from .norms import norm_by
 
 
 def cast_like(parameter: Tensor, like: Tensor) -> Tensor:
@@ -100,7 +101,7 @@ class SelfAttention(nn.Module):
         options: dict,
         *,
         recall: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
-        mask: Tensor | None = None,
+        groups: Sequence[Group] | None = None,
     ) -> Tensor:
         """Return the attended tokens.
 
@@ -109,19 +110,22 @@ class SelfAttention(nn.Module):
             positions: rotation of (N, d / 2).
             options: the host's transformer options.
             recall: (keys, values) -> the same behind those of past tokens, all (B, tokens, H, d).
-            mask: bool (N, N), training only.
+            groups: who sees whom, training only.
 
         Returns:
             (B, N, C).
         """
         heads = (self.heads, -1)
         turns = positions.turns[:, None]  # (N, 1, d / 2, 2)
+        x = x.to(layer_dtype(x))  # once for the three layers
         v = self.v(x).unflatten(-1, heads)
-        q = rotate(self.norm_q(self.q(x).to(x.dtype)).unflatten(-1, heads), turns).to(v.dtype)
-        k = rotate(self.norm_k(self.k(x).to(x.dtype)).unflatten(-1, heads), turns).to(v.dtype)
+        q = rotate(norm_by(self.norm_q, self.q(x)).unflatten(-1, heads), turns).to(v.dtype)
+        k = rotate(norm_by(self.norm_k, self.k(x)).unflatten(-1, heads), turns).to(v.dtype)
         if recall is not None:
             k, v = recall(k, v)
-        return self.o(attention(q, k, v, mask=mask, override=self.override, transformer_options=options))
+        if groups is not None:
+            return self.o(grouped_attention(q, k, v, groups))
+        return self.o(attention(q, k, v, override=self.override, transformer_options=options))
 
 
 class CrossAttention(nn.Module):
@@ -139,12 +143,12 @@ class CrossAttention(nn.Module):
     def keys_values(self, context: Tensor) -> tuple[Tensor, Tensor]:
         """Return keys and values (B, K, H, d) of the context tokens (B, K, C)."""
         v = self.v(context).unflatten(-1, (self.heads, -1))
-        return self.norm_k(self.k(context).to(context.dtype)).unflatten(-1, (self.heads, -1)).to(v.dtype), v
+        return norm_by(self.norm_k, self.k(context)).unflatten(-1, (self.heads, -1)).to(v.dtype), v
 
     def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], options: dict) -> Tensor:
         """Return (B, N, C): the tokens x (B, N, C) attended to `keys_values`."""
         k, v = keys_values
-        q = self.norm_q(self.q(x).to(x.dtype)).unflatten(-1, (self.heads, -1)).to(v.dtype)
+        q = norm_by(self.norm_q, self.q(x)).unflatten(-1, (self.heads, -1)).to(v.dtype)
         return self.o(attention(q, k, v, override=self.override, transformer_options=options))
 
 

@@ -1,0 +1,55 @@
+"""Root mean square norms, and a twin with gradients written by hand: less memory is read and written in training.
+
+Shapes: (..., n) numbers normed along the last axis.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import rms_norm
+
+
+def norm_by(layer: nn.Module, x: Tensor) -> Tensor:
+    """Return `layer(x)` of an RMS norm, in x's dtype; torch's own layer gets the twin where gradients are wanted."""
+    if type(layer) is nn.RMSNorm and _trains(x):
+        return HandNorm.apply(x, layer.weight, layer.eps)
+    return layer(x).to(x.dtype)
+
+
+def unit_norm(x: Tensor, eps: float) -> Tensor:
+    """Return x (..., n) over its root mean square."""
+    return HandNorm.apply(x, None, eps) if _trains(x) else rms_norm(x, (x.shape[-1],), eps=eps)
+
+
+def _trains(x: Tensor) -> bool:
+    return torch.is_grad_enabled() or torch.is_autocast_enabled(x.device.type)
+
+
+class HandNorm(torch.autograd.Function):
+    """x / rms(x) * weight, computed in float32."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
+        """Return the normed x; `weight` is (n,) or `None`."""
+        numbers = x.float()
+        length = torch.linalg.vector_norm(numbers, dim=-1, keepdim=True)
+        scale = (length.square_().div_(x.shape[-1]).add_(eps)).rsqrt_()
+        unit = numbers * scale
+        ctx.save_for_backward(unit.to(x.dtype), scale.to(x.dtype), weight)
+        return (unit if weight is None else unit * weight).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None]:
+        """Return the gradients of x and of the weight."""
+        unit, scale, weight = ctx.saved_tensors
+        along = gradient * unit
+        weighted, of_weight = gradient, None
+        if weight is not None:
+            of_weight = along.flatten(0, -2).sum(0, dtype=weight.dtype)
+            factor = weight.to(gradient.dtype)
+            weighted, along = gradient * factor, along * factor
+        share = along.sum(-1, keepdim=True).div_(-unit.shape[-1])
+        return torch.addcmul(weighted, unit, share).mul_(scale), of_weight, None
