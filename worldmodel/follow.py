@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .geometry import angles, interpolate, poses_of
+from .geometry import Poses, angles, at_rate, from_z_up, interpolate, poses_of, upright
 from .motion import ground_steps, integrate, rotations
-from .timeline import thousandths
+from .timeline import MAX_FRAMES, thousandths
 from .track import Track
 from .variants import Variant
 
@@ -29,6 +29,11 @@ TURN_PER_FRAME = 3.0
 _TOLD_METRES, _TOLD_DEGREES = 0.05, 1.0
 """Smallest height and roll worth a sentence."""
 _AXES = (("left", "right"), ("back", "forward"))
+
+
+AS_WRITTEN, Z_UP, FROM_CAMERAS = "as the format says", "z points up", "from the cameras"
+UPS = (AS_WRITTEN, Z_UP, FROM_CAMERAS)
+"""What is up in a file: y down (nerfstudio and Blender: z up), z up whatever the format, or what the cameras show."""
 
 
 class Followed(NamedTuple):
@@ -82,6 +87,40 @@ def follow(c2w: Tensor, variant: Variant) -> Followed:
     return _compared(track, c2w, np.stack([yaw, pitch, roll], 1), variant)
 
 
+class Reading(NamedTuple):
+    """How a camera's file is to be understood.
+
+    Args:
+        metres: length of the file's unit.
+        up: one of `UPS`.
+        paced: walk at the model's own speed, whatever the file's timing.
+    """
+
+    metres: float = 1.0
+    up: str = AS_WRITTEN
+    paced: bool = False
+
+
+def follow_file(poses: Poses, variant: Variant, reading: Reading) -> Followed:
+    """Follow a camera out of a file; see `follow`. A file that says its rate is followed in its own time.
+
+    Raises:
+        ValueError: it takes more frames than a track can have, or the model cannot follow a camera.
+    """
+    c2w = poses.c2w.clone()
+    c2w[:, :3, 3] *= reading.metres
+    if reading.up == Z_UP:
+        c2w = from_z_up(c2w)
+    elif reading.up == FROM_CAMERAS:
+        c2w = upright(c2w)
+    timed = pace(c2w, variant) if reading.paced else at_rate(poses._replace(c2w=c2w), variant.fps).c2w
+    followed = follow(timed, variant)
+    said = "no rate" if poses.fps is None else f"{poses.fps:.4g} a second"
+    rate = "the model's own speed" if reading.paced else f"{variant.fps:g} a second"
+    first = f"{poses.frames} poses, {said} -> {followed.track.frames} frames at {rate}."
+    return followed._replace(report=(first, *followed.report))
+
+
 def pace(c2w: Tensor, variant: Variant) -> Tensor:
     """Give a camera's path the model's own speed: as many frames as it takes to walk it, and to turn where it stands.
 
@@ -91,12 +130,20 @@ def pace(c2w: Tensor, variant: Variant) -> Tensor:
 
     Returns:
         (frames, 4, 4), both ends as they were.
+
+    Raises:
+        ValueError: that takes more frames than a track can have.
     """
     turn = np.abs(np.diff(np.unwrap(angles(c2w[:, :3, :3]).numpy()[:, :2], axis=0), axis=0)).max(1, initial=0.0)
     walked = c2w[1:, [0, 2], 3] - c2w[:-1, [0, 2], 3]
     needed = np.maximum(walked.norm(dim=1).numpy() / variant.step_metres, np.degrees(turn) / TURN_PER_FRAME)
     at = np.concatenate([[0.0], np.cumsum(needed)])
     frames = int(np.ceil(at[-1] - 1e-6)) + 1  # not one more for a rounding error
+    if frames > MAX_FRAMES:
+        raise ValueError(
+            f"found a way of {frames} frames at {variant.step_metres:g} m a frame, expected at most {MAX_FRAMES}; "
+            "make the file's unit smaller."
+        )
     return interpolate(c2w, torch.from_numpy(np.interp(np.linspace(0, at[-1], frames), at, np.arange(len(at)))))
 
 

@@ -195,3 +195,37 @@ def interpolate(c2w: Tensor, at: Tensor) -> Tensor:
     a = torch.where(short, 1 - along, ((1 - along) * arc).sin() / sine)
     b = torch.where(short, along, (along * arc).sin() / sine)
     return poses_of(quaternion_rotations(a * here + b * there), places)
+
+
+def upright(c2w: Tensor) -> Tensor:
+    """Turn the world so that the cameras stand upright in the mean, for files whose world has no known up.
+
+    Args:
+        c2w: (frames, 4, 4).
+    """
+    down = c2w[:, :3, 1].mean(0)
+    if down.norm() < 1e-6:  # as many upside down as not
+        return c2w
+    down = down / down.norm()
+    across = torch.eye(3, dtype=c2w.dtype)[int(down.abs().argmin())]  # any direction that is not down
+    right = torch.linalg.cross(down, across)
+    right = right / right.norm()
+    axes = torch.stack([right, down, torch.linalg.cross(right, down)])  # rows: the new x, y, z
+    turn = torch.eye(4, dtype=c2w.dtype)
+    turn[:3, :3] = axes
+    return turn @ c2w
+
+
+def at_rate(poses: Poses, fps: float) -> Poses:
+    """Give poses another rate, in the same time; poses without a rate are taken to have this one.
+
+    Raises:
+        ValueError: that makes more frames than a track can have.
+    """
+    if poses.fps is None or poses.fps == fps:
+        return poses._replace(fps=fps)
+    frames = int((poses.frames - 1) * fps / poses.fps + 1e-6) + 1
+    if frames > MAX_FRAMES:
+        raise ValueError(f"found {frames} frames at {fps:g} a second, expected at most {MAX_FRAMES}; cut the file")
+    at = torch.arange(frames, dtype=torch.float64) * poses.fps / fps
+    return poses._replace(c2w=interpolate(poses.c2w, at.clamp_max(poses.frames - 1)), fps=fps)

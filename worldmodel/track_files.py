@@ -15,16 +15,16 @@ MAX_BYTES = 256 * 2**20
 SUFFIXES = (".json", ".csv", ".npz", ".txt", ".tum")
 """Files that may hold a track or a camera; COLMAP's is images.txt, with cameras.txt beside it."""
 FORMATS = {
-    "JSON": "track.json",
-    "CSV": "track.csv",
-    "NPZ": "track.npz",
-    "camera JSON": "poses.json",
-    "TUM": "camera.tum",
-    "COLMAP": "images.txt",
-    "nerfstudio": "transforms.json",
-    "Blender": "blender.py",
+    "JSON": ".json",
+    "CSV": ".csv",
+    "NPZ": ".npz",
+    "camera JSON": ".camera.json",
+    "TUM": ".tum",
+    "COLMAP": "/images.txt",
+    "nerfstudio": ".transforms.json",
+    "Blender": ".blender.py",
 }
-"""What can be written, and the end of the file's name."""
+"""What can be written, and the end of the file's path."""
 OF_TRACKS = ("JSON", "CSV")
 """Formats that hold keys and mouse alone."""
 OF_CAMERAS = ("camera JSON", "TUM", "COLMAP", "nerfstudio", "Blender")
@@ -89,6 +89,7 @@ def write_track_file(content: Content, path: Path, form: str) -> None:
         ValueError: the content has not what the format holds.
     """
     track, poses = content
+    path.parent.mkdir(parents=True, exist_ok=True)
     if (form in OF_TRACKS and track is None) or (form in OF_CAMERAS and poses is None):
         needed = "keys and mouse" if form in OF_TRACKS else "a camera"
         raise ValueError(f"format: found nothing to write as {form}, expected {needed}; choose another format.")

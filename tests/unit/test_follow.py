@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldmodel.follow import follow, pace
-from worldmodel.geometry import angles, poses_of
+from worldmodel.follow import FROM_CAMERAS, Z_UP, Reading, follow, follow_file, pace
+from worldmodel.geometry import Poses, angles, poses_of, to_z_up
 from worldmodel.motion import integrate, rotations
 from worldmodel.presets import preset
 from worldmodel.track import parse_timeline, parse_track, same_track, sample, write_track
@@ -149,3 +149,25 @@ def test_the_walk_goes_on_from_the_camera() -> None:
     found = follow(path, TINY_WORLD)
     torch.testing.assert_close(found.poses[0], path[0], atol=1e-6, rtol=0)
     assert parse_timeline(write_track(found.track)).frames == len(path)
+
+
+def test_a_file_is_followed_in_its_own_time_unit_and_up() -> None:
+    path = ground_walk(11, STEP)
+    plain = follow_file(Poses(path), TINY_WORLD, Reading())
+    assert same_track(plain.track, follow(path, TINY_WORLD).track)
+    centimetres = path.clone()
+    centimetres[:, :3, 3] *= 100
+    for poses, reading in (
+        (Poses(to_z_up(centimetres)), Reading(0.01, Z_UP)),
+        (Poses(to_z_up(centimetres), fps=16.0), Reading(0.01, FROM_CAMERAS)),
+    ):
+        found = follow_file(poses, TINY_WORLD, reading)
+        assert found.track.frames == len(path) and found.position.mean() < 0.03 * length(path)
+        torch.testing.assert_close(found.track.mouse, plain.track.mouse, atol=2e-3, rtol=0)
+    fast = follow_file(Poses(path, fps=32.0), TINY_WORLD, Reading())
+    assert fast.track.frames == (len(path) - 1) // 2 + 1
+    assert fast.report[0] == f"{len(path)} poses, 32 a second -> {fast.track.frames} frames at 16 a second."
+    paced = follow_file(Poses(path, fps=0.5), TINY_WORLD, Reading(paced=True))
+    assert length(paced.poses) > 0.6 * length(path) and not any("speed:" in line for line in paced.report)
+    with pytest.raises(ValueError, match="make the file's unit smaller"):
+        follow_file(Poses(path), TINY_WORLD, Reading(metres=1e6, paced=True))

@@ -81,6 +81,27 @@ def test_interpolation_meets_the_poses_and_turns_evenly() -> None:
     assert len(geometry.interpolate(poses[:1], torch.zeros(3))) == 3
 
 
+def test_cameras_are_set_upright_without_bending_their_path() -> None:
+    yaw = torch.linspace(0, 6, 30, dtype=torch.float64)
+    level = geometry.poses_of(rotations(yaw, yaw * 0), torch.randn(30, 3).double())
+    for turn in (random_poses(5), torch.diag(torch.tensor([-1.0, -1, 1, 1])).double()[None]):
+        stood = geometry.upright(turn[-1] @ level)
+        torch.testing.assert_close(stood[:, :3, 1], torch.tensor([0.0, 1, 0]).double().expand(30, 3), **EXACT)
+        steps, before = stood[1:, :3, 3] - stood[:-1, :3, 3], level[1:, :3, 3] - level[:-1, :3, 3]
+        torch.testing.assert_close(steps.norm(dim=1), before.norm(dim=1), **EXACT)
+        geometry.check_poses(stood)
+
+
+def test_another_rate_is_the_same_time() -> None:
+    poses = Poses(random_poses(31), fps=30.0)
+    slower = geometry.at_rate(poses, 15.0)
+    assert slower.frames == 16 and slower.fps == 15 and len(geometry.at_rate(poses, 24.0).c2w) == 25
+    torch.testing.assert_close(slower.c2w, poses.c2w[::2], **EXACT)
+    assert torch.equal(geometry.at_rate(poses._replace(fps=None), 24.0).c2w, poses.c2w)
+    with pytest.raises(ValueError, match="expected at most 100000"):
+        geometry.at_rate(poses._replace(fps=0.01), 240.0)
+
+
 def test_intrinsics_are_shares_of_the_picture() -> None:
     shares = geometry.share_intrinsics((500.0, 500.0, 320.0, 176.0), 640, 352)
     assert shares[2:] == (0.5, 0.5) and shares[0] == 500 / 640

@@ -102,11 +102,11 @@ def run_in_blender(script: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 @pytest.mark.parametrize("form", OF_CAMERAS)
 def test_a_camera_is_read_back(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    poses, path = flight(), tmp_path / FORMATS[form]
+    poses, path = flight(), tmp_path / f"walk{FORMATS[form]}"
     write_track_file(Content(poses=poses), path, form)
     if form == "Blender":
         path = tmp_path / "walk.json"
-        run_in_blender((tmp_path / "blender.py").read_text(encoding="utf-8"), monkeypatch, tmp_path)
+        run_in_blender((tmp_path / "walk.blender.py").read_text(encoding="utf-8"), monkeypatch, tmp_path)
     again = read_track_file(path).poses
     torch.testing.assert_close(again.c2w, poses.c2w, atol=1e-9, rtol=0)
     if form not in ("TUM", "Blender"):
@@ -117,7 +117,7 @@ def test_a_camera_is_read_back(form: str, tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("form", OF_TRACKS)
 def test_keys_and_mouse_are_read_back(form: str, tmp_path: Path) -> None:
-    track, path = walk(), tmp_path / FORMATS[form]
+    track, path = walk(), tmp_path / f"walk{FORMATS[form]}"
     write_track_file(Content(track), path, form)
     again = read_track_file(path).track
     if form == "JSON":  # thousandths of a degree
@@ -272,4 +272,4 @@ def test_a_file_is_named_in_its_message(tmp_path: Path) -> None:
         write_track_file(Content(walk()), tmp_path / "x.tum", "TUM")
     with pytest.raises(ValueError, match="intrinsics: found none, expected them for COLMAP"):
         write_track_file(Content(poses=flight()._replace(intrinsics=None)), tmp_path / "images.txt", "COLMAP")
-    assert {Path(end).suffix for end in FORMATS.values()} - {".py"} <= {*SUFFIXES}
+    assert {Path(f"walk{end}").suffix for end in FORMATS.values()} - {".py"} <= {*SUFFIXES}
