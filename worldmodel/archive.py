@@ -38,7 +38,7 @@ _AGAIN = "save the world again, or copy the file again"
 
 
 def save_world(world: World, path: Path | str) -> Path:
-    """Write a world; the file appears under its name when it is complete, and replaces one that was there.
+    """Write a world and read it back; only then the file gets its name, and replaces one that was there.
 
     Args:
         world: without its context, which is not kept.
@@ -48,7 +48,7 @@ def save_world(world: World, path: Path | str) -> Path:
         The path.
 
     Raises:
-        ValueError: the name or the folder is wrong.
+        ValueError: the name or the folder is wrong, or the world could not be loaded again.
     """
     path = Path(path)
     if not path.name.endswith(SUFFIX):
@@ -65,6 +65,7 @@ def save_world(world: World, path: Path | str) -> Path:
         save_file(tensors, partial, metadata={_HEADER: header, _CHECKSUM: _checksum(header, tensors)})
         with partial.open("r+b") as file:
             os.fsync(file.fileno())
+        _read(partial, path.name)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -81,14 +82,18 @@ def load_world(path: Path | str) -> World:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"{path.name}: found no such file, expected a world saved by Save World; check the name.")
+    return _read(path, path.name)
+
+
+def _read(path: Path, name: str) -> World:
     mapped, metadata = load_safetensors(path)
     # copied: a mapped tensor would change with the file, or end the process when the file gets shorter
-    tensors = {name: tensor.clone() for name, tensor in mapped.items()}
+    tensors = {key: tensor.clone() for key, tensor in mapped.items()}
     del mapped
     try:
         return _world_of(tensors, metadata)
     except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from None
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _tensors_of(world: World) -> Iterator[tuple[str, Tensor]]:

@@ -159,6 +159,19 @@ def test_saving_over_a_file_replaces_it_whole_or_not_at_all(tmp_path: Path, monk
     assert len(load_world(path).chunks) == 2 and os.listdir(tmp_path) == [NAME]
 
 
+def test_what_could_not_be_loaded_is_not_saved(tmp_path: Path) -> None:
+    world = made_up(2)
+    broken = world.chunks[1]._replace(latents=torch.full((16, 3, *GRID), torch.nan))
+    for spoilt, message in (
+        (world._replace(digest=""), "found a start with digest"),
+        (world._replace(chunks=(world.chunks[0], broken)), "found NaN or infinity in 'chunk.1.latents'"),
+        (world._replace(chunks=world.chunks[::-1]), "keyboard: found shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            save_world(spoilt, tmp_path / NAME)
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_long_world_takes_time_in_proportion(tmp_path: Path) -> None:
     seconds = []
     for chunks in (250, 2000):
@@ -291,13 +304,13 @@ def test_a_malformed_file_is_refused_in_a_sentence(kind: str, saved: Path) -> No
     assert message in refusal(saved)
 
 
-def test_recorded_noise_must_fit_the_start(saved: Path) -> None:
+def test_recorded_noise_must_fit_the_start(tmp_path: Path) -> None:
     for noise in (
         RecordedNoise(torch.zeros(16, 6, 2, 6), torch.zeros(2, 2, 3, 16, *GRID)),
         RecordedNoise(torch.zeros(16, 6, *GRID), torch.zeros(2, 2, 4, 16, *GRID)),
     ):
-        save_world(new_world(start_of("tiny_world")._replace(noise=noise)), saved)
-        assert "found recorded noise" in refusal(saved)
+        with pytest.raises(ValueError, match=r"^walk.world.safetensors: found recorded noise .*, expected .*; "):
+            save_world(new_world(start_of("tiny_world")._replace(noise=noise)), tmp_path / NAME)
 
 
 def test_every_flipped_byte_is_noticed(saved: Path) -> None:
