@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import io
 import math
+import re
+import struct
 import sys
 import zipfile
 import zlib
@@ -23,7 +25,7 @@ import torch
 from torch import Tensor
 
 from ..geometry import Poses, check_poses
-from ..timeline import MAX_DEGREES, MAX_FRAMES, WORDS, unknown_word
+from ..timeline import MAX_DEGREES, MAX_FRAMES, WORDS, shortened, unknown_word
 from ..track import Track
 from .poses_json import read_fps, read_intrinsics
 
@@ -35,6 +37,11 @@ KINDS = {
 MAX_BYTES = 64 * 2**20
 """Largest array that is read, unpacked."""
 MAX_PROMPTS = 10_000
+# NumPy's own reader evaluates the header; this is how NumPy and others write it
+_HEADER = re.compile(
+    r"\{'descr': '(?P<kind>[<>|=]?(?:b1|[iu][1248]|f[248]|U\d{1,6}|O))', "
+    r"'fortran_order': (?P<by_columns>True|False), 'shape': \((?P<shape>(?:\d{1,18}, ?)*(?:\d{1,18})?)\),? ?\}\s*"
+)
 
 
 class Arrays(NamedTuple):
@@ -96,25 +103,26 @@ def _unpack(data: bytes) -> dict[str, np.ndarray]:
                     raise ValueError(f"array '{name}' is larger than {MAX_BYTES} bytes; cut it")
                 arrays[name] = _array(raw, name)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, UnicodeError) as error:
-        raise ValueError(f"no NPZ file, or a damaged one ({error})") from None
+        raise ValueError(f"no NPZ file, or a damaged one ({shortened(str(error), 80)})") from None
     return arrays
 
 
 def _array(raw: bytes, name: str) -> np.ndarray:
-    """Read one .npy; the header is checked against the bytes that are there before any memory is taken."""
-    stream = io.BytesIO(raw)
-    try:
-        version = np.lib.format.read_magic(stream)
-        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, by_columns, kind = read_header[version](stream)
-    except (ValueError, KeyError, TypeError, SyntaxError, AttributeError, RecursionError, MemoryError) as error:
-        raise ValueError(f"array '{name}' has no header of NumPy ({type(error).__name__})") from None
+    """Read one .npy; its header is checked against the bytes that are there before any memory is taken."""
+    wide = raw[6:7] != b"\x01"  # version 1 has two bytes for the header's length, later ones four
+    length = struct.unpack_from("<I" if wide else "<H", raw.ljust(12, b"\0"), 8)[0]
+    start = (12 if wide else 10) + length
+    header = _HEADER.fullmatch(raw[start - length : start].decode("latin-1")) if length < 1000 else None
+    if header is None or not raw.startswith(b"\x93NUMPY"):
+        raise ValueError(f"array '{name}' has no header of NumPy, or not one of plain numbers or texts; save it again")
+    kind = np.dtype(header["kind"])
     if kind.kind not in KINDS[name] or not kind.itemsize:
         raise ValueError(f"array '{name}' is of type {kind}, which it cannot be; save plain numbers or texts")
-    body = raw[stream.tell() :]
-    if min(shape, default=0) < 0 or len(shape) > 3 or math.prod(shape) * kind.itemsize != len(body):
+    shape = tuple(int(length) for length in header["shape"].replace(" ", "").split(",") if length)
+    body = raw[start:]
+    if len(shape) > 3 or math.prod(shape) * kind.itemsize != len(body):
         raise ValueError(f"array '{name}' of shape {shape} does not fit its {len(body)} bytes")
-    array = np.frombuffer(body, kind).reshape(shape, order="F" if by_columns else "C")
+    array = np.frombuffer(body, kind).reshape(shape, order="F" if header["by_columns"] == "True" else "C")
     array = array.astype(kind.newbyteorder("="))
     if kind.kind == "U" and array.size and array.reshape(-1).view(np.uint32).max() > sys.maxunicode:
         raise ValueError(f"array '{name}' holds letters that do not exist; save it again")
