@@ -81,31 +81,36 @@ def kind_of_file(path: Path, name: str) -> Kind:
         head = file.read(_HEAD)
     if not head:
         raise ValueError(f"{name}: found an empty file, expected weights; download it again.")
+    named_safetensors = path.suffix.lower() in SAFETENSORS_SUFFIXES
+    # first, because a safetensors file begins with a length, whose bytes may look like any other kind's
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= _HEADER_LIMIT:
+        _check_safetensors(path, size, name)
+        if not named_safetensors:
+            raise ValueError(
+                f"{name}: found a safetensors file under another name, expected the suffix .safetensors; rename it to "
+                f"{path.stem}.safetensors."
+            )
+        return "safetensors"
     for mark, found, advice in _OTHERS:
         if head.lstrip().startswith(mark):
             raise ValueError(f"{name}: found {found}, expected weights; {advice}.")
-    named_safetensors = path.suffix.lower() in SAFETENSORS_SUFFIXES
-    if head.startswith((b"PK", b"\x80")):
-        if named_safetensors:
+    if not head.startswith((b"PK", b"\x80")):
+        if named_safetensors and size <= 8:
             raise ValueError(
-                f"{name}: found a PyTorch file under a safetensors name, expected safetensors; rename it to "
-                f"{path.stem}.pth."
+                f"{name}: found an unfinished file ({_read_size(size)}), expected weights; download it again."
             )
-        if head.startswith(b"PK") and not zipfile.is_zipfile(path):
-            raise ValueError(
-                f"{name}: found the beginning of a PyTorch file ({_read_size(size)}), expected the whole of it; "
-                "download it again."
-            )
-        return "torch"
-    if head[8:9] != b"{" and not (named_safetensors and size <= 8):
         raise ValueError(f"{name}: found neither safetensors nor a PyTorch file, expected one; choose another file.")
-    _check_safetensors(path, size, name)
-    if not named_safetensors:
+    if named_safetensors:
         raise ValueError(
-            f"{name}: found a safetensors file under another name, expected the suffix .safetensors; rename it to "
-            f"{path.stem}.safetensors."
+            f"{name}: found a PyTorch file under a safetensors name, expected safetensors; rename it to "
+            f"{path.stem}.pth."
         )
-    return "safetensors"
+    if head.startswith(b"PK") and not zipfile.is_zipfile(path):
+        raise ValueError(
+            f"{name}: found the beginning of a PyTorch file ({_read_size(size)}), expected the whole of it; "
+            "download it again."
+        )
+    return "torch"
 
 
 def load_pickle(path: Path, name: str) -> dict[str, Tensor]:
@@ -147,13 +152,11 @@ def _check_safetensors(path: Path, size: int, name: str) -> None:
     """Compare the sizes that the header promises with the file's."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if size > 8 and not 2 <= length <= _HEADER_LIMIT:
-            raise ValueError(f"{name}: found no safetensors header, expected safetensors; download it again.")
         text = file.read(length)
-    if size <= 8 or len(text) < length:
+    if len(text) < length:
         raise ValueError(
-            f"{name}: found an unfinished file ({_read_size(size)}, less than its header), expected the whole "
-            "of it; download it again."
+            f"{name}: found an unfinished file ({_read_size(size)}, less than its header), expected the whole of it; "
+            "download it again."
         )
     try:
         header = json.loads(text)
