@@ -104,8 +104,6 @@ def check_sound(content: Content) -> None:
         write_track(track).encode()
     if poses is not None:
         check_poses(poses.c2w)
-        if len(poses.c2w) < 20:
-            assert follow(poses.c2w, TINY_WORLD).position.isfinite().all()
         assert poses.c2w.dtype == torch.float64 and (poses.fps is None or np.isfinite(poses.fps))
 
 
@@ -119,7 +117,10 @@ def test_broken_files_are_refused_in_a_sentence(name: str) -> None:
         broken = mutated(data, draw)
         began = time.perf_counter()
         try:
-            check_sound(read(broken))
+            content = read(broken)
+            check_sound(content)
+            if content.poses is not None and i % 20 == 0:
+                assert follow(content.poses.c2w, TINY_WORLD).position.isfinite().all()
         except ValueError as error:
             refused += 1
             assert type(error) is ValueError and 10 < len(str(error)) < 400 and "\n" not in str(error), (i, broken)
