@@ -155,11 +155,12 @@ def test_ggufs_layers_come_in_as_an_instance(case: Any, rolled: Callable) -> Non
 
 
 def quantised(weights: dict[str, Tensor], algorithm: str) -> dict[str, Tensor]:
-    """Return the weights as the host's tools write them: the blocks' large matrices in 8 or 4 bits."""
+    """Return the weights as the host's tools write them: the blocks' large matrices in 8 bits, or all in 4."""
     layout, found = comfy.quant_ops.QUANT_ALGOS[algorithm]["comfy_tensor_layout"], dict(weights)
     mark = torch.tensor(list(json.dumps({"format": algorithm}).encode()), dtype=torch.uint8)
     for key, value in weights.items():
-        if key.startswith("blocks.") and value.dim() == 2 and ".action_model." not in key:
+        large = key.startswith("blocks.") and ".action_model." not in key
+        if value.dim() == 2 and value.shape[1] % 16 == 0 and (large or algorithm == "nvfp4"):
             tensor = QuantizedTensor.from_float(value.bfloat16(), layout, scale="recalculate")
             found |= {name: part.clone() for name, part in tensor.state_dict(key).items()}
             found[key.replace(".weight", ".comfy_quant")] = mark.clone()
