@@ -165,7 +165,8 @@ def _window_of_release(checkpoint: Checkpoint, config_path: Path) -> int | None:
     size = config.get("local_attn_size") if isinstance(config, dict) else None
     if not isinstance(size, int) or size < checkpoint.variant.chunk:
         return None
-    keys = (config.get("action_config") or {}).get("keyboard_dim_in")
+    actions = config.get("action_config")
+    keys = actions.get("keyboard_dim_in") if isinstance(actions, dict) else None
     return size if keys in (None, checkpoint.sizes["keyboard_dim"]) else None
 
 
