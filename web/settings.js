@@ -36,7 +36,9 @@ function usageRow() {
   const text = row.appendChild(document.createElement("span"))
   text.setAttribute("role", "status")
   const button = row.appendChild(document.createElement("button"))
-  button.className = "p-button p-component p-button-secondary p-button-sm"
+  button.style.cssText =
+    "padding:6px 12px;border:none;border-radius:8px;font:inherit;font-size:12px;cursor:pointer;" +
+    "background:var(--secondary-background,#444);color:var(--base-foreground,inherit)"
   button.type = "button"
   button.textContent = "Empty…"
   button.disabled = true
@@ -76,6 +78,7 @@ app.registerExtension({
       tooltip:
         "Rollout World keeps each finished chunk on disk, so that Stop, an error or a crash loses nothing. What was not " +
         "used for longest makes room. 0 keeps nothing.",
+      sortOrder: 2,
       type: "number",
       attrs: { min: 0, max: 100000, maxFractionDigits: 2 },
       defaultValue: 4,
@@ -85,6 +88,7 @@ app.registerExtension({
       name: "In the journal",
       category: ["World Model", "Journal", "usage"],
       tooltip: "It lies in the folder __worldmodel/journal of ComfyUI's user folder.",
+      sortOrder: 1,
       type: usageRow,
       defaultValue: null,
     },
