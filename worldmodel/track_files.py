@@ -10,8 +10,8 @@ from .formats.json_text import load
 from .geometry import Poses
 from .track import Track, parse_track, write_track
 
-MAX_BYTES = 256 * 2**20
-"""Largest file that is opened."""
+MAX_BYTES, MAX_JSON_BYTES = 256 * 2**20, 64 * 2**20
+"""Largest file that is opened; JSON takes many times its size while it is read."""
 SUFFIXES = (".json", ".csv", ".npz", ".txt", ".tum")
 """Files that may hold a track or a camera; COLMAP's is images.txt, with cameras.txt beside it."""
 FORMATS = {
@@ -122,9 +122,9 @@ def _json(text: str) -> Content:
 
 
 def _bytes(path: Path) -> bytes:
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise ValueError(f"found {size} bytes, expected at most {MAX_BYTES}; cut the file")
+    size, most = path.stat().st_size, MAX_JSON_BYTES if path.suffix.lower() == ".json" else MAX_BYTES
+    if size > most:
+        raise ValueError(f"found {size} bytes, expected at most {most}; cut the file")
     return path.read_bytes()
 
 

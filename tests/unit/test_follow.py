@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from worldmodel.bind import bind_track
 from worldmodel.follow import FROM_CAMERAS, Z_UP, Reading, follow, follow_file, pace
 from worldmodel.geometry import Poses, angles, poses_of, to_z_up
 from worldmodel.motion import integrate, rotations
@@ -54,6 +55,16 @@ def test_random_walks_are_followed(name: str, walks: int) -> None:
         switches.append(float((found.track.keys[1:] != found.track.keys[:-1]).any(1).float().mean()))
     assert np.mean(shares) < 0.01 and np.max(shares) < 0.03 and np.max(headings) < 0.01
     assert np.mean(switches) < 0.4
+
+
+@pytest.mark.parametrize("name", ["tiny_world", "matrix_game_2_universal", "matrix_game_2_gta_drive"])
+def test_what_is_found_is_what_the_model_gets(name: str) -> None:
+    found = follow(ground_walk(5, STEP), VARIANTS[name])
+    bound = bind_track(found.track, VARIANTS[name])
+    assert bound.report == () and bound.controls.keyboard.shape[1] == len(found.track.words)
+    assert torch.equal(bound.controls.keyboard, found.track.keys)
+    degrees = bound.controls.mouse[:, VARIANTS[name].mouse.order.index("yaw")] * 15
+    torch.testing.assert_close(degrees, found.track.mouse[:, 0], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("step", [0.05, 0.1235, 0.6])

@@ -22,6 +22,7 @@ from worldmodel.tinyworld import walk_files, walks
 from worldmodel.track import Track, parse_track, same_track, sample
 from worldmodel.track_files import (
     FORMATS,
+    MAX_JSON_BYTES,
     OF_CAMERAS,
     OF_TRACKS,
     SUFFIXES,
@@ -176,7 +177,7 @@ def test_tum_is_camera_to_world() -> None:
     ("suffix", "text", "sentence"),
     [
         (".csv", "W,A\n1,0\n1,2\n", "line 3: column 'left' must be 1 while the key is held, else 0, not '2'"),
-        (".csv", "W,A\n1\n", "line 2: found 1 cells, expected 2"),
+        (".csv", "W,A\n1\n", "line 2: found 1 cells, expected one for each of 2 columns"),
         (".csv", "W,fly\n1,0\n", "line 1: unknown key 'fly'"),
         (".csv", "W,forward\n1,0\n", "line 1: column 'forward' stands twice"),
         (".csv", "frame\n1\n", "line 1: found no column of keys or mouse"),
@@ -265,6 +266,10 @@ def test_a_file_is_named_in_its_message(tmp_path: Path) -> None:
     (tmp_path / "walk.csv").write_bytes(b"W\n\xff\n")
     with pytest.raises(ValueError, match="walk.csv: line 2: no text in UTF-8"):
         read_track_file(tmp_path / "walk.csv")
+    with (tmp_path / "large.json").open("wb") as file:
+        file.truncate(MAX_JSON_BYTES + 1)
+    with pytest.raises(ValueError, match="large.json: found 67108865 bytes, expected at most 67108864; cut the file"):
+        read_track_file(tmp_path / "large.json")
     (tmp_path / "images.txt").touch()
     with pytest.raises(ValueError, match="images.txt: found no cameras.txt beside it"):
         read_track_file(tmp_path / "images.txt")

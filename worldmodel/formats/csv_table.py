@@ -48,7 +48,9 @@ def read(text: str) -> Track:
             if len(values) == MAX_FRAMES:
                 raise ValueError(f"line {rows.line_num}: more than {MAX_FRAMES} frames; cut the table")
             if len(row) != len(columns):
-                raise ValueError(f"line {rows.line_num}: found {len(row)} cells, expected {len(columns)} as in line 1")
+                raise ValueError(
+                    f"line {rows.line_num}: found {len(row)} cells, expected one for each of {len(columns)} columns"
+                )
             values.append([_value(cell, name, rows.line_num) for cell, name in zip(row, columns, strict=True)])
             if _PROMPT in columns and (prompt := row[columns.index(_PROMPT)].strip()):
                 prompts.append((len(values) - 1, _checked_prompt(prompt, rows.line_num)))

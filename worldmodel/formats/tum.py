@@ -21,7 +21,7 @@ def read(text: str) -> Poses:
     """
     times, places, turns = [], [], []
     for line, row in enumerate(text.splitlines(), start=1):
-        cells = row.replace(",", " ").split()
+        cells = row.split()
         if not cells or cells[0].startswith("#"):
             continue
         if len(cells) != 8:
