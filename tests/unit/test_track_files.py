@@ -232,6 +232,7 @@ def packed(**arrays: object) -> bytes:
     [
         ({"keys": np.array([{}], dtype=object)}, "array 'keys' is of type object, which it cannot be"),
         ({"keys": np.zeros((3, 2)), "words": np.array(["forward"])}, "'keys' must have the shape (3, 1), not (3, 2)"),
+        ({"keys": np.zeros((3, 4))}, "found keys without words"),
         ({"keys": np.full((3, 1), 2), "words": np.array(["forward"])}, "frame 0: keys must be 0 or 1"),
         ({"keys": np.zeros((3, 1)), "words": np.array(["W"])}, "unknown key 'W': write the word, 'forward'"),
         ({"mouse": np.full((3, 2), np.nan)}, "frame 0: mouse must be degrees per frame"),

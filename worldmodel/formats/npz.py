@@ -133,6 +133,8 @@ def _track(arrays: dict[str, np.ndarray]) -> Track:
     frames = len(next(np.atleast_1d(arrays[name]) for name in ("keys", "mouse", "turns") if name in arrays))
     if not 1 <= frames <= MAX_FRAMES:
         raise ValueError(f"found {frames} frames, expected 1 to {MAX_FRAMES}")
+    if "keys" in arrays and "words" not in arrays:
+        raise ValueError("found keys without words, expected an array 'words' with the word of each column")
     words = tuple(str(word) for word in _shaped(arrays, "words", (None,), [])) if "keys" in arrays else ()
     for word in words:
         if word not in WORDS:
