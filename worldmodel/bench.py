@@ -1,7 +1,8 @@
-"""`python -m worldmodel.bench tiny-world`: how fast the built-in world runs here, stage by stage.
+"""`python -m worldmodel.bench WHAT`: how fast things run here. This file: the built-in world, stage by stage.
 
-Every figure is taken in one run on one machine and stands beside real time (the model's own frame rate) as a ratio;
-the median of the repetitions counts, after one that warms up.
+The others are bench_matrix_game2.py, bench_quantization.py and bench_long.py. Figures are taken in one run on one
+machine and stand beside real time (the model's own frame rate) as ratios; the median of the repetitions counts, after
+one that warms up.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 import torch
 
+from . import bench_long, bench_matrix_game2, bench_quantization
 from .bind import chunk_controls
 from .session import Session, bare
 from .state import Controls, Start
@@ -42,17 +44,18 @@ def median_seconds(work: Callable[[], object], repeats: int) -> float:
 
 
 @torch.inference_mode()
-def tiny_world(repeats: int = 3, chunks: int = 5) -> tuple[list[Stage], float]:
+def tiny_world(repeats: int = 3, chunks: int = 5, player: Player | None = None) -> tuple[list[Stage], float]:
     """Time Tiny World's stages as the nodes run them, one world at a time.
 
     Args:
         repeats: counted repetitions of each stage.
         chunks: of the rollout.
+        player: the model and VAE; `None`: the shipped ones.
 
     Returns:
         The stages, and the model's own frames per second.
     """
-    player = load_player()
+    player = player or load_player()
     variant = player.variant
     clip = held_out_clips(1, variant.first_frame(chunks))
     first = clip[:, :, 0]
@@ -95,24 +98,60 @@ def _start(player: Player, first: torch.Tensor, actions: pilot.Actions, chunks: 
     return Start(variant.name, variant.latent_format, told.condition[0], told.context[0]), pieces
 
 
-def main(words: list[str] | None = None) -> int:
-    """Run one benchmark and print its table."""
-    parser = argparse.ArgumentParser(prog="python -m worldmodel.bench", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("what", choices=("tiny-world",))
+def add_tiny_world(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `tiny-world`."""
     parser.add_argument("--repeats", type=int, default=3, help="counted repetitions (default 3)")
     parser.add_argument("--chunks", type=int, default=5, help="chunks of the rollout (default 5)")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: torch's own choice)")
-    options = parser.parse_args(words)
+
+
+def report_tiny_world(options: argparse.Namespace) -> str:
+    """Measure and return the table.
+
+    Raises:
+        ValueError: an option makes no sense.
+    """
     if options.repeats < 1 or options.chunks < 1:
-        parser.error(f"--repeats, --chunks: found {options.repeats}, {options.chunks}, expected 1 or more.")
-    if options.threads:
-        torch.set_num_threads(options.threads)
+        raise ValueError(f"--repeats, --chunks: found {options.repeats}, {options.chunks}, expected 1 or more.")
+    begin = time.perf_counter()
+    load_player()
+    loading = time.perf_counter() - begin
     stages, fps = tiny_world(options.repeats, options.chunks)
     lines = [f"Tiny World on {torch.get_num_threads()} threads; real time is {fps:g} frames/s"]
     for stage in stages:
         rate = stage.frames / stage.seconds
         lines.append(f"  {stage.name:20s} {stage.seconds:7.3f} s  {rate:8.1f} frames/s  {rate / fps:6.2f} x real time")
-    sys.stdout.write("\n".join(lines) + "\n")
+    first = sum(stage.seconds for stage in stages if stage.name in ("start", "first chunk shown"))
+    lines.append(f"  first frame after load {first:.3f} s; loading {loading:.3f} s")
+    lines.append(f"  peak memory of the process {bench_matrix_game2.peak_bytes(torch.device('cpu')) / 1e6:.0f} MB")
+    return "\n".join(lines)
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one benchmark and print its table."""
+    words = sys.argv[1:] if words is None else words
+    if words[:1] == ["long"]:
+        return bench_long.main(words[1:])
+    parser = argparse.ArgumentParser(prog="python -m worldmodel.bench", description=__doc__.split("\n", 1)[0])
+    kinds = parser.add_subparsers(dest="what", required=True)
+    add_tiny_world(kinds.add_parser("tiny-world", help="the built-in world, stage by stage"))
+    bench_matrix_game2.add_arguments(kinds.add_parser("matrix-game-2", help="random weights of the release's layout"))
+    bench_quantization.add_arguments(kinds.add_parser("quantization", help="errors of layers in 8 bits"))
+    kinds.add_parser("long", help="whether 2,000 chunks stay as small and as fast as the first")
+    options = parser.parse_args(words)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    try:
+        if options.what == "tiny-world":
+            text = report_tiny_world(options)
+        elif options.what == "quantization":
+            text = bench_quantization.report(options)
+        else:
+            setting = bench_matrix_game2.setting_of(options)
+            text = bench_matrix_game2.report(setting, bench_matrix_game2.measure(setting), options.json)
+    except ValueError as error:
+        parser.error(str(error))
+    sys.stdout.write(text + "\n")
     return 0
 
 

@@ -200,9 +200,15 @@ def _unpacked(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return whole
 
 
-def load_network(checkpoint: Checkpoint, *, dtype: torch.dtype, device: torch.device | str = "cpu") -> MatrixGame2:
-    """Return the network of a checkpoint without a host, in `dtype` on `device`, ready to infer."""
-    network = MatrixGame2(**checkpoint.sizes, device="meta")
+def load_network(
+    checkpoint: Checkpoint, *, dtype: torch.dtype, device: torch.device | str = "cpu", operations: Any = torch.nn
+) -> MatrixGame2:
+    """Return the network of a checkpoint without a host, in `dtype` on `device`, ready to infer.
+
+    Args:
+        operations: the layers it is built from, such as `quantize.layers(...)`.
+    """
+    network = MatrixGame2(**checkpoint.sizes, operations=operations, device="meta")
     weights = {key: tensor.to(device, dtype) for key, tensor in checkpoint.weights.items()}
     network.load_state_dict(weights, strict=True, assign=True)
     network.dtype = dtype

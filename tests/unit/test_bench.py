@@ -1,6 +1,8 @@
 """The benchmark: it measures every stage of what the nodes do, and refuses nonsense."""
 
+import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -22,10 +24,46 @@ def test_the_warming_run_does_not_count():
 def test_the_table_has_a_ratio_in_every_row(capsys):
     assert main(["tiny-world", "--repeats", "1", "--chunks", "1"]) == 0
     rows = capsys.readouterr().out.strip().split("\n")[1:]
-    assert len(rows) == 6 and all(row.endswith("x real time") for row in rows)
+    assert len(rows) == 8 and all(row.endswith("x real time") for row in rows[:6])
+    assert "first frame after load" in rows[6] and "peak memory" in rows[7]
 
 
 def test_no_repetitions_are_refused(capsys):
     with pytest.raises(SystemExit):
         main(["tiny-world", "--repeats", "0"])
     assert "expected 1 or more" in capsys.readouterr().err
+
+
+SMALL = ["--width", "48", "--depth", "2", "--heads", "2", "--vae-width", "4", "--grid", "4x6", "--chunks", "1"]
+
+
+def test_matrix_game_2_prints_one_line_of_json_beside_the_plain_form(capsys):
+    assert main(["matrix-game-2", *SMALL, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["setting"]["grid"] == "(4, 6)"
+    assert found["plain / fast"] == pytest.approx(found["denoising pass, plainly"] / found["denoising pass"], rel=0.05)
+    stages = ("denoising pass", "clean pass", "encode 5 frames", "decode a chunk", "rollout", "frames/s, rollout")
+    assert all(found[stage] > 0 for stage in stages) and found["peak bytes"] > 1e6
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--grid", "5x6"], "--grid: found '5x6', expected two even numbers"),
+        (["--heads", "7"], "--heads: found 7"),
+        (["--steps", "0"], "--steps, --chunks: found 0"),
+    ],
+)
+def test_nonsense_is_refused_in_a_sentence(words, message, capsys):
+    with pytest.raises(SystemExit):
+        main(["matrix-game-2", *words])
+    assert message in capsys.readouterr().err
+
+
+def test_quantisation_prints_an_error_for_every_kind_and_place(capsys):
+    golden = Path(__file__).parents[1] / "golden" / "matrix_game2"
+    assert main(["quantization", "--starts", "1", "--golden", str(golden)]) == 0
+    head, exact, *rows = capsys.readouterr().out.strip("\n").split("\n")
+    assert "dit_" in head and "100 %" in exact and len(rows) == 6
+    decibels = [float(row.split("dB")[0].split()[-1]) for row in (exact, *rows)]
+    assert max(decibels) - min(decibels) < 1.5
