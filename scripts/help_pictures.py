@@ -24,7 +24,7 @@ MOST_BYTES = 60_000
 VIEWPORT = {"width": 1800, "height": 1600}
 DENSITY = 2
 """Pixels of a picture per pixel of the page, so that text stays sharp."""
-CORNER, MARGIN = (420, 240), 20
+CORNER, WIDTH, MARGIN = (420, 240), 300, 10
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 SETTINGS = {
     "Comfy.TutorialCompleted": True,
@@ -91,14 +91,12 @@ class Scene(NamedTuple):
         result: a node that shows pictures: some of them are laid beneath. Without one the graph is not run.
         frames: which of them, by their share of the film, 0 to 1.
         columns: how many lie in a row.
-        width: of the node, in pixels of the page.
     """
 
     node: str
     result: str = ""
     frames: tuple[float, ...] = (0.0, 1 / 3, 2 / 3, 1.0)
-    columns: int = 4
-    width: int = 380
+    columns: int = 2
 
 
 SCENES = {
@@ -107,15 +105,15 @@ SCENES = {
     "WMLoadWorldCLIPVision": Scene("clip"),
     "WMTinyWorldView": Scene("view", "see view"),
     "WMStartWorld": Scene("start", "see view", (0.0,), 1),
-    "WMActionTrack": Scene("track", "see true overlay", (0.2, 0.5, 0.9), 3),
+    "WMActionTrack": Scene("track", "see true overlay", (0.1, 0.4, 0.7, 0.95)),
     "WMRolloutWorld": Scene("rollout", "see decode"),
-    "WMDecodeWorld": Scene("decode", "see decode", tuple(i / 11 for i in range(12))),
+    "WMDecodeWorld": Scene("decode", "see decode", tuple(i / 11 for i in range(12)), 3),
     "WMSaveWorld": Scene("save"),
     "WMLoadWorld": Scene("load", "see load"),
     "WMRewindWorld": Scene("rewind", "see rewind"),
-    "WMWorldInfo": Scene("info", "info", (), width=620),
+    "WMWorldInfo": Scene("info", "info", ()),
     "WMCompareWorlds": Scene("compare", "see compare", (0.4, 0.95), 1),
-    "WMOverlayControls": Scene("overlay", "see overlay", (0.2, 0.9), 2),
+    "WMOverlayControls": Scene("overlay", "see overlay", (0.2, 0.9), 1),
     "WMRecordTinyWorld": Scene("record", "see record"),
 }
 SAVED = "save"
@@ -123,7 +121,8 @@ SAVED = "save"
 LISTED = "models/clip_vision/clip_vision_h.safetensors"
 """A file that is only there to be named in a list; nothing reads it."""
 
-READY = "() => window.app?.vueAppReady && window.app.graph && document.querySelector('#graph-canvas')"
+READY = "() => window.app?.vueAppReady && window.app.graph?.nodes.length"
+"""With its default graph, which comes late and would replace ours."""
 OPEN = "async ([graph]) => { await app.loadApiJson(graph, 'help'); return app.graph.serialize() }"
 SHOW = """async ([workflow, x, y]) => {
     await app.loadGraphData(workflow)
@@ -191,7 +190,7 @@ def take_all(wanted: list[str]) -> int:
         page.set_default_timeout(PATIENCE)
         page.goto(f"http://{host.client.address}/")
         page.wait_for_function(READY)
-        page.wait_for_timeout(2000)  # the page loads its default graph late
+        page.wait_for_timeout(1000)
         page.evaluate(OPEN, [graph_of(SAVED)[1]])
         page.evaluate(RUN)
         for name in wanted:
@@ -208,7 +207,7 @@ def picture(host: ComfyHost, page: Any, scene: Scene) -> Any:
 
     ids, graph = graph_of(scene.node, scene.result)
     node = ids[scene.node]
-    page.evaluate(SHOW, [place(page.evaluate(OPEN, [graph]), node, scene.width), *CORNER])
+    page.evaluate(SHOW, [place(page.evaluate(OPEN, [graph]), node), *CORNER])
     page.wait_for_timeout(1000)
     pictures = []
     if scene.result:
@@ -244,13 +243,13 @@ def graph_of(*names: str) -> tuple[dict[str, str], dict[str, Any]]:
     return ids, graph
 
 
-def place(workflow: dict[str, Any], shown: str, width: int) -> dict[str, Any]:
+def place(workflow: dict[str, Any], shown: str) -> dict[str, Any]:
     """Put the shown node into the corner, what it reads far to the left and all others far to the right."""
     sources = {str(link[1]) for link in workflow["links"] if str(link[3]) == shown}
     for row, node in enumerate(workflow["nodes"]):
         node["pos"] = [-8000 if str(node["id"]) in sources else 8000, 20 * row]
         if str(node["id"]) == shown:
-            node["pos"], node["size"] = [0, 0], [width, 60]
+            node["pos"], node["size"] = [0, 0], [WIDTH, 60]
     return workflow
 
 

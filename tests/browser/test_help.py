@@ -21,6 +21,7 @@ ADD = """name => {
 
 @pytest.mark.parametrize("node_id", ["WMRolloutWorld", "WMRecordTinyWorld"])
 def test_the_help_panel_shows_a_nodes_page_with_its_picture(page: Page, node_id: str) -> None:
+    page.wait_for_function("() => app.graph.nodes.length")  # the default graph, which would replace ours
     page.evaluate(ADD, node_id)
     page.get_by_test_id("info-button").click()
     panel = page.locator(".node-help-content")
