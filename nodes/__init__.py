@@ -6,7 +6,17 @@ from importlib import import_module
 
 from comfy_api.latest import ComfyExtension, io
 
-NODE_MODULES: tuple[str, ...] = ("loaders", "worlds", "tracks", "rollout", "archive", "compare", "overlay", "record")
+NODE_MODULES: tuple[str, ...] = (
+    "loaders",
+    "worlds",
+    "tracks",
+    "track_files",
+    "rollout",
+    "archive",
+    "compare",
+    "overlay",
+    "record",
+)
 """Modules of this package whose `NODES` list goes to the host, in the order of the node menu."""
 
 

@@ -54,6 +54,16 @@ NODES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "save": ("WMSaveWorld", {"world": ["saved rollout", 0]}),
     "load": ("WMLoadWorld", {}),
+    "save track": ("WMSaveTrack", {"track": ["track", 0], "format": "TUM"}),
+    "load track": ("WMLoadTrack", {"timing": "the model's own speed"}),
+    "view load": ("WMTinyWorldView", {"world_seed": 112, "track": ["load track", 0]}),
+    "load overlay": ("WMOverlayControls", {"images": ["view load", 1], "track": ["load track", 0]}),
+    "join": ("WMJoinTracks", {"track_1": ["track", 0], "track_2": ["other track", 0]}),
+    "repeat": ("WMRepeatTrack", {"track": ["track", 0]}),
+    "retime": ("WMRetimeTrack", {"track": ["track", 0]}),
+    "reverse": ("WMReverseTrack", {"track": ["track", 0]}),
+    "view reverse": ("WMTinyWorldView", {"world_seed": 112, "track": ["reverse", 0]}),
+    "reverse overlay": ("WMOverlayControls", {"images": ["view reverse", 1], "track": ["reverse", 0]}),
     "other track": ("WMActionTrack", {"track": OTHER_WALK}),
     "rewind": ("WMRewindWorld", {"world": ["rollout", 0], "chunks": 1}),
     "other rollout": (
@@ -75,6 +85,8 @@ NODES: dict[str, tuple[str, dict[str, Any]]] = {
     "see decode": ("PreviewImage", {"images": ["decode", 0]}),
     "see overlay": ("PreviewImage", {"images": ["overlay", 0]}),
     "see true overlay": ("PreviewImage", {"images": ["true overlay", 0]}),
+    "see load overlay": ("PreviewImage", {"images": ["load overlay", 0]}),
+    "see reverse overlay": ("PreviewImage", {"images": ["reverse overlay", 0]}),
     "see load": ("PreviewImage", {"images": ["decode load", 0]}),
     "see rewind": ("PreviewImage", {"images": ["decode rewind", 0]}),
     "see compare": ("PreviewImage", {"images": ["compare", 0]}),
@@ -106,6 +118,12 @@ SCENES = {
     "WMTinyWorldView": Scene("view", "see view"),
     "WMStartWorld": Scene("start", "see view", (0.0,), 1),
     "WMActionTrack": Scene("track", "see true overlay", (0.1, 0.4, 0.7, 0.95)),
+    "WMLoadTrack": Scene("load track", "see load overlay", (0.1, 0.4, 0.7, 0.95)),
+    "WMSaveTrack": Scene("save track"),
+    "WMJoinTracks": Scene("join"),
+    "WMRepeatTrack": Scene("repeat"),
+    "WMReverseTrack": Scene("reverse", "see reverse overlay", (0.2, 0.47, 0.8, 1.0)),
+    "WMRetimeTrack": Scene("retime"),
     "WMRolloutWorld": Scene("rollout", "see decode"),
     "WMDecodeWorld": Scene("decode", "see decode", tuple(i / 11 for i in range(12)), 3),
     "WMSaveWorld": Scene("save"),
@@ -116,8 +134,8 @@ SCENES = {
     "WMOverlayControls": Scene("overlay", "see overlay", (0.2, 0.9), 1),
     "WMRecordTinyWorld": Scene("record", "see record"),
 }
-SAVED = "save"
-"""A node that is run first, for the sake of the one that reads what it wrote."""
+SAVED = "save", "save track"
+"""Nodes that are run first, for the sake of those that read what they wrote."""
 LISTED = "models/clip_vision/clip_vision_h.safetensors"
 """A file that is only there to be named in a list; nothing reads it."""
 
@@ -191,7 +209,7 @@ def take_all(wanted: list[str]) -> int:
         page.goto(f"http://{host.client.address}/")
         page.wait_for_function(READY)
         page.wait_for_timeout(1000)
-        page.evaluate(OPEN, [graph_of(SAVED)[1]])
+        page.evaluate(OPEN, [graph_of(*SAVED)[1]])
         page.evaluate(RUN)
         for name in wanted:
             path = PICTURES / f"{name}.webp"

@@ -1,0 +1,124 @@
+"""Track files in the host: what Save Track writes Load Track reads; files lie in the host's folders only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from comfy_host import ComfyHost, PromptRefused
+
+SAVED = {"format": "CSV", "filename_prefix": "walks/a", "model": "Tiny World", "field_of_view": 60.0}
+LOADED = {"model": "Tiny World", "timing": "as in the file", "metres": 1.0, "up": "as the format says"}
+TEXT = "forward*12 forward+yaw_right(2)*12 right*9 idle"
+
+
+@pytest.fixture
+def module(of_pack: Callable[[str], ModuleType]) -> ModuleType:
+    return of_pack("nodes.track_files")
+
+
+@pytest.fixture
+def output() -> Path:
+    import folder_paths
+
+    return Path(folder_paths.get_output_directory())
+
+
+@pytest.fixture
+def track(of_pack: Callable[[str], ModuleType]) -> Any:
+    return of_pack("worldmodel.track").parse_track(TEXT)
+
+
+def graph(**inputs: object) -> dict:
+    """A short walk, there and back twice, joined to itself, made 57 frames long, saved."""
+    return {
+        "1": {"class_type": "WMActionTrack", "inputs": {"track": TEXT, "preset": "from the text"}},
+        "2": {"class_type": "WMReverseTrack", "inputs": {"track": ["1", 0], "way": "there and back"}},
+        "3": {"class_type": "WMRepeatTrack", "inputs": {"track": ["2", 0], "times": 2}},
+        "4": {"class_type": "WMJoinTracks", "inputs": {"track_1": ["3", 0], "track_2": ["1", 0]}},
+        "5": {"class_type": "WMRetimeTrack", "inputs": {"track": ["4", 0], "frames": 57}},
+        "6": {"class_type": "WMSaveTrack", "inputs": {"track": ["5", 0], **SAVED, **inputs}},
+    }
+
+
+def load_graph(**inputs: object) -> dict:
+    return {
+        "1": {"class_type": "WMLoadTrack", "inputs": {"track_file": "the newest", **LOADED, **inputs}},
+        "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 1]}},
+    }
+
+
+def test_tracks_are_edited_saved_and_loaded(comfy: ComfyHost) -> None:
+    run = comfy.client.run(graph())
+    assert run.status == "success", run.error
+    assert run.outputs["6"]["text"] == ["Saved 57 frames as CSV:\nwalks/a_00001_.csv [output]"]
+    loaded = comfy.client.run(load_graph())
+    assert loaded.status == "success", loaded.error
+    assert loaded.outputs["1"]["text"] == ["a_00001_.csv: 57 frames of keys and mouse."]
+    assert comfy.client.run(load_graph()).executed == []
+    again = comfy.client.run(graph(filename_prefix="walks/b", format="TUM"))
+    assert again.status == "success", again.error
+    newest = comfy.client.run(load_graph())
+    assert newest.outputs["1"]["text"][0].startswith(
+        "b_00001_.tum:\n57 poses, 16 a second -> 57 frames at 16 a second."
+    )
+
+
+@pytest.mark.parametrize("prefix", ["../out", "/tmp/out", ""])
+def test_nothing_is_written_elsewhere(comfy: ComfyHost, prefix: str) -> None:
+    with pytest.raises(PromptRefused, match="filename_prefix: found"):
+        comfy.client.run(graph(filename_prefix=prefix))
+
+
+def test_nothing_is_read_from_elsewhere(module: ModuleType) -> None:
+    for name in ("../../etc/passwd", "/etc/passwd", "no.csv", "cameras.txt"):
+        sentence = module.LoadTrack.validate_inputs(name)
+        assert "track_file: found no track file" in sentence
+        with pytest.raises(ValueError, match="track_file: found no track file"):
+            module.LoadTrack.execute(name, "Tiny World")
+
+
+@pytest.mark.parametrize("form", ["JSON", "CSV", "NPZ", "camera JSON", "TUM", "COLMAP", "nerfstudio"])
+def test_a_saved_walk_is_the_loaded_one(
+    module: ModuleType, of_pack: Callable[[str], ModuleType], track: Any, form: str
+) -> None:
+    saved = module.SaveTrack.execute(track, form, f"round/{form}", "Tiny World")
+    name = saved.ui["text"][0].splitlines()[1]
+    assert name in module.track_files.track_names() and saved.args[0] is track
+    loaded = module.LoadTrack.execute(name, "Tiny World")
+    assert of_pack("worldmodel.track").same_track(loaded.args[0], track)
+    assert of_pack("worldmodel.track").parse_track(loaded.args[1]).frames == track.frames
+    assert module.LoadTrack.validate_inputs(name) is True
+    assert module.LoadTrack.fingerprint_inputs(name, model="Tiny World").count("|") == (4 if form == "COLMAP" else 2)
+
+
+def test_blender_gets_a_script_that_the_list_does_not_offer(module: ModuleType, output: Path, track: Any) -> None:
+    name = module.SaveTrack.execute(track, "Blender", "round/b", "Tiny World").ui["text"][0].splitlines()[1]
+    script = (output / name.removesuffix(" [output]")).read_text(encoding="utf-8")
+    compile(script, name, "exec")
+    assert name not in module.track_files.track_names()
+
+
+def test_nothing_is_written_over(module: ModuleType, track: Any) -> None:
+    names = {module.SaveTrack.execute(track, "COLMAP", "over/c", "Tiny World").ui["text"][0] for _ in range(3)}
+    assert len(names) == 3
+
+
+def test_a_camera_that_cannot_be_followed_is_named_with_its_file(module: ModuleType, track: Any) -> None:
+    name = module.SaveTrack.execute(track, "TUM", "far/t", "Tiny World").ui["text"][0].splitlines()[1]
+    with pytest.raises(ValueError, match="t_00001_.tum: found a way of .* make the file's unit smaller"):
+        module.LoadTrack.execute(name, "Tiny World", "the model's own speed", 1e6)
+
+
+def test_models_without_mouse_are_not_offered(module: ModuleType) -> None:
+    assert next(iter(module.WALKERS)) == "Tiny World" and len(module.WALKERS) == 3
+
+
+def test_the_lens_has_the_angle_that_was_asked(module: ModuleType, track: Any) -> None:
+    poses = module.camera_of(track, module.WALKERS["Tiny World"], 79.6)
+    assert poses.intrinsics == pytest.approx((0.6, 0.9, 0.5, 0.5), abs=1e-3) and poses.fps == 16
+    assert torch.equal(poses.c2w[0], torch.eye(4, dtype=torch.float64))
