@@ -6,6 +6,9 @@ Shapes: F frames.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from worldmodel.tinyworld import captions, engine, pilot, record, walk_files, wa
 from worldmodel.tinyworld.__main__ import main
 from worldmodel.tinyworld.record import Settings
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 FRAMES = 21
 SETTINGS = Settings(seed=3, frames=FRAMES, size=(32, 48), depth=True)
 COUNT = 5
@@ -154,6 +158,25 @@ def test_an_interrupted_recording_goes_on_and_never_rewrites(recorded: Path, tmp
     assert not list(tmp_path.glob(".*"))
     record.record(tmp_path, 2, SETTINGS)  # fewer than there are: nothing is thrown away
     assert index(tmp_path) == index(recorded)
+
+
+def test_a_killed_command_loses_no_finished_walk(recorded: Path, tmp_path: Path) -> None:
+    words = ["--out", str(tmp_path), "--walks", str(COUNT), "--frames", str(FRAMES), "--seed", "3", "--size", "32x48"]
+    command = subprocess.Popen(
+        [sys.executable, "-m", "worldmodel.tinyworld", "record", *words, "--depth"],
+        cwd=REPOSITORY,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while command.poll() is None and not (tmp_path / "walk_00002.mp4").exists():
+            time.sleep(0.01)
+    finally:
+        command.kill()
+        command.wait()
+    finished = [line["walk"] for line in index(tmp_path) if "walk" in line]
+    assert finished[:2] == ["walk_00000", "walk_00001"]
+    record.record(tmp_path, COUNT, SETTINGS)
+    assert written(tmp_path) == written(recorded) and index(tmp_path) == index(recorded)
 
 
 def test_a_folder_of_other_settings_is_refused(recorded: Path) -> None:
