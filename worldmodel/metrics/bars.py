@@ -49,12 +49,12 @@ SHORT = {
     "world over astray": Bar(1.5),
     "saturation early": Bar(0.6, 1.3),
     "brightness early": Bar(0.8, 1.2),
-    "sharpness early": Bar(0.2, 1.3),
-    "change early": Bar(0.2, 1.3),
-    "saturation late": Bar(0.5, 1.3),
+    "sharpness early": Bar(0.45, 1.3),
+    "change early": Bar(0.45, 1.3),
+    "saturation late": Bar(0.5, 1.5),
     "brightness late": Bar(0.8, 1.2),
-    "sharpness late": Bar(0.12, 1.3),
-    "change late": Bar(0.1, 1.3),
+    "sharpness late": Bar(0.4, 1.3),
+    "change late": Bar(0.4, 1.5),
 }
 """Of the short form that guards the shipped weights: far enough below their own figures that few starts do not fail
 them by chance. They rise with the weights."""

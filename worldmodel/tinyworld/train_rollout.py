@@ -43,7 +43,7 @@ ACTIONS = CHUNK * 12 * 6
 ROLLOUTS = 24
 LONGEST = 30
 """Chunks of a rollout at the end of the training; it begins with 3."""
-PUSH = 0.5
+PUSH = 1.0
 """Root mean square by which the critic would move a clean estimate, beside an error of weight 1."""
 ANCHORS = (0.5, 0.25)
 """Weight of the error against the truth in a rollout's first chunks; what comes later the start does not tell."""
