@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from comfy_host import ComfyHost
+from PIL import Image
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CLONE = REPOSITORY / ".host" / "ComfyUI"
@@ -34,3 +35,16 @@ def comfy(comfyui: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
     """The real host, running on the CPU with only this pack; one process for the whole test run."""
     with ComfyHost(comfyui, tmp_path_factory.mktemp("comfy")) as host:
         yield host
+
+
+@pytest.fixture(scope="module")
+def released_files(comfy: ComfyHost) -> Iterator[Path]:
+    """Small random models under the released names, and a picture, in the running host: what the workflows load."""
+    from released_checkpoints import place_files
+
+    models, picture = comfy.base / "models", comfy.base / "input" / "example.png"
+    place_files(models)
+    Image.radial_gradient("L").convert("RGB").resize((700, 400)).save(picture)
+    yield models
+    for file in (picture, *models.rglob("*.safetensors")):
+        file.unlink()  # and not their folders, which the host goes on watching

@@ -11,6 +11,9 @@ from comfy_host import PACK
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+# a workflow whose models are missing is another matter: see test_missing_models.py
+pytestmark = pytest.mark.usefixtures("released_files")
+
 WORKFLOWS = sorted((Path(__file__).resolve().parents[2] / "workflows").glob("*.json"))
 
 # Nodes that the page draws in red: their class is unknown, or a value or a link of theirs is refused.
