@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -300,17 +300,19 @@ def work(journal: Journal, number: int) -> None:
 
 
 @pytest.fixture
-def writer(tmp_path: Path) -> Iterator[multiprocessing.Process]:
+def writer(tmp_path: Path) -> Iterator[subprocess.Popen]:
     """Another process, which reads, writes and evicts without end."""
-    process = multiprocessing.get_context("spawn").Process(target=write_for_ever, args=(str(tmp_path), 1))
-    process.start()
+    repository = str(Path(__file__).parents[2])
+    process = subprocess.Popen(
+        [sys.executable, __file__, str(tmp_path)], cwd=repository, env={**os.environ, "PYTHONPATH": repository}
+    )
     yield process
     process.kill()
-    process.join()
+    process.wait()
 
 
 def test_two_processes_share_a_journal_and_a_kill_at_any_moment_breaks_nothing(
-    tmp_path: Path, writer: multiprocessing.Process
+    tmp_path: Path, writer: subprocess.Popen
 ) -> None:
     rng, journal = random.Random(2), Journal(tmp_path, 60_000)
     deadline = time.monotonic() + 120
@@ -318,9 +320,9 @@ def test_two_processes_share_a_journal_and_a_kill_at_any_moment_breaks_nothing(
         time.sleep(0.01)
     for _ in range(150):
         work(journal, rng.randrange(40))
-    assert writer.is_alive(), "the other process met an error"
+    assert writer.poll() is None, "the other process met an error"
     writer.kill()
-    writer.join()
+    writer.wait()
     present = numbers_in(tmp_path)
     assert len(present) >= 5
     assert all(same(Journal(tmp_path, LARGE).find(chunk_of(number).key), chunk_of(number)) for number in present)
@@ -334,3 +336,7 @@ def test_a_rollout_dates_what_it_uses_from_its_beginning(tmp_path: Path) -> None
     dates = [path_of(tmp_path, chunk_of(number)).stat().st_mtime_ns for number in range(3)]
     assert dates[0] >= began - SPACING_NS
     assert [dates[0] - date for date in dates] == [0, SPACING_NS, 2 * SPACING_NS]
+
+
+if __name__ == "__main__":  # the other process
+    write_for_ever(sys.argv[1], 1)

@@ -138,8 +138,9 @@ def test_a_few_updates_run_from_the_warm_up_to_the_push(tmp_path: Path, monkeypa
 def test_nothing_of_a_training_step_stays_behind_on_another_device(tmp_path: Path) -> None:
     # fake tensors know their device and refuse to mix two: it is how a machine without a GPU can tell
     class Deaf(train_dit.ErrorBuffer):
-        def push(self, residuals: Tensor) -> None:
-            assert residuals.device.type == "cuda"  # how many there are, fake tensors cannot tell
+        def push(self, residuals: Tensor, worth: Tensor) -> None:
+            # how many are worth it, fake tensors cannot tell
+            assert residuals.device.type == worth.device.type == "cuda"
 
     with FakeTensorMode(allow_non_fake_inputs=True, shape_env=ShapeEnv()):
         rollouts = rollouts_of(tmp_path, device="cuda")

@@ -238,9 +238,9 @@ def test_the_loss_teaches_the_whole_network() -> None:
 def test_spoilt_histories_carry_the_models_errors_and_the_newest_are_kept() -> None:
     errors, random = train_dit.ErrorBuffer(size=80), np.random.default_rng(0)
     clean = torch.zeros(200, 16, 2 * CHUNK, *GRID)
-    errors.push(torch.full((50, 16, CHUNK, *GRID), 9.0))
+    errors.push(torch.full((50, 16, CHUNK, *GRID), 9.0), torch.ones(50, dtype=torch.bool))
     assert torch.equal(errors.spoil(clean, random), clean)  # too few to draw from
-    errors.push(torch.ones(80, 16, CHUNK, *GRID))
+    errors.push(torch.ones(90, 16, CHUNK, *GRID), torch.arange(90) >= 10)
     assert len(errors.chunks) == 80 and bool((errors.chunks == 1).all())
     strength = errors.spoil(clean, random)[:, 0, :, 0, 0]
     assert torch.equal(strength, strength[:, :1].expand_as(strength))

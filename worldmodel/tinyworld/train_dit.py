@@ -115,9 +115,9 @@ class ErrorBuffer:
         self.size, self.pushed = size, 0
         self.chunks: Tensor | None = None
 
-    def push(self, residuals: Tensor) -> None:
-        """Keep residuals (K, C, CHUNK, h, w), in place of the oldest once there are `size`."""
-        residuals = residuals.detach()[-self.size :]
+    def push(self, residuals: Tensor, worth: Tensor) -> None:
+        """Keep those of residuals (K, C, CHUNK, h, w) that are `worth` (K,) it, in place of the oldest."""
+        residuals = residuals.detach()[worth][-self.size :]
         if self.chunks is None:
             self.chunks = residuals.new_zeros(self.size, *residuals.shape[1:])
         places = (self.pushed + torch.arange(len(residuals), device=residuals.device)) % self.size
@@ -167,7 +167,7 @@ def teacher_forced(network: nn.Module, clip: Clip, errors: ErrorBuffer, random: 
         residual = level * (noise - truth - velocity)
         residual = residual.unflatten(2, (chunks, CHUNK)).transpose(1, 2).flatten(0, 1)
         low = sigma[:, ::CHUNK].flatten()
-        errors.push(residual[(low > 0.3) & (low < 0.75)])
+        errors.push(residual, (low > 0.3) & (low < 0.75))
     return (velocity - (noise - truth)).square().mean()
 
 
