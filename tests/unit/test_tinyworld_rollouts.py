@@ -138,8 +138,10 @@ def test_a_few_updates_run_from_the_warm_up_to_the_push(tmp_path: Path, monkeypa
 def test_nothing_of_a_training_step_stays_behind_on_another_device(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # it reads values, which fake tensors do not have
+    # both read values, which fake tensors do not have
     monkeypatch.setattr(matrix_game2, "common_level", lambda timesteps: None)
+    everything = [matrix_game2.Group((0, 10_000), ((0, 10_000),))]
+    monkeypatch.setattr(matrix_game2, "groups_of", lambda mask, tokens: everything)
 
     # fake tensors know their device and refuse to mix two: it is how a machine without a GPU can tell
     class Deaf(train_dit.ErrorBuffer):
