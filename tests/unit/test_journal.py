@@ -165,10 +165,12 @@ def test_a_file_that_is_not_what_it_should_be_is_never_used_and_is_replaced(
 def test_what_was_used_least_recently_leaves_first_and_leaves_before_parents(tmp_path: Path) -> None:
     size = None
     for lineage in range(4):  # chunks 10 ... 14, 20 ... 24, ...
+        time.sleep(0.02)  # rollouts that begin within a few spacings of each other would mix
         journal = Journal(tmp_path, LARGE)
         for depth in range(5):
             journal.keep(chunk_of(10 * (lineage + 1) + depth), ROOT)
         size = size or path_of(tmp_path, chunk_of(10)).stat().st_size
+    time.sleep(0.02)
     reader = Journal(tmp_path, LARGE)
     assert all(reader.find(chunk_of(number).key) for number in range(10, 15))  # the oldest is used again
     expected = [24, 23, 22, 21, 20, 34, 33, 32, 31, 30, 44]
