@@ -9,6 +9,7 @@ SIZE, USAGE = '[data-setting-id="wm.journal.gigabytes"]', '[data-setting-id="wm.
 
 
 def test_the_journals_size_is_set_and_the_journal_is_emptied(page: Page, comfy: ComfyHost) -> None:
+    comfy.client.call("/wm/journal/clear", {})  # what other tests rolled out on this host
     journal = comfy.base / "user" / "__worldmodel" / "journal"
     journal.mkdir(parents=True, exist_ok=True)
     chunk = journal / f"{'ab' * 32}.safetensors"
