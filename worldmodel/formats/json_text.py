@@ -84,6 +84,44 @@ def is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def check_version(data: dict[str, Any], newest: int) -> None:
+    """Refuse a document of a version that nobody has written yet, or of none."""
+    version = data.get("version")
+    if not is_whole(version) or version < 1:
+        found = f"not {shown(version)}" if "version" in data else "and it is missing"
+        raise ValueError(f"version must be {newest}, {found}")
+    if version > newest:
+        raise ValueError(
+            f"version: made by a newer version ({version}), this one reads up to {newest}; update the pack"
+        )
+
+
+def kept_members(members: dict[str, Any], known: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Keep what this version does not know as text, so that it is written back."""
+    kept = []
+    for name, value in members.items():
+        if name in known:
+            continue
+        try:
+            text = dump(value)
+        except ValueError:
+            raise ValueError(f"{shown(name)} holds NaN or infinity, which JSON has no word for; remove it") from None
+        check_text(name + text, shown(name))
+        kept.append((name, text))
+    return tuple(kept)
+
+
+def check_text(text: str, field: str) -> None:
+    """Refuse what UTF-8 cannot carry."""
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError(f"{field} holds half of a character (a lone surrogate); write its text again")
+
+
+def joined(members: list[tuple[str, str]]) -> str:
+    """Write an object of members whose values are JSON text already."""
+    return "{" + ",".join(f"{dump(name)}:{text}" for name, text in members) + "}"
+
+
 def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):

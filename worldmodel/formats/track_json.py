@@ -20,7 +20,19 @@ from ..timeline import (
     canonical,
     unknown_word,
 )
-from .json_text import checked_list, checked_object, checked_whole, dump, is_whole, load, shown
+from .json_text import (
+    check_text,
+    check_version,
+    checked_list,
+    checked_object,
+    checked_whole,
+    dump,
+    is_whole,
+    joined,
+    kept_members,
+    load,
+    shown,
+)
 
 VERSION = 1
 _MEMBERS = ("type", "version", "frames", "keys", "mouse", "prompts")
@@ -47,8 +59,8 @@ def read(text: str) -> Timeline:
             yaw=_curve(mouse.get("yaw"), "mouse.yaw"),
             pitch=_curve(mouse.get("pitch"), "mouse.pitch"),
             prompts=_prompts(data.get("prompts")),
-            extra=_unknown(data, _MEMBERS),
-            mouse_extra=_unknown(mouse, _CURVES),
+            extra=kept_members(data, _MEMBERS),
+            mouse_extra=kept_members(mouse, _CURVES),
         )
     )
 
@@ -62,26 +74,20 @@ def write(timeline: Timeline) -> str:
         ("version", str(VERSION)),
         ("frames", str(t.frames)),
         ("keys", dump(dict(t.keys))),
-        ("mouse", _joined([*mouse, *t.mouse_extra])),
+        ("mouse", joined([*mouse, *t.mouse_extra])),
         ("prompts", dump(t.prompts)),
     ]
-    return _joined([*members, *t.extra])
+    return joined([*members, *t.extra])
 
 
 def _check_kind(data: dict[str, Any]) -> None:
-    kind, version = data.get("type"), data.get("version")
+    kind = data.get("type")
     if kind in ("poses", "path"):
         raise ValueError(f"type '{kind}' is a camera path, which Action Track cannot read yet; give it a 'track'")
     if kind != "track":
         found = f"not {shown(kind)}" if "type" in data else "and it is missing"
         raise ValueError(f'type must be "track", {found}')
-    if not is_whole(version) or version < 1:
-        found = f"not {shown(version)}" if "version" in data else "and it is missing"
-        raise ValueError(f"version must be {VERSION}, {found}")
-    if version > VERSION:
-        raise ValueError(
-            f"version: made by a newer version ({version}), this one reads up to {VERSION}; update the pack"
-        )
+    check_version(data, VERSION)
 
 
 def _frames(data: dict[str, Any]) -> int:
@@ -138,29 +144,9 @@ def _prompts(entries: Any) -> tuple[tuple[int, str], ...]:
         frame = checked_whole(entry[0], f"prompts[{i}] frame")
         if frame in prompts:
             raise ValueError(f"frame {frame}: two prompts start here; keep one")
-        _check_text(entry[1], f"prompts[{i}]")
+        check_text(entry[1], f"prompts[{i}]")
         prompts[frame] = entry[1]
     return tuple(prompts.items())
-
-
-def _unknown(members: dict[str, Any], known: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Keep what this version does not know as text, so that it is written back."""
-    kept = []
-    for name, value in members.items():
-        if name in known:
-            continue
-        try:
-            text = dump(value)
-        except ValueError:
-            raise ValueError(f"{shown(name)} holds NaN or infinity, which JSON has no word for; remove it") from None
-        _check_text(name + text, shown(name))
-        kept.append((name, text))
-    return tuple(kept)
-
-
-def _check_text(text: str, field: str) -> None:
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise ValueError(f"{field} holds half of a character (a lone surrogate); write its text again")
 
 
 def _first_frame(spans: Any) -> str:
@@ -172,7 +158,3 @@ def _first_frame(spans: Any) -> str:
 def _entry(keyframe: Keyframe) -> list[Any]:
     value = int(keyframe.value) if keyframe.value == int(keyframe.value) else keyframe.value
     return [keyframe.frame, value] + [keyframe.easing] * (keyframe.easing != "linear")
-
-
-def _joined(members: list[tuple[str, str]]) -> str:
-    return "{" + ",".join(f"{dump(name)}:{text}" for name, text in members) + "}"
