@@ -14,11 +14,11 @@ from ..worldmodel.timeline import MAX_FRAMES
 from ..worldmodel.track import Track as DenseTrack
 from ..worldmodel.track import write_track
 from ..worldmodel.track_files import FORMATS, OF_TRACKS, Content, read_track_file, write_track_file
-from ..worldmodel.variants import VARIANTS, Variant
+from ..worldmodel.variants import TITLES, Variant
 from .host import progress, track_files, world_files
 from .types import Track
 
-WALKERS = {variant.title: variant for variant in reversed(VARIANTS.values()) if variant.mouse is not None}
+WALKERS = {title: variant for title, variant in TITLES.items() if variant.mouse is not None}
 """Models that walk with keys and turn with the mouse, Tiny World first."""
 FILED, WALKED = "as in the file", "the model's own speed"
 BOTH, BACK = "there and back", "only back"

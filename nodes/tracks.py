@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..worldmodel.presets import PRESETS, SEEDED
+from ..worldmodel.presets import PRESETS
 from ..worldmodel.presets import preset as ready_made
 from ..worldmodel.timeline import DEFAULT_FRAMES, MAX_FRAMES
 from ..worldmodel.track import parse_timeline, sample, write_track
@@ -23,7 +23,9 @@ def _options() -> list[io.DynamicCombo.Option]:
     )
     seed = io.Int.Input("seed", default=0, min=0, max=2**32 - 1, tooltip="The same seed gives the same walk.")
     options = [io.DynamicCombo.Option(FROM_TEXT, [])]
-    return options + [io.DynamicCombo.Option(name, [frames, seed] if name in SEEDED else [frames]) for name in PRESETS]
+    return options + [
+        io.DynamicCombo.Option(name, [frames, seed] if kind.seeded else [frames]) for name, kind in PRESETS.items()
+    ]
 
 
 class ActionTrack(io.ComfyNode):

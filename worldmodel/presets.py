@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import NamedTuple
 
 from .formats.short_text import DEGREES
 from .timeline import MAX_FRAMES, Keyframe, Timeline, canonical, curve_keyframes
@@ -133,19 +134,59 @@ DEMOS = {
 }
 """Variant -> the preset its authors' command plays."""
 
-PRESETS: dict[str, Callable[[int, int], Timeline]] = {
-    "walk": walk,
-    "look around": look_around,
-    "there and back": there_and_back,
-    "random from a seed": random_walk,
-    **dict(zip(DEMOS.values(), map(demo, (_UNIVERSAL, _GTA_DRIVE, _TEMPLE_RUN)), strict=True)),
+
+class Preset(NamedTuple):
+    """A ready-made track.
+
+    Args:
+        make: (frames, seed) to timeline.
+        sentence: what it is, for a menu.
+        seeded: whether the seed changes it.
+        frames: a length that suits it, whole chunks of Tiny World and Matrix-Game 2.
+        model: the variant whose keys it plays, where it is one model's alone.
+    """
+
+    make: Callable[[int, int], Timeline]
+    sentence: str
+    seeded: bool = False
+    frames: int = 57
+    model: str | None = None
+
+
+_DEMOS = (
+    Preset(
+        demo(_UNIVERSAL),
+        "Another key or turn every 12 frames, at random, as the authors' command plays.",
+        seeded=True,
+        model="matrix_game_2_universal",
+    ),
+    Preset(
+        demo(_GTA_DRIVE),
+        "Drives and steers another way every 12 frames, at random, as the authors' command plays.",
+        seeded=True,
+        model="matrix_game_2_gta_drive",
+    ),
+    Preset(
+        demo(_TEMPLE_RUN),
+        "Jumps, slides, steps and turns every 12 frames, at random, as the authors' command plays.",
+        seeded=True,
+        model="matrix_game_2_templerun",
+    ),
+)
+
+PRESETS: dict[str, Preset] = {
+    "walk": Preset(walk, "Walks on, the view swaying to the right and back."),
+    "look around": Preset(look_around, "Stands still and looks to the right, to the left and ahead again.", frames=69),
+    "there and back": Preset(there_and_back, "Walks along a bend, then backwards over the same places.", frames=117),
+    "random from a seed": Preset(
+        random_walk, "Walks like a person, with bends, glances, side steps and pauses.", seeded=True, frames=117
+    ),
+    **{DEMOS[demonstrated.model]: demonstrated for demonstrated in _DEMOS},
 }
-SEEDED = frozenset(("random from a seed", *DEMOS.values()))
-"""Presets that a seed changes."""
 
 
 def preset(name: str, frames: int, seed: int = 0) -> Timeline:
-    """Return a ready-made track of some length; only those in `SEEDED` read the seed.
+    """Return a ready-made track of some length; only those that are `seeded` read the seed.
 
     Raises:
         ValueError: no preset has the name, or the length is not a whole number from 1 to `MAX_FRAMES`.
@@ -154,7 +195,7 @@ def preset(name: str, frames: int, seed: int = 0) -> Timeline:
         raise ValueError(f"preset: found '{name}', expected one of {', '.join(PRESETS)}")
     if isinstance(frames, bool) or not isinstance(frames, int) or not 1 <= frames <= MAX_FRAMES:
         raise ValueError(f"frames must be a whole number from 1 to {MAX_FRAMES}, not {frames!r}")
-    return PRESETS[name](frames, seed)
+    return PRESETS[name].make(frames, seed)
 
 
 def _lanes(**spans: list[tuple[int, int]]) -> tuple[tuple[str, tuple[tuple[int, int], ...]], ...]:

@@ -27,6 +27,8 @@ class Mouse(NamedTuple):
 
     degrees_per_unit: float
     reads_pitch: bool = True
+    max_degrees: float | None = None
+    """Fastest turn in one frame that it was trained with; `None`: nobody says."""
     order: tuple[str, str] = ("pitch", "yaw")
     assumed_units: bool = True
 
@@ -104,7 +106,7 @@ _ALL = (
         name="tiny_world",
         title="Tiny World",
         keyboard=_WASD,
-        mouse=Mouse(degrees_per_unit=15.0, reads_pitch=False, assumed_units=False),
+        mouse=Mouse(degrees_per_unit=15.0, reads_pitch=False, max_degrees=4.0, assumed_units=False),
         window=6,
         steps=(1000, 666, 333),
         picture=(64, 96),
@@ -115,6 +117,8 @@ _ALL = (
 )
 
 VARIANTS: dict[str, Variant] = {variant.name: variant for variant in _ALL}
+TITLES: dict[str, Variant] = {variant.title: variant for variant in (_ALL[-1], *_ALL[:-1])}
+"""Variants by their titles, in the order of menus: the one that is built in first."""
 
 
 def variant_named(name: str) -> Variant:

@@ -10,12 +10,13 @@ progress    the progress bar and its preview
 files       the host's folders
 identity    which model a graph rolls out with
 journal     where finished chunks are kept, and the user's setting
+routes      what the page's editors ask
 headless    the host without its server, for commands
 """
 
 from __future__ import annotations
 
-from . import journal, network
+from . import journal, network, routes
 
 __all__ = ["register"]
 
@@ -24,3 +25,4 @@ def register() -> None:
     """Make the world models known to the host's loading path, and answer what the page asks."""
     network.register()
     journal.add_routes()
+    routes.add_routes()

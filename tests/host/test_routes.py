@@ -1,0 +1,79 @@
+"""What the editors ask the server: models, presets, canonical texts and binding; mistakes are named in one sentence."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+from typing import Any
+
+import pytest
+from comfy_host import ComfyHost
+
+
+def refusal(comfy: ComfyHost, path: str, body: Any) -> str:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        comfy.client.call(path, body)
+    assert refused.value.code == 400
+    return json.loads(refused.value.read())["error"]
+
+
+def test_the_models_stand_in_menu_order_with_their_numbers(comfy: ComfyHost) -> None:
+    tiny, universal, _, temple = comfy.client.call("/wm/variants")
+    assert tiny == {
+        "name": "tiny_world",
+        "title": "Tiny World",
+        "keyboard": {
+            "words": ["forward", "back", "left", "right"],
+            "letters": ["W", "S", "A", "D"],
+            "idle": None,
+        },
+        "mouse": {"degrees_per_unit": 15.0, "reads_pitch": False},
+        "max_yaw": 4.0,
+        "first_chunk": 9,
+        "chunk": 12,
+        "fps": 16.0,
+        "step_metres": 0.1235,
+        "reads_text": False,
+    }
+    assert universal["mouse"]["reads_pitch"] and universal["max_yaw"] is None
+    assert temple["mouse"] is None and temple["keyboard"]["idle"] == 0
+
+
+def test_every_preset_is_listed_and_made(comfy: ComfyHost) -> None:
+    listed = comfy.client.call("/wm/presets")
+    assert [made["name"] for made in listed][:2] == ["walk", "look around"]
+    for made in listed:
+        asked = {"name": made["name"], "frames": made["frames_hint"], "seed": 3}
+        text = comfy.client.call("/wm/preset", asked)["canonical"]
+        assert json.loads(text)["frames"] == made["frames_hint"] and made["sentence"].endswith(".")
+        assert comfy.client.call("/wm/canonical", {"text": text})["canonical"] == text
+
+
+def test_a_short_text_becomes_canonical_json(comfy: ComfyHost) -> None:
+    answer = comfy.client.call("/wm/canonical", {"text": "forward*9 yaw_right*12"})
+    written = json.loads(answer["canonical"])
+    assert written["keys"] == {"forward": [[0, 9]]} and written["frames"] == 21
+
+
+@pytest.mark.parametrize("model", ["Tiny World", "tiny_world"])
+def test_a_text_is_bound_to_a_model(comfy: ComfyHost, model: str) -> None:
+    report = comfy.client.call("/wm/binding", {"text": "forward*21", "model": model})
+    assert report == {"model": "Tiny World", "frames": 21, "band": [["kept", 0, 21]], "rows": []}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "sentence"),
+    [
+        ("canonical", {"text": "forward*12 Q*3"}, "Track text: frame 12: unknown key 'Q'"),
+        ("canonical", {"text": 5}, "text must be the text of a track, not 5"),
+        ("canonical", [1], "the question must be an object, not [1]"),
+        ("binding", {"text": "forward", "model": "Doom"}, 'model: found "Doom", expected one of Tiny World, '),
+        ("binding", {"text": '{"type":"track"', "model": "Tiny World"}, "Track JSON: not valid JSON at line 1"),
+        ("preset", {"name": "swim", "frames": 9}, "preset: found 'swim', expected one of walk"),
+        ("preset", {"name": "walk", "frames": 0}, "frames must be a whole number from 1 to 100000, not 0"),
+        ("preset", {"name": "walk", "frames": 9, "seed": "a"}, 'seed must be a whole number, not "a"'),
+        ("canonical", {"text": "x" * 9_000_000}, "expected at most 8388608; make the track shorter."),
+    ],
+)
+def test_a_mistake_is_named(comfy: ComfyHost, path: str, body: Any, sentence: str) -> None:
+    assert sentence in refusal(comfy, f"/wm/{path}", body)

@@ -1,0 +1,113 @@
+"""What the editors ask: the models and presets there are, and what becomes of a text. Answers are plain JSON values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .binding import binding
+from .formats.json_text import checked_object, load, shown
+from .presets import PRESETS, preset
+from .track import parse_timeline, parse_track, write_track
+from .variants import TITLES, VARIANTS, Variant
+
+MAX_BYTES = 8 * 2**20
+"""Largest question; the longest track with a keyframe on every frame is about half of it."""
+
+
+def variants() -> list[dict[str, Any]]:
+    """Say of every model what an editor draws, in the order of menus."""
+    return [_variant(variant) for variant in TITLES.values()]
+
+
+def presets() -> list[dict[str, Any]]:
+    """Say what ready-made tracks there are."""
+    return [
+        {
+            "name": name,
+            "seeded": made.seeded,
+            "frames_hint": made.frames,
+            "sentence": made.sentence,
+            "model": made.model,
+        }
+        for name, made in PRESETS.items()
+    ]
+
+
+def answer(question: str, body: bytes) -> dict[str, Any]:
+    """Answer one of `QUESTIONS`.
+
+    Args:
+        question: its name.
+        body: a JSON object with its members.
+
+    Raises:
+        ValueError: one sentence that names the member or the frame.
+    """
+    if len(body) > MAX_BYTES:
+        raise ValueError(f"found {len(body)} bytes, expected at most {MAX_BYTES}; make the track shorter.")
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise ValueError("found no text in UTF-8, expected a JSON object.") from None
+    return QUESTIONS[question](checked_object(load(text), "the question"))
+
+
+def _bound(asked: dict[str, Any]) -> dict[str, Any]:
+    """Say what a model gets of a text: {text, model} -> the binding report."""
+    variant = _variant_of(asked)
+    return binding(parse_track(_text(asked)), variant)
+
+
+def _canonical(asked: dict[str, Any]) -> dict[str, Any]:
+    """Write a text as the editor does: {text} -> {canonical}."""
+    return {"canonical": write_track(parse_timeline(_text(asked)))}
+
+
+def _preset(asked: dict[str, Any]) -> dict[str, Any]:
+    """Make a ready-made track: {name, frames, seed} -> {canonical}."""
+    name, seed = asked.get("name"), asked.get("seed", 0)
+    if not isinstance(name, str):
+        raise ValueError(f"name must be the name of a preset, not {shown(name)}")
+    if not isinstance(seed, int) or isinstance(seed, bool):
+        raise ValueError(f"seed must be a whole number, not {shown(seed)}")
+    return {"canonical": write_track(preset(name, asked.get("frames"), seed))}
+
+
+QUESTIONS = {"binding": _bound, "canonical": _canonical, "preset": _preset}
+
+
+def _text(asked: dict[str, Any]) -> str:
+    text = asked.get("text")
+    if not isinstance(text, str):
+        raise ValueError(f"text must be the text of a track, not {shown(text)}")
+    return text
+
+
+def _variant_of(asked: dict[str, Any]) -> Variant:
+    """Return the variant of a title or a name."""
+    model = asked.get("model")
+    found = (TITLES.get(model) or VARIANTS.get(model)) if isinstance(model, str) else None
+    if found is None:
+        raise ValueError(f"model: found {shown(model)}, expected one of {', '.join(TITLES)}; choose one.")
+    return found
+
+
+def _variant(variant: Variant) -> dict[str, Any]:
+    mouse = variant.mouse
+    return {
+        "name": variant.name,
+        "title": variant.title,
+        "keyboard": variant.keyboard._asdict(),
+        "mouse": None
+        if mouse is None
+        else {
+            "degrees_per_unit": mouse.degrees_per_unit,
+            "reads_pitch": mouse.reads_pitch,
+        },
+        "max_yaw": None if mouse is None else mouse.max_degrees,
+        "first_chunk": variant.chunk_frames(0),
+        "chunk": variant.chunk_frames(1),
+        "fps": variant.fps,
+        "step_metres": variant.step_metres,
+        "reads_text": False,
+    }
