@@ -1,12 +1,18 @@
 """The benchmark: it measures every stage of what the nodes do, and refuses nonsense."""
 
+import argparse
 import json
 import time
 from pathlib import Path
 
 import pytest
+import torch
 
+from worldmodel import bench_matrix_game2 as bench
 from worldmodel.bench import main, median_seconds, tiny_world
+from worldmodel.cache import KVCache
+from worldmodel.conditions import chunk_step
+from worldmodel.session import bare
 
 
 def test_every_stage_takes_time_and_the_whole_is_its_parts():
@@ -44,6 +50,27 @@ def test_matrix_game_2_prints_one_line_of_json_beside_the_plain_form(capsys):
     assert found["plain / fast"] == pytest.approx(found["denoising pass, plainly"] / found["denoising pass"], rel=0.05)
     stages = ("denoising pass", "clean pass", "encode 5 frames", "decode a chunk", "rollout", "frames/s, rollout")
     assert all(found[stage] > 0 for stage in stages) and found["peak bytes"] > 1e6
+
+
+def test_compiled_blocks_answer_as_before_and_are_compiled_once_for_all():
+    """With a backend that needs no C++ compiler; a second compilation would end in an error."""
+    parser = argparse.ArgumentParser()
+    bench.add_arguments(parser)
+    setting = bench.setting_of(parser.parse_args([*SMALL, "--depth", "4"]))
+    network, (start, controls) = bench.build(setting), bench.start_of(setting)
+    step = chunk_step(bench.VARIANT, start, None, controls[0], 0, setting.device)
+    x = torch.randn(1, 16, 3, 4, 6, generator=torch.Generator().manual_seed(1))
+
+    def chunk() -> list[torch.Tensor]:
+        predict, cache = bare(network), KVCache(6, 3)
+        passes = (step, step._replace(commit=True), step)
+        return [predict(x, this._replace(cache=cache), start.visual_context[None]) for this in passes]
+
+    with torch.inference_mode(), torch._dynamo.config.patch(error_on_recompile=True):
+        plain = chunk()
+        bench.compile_blocks(network, backend="eager")
+        for compiled, before in zip(chunk(), plain, strict=True):
+            torch.testing.assert_close(compiled, before)
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,10 @@ class Block(nn.Module):
         x = x + self.cross_attn(self.norm3(x), image, options).to(x.dtype)
         if hasattr(self, "action_model"):
             x = self.action_model(x, shared.actions, index)
+        return self.feed_forward(x, told)
+
+    def feed_forward(self, x: Tensor, told: Modulation) -> Tensor:
+        """Return x (B, N, C) after the feed-forward."""
         return gated(x, told.gate2, self.ffn(modulate(self.norm2(x), told.shift2, told.gain2)))
 
 

@@ -115,17 +115,21 @@ class SelfAttention(nn.Module):
         Returns:
             (B, N, C).
         """
-        heads = (self.heads, -1)
-        turns = positions.turns[:, None]  # (N, 1, d / 2, 2)
-        x = x.to(layer_dtype(x))  # once for the three layers
-        v = self.v(x).unflatten(-1, heads)
-        q = rotate(norm_by(self.norm_q, self.q(x)).unflatten(-1, heads), turns).to(v.dtype)
-        k = rotate(norm_by(self.norm_k, self.k(x)).unflatten(-1, heads), turns).to(v.dtype)
+        q, k, v = self.project(x, positions.turns[:, None])
         if recall is not None:
             k, v = recall(k, v)
         if groups is not None:
             return self.o(grouped_attention(q, k, v, groups))
         return self.o(attention(q, k, v, override=self.override, transformer_options=options))
+
+    def project(self, x: Tensor, turns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys (both turned) and values, (B, N, H, d) each, of x (B, N, C); turns (N, 1, d / 2, 2)."""
+        heads = (self.heads, -1)
+        x = x.to(layer_dtype(x))  # once for the three layers
+        v = self.v(x).unflatten(-1, heads)
+        q = rotate(norm_by(self.norm_q, self.q(x)).unflatten(-1, heads), turns).to(v.dtype)
+        k = rotate(norm_by(self.norm_k, self.k(x)).unflatten(-1, heads), turns).to(v.dtype)
+        return q, k, v
 
 
 class CrossAttention(nn.Module):
