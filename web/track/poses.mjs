@@ -1,0 +1,108 @@
+// @ts-check
+/**
+ * Where a track leads, seen from above, as the server integrates it (worldmodel/motion.py): row i first steps along the
+ * heading of frame i, then turns. Right is x, ahead is z, a turn to the right is positive.
+ */
+import { heldFlags, sampleInto } from "./sample.mjs"
+
+/** @typedef {import("./timeline.mjs").Timeline} Timeline */
+
+/**
+ * One pose per frame of a track, and one more for where the last row leads.
+ * @typedef {object} Poses
+ * @property {number} frames
+ * @property {Float64Array} x metres to the right, (frames + 1)
+ * @property {Float64Array} z metres ahead, (frames + 1)
+ * @property {Float64Array} yaw radians to the right, (frames + 1)
+ * @property {Float64Array} pitch radians up, (frames + 1)
+ * @property {Timeline} timeline what they were made from
+ * @property {number} step metres per frame
+ * @property {number} kept frames taken over from the former poses
+ */
+
+const DIRECTIONS = Object.entries({ forward: [0, 1], back: [0, -1], left: [-1, 0], right: [1, 0] })
+
+/**
+ * Integrate a track from the first changed frame on.
+ * @param {Timeline} timeline
+ * @param {number} step metres per frame while a key that moves is held
+ * @param {Poses} [before] poses of a former state of the track; they are left as they are
+ * @returns {Poses}
+ */
+export function integrate(timeline, step, before) {
+  const { frames } = timeline
+  const same = before && before.step === step ? firstChange(before.timeline, timeline) : 0
+  if (before && same >= frames && before.frames === frames) return { ...before, timeline, kept: frames + 1 }
+  const kept = before ? Math.min(same, frames, before.frames) : 0
+  const [x, z, yaw, pitch] = Array.from({ length: 4 }, () => new Float64Array(frames + 1))
+  if (before && kept) {
+    for (const [now, then] of [[x, before.x], [z, before.z], [yaw, before.yaw], [pitch, before.pitch]]) { // prettier-ignore
+      now.set(then.subarray(0, kept + 1))
+    }
+  }
+  const [turn, tilt] = [new Float64Array(frames), new Float64Array(frames)]
+  sampleInto(turn, timeline.yaw, kept, frames)
+  sampleInto(tilt, timeline.pitch, kept, frames)
+  const lanes = DIRECTIONS.map(([word, way]) => ({ way, held: heldFlags(timeline.keys[word] ?? [], frames) }))
+  for (let i = kept; i < frames; i++) {
+    let [right, ahead] = [0, 0]
+    for (const { way, held } of lanes) {
+      right += held[i] * way[0]
+      ahead += held[i] * way[1]
+    }
+    const length = Math.max(1, Math.hypot(right, ahead))
+    const [sin, cos] = [Math.sin(yaw[i]), Math.cos(yaw[i])]
+    x[i + 1] = x[i] + ((right * cos + ahead * sin) / length) * step
+    z[i + 1] = z[i] + ((ahead * cos - right * sin) / length) * step
+    yaw[i + 1] = yaw[i] + radians(turn[i])
+    pitch[i + 1] = pitch[i] + radians(tilt[i])
+  }
+  return { frames, x, z, yaw, pitch, timeline, step, kept: kept ? kept + 1 : 0 }
+}
+
+/**
+ * Return the first frame whose row two timelines may ask differently; Infinity if no row differs.
+ * @param {Timeline} a
+ * @param {Timeline} b
+ */
+export function firstChange(a, b) {
+  const words = new Set([...Object.keys(a.keys), ...Object.keys(b.keys)])
+  const lanes = Array.from(words, (word) => laneChange(a.keys[word] ?? [], b.keys[word] ?? []))
+  return Math.min(...lanes, curveChange(a.yaw, b.yaw), curveChange(a.pitch, b.pitch), Infinity)
+}
+
+/**
+ * @param {readonly import("./timeline.mjs").Span[]} a
+ * @param {readonly import("./timeline.mjs").Span[]} b
+ */
+function laneChange(a, b) {
+  const at = differsAt(a, b)
+  if (at === Infinity) return Infinity
+  const [one, other] = [a[at] ?? [Infinity, 0], b[at] ?? [Infinity, 0]]
+  return one[0] === other[0] ? one[0] + Math.min(one[1], other[1]) : Math.min(one[0], other[0])
+}
+
+/**
+ * @param {readonly import("./timeline.mjs").Keyframe[]} a
+ * @param {readonly import("./timeline.mjs").Keyframe[]} b
+ */
+function curveChange(a, b) {
+  const at = differsAt(a, b)
+  if (at === Infinity) return Infinity
+  return at === 0 ? 0 : a[at - 1][0] // the keyframe before leads to the one that differs
+}
+
+/** @param {readonly (readonly any[])[]} a @param {readonly (readonly any[])[]} b */
+function differsAt(a, b) {
+  if (a === b) return Infinity
+  const longest = Math.max(a.length, b.length)
+  for (let i = 0; i < longest; i++) {
+    if (!a[i] || !b[i] || (a[i] !== b[i] && a[i].some((value, j) => value !== b[i][j]))) return i
+  }
+  return Infinity
+}
+
+/** The wire carries degrees in single precision. @param {number} degrees */
+function radians(degrees) {
+  return (Math.fround(degrees) * Math.PI) / 180
+}
