@@ -26,6 +26,8 @@ PIECES = 128
 """Straight pieces that a span's arc is measured by."""
 STILL = 1e-6
 """Metres below which a tangent has no direction."""
+ROUNDEST = 2.0
+"""How much longer an automatic tangent may become in a bend."""
 
 
 def parse_path(text: str | None) -> CameraPath:
@@ -158,8 +160,8 @@ def _own(keyframe: PathKeyframe) -> tuple[np.ndarray | None, np.ndarray | None]:
 def _smooth_tangents(places: np.ndarray, closed: bool) -> list[np.ndarray | None]:
     """Return each keyframe's direction in metres per metre of chord, `None` at ends and where the camera waits.
 
-    It is the direction of the parabola through a keyframe and its neighbours; the height is held back where that
-    would rise above, or sink below, the keyframes.
+    It has the direction of the parabola through a keyframe and its neighbours, and the length that makes a circle of
+    keyframes on a circle (less in a sharp turn); the height is held back where it would leave that of the keyframes.
     """
     tangents: list[np.ndarray | None] = []
     last = len(places) - 1
@@ -173,6 +175,8 @@ def _smooth_tangents(places: np.ndarray, closed: bool) -> list[np.ndarray | None
             continue
         here, there = chords[0] / lengths[0], chords[1] / lengths[1]
         tangent = (lengths[1] * here + lengths[0] * there) / (lengths[0] + lengths[1])
+        straight = _length(tangent)  # 1 on a line, 0 on the way back
+        tangent = tangent * min(2 / ((1 + straight) * max(straight, STILL)), ROUNDEST)
         steepest = 3 * min(abs(here[1]), abs(there[1])) if here[1] * there[1] > 0 else 0.0
         tangent[1] = min(max(tangent[1], -steepest), steepest)
         tangents.append(tangent)
