@@ -1,0 +1,106 @@
+// @ts-check
+/** A widget's dealings with the host: its value, links, siblings, undo and removal. */
+
+/**
+ * @typedef {object} Binding what an editor tells the host
+ * @property {any} node @property {string} name of the input @property {string} type of the widget
+ * @property {HTMLElement} root @property {() => string} getText @property {(text: string) => void} setText
+ * @property {() => number} leastHeight in px @property {any} app @property {AbortController} life aborted on removal
+ * @property {() => void} [linkChanged] @property {(value: any) => void} [executed] what a run sent as `ui.wm`
+ */
+
+/**
+ * Add an editor's element to a node as the widget of an input.
+ * @param {Binding} binding
+ */
+export function addEditor({ node, name, type, root, getText, setText, leastHeight, app, life, linkChanged, executed }) {
+  const widget = node.addDOMWidget(name, type, root, { getValue: getText, setValue: setText, getMinHeight: leastHeight, hideOnZoom: false, margin: 10 })
+  const removed = widget.onRemove
+  widget.onRemove = () => {
+    removed?.call(widget)
+    life.abort()
+  }
+  const { signal } = life
+  follow(node, "onConnectionsChange", signal, () => queueMicrotask(() => signal.aborted || linkChanged?.()))
+  follow(node, "onExecuted", signal, (output) => output?.wm && executed?.(output.wm[0]))
+  for (const kind of ["pointerdown", "mousedown", "dblclick", "contextmenu"])
+    root.addEventListener(kind, (event) => {
+      if (/** @type {MouseEvent} */ (event).button === 0 && kind !== "contextmenu") event.stopPropagation()  // or the graph starts a drag of its own
+    }, { signal })
+
+  return {
+    widget,
+    /** Whether a link gives this input its value. */
+    get linked() {
+      return inputOf(node, name)?.link != null
+    },
+    /** Unplug the link. */
+    unlink() {
+      const slot = node.inputs.indexOf(inputOf(node, name))
+      if (slot >= 0) node.disconnectInput(slot)
+    },
+    /** The value of another widget of the node. @param {string} other */
+    sibling: (other) => node.widgets?.find((/** @type {any} */ found) => found.name === other)?.value,
+    /** Call back when another widget of the node changes. @param {string} other @param {() => void} changed */
+    onSibling(other, changed) {
+      const found = node.widgets?.find((/** @type {any} */ one) => one.name === other)
+      if (found) follow(found, "callback", signal, () => queueMicrotask(() => signal.aborted || changed()))
+    },
+    /**
+     * Make one finished change: one step of the host's undo.
+     * @param {() => void} change sets what `getText` returns
+     */
+    commit(change) {
+      const { canvas } = app
+      canvas?.emitBeforeChange?.()
+      try {
+        change()
+        widget.callback?.(widget.value)
+        node.graph?.setDirtyCanvas(true, true)
+      } finally {
+        canvas?.emitAfterChange?.()  // the host's undo takes its picture here
+      }
+      root.dispatchEvent(new Event("change"))  // lets go of the listeners that the host's undo left on a focused element
+    },
+  }
+}
+
+/** @param {any} node @param {string} name */
+const inputOf = (node, name) => node.inputs?.find((/** @type {any} */ input) => input.widget?.name === name || input.name === name)
+
+/**
+ * Call a function after a method of one object, until a signal.
+ * @param {any} object @param {string} method @param {AbortSignal} signal @param {(...values: any[]) => void} after
+ */
+function follow(object, method, signal, after) {
+  const before = object[method]
+  function both(/** @type {any[]} */ ...values) {
+    const result = before?.apply(object, values)
+    if (!signal.aborted) after(...values)
+    return result
+  }
+  object[method] = both
+  signal.addEventListener("abort", () => {
+    if (object[method] === both) object[method] = before
+  })
+}
+
+/** @type {Map<string, {at: number, state: any}>} */
+const left = new Map()
+const SOON = 4000
+
+/**
+ * Leave an editor's view behind for the one that takes its place: the host's undo builds every node anew.
+ * @param {any} node @param {any} state
+ */
+export function handOver(node, state) {
+  for (const [key, { at }] of left) if (performance.now() - at > SOON) left.delete(key)
+  left.set(String(node.id), { at: performance.now(), state })
+}
+
+/** Take over what the editor of the same node left a moment ago. @param {any} node @returns {any} */
+export function takeOver(node) {
+  const found = left.get(String(node.id))
+  left.delete(String(node.id))
+  return found && performance.now() - found.at < SOON ? found.state : null
+}

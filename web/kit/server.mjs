@@ -1,0 +1,126 @@
+// @ts-check
+/** What Python works out for the editors: the models, the binding report, ready-made walks, canonical text. */
+import { api } from "../../../scripts/api.js"
+
+const QUIET = 120
+/** Milliseconds after the last change before the report is asked for. */
+
+/**
+ * @typedef {object} VariantInfo
+ * @property {string} name @property {string} title
+ * @property {{words: string[], letters: string[], idle: number | null}} keyboard
+ * @property {{degrees_per_unit: number, reads_pitch: boolean} | null} mouse
+ * @property {number} first_chunk @property {number} chunk frames @property {number} fps
+ * @property {number} step_metres @property {number} [max_yaw] @property {boolean} reads_text
+ *
+ * @typedef {object} BindingRow
+ * @property {"kept" | "quantised" | "dropped"} kind @property {number} from @property {number} to
+ * @property {string} what @property {string} asked @property {string} got @property {string} why
+ *
+ * @typedef {object} BindingReport
+ * @property {string} model @property {number} frames
+ * @property {[kind: string, start: number, length: number][]} band @property {BindingRow[]} rows
+ * @property {any} [followed] for a camera path: what the model's keys and mouse make of it
+ */
+
+/** A sentence the server said about what it was asked. */
+export class Refused extends Error {}
+
+/**
+ * Ask a route of ours.
+ * @param {string} path below /wm
+ * @param {any} [body] posted as JSON; without one, GET
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<any>}
+ * @throws {Refused} with the server's sentence, or what went wrong on the way
+ */
+export async function ask(path, body, signal) {
+  const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }
+  const answer = await api.fetchApi(`/wm/${path}`, { ...options, signal })
+  const said = await answer.json().catch(() => ({}))
+  if (!answer.ok) throw new Refused(said.error ?? `the server answered ${answer.status}`)
+  return said
+}
+
+/** @type {Promise<VariantInfo[]> | null} */
+let variants = null
+
+/** Get the supported models in the menu's order, once per page. @returns {Promise<VariantInfo[]>} */
+export function getVariants() {
+  variants ??= ask("variants").catch((error) => {
+    variants = null  // the next editor asks again
+    throw error
+  })
+  return variants
+}
+
+/** @returns {Promise<{name: string, seeded: boolean, frames_hint: number, sentence: string}[]>} */
+export const getPresets = () => ask("presets")
+
+/** Write any text of a track as canonical JSON. @param {string} text @param {AbortSignal} [signal] @returns {Promise<string>} */
+export const canonicalText = (text, signal) => ask("canonical", { text }, signal).then((said) => said.canonical)
+
+/** Get a ready-made walk as canonical JSON. @param {string} name @param {number} frames @param {number} seed @returns {Promise<string>} */
+export const presetText = (name, frames, seed) => ask("preset", { name, frames, seed }).then((said) => said.canonical)
+
+/**
+ * Keep a binding report up to date: asked for 120 ms after the last change, older answers are forgotten.
+ * @param {AbortSignal} signal
+ * @param {() => void} changed called when `state` changed
+ */
+export function makeBinding(signal, changed) {
+  /** @type {{report: BindingReport | null, stale: boolean, error: string}} */
+  let state = { report: null, stale: false, error: "" }
+  let timer = 0
+  let asked = ""
+  /** @type {AbortController | null} */
+  let request = null
+  const show = (/** @type {typeof state} */ next) => {
+    state = next
+    if (!signal.aborted) changed()
+  }
+  const stop = () => {
+    clearTimeout(timer)
+    request?.abort()
+    request = null
+  }
+  signal.addEventListener("abort", stop)
+
+  async function fetchReport(/** @type {string} */ text, /** @type {string} */ model) {
+    request = new AbortController()
+    const { signal: mine } = request
+    try {
+      const report = await ask("binding", { text, model }, mine)
+      if (!mine.aborted) show({ report, stale: false, error: "" })
+    } catch (error) {
+      if (mine.aborted) return
+      asked = ""
+      show({ report: null, stale: false, error: error instanceof Error ? error.message : String(error) })
+    }
+  }
+  return {
+    get state() {
+      return state
+    },
+    /** Mark the report as out of date, as while dragging. */
+    outdate() {
+      stop()
+      asked = ""
+      if (!state.stale) show({ ...state, stale: true })
+    },
+    /** Ask for the report of a text. @param {string} text @param {string} model title or name */
+    ask(text, model) {
+      if (signal.aborted || asked === `${model}\n${text}`) return
+      stop()
+      asked = `${model}\n${text}`
+      if (!state.stale) show({ ...state, stale: true })
+      timer = setTimeout(() => fetchReport(text, model), QUIET)
+    },
+    /** Forget the report, as when there is nothing to bind. */
+    clear() {
+      stop()
+      asked = ""
+      show({ report: null, stale: false, error: "" })
+    },
+  }
+}

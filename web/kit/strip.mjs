@@ -1,0 +1,191 @@
+// @ts-check
+/** What the model makes of it: three chips that add up to the frames, the first issue in words, and the report as a table. */
+import { make, take, forTheHost } from "./dom.mjs"
+import { icon } from "./icons.mjs"
+import { WORDS, counted, span } from "./words.mjs"
+
+/** @typedef {import("./server.mjs").BindingReport} BindingReport */
+/** @typedef {import("./server.mjs").BindingRow} BindingRow */
+/** @typedef {{report: BindingReport | null, stale: boolean, error: string}} Binding */
+
+export const KINDS = /** @type {const} */ (["kept", "quantised", "dropped"])
+const SIGNS = /** @type {const} */ ({ kept: "check", quantised: "about", dropped: "cross" })
+
+/**
+ * Count the frames of each kind; they add up to the frames of the report.
+ * @param {BindingReport} report
+ * @returns {Record<string, number>}
+ */
+export function countKinds(report) {
+  const counts = { kept: 0, quantised: 0, dropped: 0 }
+  for (const [kind, , length] of report.band) counts[/** @type {keyof typeof counts} */ (kind)] += length
+  return counts
+}
+
+/**
+ * Build the strip and the report.
+ * @param {{signal: AbortSignal, chose: (row: BindingRow) => void, toggled: (open: boolean) => void, clean?: string}} options
+ *   `chose`: a row of the report was pressed; `clean` is said when the model gets everything
+ */
+export function makeStrip({ signal, chose, toggled, clean = WORDS.clean }) {
+  const chips = Object.fromEntries(KINDS.map((kind) => [kind, chip(kind)]))
+  const ring = make("span.wm-ring", { title: WORDS.stale, hidden: true })
+  const issue = make("span.wm-issue")
+  const copy = make("button.wm-tool.wm-worded", { title: WORDS.copyReport, "aria-label": WORDS.copyReport }, icon("copy"), make("span", { text: WORDS.copyReport }))
+  const arrow = make("button.wm-tool", { "aria-expanded": "false" })
+  const element = make("div.wm-strip", { role: "group", "aria-label": WORDS.report }, ...Object.values(chips).map(({ button }) => button), ring, issue, copy, arrow)
+  const report = make("div.wm-report", { "data-capture-wheel": "true", tabindex: "-1" })
+  report.hidden = true
+  /** @type {Binding} */
+  let state = { report: null, stale: false, error: "" }
+  let message = ""
+  let filter = ""
+  let open = false
+  let marked = -1
+  let built = ""
+
+  for (const kind of KINDS)
+    chips[kind].button.addEventListener("click", () => {
+      filter = filter === kind ? "" : kind
+      if (filter && !open) setOpen(true)
+      draw()
+    }, { signal })
+  copy.addEventListener("click", () => navigator.clipboard?.writeText(asText(state.report)), { signal })
+  arrow.addEventListener("click", () => setOpen(!open), { signal })
+  report.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (forTheHost(event)) return
+    const row = /** @type {HTMLElement} */ (event.target).closest("tbody tr")
+    if (!row || !["ArrowDown", "ArrowUp", "Enter"].includes(event.key)) return
+    take(event)
+    if (event.key === "Enter") /** @type {HTMLElement} */ (row).click()
+    else /** @type {HTMLElement | null} */ (event.key === "ArrowDown" ? row.nextElementSibling : row.previousElementSibling)?.focus()
+  }, { signal })
+  report.addEventListener("wheel", (/** @type {WheelEvent} */ event) => {
+    if (!event.ctrlKey && !event.metaKey && report.contains(document.activeElement)) event.stopPropagation()
+  }, { signal, passive: true })
+
+  /** @param {boolean} next */
+  function setOpen(next) {
+    if (open === next) return
+    open = next
+    draw()
+    toggled(open)
+  }
+
+  function draw() {
+    const { report: found, stale, error } = state
+    const counts = found ? countKinds(found) : null
+    const alone = message || (found ? "" : error || (stale ? WORDS.stale : WORDS.noReport))
+    element.toggleAttribute("data-stale", stale)
+    ring.hidden = !stale || Boolean(alone)
+    for (const kind of KINDS) {
+      const { button, count } = chips[kind]
+      button.hidden = Boolean(alone)
+      button.setAttribute("aria-pressed", String(filter === kind))
+      count.textContent = counts ? String(counts[kind]) : ""
+    }
+    issue.classList.toggle("wm-alone", Boolean(alone))
+    issue.replaceChildren(...(alone ? [alone] : firstIssue(/** @type {BindingReport} */ (found), clean)))
+    issue.title = issue.textContent
+    copy.hidden = !open || !found || Boolean(alone)
+    arrow.hidden = Boolean(alone)
+    arrow.replaceChildren(icon(open ? "up" : "down"))
+    arrow.title = open ? WORDS.closeReport : WORDS.openReport
+    arrow.setAttribute("aria-label", arrow.title)
+    arrow.setAttribute("aria-expanded", String(open))
+    report.hidden = !open || !found || Boolean(alone)
+    if (!report.hidden) table(/** @type {BindingReport} */ (found))
+  }
+
+  /** @param {BindingReport} found */
+  function table(found) {
+    const rows = found.rows.filter((row) => !filter || row.kind === filter)
+    const now = JSON.stringify([rows, marked])
+    if (now === built) return
+    built = now
+    const body = make("tbody", {}, ...rows.map((row) => line(row, row === found.rows[marked])))
+    const [kind, ...columns] = WORDS.columns
+    const head = make("tr", {}, make("th", {}, make("span.wm-hidden", { text: kind })), ...columns.map((text) => make("th", { text, scope: "col" })))
+    report.replaceChildren(make("table", { "aria-label": WORDS.report }, make("thead", {}, head), body))
+    if (!rows.length) report.append(make("p", { text: WORDS.nothing }))
+    body.addEventListener("click", (/** @type {MouseEvent} */ event) => {
+      const element = /** @type {HTMLElement} */ (event.target).closest("tr")
+      if (!element) return
+      const row = rows[/** @type {HTMLTableRowElement} */ (element).sectionRowIndex]
+      mark(found.rows.indexOf(row))
+      chose(row)
+    })
+  }
+
+  /** @param {number} index */
+  function mark(index) {
+    marked = index
+    draw()
+    const line = report.querySelector("tr[aria-selected='true']")
+    if (line) report.scrollTop += line.getBoundingClientRect().top - report.getBoundingClientRect().top - 60
+  }
+
+  return {
+    element,
+    report,
+    /**
+     * Show a binding.
+     * @param {Binding} binding
+     * @param {string} [instead] a sentence shown in place of the chips, as for an empty track
+     */
+    show(binding, instead = "") {
+      if (binding.report !== state.report) marked = -1
+      state = binding
+      message = instead
+      draw()
+    },
+    get isOpen() {
+      return open
+    },
+    setOpen,
+    /** Open the report at the row that holds a frame of a kind. @param {number} frame @param {string} [kind] */
+    openAt(frame, kind) {
+      const found = state.report?.rows.findIndex((row) => row.from <= frame && frame <= row.to && (!kind || row.kind === kind)) ?? -1
+      setOpen(true)
+      if (found >= 0) mark(found)
+    },
+    /** Say the counts, for the live region. */
+    words() {
+      if (!state.report) return message || WORDS.noReport
+      const counts = countKinds(state.report)
+      return KINDS.map((kind) => `${counts[kind]} ${WORDS[kind]}`).join(", ")
+    },
+  }
+}
+
+/** @param {typeof KINDS[number]} kind */
+function chip(kind) {
+  const count = make("b")
+  const title = WORDS[/** @type {"keptHint"} */ (`${kind}Hint`)]
+  const button = make(`button.wm-chip.wm-${kind}`, { title, "aria-pressed": "false" }, icon(SIGNS[kind]), count, make("span", { text: WORDS[kind] }))
+  return { button, count }
+}
+
+/** @param {BindingReport} report @param {string} clean */
+function firstIssue(report, clean) {
+  const row = report.rows.find(({ kind }) => kind === "dropped") ?? report.rows.find(({ kind }) => kind === "quantised")
+  if (!row) return [clean]
+  return [make("b", { text: span(row.from, row.to + 1) }), ` ${row.what}: ${row.why}`]
+}
+
+/** @param {BindingRow} row @param {boolean} selected */
+function line(row, selected) {
+  const element = make(`tr.wm-${row.kind}`, { tabindex: "-1", "aria-selected": String(selected) })
+  const kind = make("td", { title: WORDS[row.kind] }, icon(SIGNS[row.kind]), make("span.wm-hidden", { text: WORDS[row.kind] }))
+  element.append(kind, ...[span(row.from, row.to + 1), row.what, row.asked, row.got, row.why].map((text) => make("td", { text })))
+  return element
+}
+
+/** Write a report as a text of columns. @param {BindingReport | null} report */
+export function asText(report) {
+  if (!report) return ""
+  const counts = countKinds(report)
+  const head = `${report.model}, ${counted(report.frames, "frame")}: ${KINDS.map((kind) => `${counts[kind]} ${WORDS[kind]}`).join(", ")}`
+  const rows = report.rows.map((row) => [WORDS[row.kind], span(row.from, row.to + 1), row.what, row.asked, row.got, row.why].join("\t"))
+  return [head, WORDS.columns.join("\t"), ...rows].join("\n")
+}

@@ -1,0 +1,132 @@
+// @ts-check
+/** A tool bar: one tab stop, arrows move inside, tooltips name action and key, a menu takes what does not fit. */
+import { forTheHost, make, take } from "./dom.mjs"
+import { icon } from "./icons.mjs"
+import { openMenu } from "./menu.mjs"
+import { WORDS } from "./words.mjs"
+
+/**
+ * @typedef {object} Tool
+ * @property {string} id
+ * @property {"button" | "toggle" | "part" | "line" | "space"} [kind] `part`: an element of the caller's own
+ * @property {import("./icons.mjs").IconName} [icon]
+ * @property {string} [text] beside the icon
+ * @property {boolean} [opens] opens a menu
+ * @property {string} [label] what it does; its accessible name and tooltip
+ * @property {string} [key] the key that does the same
+ * @property {HTMLElement} [element] of a part
+ * @property {string} [look] more classes, separated by dots
+ * @property {"bar" | "menu" | "gone"} [narrow] where it is in the narrow form; without one, in the bar
+ * @property {boolean} [narrowText] keeps its word in the narrow form
+ * @property {(event: MouseEvent) => void} [press]
+ * @property {() => import("./menu.mjs").Entry[]} [entries] what it shows in the overflow menu instead of itself
+ */
+
+/**
+ * Build a tool bar.
+ * @param {{label: string, tools: Tool[], signal: AbortSignal, root: HTMLElement}} options
+ */
+export function makeToolbar({ label, tools, signal, root }) {
+  const element = make("div.wm-tools", { role: "toolbar", "aria-label": label })
+  /** @type {Map<string, {tool: Tool, element: any}>} */
+  const built = new Map()
+  let narrow = false
+  for (const tool of tools) {
+    const part = build(tool)
+    built.set(tool.id, { tool, element: part })
+    element.append(part)
+  }
+  const more = build({ id: "more", icon: "more", label: WORDS.more, opens: false, press: () => openMenu(more, overflow(), { label: WORDS.more, signal, root }) })
+  more.setAttribute("aria-haspopup", "menu")
+  more.hidden = true
+  element.append(more)
+
+  function overflow() {
+    return [...built.values()].flatMap(({ tool, element: part }) => {
+      if (tool.narrow !== "menu") return []
+      if (tool.entries) return tool.entries()
+      if (tool.kind === "part") return [{ element: part }]
+      const checked = tool.kind === "toggle" ? part.getAttribute("aria-pressed") === "true" : undefined
+      return [{ label: tool.label ?? tool.text, key: tool.key, icon: tool.icon, disabled: part.disabled, checked, press: () => part.click() }]
+    })
+  }
+
+  const stops = () => /** @type {HTMLElement[]} */ ([...element.querySelectorAll("button:not(:disabled), input:not(:disabled)")].filter((stop) => /** @type {HTMLElement} */ (stop).offsetParent))
+  function settle(/** @type {HTMLElement | undefined} */ current = undefined) {
+    const list = stops()
+    const chosen = current && list.includes(current) ? current : list.find((stop) => stop.tabIndex === 0) ?? list[0]
+    for (const stop of element.querySelectorAll("button, input")) /** @type {HTMLElement} */ (stop).tabIndex = stop === chosen ? 0 : -1
+  }
+  element.addEventListener("focusin", (event) => settle(/** @type {HTMLElement} */ (event.target)), { signal })
+  element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (forTheHost(event)) return
+    const target = /** @type {HTMLInputElement} */ (event.target)
+    const list = stops()
+    const at = list.indexOf(target)
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: list.length - 1 }[event.key]
+    if (to !== undefined && target.tagName !== "INPUT") {
+      take(event)
+      list[(to + list.length) % list.length]?.focus()
+    } else if (event.key === "Enter" || event.key === " ") event.stopPropagation()
+  }, { signal })
+  queueMicrotask(() => settle())
+
+  return {
+    element,
+    /** @param {string} id */
+    get: (id) => built.get(id)?.element,
+    /**
+     * Change a tool.
+     * @param {string} id
+     * @param {{disabled?: boolean, pressed?: boolean, text?: string, hidden?: boolean, label?: string, icon?: import("./icons.mjs").IconName}} patch
+     */
+    set(id, patch) {
+      const { element: part, tool } = /** @type {any} */ (built.get(id))
+      if (patch.disabled !== undefined && part.disabled !== patch.disabled) {
+        part.disabled = patch.disabled
+        settle()
+      }
+      if (patch.pressed !== undefined) part.setAttribute("aria-pressed", String(patch.pressed))
+      if (patch.text !== undefined) part.querySelector(".wm-said").textContent = patch.text
+      if (patch.hidden !== undefined) part.hidden = patch.hidden
+      if (patch.label !== undefined) name(part, patch.label, tool.key)
+      if (patch.icon !== undefined) part.querySelector(".wm-icon").replaceWith(icon(patch.icon))
+    },
+    /** @param {boolean} on */
+    setNarrow(on) {
+      if (on === narrow) return
+      narrow = on
+      for (const { tool, element: part } of built.values()) {
+        part.style.display = on && tool.narrow && tool.narrow !== "bar" ? "none" : ""
+        const said = part.querySelector?.(".wm-said")
+        if (said && tool.icon && tool.kind !== "part") said.style.display = on && !tool.narrowText ? "none" : ""
+      }
+      more.hidden = !on
+      settle()
+    },
+  }
+}
+
+/** @param {Tool} tool */
+function build(tool) {
+  if (tool.kind === "line") return make("span.wm-line", { "aria-hidden": "true" })
+  if (tool.kind === "space") return make("span.wm-space", { "aria-hidden": "true" })
+  if (tool.kind === "part") return tool.element
+  const button = make(`button.wm-tool${tool.text ? ".wm-worded" : ""}${tool.look ? `.${tool.look}` : ""}`)
+  if (tool.icon) button.append(icon(tool.icon))
+  if (tool.text) button.append(make("span.wm-said", { text: tool.text }))
+  if (tool.opens) {
+    button.append(icon("down"))
+    button.setAttribute("aria-haspopup", "menu")
+  }
+  if (tool.kind === "toggle") button.setAttribute("aria-pressed", "false")
+  name(button, tool.label ?? tool.text ?? tool.id, tool.key)
+  button.addEventListener("click", (/** @type {MouseEvent} */ event) => tool.press?.(event))
+  return button
+}
+
+/** @param {HTMLElement} element @param {string} label @param {string} [key] */
+function name(element, label, key) {
+  element.setAttribute("aria-label", label)
+  element.title = key ? `${label} (${key})` : label
+}

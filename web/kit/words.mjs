@@ -1,0 +1,92 @@
+// @ts-check
+/** How numbers, ranges and times are written, and the words both editors share. */
+
+const MINUS = "\u2212"
+export const DOT = "\u00b7"
+const DASH = "\u2013"
+
+/** Texts both editors show; each editor's own are in its words.mjs. */
+export const WORDS = {
+  stale: "The report is being worked out.",
+  noReport: "Binding is shown after the first run.",
+  clean: "The model gets exactly this.",
+  kept: "kept",
+  quantised: "quantised",
+  dropped: "dropped",
+  keptHint: "Frames the model gets exactly. Press to list only these.",
+  quantisedHint: "Frames of which the model gets the nearest thing it knows. Press to list only these.",
+  droppedHint: "Frames with something the model never gets. Press to list only these.",
+  openReport: "Open the report",
+  closeReport: "Close the report",
+  copyReport: "Copy report",
+  report: "Binding report",
+  columns: ["kind", "frames", "what", "asked", "model gets", "why"],
+  nothing: "Nothing to list.",
+  more: "More tools",
+  linked: "Driven by a link.",
+  readOnly: "Read only here.",
+  copyIn: "Copy in",
+  copyInHint: "Take the text that the last run showed into this node and unplug the link",
+  editText: "Edit text",
+  keep: "Keep",
+  cancel: "Cancel",
+  typed: "Type 57, 57f, 3.5s, c5 (start of chunk 5), +12 or *2; drag sideways to change",
+}
+
+/** @param {number} value @param {number} [places] */
+export function decimal(value, places = 2) {
+  const text = Math.abs(value).toFixed(places)
+  return value < 0 && Number(text) !== 0 ? MINUS + text : text
+}
+
+/** Write a number with its sign: `+3.55`, `−0.30`. @param {number} value @param {number} [places] */
+export function signed(value, places = 2) {
+  const text = decimal(value, places)
+  return text.startsWith(MINUS) ? text : `+${text}`
+}
+
+/** Write a time: `11.06`, above a minute `1:23.4`. @param {number} value in seconds */
+export function time(value) {
+  const sign = value < 0 ? MINUS : ""
+  const size = Math.abs(value)
+  if (size < 60) return sign + size.toFixed(2)
+  const minutes = Math.floor(size / 60 + 1e-9)
+  return `${sign}${minutes}:${(size - 60 * minutes).toFixed(1).padStart(4, "0")}`
+}
+
+/** Write a count with its noun: `1 frame`, `24 frames`. @param {number} count @param {string} noun @param {string} [plural] */
+export function counted(count, noun, plural = `${noun}s`) {
+  return `${grouped(count)} ${count === 1 ? noun : plural}`
+}
+
+/** Write a whole number, from 10,000 on in groups. @param {number} value */
+export function grouped(value) {
+  return Math.abs(value) < 10000 ? String(value) : value.toLocaleString("en-US")
+}
+
+/** Write frames inclusive: `57–80`, `57`. @param {number} from @param {number} to first frame after it */
+export function span(from, to) {
+  return to - from <= 1 ? String(from) : `${from}${DASH}${to - 1}`
+}
+
+/** Write frames and how many: `57–80 · 24 f`. @param {number} from @param {number} to first frame after it */
+export function spanLength(from, to) {
+  return `${span(from, to)} ${DOT} ${to - from} f`
+}
+
+/** Write degrees per frame with sign. @param {number} value */
+export const degreesPerFrame = (value) => signed(value, 2)
+
+/** Write an angle: `−9.0°`. @param {number} value in degrees */
+export const angle = (value) => `${decimal(value, 1)}\u00b0`
+
+/**
+ * Write the chunks of a track: `15 chunks, 9 + 14 × 12`.
+ * @param {number} chunks @param {number} first frames of the first @param {number} next frames of the others
+ */
+export function chunkSum(chunks, first, next) {
+  const words = counted(chunks, "chunk")
+  if (chunks < 1) return words
+  if (first === next || chunks === 1) return `${words} of ${chunks === 1 ? first : next}`
+  return `${words}, ${first} + ${chunks > 2 ? `${chunks - 1} \u00d7 ` : ""}${next}`
+}
