@@ -3,14 +3,15 @@
  * Pure functions of view, size and palette.
  *
  * A view is {first, scale, left, width}: the frame at the left edge (may be a fraction), px per frame, and the plot column's
- * place in the canvas in px. Chunks are {first, next}: frames of the first chunk and of every other.
+ * place in the canvas in px.
  */
+import { chunkAt, firstFrame } from "../track/chunks.mjs"
 import { roundBox } from "./canvas.mjs"
 import { span } from "./words.mjs"
 
 /** @typedef {import("./palette.mjs").Palette} Palette */
 /** @typedef {{first: number, scale: number, left: number, width: number}} View */
-/** @typedef {{first: number, next: number}} Chunks */
+/** @typedef {import("../track/chunks.mjs").Variant} Variant */
 /** @typedef {[from: number, to: number]} Range `to` is the first frame after it */
 /** @typedef {CanvasRenderingContext2D} Context */
 
@@ -22,7 +23,6 @@ const LABEL_GAP = 46
 const TICK_GAP = 7
 const MOST_SCALE = 40
 const CHUNK_LABEL = 17
-const SNAPS = { chunk: 8, edge: 5 }
 
 /** @param {View} view @param {number} frame */
 export const toX = (view, frame) => view.left + (frame - view.first) * view.scale
@@ -71,36 +71,10 @@ export function revealing(view, frame, frames) {
   return after > 0 ? bounded({ ...view, first: view.first + after }, frames) : view
 }
 
-/** The chunk a frame is in. @param {Chunks} chunks @param {number} frame */
-export const chunkOf = (chunks, frame) => (frame < chunks.first ? 0 : 1 + Math.floor((frame - chunks.first) / chunks.next))
-
-/** The first frame of a chunk. @param {Chunks} chunks @param {number} index */
-export const chunkStart = (chunks, index) => (index <= 0 ? 0 : chunks.first + (index - 1) * chunks.next)
-
-/**
- * Snap a frame: strongest at chunk borders, then at span ends and the playhead, then at frames.
- * @param {View} view
- * @param {number} frame with its fraction
- * @param {{mode: "off" | "frame" | "chunk", chunks: Chunks, edges?: number[], free?: boolean}} options
- * @returns {number} a whole frame
- */
-export function snapped(view, frame, { mode, chunks, edges = [], free = false }) {
-  const plain = Math.max(0, Math.round(frame))
-  if (free || mode === "off") return plain
-  const near = (/** @type {number} */ other, /** @type {number} */ reach) => Math.abs(other - frame) * view.scale <= reach
-  if (mode === "chunk") {
-    const index = chunkOf(chunks, Math.max(0, frame))
-    const borders = [chunkStart(chunks, index), chunkStart(chunks, index + 1)].filter((border) => near(border, SNAPS.chunk))
-    if (borders.length) return borders.sort((a, b) => Math.abs(a - frame) - Math.abs(b - frame))[0]
-  }
-  const close = edges.filter((edge) => near(edge, SNAPS.edge)).sort((a, b) => Math.abs(a - frame) - Math.abs(b - frame))
-  return close.length ? close[0] : plain
-}
-
-/** Frames between labels and between ticks. @param {number} scale @param {Chunks} chunks */
-export function tickSteps(scale, chunks) {
-  const steps = [1, 2, 4, 6, 12].concat(chunks.next === 12 ? [] : [chunks.next])
-  for (let step = Math.max(12, chunks.next); step * scale < LABEL_GAP * 4; step *= 2) steps.push(step * 2)
+/** Frames between labels and between ticks. @param {number} scale @param {Variant} variant */
+export function tickSteps(scale, variant) {
+  const steps = [1, 2, 4, 6, 12].concat(variant.chunk === 12 ? [] : [variant.chunk])
+  for (let step = Math.max(12, variant.chunk); step * scale < LABEL_GAP * 4; step *= 2) steps.push(step * 2)
   const sorted = [...new Set(steps)].sort((a, b) => a - b)
   const label = sorted.find((step) => step * scale >= LABEL_GAP) ?? sorted[sorted.length - 1]
   const divisors = [1, 2, 3, 4, 6, 12, 24, 48, 96].filter((part) => label % part === 0).map((part) => label / part).sort((a, b) => a - b)
@@ -110,10 +84,10 @@ export function tickSteps(scale, chunks) {
 /**
  * Draw frame numbers and ticks.
  * @param {Context} context
- * @param {{view: View, palette: Palette, chunks: Chunks, frames: number, top: number, avoid?: [number, number][]}} scene `avoid`: px covered by flag and range words
+ * @param {{view: View, palette: Palette, variant: Variant, frames: number, top: number, avoid?: [number, number][]}} scene `avoid`: px covered by flag and range words
  */
-export function drawRuler(context, { view, palette, chunks, frames, top, avoid = [] }) {
-  const { label, tick } = tickSteps(view.scale, chunks)
+export function drawRuler(context, { view, palette, variant, frames, top, avoid = [] }) {
+  const { label, tick } = tickSteps(view.scale, variant)
   const font = `10.5px ${palette.font}`
   context.fillStyle = palette.border
   const first = Math.max(0, Math.floor(view.first / tick) * tick)
@@ -136,32 +110,32 @@ export function drawRuler(context, { view, palette, chunks, frames, top, avoid =
   }
 }
 
-/** Draw the chunks' numbers. @param {Context} context @param {{view: View, palette: Palette, chunks: Chunks, frames: number, top: number}} scene */
-export function drawChunkRow(context, { view, palette, chunks, frames, top }) {
+/** Draw the chunks' numbers. @param {Context} context @param {{view: View, palette: Palette, variant: Variant, frames: number, top: number}} scene */
+export function drawChunkRow(context, { view, palette, variant, frames, top }) {
   const font = `10px ${palette.font}`
-  const room = chunks.next * view.scale
+  const room = variant.chunk * view.scale
   const every = Math.max(1, Math.ceil(CHUNK_LABEL / room))
   context.fillStyle = palette.second
   context.font = font
   context.textBaseline = "middle"
   context.textAlign = "center"
   const until = Math.min(frames, lastSeen(view))
-  let index = Math.floor(chunkOf(chunks, Math.max(0, view.first)) / every) * every
-  for (; chunkStart(chunks, index) < until; index += every) {
-    const from = Math.max(view.left, toX(view, chunkStart(chunks, index)))
-    const to = Math.min(view.left + view.width, toX(view, Math.min(frames, chunkStart(chunks, index + 1))))
+  let index = Math.floor(chunkAt(variant, Math.max(0, view.first)) / every) * every
+  for (; firstFrame(variant, index) < until; index += every) {
+    const from = Math.max(view.left, toX(view, firstFrame(variant, index)))
+    const to = Math.min(view.left + view.width, toX(view, Math.min(frames, firstFrame(variant, index + 1))))
     if (to - from >= palette.measure(context, String(index), font) + 2 || every > 1) context.fillText(String(index), (from + to) / 2, top + CHUNK_HEIGHT / 2 + 0.5)
   }
 }
 
-/** Shade every other chunk and draw the borders. @param {Context} context @param {{view: View, palette: Palette, chunks: Chunks, frames: number, top: number, bottom: number}} scene */
-export function drawChunks(context, { view, palette, chunks, frames, top, bottom }) {
+/** Shade every other chunk and draw the borders. @param {Context} context @param {{view: View, palette: Palette, variant: Variant, frames: number, top: number, bottom: number}} scene */
+export function drawChunks(context, { view, palette, variant, frames, top, bottom }) {
   const until = Math.min(frames, lastSeen(view))
   const right = view.left + view.width
-  const dense = chunks.next * view.scale < 3
-  for (let index = chunkOf(chunks, Math.max(0, view.first)); !dense && chunkStart(chunks, index) < until; index += 1) {
-    const start = chunkStart(chunks, index)
-    const [from, to] = [Math.max(view.left, toX(view, start)), Math.min(right, toX(view, Math.min(frames, chunkStart(chunks, index + 1))))]
+  const dense = variant.chunk * view.scale < 3
+  for (let index = chunkAt(variant, Math.max(0, view.first)); !dense && firstFrame(variant, index) < until; index += 1) {
+    const start = firstFrame(variant, index)
+    const [from, to] = [Math.max(view.left, toX(view, start)), Math.min(right, toX(view, Math.min(frames, firstFrame(variant, index + 1))))]
     if (index % 2 === 0) {
       context.fillStyle = palette.shade
       context.fillRect(from, top, to - from, bottom - top)
