@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The action track's text and its editable form, as the server has them (worldmodel/timeline.py, formats/track_json.py).
+ * The action track's text and its editable form, as in worldmodel/timeline.py and worldmodel/formats/track_json.py.
  *
  *     Span      [first frame, frames]
  *     Keyframe  [frame, degrees per frame, easing]
@@ -29,7 +29,7 @@ export { MAX_FRAMES, WORDS }
 /** @typedef {readonly [number, number, Easing]} Keyframe */
 /** @typedef {readonly [number, string]} Prompt */
 /** @typedef {"yaw" | "pitch"} Axis */
-/** @typedef {import("./json.mjs").Json} Json */
+/** @import { Json } from "./json.mjs" */
 /**
  * @typedef {object} Timeline
  * @property {number} frames length in frames, 1 to `MAX_FRAMES`; content beyond it is kept but not played
@@ -132,7 +132,9 @@ export function canonicalKeys(keys) {
  * @returns {readonly Keyframe[]}
  */
 export function canonicalCurve(keyframes) {
-  const rounded = keyframes.map(([frame, value, easing]) => /** @type {Keyframe} */ ([frame, thousandths(value), easing]))
+  const rounded = keyframes.map(([frame, value, easing]) => {
+    return /** @type {Keyframe} */ ([frame, thousandths(value), easing])
+  })
   return frozen(rounded.sort((a, b) => a[0] - b[0]))
 }
 
@@ -172,7 +174,7 @@ export function frozen(list) {
 }
 
 /** Drop what the server takes for white space. @param {string} text */
-function strip(text) {
+export function strip(text) {
   let [from, to] = [0, text.length]
   while (from < to && BLANK.test(text[from])) from++
   while (to > from && BLANK.test(text[to - 1])) to--
@@ -202,19 +204,25 @@ function read(text) {
 
 /** @param {Map<string, Json>} data */
 function checkKind(data) {
-  const [kind, version] = [data.get("type"), data.get("version")]
+  const kind = data.get("type")
   if (kind === "poses" || kind === "path") {
     throw new Refusal(`type '${kind}' is a camera path, which Action Track cannot read yet; give it a 'track'`)
   }
   if (kind !== "track") {
     throw new Refusal(`type must be "track", ${data.has("type") ? `not ${shown(kind)}` : "and it is missing"}`)
   }
+  checkVersion(data, VERSION)
+}
+
+/** Refuse a document of a version that nobody has written yet, or of none. @param {Map<string, Json>} data @param {number} newest */
+export function checkVersion(data, newest) {
+  const version = data.get("version")
   if (!isWhole(version) || version < 1) {
     const found = data.has("version") ? `not ${shown(version)}` : "and it is missing"
-    throw new Refusal(`version must be ${VERSION}, ${found}`)
+    throw new Refusal(`version must be ${newest}, ${found}`)
   }
-  if (version > VERSION) {
-    throw new Refusal(`version: made by a newer version (${version}), this one reads up to ${VERSION}; update the pack`)
+  if (version > newest) {
+    throw new Refusal(`version: made by a newer version (${version}), this one reads up to ${newest}; update the pack`)
   }
 }
 
@@ -291,7 +299,7 @@ function readPrompts(entries) {
 }
 
 /** @param {Map<string, Json>} members @param {readonly string[]} known @returns {[string, string][]} */
-function unknownMembers(members, known) {
+export function unknownMembers(members, known) {
   /** @type {[string, string][]} */
   const kept = []
   for (const [name, value] of members) {
@@ -330,12 +338,12 @@ function entry([frame, value, easing]) {
 }
 
 /** @param {string} name @param {any} value @returns {[string, string]} */
-function member(name, value) {
+export function member(name, value) {
   return [name, dump(value)]
 }
 
 /** @param {readonly (readonly [string, string])[]} members */
-function joined(members) {
+export function joined(members) {
   return `{${members.map(([name, text]) => `${dump(name)}:${text}`).join(",")}}`
 }
 
@@ -345,6 +353,6 @@ function place(word) {
 }
 
 /** @param {readonly [string, string]} a @param {readonly [string, string]} b */
-function byName(a, b) {
+export function byName(a, b) {
   return byCodePoint(a[0], b[0])
 }
