@@ -1,31 +1,18 @@
-"""Action Track: keys, mouse and prompts on a frame axis, typed or ready made."""
+"""Action Track: keys, mouse and prompts on a frame axis, drawn in the editor or fed as text."""
 
 from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..worldmodel.presets import PRESETS
-from ..worldmodel.presets import preset as ready_made
-from ..worldmodel.timeline import DEFAULT_FRAMES, MAX_FRAMES
+from ..worldmodel.bind import bind_track
 from ..worldmodel.track import parse_timeline, sample, write_track
+from ..worldmodel.variants import TITLES
 from .types import Track
 
-FROM_TEXT = "from the text"
-
-
-def _options() -> list[io.DynamicCombo.Option]:
-    frames = io.Int.Input(
-        "frames",
-        default=DEFAULT_FRAMES,
-        min=1,
-        max=MAX_FRAMES,
-        tooltip="Length of the track. Whole chunks of Matrix-Game 2 and Tiny World are 9, 21, 33, 45, 57 ... frames.",
-    )
-    seed = io.Int.Input("seed", default=0, min=0, max=2**32 - 1, tooltip="The same seed gives the same walk.")
-    options = [io.DynamicCombo.Option(FROM_TEXT, [])]
-    return options + [
-        io.DynamicCombo.Option(name, [frames, seed] if kind.seeded else [frames]) for name, kind in PRESETS.items()
-    ]
+_FROM_TEXT = "from the text"
+"""What graphs of the first release say in their `preset` where the text counts."""
+_MAX_SHOWN = 2**20
+"""Letters of a track's JSON that are sent to the page; its editor shows what a link brought."""
 
 
 class ActionTrack(io.ComfyNode):
@@ -38,58 +25,69 @@ class ActionTrack(io.ComfyNode):
             node_id="WMActionTrack",
             display_name="Action Track",
             category="World Model",
-            description="Keys and mouse, frame by frame: typed, fed as the JSON of a track, or a ready-made walk.",
-            search_aliases=["keyboard", "mouse", "controls", "actions", "wasd", "walk", "track"],
+            description="Keys and mouse, frame by frame: painted, recorded, picked from the presets, or fed as text.",
+            search_aliases=["keyboard", "mouse", "controls", "actions", "wasd", "walk", "track", "timeline"],
+            # none is required: a graph from before there were `model` and `fps` still runs
             inputs=[
+                io.Combo.Input(
+                    "model",
+                    options=list(TITLES),
+                    default=next(iter(TITLES)),
+                    optional=True,
+                    tooltip="Whose keys, chunks and limits the editor shows, and whom the report is about; the track "
+                    "fits every model.",
+                ),
+                io.Float.Input(
+                    "fps",
+                    default=0.0,
+                    min=0.0,
+                    max=240.0,
+                    step=0.1,
+                    optional=True,
+                    tooltip="Frames a second while recording, playing and in what is shown. 0: the model's own.",
+                ),
                 io.String.Input(
                     "track",
-                    default="forward*33",
+                    default="",
                     multiline=True,
-                    tooltip="forward*24 right+yaw_right*12: keys held together with +, for * frames; yaw_right is "
-                    "1.5 degrees a frame, yaw_right(2.5) another angle; idle waits. Or the JSON of a track.",
-                ),
-                io.DynamicCombo.Input(
-                    "preset",
-                    options=_options(),
-                    tooltip="A ready-made track instead of the text, which is then not read.",
+                    optional=True,
+                    # the widget of web/action_track.js on a socket that takes any text
+                    extra_dict={"widgetType": "WM_TRACK_EDITOR"},
+                    tooltip="The track. Linked in, it is the JSON of a track or a short text: forward*24 "
+                    "right+yaw_right*12 idle holds keys together with +, for * frames; yaw_right is 1.5 degrees a "
+                    "frame, yaw_right(2.5) another angle.",
                 ),
             ],
             outputs=[
                 Track.Output(display_name="track"),
                 io.String.Output(display_name="json", tooltip="The same track as text; equal tracks give equal text."),
+                io.String.Output(display_name="report", tooltip="What the model does not get as it was asked."),
             ],
+            has_intermediate_output=True,
+            accept_all_inputs=True,  # else the host drops an old graph's preset without a word
         )
 
     @classmethod
-    def validate_inputs(cls, track: str | None, preset: dict | None = None) -> bool | str:
+    def validate_inputs(cls, track: str | None = None, preset: str | None = None) -> bool | str:
         """Name a mistake when the graph is queued; a linked text is known only later."""
+        if preset not in (None, _FROM_TEXT):
+            return (
+                f"preset: found {preset!r}, expected the track's text alone; choose the preset in the node's editor, "
+                "or send its JSON as track."
+            )
         try:
-            if chosen(preset) == FROM_TEXT:
-                parse_timeline(track)
+            parse_timeline(track)
         except ValueError as error:
             return str(error)
         return True
 
     @classmethod
-    def execute(cls, track: str, preset: dict | None = None) -> io.NodeOutput:
-        """Hand out the dense track and its canonical JSON; called without a preset, of the text."""
-        if preset is None or chosen(preset) == FROM_TEXT:
-            timeline = parse_timeline(track)
-        else:
-            timeline = ready_made(preset["preset"], preset["frames"], preset.get("seed", 0))
-        return io.NodeOutput(sample(timeline), write_track(timeline))
-
-
-def chosen(preset: dict | None) -> str:
-    """Return the name of the chosen preset.
-
-    Raises:
-        ValueError: there is none; the host leaves out a choice that is not in the list.
-    """
-    name = (preset or {}).get("preset")
-    if name != FROM_TEXT and name not in PRESETS:
-        raise ValueError(f"preset must be one of {', '.join([FROM_TEXT, *PRESETS])}; choose one")
-    return name
+    def execute(cls, track: str | None = None, model: str = next(iter(TITLES)), **_: object) -> io.NodeOutput:
+        """Hand out the dense track, its canonical JSON, and what the model gets of it."""
+        timeline = parse_timeline(track)
+        dense, text = sample(timeline), write_track(timeline)
+        report = "\n".join(bind_track(dense, TITLES[model]).report)
+        return io.NodeOutput(dense, text, report, ui={"wm": [text] if len(text) <= _MAX_SHOWN else []})
 
 
 NODES = [ActionTrack]

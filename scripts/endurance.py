@@ -208,7 +208,7 @@ def graph_of(chunks: int, fps: float) -> dict[str, Any]:
     nodes: dict[str, tuple[str, dict[str, Any]]] = {
         "1": ("WMLoadWorldModel", {"model_name": "Tiny World", "weight_dtype": "auto", "attention": "auto"}),
         "2": ("WMLoadWorldVAE", {"vae_name": "Tiny World"}),
-        "3": ("WMActionTrack", {"track": text, "preset": "from the text"}),
+        "3": ("WMActionTrack", {"track": text}),
         "4": ("WMTinyWorldView", {"world_seed": 5, "place": 0}),
         "5": ("WMStartWorld", {"model": ["1", 0], "vae": ["2", 0], "image": ["4", 0]}),
         ROLLOUT: (

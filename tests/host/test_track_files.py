@@ -36,7 +36,7 @@ def track(of_pack: Callable[[str], ModuleType]) -> Any:
 def graph(**inputs: object) -> dict:
     """A short walk, there and back twice, joined to itself, made 57 frames long, saved."""
     return {
-        "1": {"class_type": "WMActionTrack", "inputs": {"track": TEXT, "preset": "from the text"}},
+        "1": {"class_type": "WMActionTrack", "inputs": {"track": TEXT}},
         "2": {"class_type": "WMReverseTrack", "inputs": {"track": ["1", 0], "way": "there and back"}},
         "3": {"class_type": "WMRepeatTrack", "inputs": {"track": ["2", 0], "times": 2}},
         "4": {"class_type": "WMJoinTracks", "inputs": {"track_1": ["3", 0], "track_2": ["1", 0]}},

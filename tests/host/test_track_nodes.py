@@ -13,11 +13,15 @@ def graph(**inputs: object) -> dict:
     """Action Track over twelve grey pictures."""
     overlay = {"start_frame": 0, "scale": 2, "enlarge": "pixels", "path_map": True}
     return {
-        "1": {"class_type": "WMActionTrack", "inputs": {"track": "forward*12", "preset": "from the text", **inputs}},
+        "1": {
+            "class_type": "WMActionTrack",
+            "inputs": {"model": "Tiny World", "fps": 0, "track": "forward*12", **inputs},
+        },
         "2": {"class_type": "EmptyImage", "inputs": {"width": 96, "height": 64, "batch_size": 12, "color": 8421504}},
         "3": {"class_type": "WMOverlayControls", "inputs": {"images": ["2", 0], "track": ["1", 0], **overlay}},
         "4": {"class_type": "SaveImage", "inputs": {"images": ["3", 0], "filename_prefix": "overlay"}},
         "5": {"class_type": "PreviewAny", "inputs": {"source": ["1", 1]}},
+        "6": {"class_type": "PreviewAny", "inputs": {"source": ["1", 2]}},
     }
 
 
@@ -26,12 +30,22 @@ def test_a_track_is_read_drawn_written_back_and_cached(comfy: ComfyHost) -> None
     assert run.status == "success", run.error
     assert len(run.outputs["4"]["images"]) == 12
     written = json.loads(run.outputs["5"]["text"][0])
+    assert run.outputs["1"]["wm"] == run.outputs["5"]["text"], "the editor shows what a link brought"
     assert written["frames"] == 12 and written["keys"] == {"back": [[0, 3]]}
     assert comfy.client.run(graph(track="back*3 yaw_left*9")).executed == []
 
 
-def test_a_preset_with_its_own_inputs_runs_whatever_the_text_says(comfy: ComfyHost) -> None:
-    run = comfy.client.run(graph(track="Q*3", preset="random from a seed", **{"preset.frames": 21, "preset.seed": 2}))
+def test_the_report_is_about_the_chosen_model(comfy: ComfyHost) -> None:
+    run = comfy.client.run(graph(model="Matrix-Game 2.0 Temple Run", track="forward*9 jump*12"))
+    assert run.status == "success", run.error
+    assert "forward" in run.outputs["6"]["text"][0] and "Temple Run" in run.outputs["6"]["text"][0]
+    assert json.loads(run.outputs["5"]["text"][0])["keys"] == {"forward": [[0, 9]], "jump": [[9, 12]]}
+
+
+def test_an_older_graph_in_api_form_still_runs(comfy: ComfyHost) -> None:
+    older = graph()
+    older["1"]["inputs"] = {"track": "back*21", "preset": "from the text"}
+    run = comfy.client.run(older)
     assert run.status == "success", run.error
     assert json.loads(run.outputs["5"]["text"][0])["frames"] == 21
 
@@ -42,8 +56,9 @@ def test_a_preset_with_its_own_inputs_runs_whatever_the_text_says(comfy: ComfyHo
         ({"track": "forward*12 Q*3"}, "Track text: frame 12: unknown key 'Q'"),
         ({"track": '{"type":"track"'}, "Track JSON: not valid JSON at line 1, column 16"),
         ({"track": '{"type":"track","version":1,"frames":0}'}, "frames must be a whole number from 1 to 100000, not 0"),
-        ({"preset": "swim"}, "preset must be one of from the text, walk, look around"),
-        ({"preset": "walk", "preset.frames": 0}, "smaller than min of 1"),
+        ({"preset": "walk", "preset.frames": 21}, "preset: found 'walk', expected the track's text alone; choose"),
+        ({"model": "Doom"}, "'Doom' not in"),
+        ({"fps": -1}, "smaller than min of 0"),
     ],
 )
 def test_a_mistake_is_named_when_the_graph_is_queued(comfy: ComfyHost, inputs: dict, sentence: str) -> None:
@@ -53,23 +68,24 @@ def test_a_mistake_is_named_when_the_graph_is_queued(comfy: ComfyHost, inputs: d
     assert "1" in refused.value.node_errors
 
 
-@pytest.mark.parametrize("name", ["walk", "look around", "there and back", "random from a seed", "GTA drive demo"])
-def test_presets_are_made_by_the_node(of_pack, name: str) -> None:
+def test_without_a_model_or_a_text_there_is_a_track_all_the_same(of_pack) -> None:
     node = of_pack("nodes.tracks").ActionTrack
-    made = node.execute(track="", preset={"preset": name, "frames": 33, "seed": 3})
-    assert made.args[0].frames == 33
-    assert made.args[1] == of_pack("worldmodel.track").write_track(of_pack("worldmodel.presets").preset(name, 33, 3))
+    assert node.execute("forward*3").args[0].frames == 3
+    assert node.execute().args[0].frames == 57 and node.validate_inputs() is True
 
 
-def test_without_a_preset_the_text_counts(of_pack) -> None:
-    assert of_pack("nodes.tracks").ActionTrack.execute("forward*3").args[0].frames == 3
+def test_any_text_can_be_linked_to_the_editor(comfy: ComfyHost) -> None:
+    info = comfy.client.call("/object_info/WMActionTrack")["WMActionTrack"]
+    assert info["input_order"] == {"required": [], "optional": ["model", "fps", "track"]}
+    kind, spec = info["input"]["optional"]["track"]
+    assert kind == "STRING" and spec["widgetType"] == "WM_TRACK_EDITOR"
 
 
 def test_a_linked_text_is_checked_when_it_is_known(of_pack) -> None:
     node = of_pack("nodes.tracks").ActionTrack
-    assert node.validate_inputs(track=None, preset={"preset": "from the text"}) is True
+    assert node.validate_inputs(track=None) is True
     with pytest.raises(ValueError, match="frame 0: unknown key 'Q'"):
-        node.execute(track="Q*3", preset={"preset": "from the text"})
+        node.execute(track="Q*3")
 
 
 def test_every_input_explains_itself(of_pack) -> None:

@@ -37,6 +37,8 @@ from .json_text import (
 VERSION = 1
 _MEMBERS = ("type", "version", "frames", "keys", "mouse", "prompts")
 _CURVES = ("yaw", "pitch")
+_CAMERAS = {"path": "give it to Camera Path", "poses": "read it from a file with Load Track"}
+"""Other kinds of JSON, and where they belong."""
 
 
 def read(text: str) -> Timeline:
@@ -82,8 +84,8 @@ def write(timeline: Timeline) -> str:
 
 def _check_kind(data: dict[str, Any]) -> None:
     kind = data.get("type")
-    if kind in ("poses", "path"):
-        raise ValueError(f"type '{kind}' is a camera path, which Action Track cannot read yet; give it a 'track'")
+    if kind in _CAMERAS:
+        raise ValueError(f"type '{kind}' is a camera, not a track; {_CAMERAS[kind]}")
     if kind != "track":
         found = f"not {shown(kind)}" if "type" in data else "and it is missing"
         raise ValueError(f'type must be "track", {found}')

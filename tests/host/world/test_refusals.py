@@ -254,10 +254,10 @@ def test_tracks_that_cannot_be_walked(
 @pytest.mark.parametrize("text", ["forwad*9", '{"version": 1', '{"version":1,"frames":0}', "forward*0", "forward*-3"])
 def test_malformed_tracks(text: str, run: Callable, nodes: dict) -> None:
     """What is said at the queue is also said when the text comes through a wire."""
-    first = nodes["WMActionTrack"].validate_inputs(text, {"preset": "from the text"})
+    first = nodes["WMActionTrack"].validate_inputs(text)
     assert isinstance(first, str) and first
     with pytest.raises(ValueError) as caught:
-        run("WMActionTrack", text, {"preset": "from the text"})
+        run("WMActionTrack", text)
     assert str(caught.value) == first
 
 
