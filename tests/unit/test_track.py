@@ -192,7 +192,7 @@ MISTAKES = {
     "[1]": "Track JSON: a track is an object",
     '{"frames":3}': 'Track JSON: type must be "track", and it is missing',
     '{"type":"clip"}': 'Track JSON: type must be "track", not "clip"',
-    '{"type":"poses","version":1}': "Track JSON: type 'poses' is a camera, not a track; read it from a file with Load Track",
+    '{"type":"poses","version":1}': "type 'poses' is a camera, not a track; read it from a file with Load Track",
     '{"type":"path","version":1}': "Track JSON: type 'path' is a camera, not a track; give it to Camera Path",
     '{"type":"track"}': "Track JSON: version must be 1, and it is missing",
     document(version=3): "made by a newer version (3), this one reads up to 1",

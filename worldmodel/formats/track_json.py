@@ -84,7 +84,7 @@ def write(timeline: Timeline) -> str:
 
 def _check_kind(data: dict[str, Any]) -> None:
     kind = data.get("type")
-    if kind in _CAMERAS:
+    if isinstance(kind, str) and kind in _CAMERAS:
         raise ValueError(f"type '{kind}' is a camera, not a track; {_CAMERAS[kind]}")
     if kind != "track":
         found = f"not {shown(kind)}" if "type" in data else "and it is missing"
