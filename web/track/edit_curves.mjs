@@ -2,14 +2,11 @@
 /** Edits of the mouse curves: keyframes, freehand strokes, pieces cut out and put in, values scaled. */
 import { clamp } from "./edit_spans.mjs"
 import { after, curveAt } from "./sample.mjs"
-import { AXES, MAX_DEGREES, MAX_FRAMES, canonicalCurve } from "./timeline.mjs"
+import { AXES, MAX_DEGREES, MAX_FRAMES, canonicalCurve, settled } from "./timeline.mjs"
 import { thinned } from "./thin.mjs"
 
-/** @typedef {import("./timeline.mjs").Timeline} Timeline */
-/** @typedef {import("./timeline.mjs").Keyframe} Keyframe */
-/** @typedef {import("./timeline.mjs").Easing} Easing */
-/** @typedef {import("./timeline.mjs").Axis} Axis */
-/** @typedef {import("./edits.mjs").Range} Range */
+/** @import { Axis, Easing, Keyframe, Timeline } from "./timeline.mjs" */
+/** @import { Range } from "./edits.mjs" */
 /** @typedef {readonly [Axis, number]} KeyframeRef a keyframe, named by its curve and frame */
 
 /** Largest error of a smooth piece that is cut through, degrees per frame. */
@@ -134,7 +131,9 @@ export function strokeValues(points) {
  */
 export function scaleRange(timeline, axis, range, factor) {
   const piece = curvePiece(timeline[axis], range)
-  const scaled = piece.map(([frame, value, easing]) => /** @type {Keyframe} */ ([frame, limited(value * factor), easing]))
+  const scaled = piece.map(([frame, value, easing]) => {
+    return /** @type {Keyframe} */ ([frame, limited(value * factor), easing])
+  })
   return factor === 1 ? timeline : withPiece(timeline, axis, range[0], range[1] - range[0], scaled)
 }
 
@@ -168,7 +167,8 @@ export function withPiece(timeline, axis, start, length, piece) {
   const opened = splitAt(start > 0 ? splitAt(rest, start - 1) : rest, end)
   const before = start > 0 ? opened.slice(0, after(opened, start - 1)) : []
   const behind = opened.slice(after(opened, end - 1))
-  return withCurve(timeline, axis, tidied([...before, ...inside, ...behind], [start - 1, start, end - 1, end]))
+  const seams = [curve.length ? start - 1 : 0, start - 1, start, end - 1, end]
+  return withCurve(timeline, axis, tidied([...before, ...inside, ...behind], seams))
 }
 
 /**
@@ -179,10 +179,7 @@ export function withPiece(timeline, axis, start, length, piece) {
  * @returns {Timeline}
  */
 export function withCurve(timeline, axis, keyframes) {
-  const curve = canonicalCurve(keyframes)
-  const old = timeline[axis]
-  const same = curve.length === old.length && curve.every((keyframe, i) => keyframe.every((part, j) => part === old[i][j]))
-  return same ? timeline : Object.freeze({ ...timeline, [axis]: curve })
+  return settled(timeline, { ...timeline, [axis]: canonicalCurve(keyframes) })
 }
 
 /** Keep a value within what a track can hold. @param {number} value */

@@ -2,10 +2,9 @@
 /** Edits of prompts: at most one per frame. */
 import { clamp } from "./edit_spans.mjs"
 import { LONE_SURROGATE } from "./json.mjs"
-import { MAX_FRAMES, frozen } from "./timeline.mjs"
+import { MAX_FRAMES, frozen, settled } from "./timeline.mjs"
 
-/** @typedef {import("./timeline.mjs").Timeline} Timeline */
-/** @typedef {import("./timeline.mjs").Prompt} Prompt */
+/** @import { Prompt, Timeline } from "./timeline.mjs" */
 
 /**
  * Put a prompt at a frame, in place of the one that may be there.
@@ -56,9 +55,5 @@ export function deletePrompts(timeline, frames) {
  * @returns {Timeline}
  */
 export function withPrompts(timeline, prompts) {
-  const sorted = [...prompts].sort((a, b) => a[0] - b[0])
-  const same =
-    sorted.length === timeline.prompts.length &&
-    sorted.every(([frame, text], i) => frame === timeline.prompts[i][0] && text === timeline.prompts[i][1])
-  return same ? timeline : Object.freeze({ ...timeline, prompts: frozen(sorted) })
+  return settled(timeline, { ...timeline, prompts: frozen([...prompts].sort((a, b) => a[0] - b[0])) })
 }

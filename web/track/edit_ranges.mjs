@@ -5,12 +5,11 @@ import { curvePiece, withPiece } from "./edit_curves.mjs"
 import { withPrompts } from "./edit_prompts.mjs"
 import { clamp, cut, holdSpans, withKeys } from "./edit_spans.mjs"
 import { spansIn } from "./sample.mjs"
-import { AXES, MAX_FRAMES, frozen } from "./timeline.mjs"
+import { AXES, MAX_FRAMES, frozen, settled } from "./timeline.mjs"
 
-/** @typedef {import("./timeline.mjs").Timeline} Timeline */
-/** @typedef {import("./timeline.mjs").Keyframe} Keyframe */
-/** @typedef {import("./chunks.mjs").Variant} Variant */
-/** @typedef {import("./edits.mjs").Range} Range */
+/** @import { Keyframe, Timeline } from "./timeline.mjs" */
+/** @import { Variant } from "./chunks.mjs" */
+/** @import { Range } from "./edits.mjs" */
 
 /**
  * A piece of a track, its frames counted from its own beginning.
@@ -57,7 +56,7 @@ export function copyRange(timeline, [from, to]) {
  * @returns {Timeline}
  */
 export function clearRange(timeline, [from, to]) {
-  const lanes = Object.entries(timeline.keys).map(([word, spans]) => /** @type {const} */ ([word, cut(spans, from, to)]))
+  const lanes = Object.entries(timeline.keys).map(([word, spans]) => [word, cut(spans, from, to)])
   const still = AXES.reduce(
     (result, axis) => withPiece(result, axis, from, to - from, []),
     withKeys(timeline, Object.fromEntries(lanes)),
@@ -97,7 +96,8 @@ export function pasteClip(timeline, variant, clip, at) {
   }, held)
   const asked = clip.prompts.map(([frame, text]) => /** @type {const} */ ([start + frame, text]))
   const inside = asked.filter(([frame]) => frame < end)
-  return { timeline: withPrompts(turned, [...turned.prompts, ...inside]), range: [start, end] }
+  const pasted = withPrompts(turned, [...turned.prompts, ...inside])
+  return { timeline: settled(timeline, pasted), range: [start, end] }
 }
 
 /**
@@ -116,7 +116,7 @@ export function repeatRange(timeline, variant, [from, to], times) {
     result = pasted.timeline
     end = pasted.range[1]
   }
-  return { timeline: result, range: [from, end] }
+  return { timeline: settled(timeline, result), range: [from, end] }
 }
 
 /**
@@ -133,7 +133,8 @@ export function moveRange(timeline, variant, range, frames, { copy = false } = {
   const step = clamp(frames, -from, MAX_FRAMES - to)
   if (!step) return { timeline, range }
   const { clip, timeline: cleared } = cutRange(timeline, range)
-  return pasteClip(copy ? timeline : cleared, variant, clip, from + step)
+  const moved = pasteClip(copy ? timeline : cleared, variant, clip, from + step)
+  return { timeline: settled(timeline, moved.timeline), range: moved.range }
 }
 
 /**

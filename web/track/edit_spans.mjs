@@ -1,12 +1,11 @@
 // @ts-check
 /** Edits of held keys: paint, erase, toggle, move, copy, trim. Exclusive keys cut each other. */
 import { spanAt } from "./sample.mjs"
-import { MAX_FRAMES, WORDS, canonicalKeys } from "./timeline.mjs"
+import { MAX_FRAMES, WORDS, canonicalKeys, settled } from "./timeline.mjs"
 
-/** @typedef {import("./timeline.mjs").Timeline} Timeline */
-/** @typedef {import("./timeline.mjs").Span} Span */
-/** @typedef {import("./chunks.mjs").Variant} Variant */
-/** @typedef {import("./edits.mjs").Range} Range */
+/** @import { Span, Timeline } from "./timeline.mjs" */
+/** @import { Variant } from "./chunks.mjs" */
+/** @import { Range } from "./edits.mjs" */
 /** @typedef {readonly [string, number]} SpanRef a span, named by its word and first frame */
 
 /**
@@ -104,7 +103,7 @@ export function moveSpans(timeline, variant, refs, { frames = 0, lanes = 0, copy
   if (!step && !lane) return { timeline, refs: [...refs] }
   const rest = copy ? timeline : deleteSpans(timeline, refs)
   const placed = holdSpans(rest, variant, moved)
-  return { timeline: placed, refs: moved.map(([word, start]) => refAt(placed, word, start)) }
+  return { timeline: settled(timeline, placed), refs: moved.map(([word, start]) => refAt(placed, word, start)) }
 }
 
 /**
@@ -118,7 +117,7 @@ export function moveSpans(timeline, variant, refs, { frames = 0, lanes = 0, copy
 export function trimSpan(timeline, variant, ref, [from, to]) {
   const [word] = ref
   const placed = holdSpans(deleteSpans(timeline, [ref]), variant, [[word, from, Math.max(1, to - from)]])
-  return { timeline: placed, refs: [refAt(placed, word, clamp(from, 0, MAX_FRAMES - 1))] }
+  return { timeline: settled(timeline, placed), refs: [refAt(placed, word, clamp(from, 0, MAX_FRAMES - 1))] }
 }
 
 /**
@@ -172,7 +171,7 @@ export function cut(spans, from, to) {
   return spans.flatMap(([start, length]) => {
     const end = start + length
     if (end <= from || start >= to) return [/** @type {Span} */ ([start, length])]
-    const pieces = /** @type {Span[]} */ ([[start, from - start], [to, end - to]]) // prettier-ignore
+    const pieces = /** @type {Span[]} */ ([[start, from - start], [to, end - to]])
     return pieces.filter((piece) => piece[1] > 0)
   })
 }
@@ -184,8 +183,7 @@ export function cut(spans, from, to) {
  * @returns {Timeline}
  */
 export function withKeys(timeline, lanes) {
-  const keys = canonicalKeys({ ...timeline.keys, ...lanes })
-  return same(timeline.keys, keys) ? timeline : Object.freeze({ ...timeline, keys })
+  return settled(timeline, { ...timeline, keys: canonicalKeys({ ...timeline.keys, ...lanes }) })
 }
 
 /**
@@ -214,15 +212,4 @@ function latest(spans) {
 /** @param {Timeline} timeline @param {string} word @param {number} frame @returns {SpanRef} */
 function refAt(timeline, word, frame) {
   return [word, spanAt(timeline.keys[word] ?? [], frame)?.[0] ?? frame]
-}
-
-/** @param {Timeline["keys"]} a @param {Timeline["keys"]} b */
-function same(a, b) {
-  const words = Object.keys(a)
-  return words.length === Object.keys(b).length && words.every((word) => b[word] && sameSpans(a[word], b[word]))
-}
-
-/** @param {readonly Span[]} a @param {readonly Span[]} b */
-function sameSpans(a, b) {
-  return a.length === b.length && a.every((span, i) => span[0] === b[i][0] && span[1] === b[i][1])
 }

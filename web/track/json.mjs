@@ -23,10 +23,10 @@ const PLAIN = /[^"\\\u0000-\u001f]*/y
 const HEX = /[0-9a-fA-F]{4}/y
 const WORDS = /** @type {[string, Json][]} */ ([
   ["null", null], ["true", true], ["false", false], ["NaN", NaN], ["Infinity", Infinity], ["-Infinity", -Infinity],
-]) // prettier-ignore
+])
 const ESCAPES = /** @type {Record<string, string>} */ ({
   '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t",
-}) // prettier-ignore
+})
 
 /**
  * Parse JSON.
@@ -295,14 +295,16 @@ export function isWhole(value) {
 }
 
 /**
- * Refuse half of a character, which no file can hold.
- * @param {string} text
+ * Refuse half of a character, which no file can hold, anywhere in a value.
+ * @param {Json} value
  * @param {string} field
  */
-export function checkText(text, field) {
-  if (LONE_SURROGATE.test(text)) {
+export function checkText(value, field) {
+  if (typeof value === "string" && LONE_SURROGATE.test(value)) {
     throw new Refusal(`${field} holds half of a character (a lone surrogate); write its text again`)
   }
+  const parts = value instanceof Map ? [...value].flat() : Array.isArray(value) ? value : []
+  for (const part of parts) checkText(part, field)
 }
 
 export const LONE_SURROGATE = /[\ud800-\udfff]/u

@@ -3,7 +3,7 @@
 
 /** Every word some model knows, in writing order. */
 export const WORDS = Object.freeze(["forward", "back", "left", "right", "jump", "slide", "turn_left", "turn_right"])
-const LETTERS = new Map([["W", "forward"], ["S", "back"], ["A", "left"], ["D", "right"]]) // prettier-ignore
+const LETTERS = new Map([["W", "forward"], ["S", "back"], ["A", "left"], ["D", "right"]])
 /** Likeness from which on a word was probably meant. */
 const NEAR = 0.6
 

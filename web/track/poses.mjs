@@ -5,7 +5,7 @@
  */
 import { heldFlags, sampleInto } from "./sample.mjs"
 
-/** @typedef {import("./timeline.mjs").Timeline} Timeline */
+/** @import { Timeline } from "./timeline.mjs" */
 
 /**
  * One pose per frame of a track, and one more for where the last row leads.
@@ -36,9 +36,10 @@ export function integrate(timeline, step, before) {
   const kept = before ? Math.min(same, frames, before.frames) : 0
   const [x, z, yaw, pitch] = Array.from({ length: 4 }, () => new Float64Array(frames + 1))
   if (before && kept) {
-    for (const [now, then] of [[x, before.x], [z, before.z], [yaw, before.yaw], [pitch, before.pitch]]) { // prettier-ignore
-      now.set(then.subarray(0, kept + 1))
-    }
+    x.set(before.x.subarray(0, kept + 1))
+    z.set(before.z.subarray(0, kept + 1))
+    yaw.set(before.yaw.subarray(0, kept + 1))
+    pitch.set(before.pitch.subarray(0, kept + 1))
   }
   const [turn, tilt] = [new Float64Array(frames), new Float64Array(frames)]
   sampleInto(turn, timeline.yaw, kept, frames)

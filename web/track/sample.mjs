@@ -1,10 +1,7 @@
 // @ts-check
 /** A timeline at whole frames: one frame by binary search, or the whole track. */
 
-/** @typedef {import("./timeline.mjs").Timeline} Timeline */
-/** @typedef {import("./timeline.mjs").Span} Span */
-/** @typedef {import("./timeline.mjs").Keyframe} Keyframe */
-/** @typedef {import("./timeline.mjs").Prompt} Prompt */
+/** @import { Keyframe, Prompt, Span, Timeline } from "./timeline.mjs" */
 
 /**
  * Return the index of the first entry whose frame is beyond `frame`.

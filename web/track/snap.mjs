@@ -24,7 +24,8 @@ export function snap(at, { mode, pixels, variant, edges = [] }) {
   if (mode === "chunk" && Math.abs(border - at) * pixels <= BORDER_PULL) return { frame: border, to: "chunk" }
   const next = after(edges.map((edge) => [edge]), at)
   const edge = nearest([edges[next - 1], edges[next]], at)
-  if (mode !== "off" && edge !== undefined && Math.abs(edge - at) * pixels <= EDGE_PULL) return { frame: edge, to: "edge" }
+  const near = edge !== undefined && Math.abs(edge - at) * pixels <= EDGE_PULL
+  if (mode !== "off" && near) return { frame: edge, to: "edge" }
   return { frame: Math.max(0, Math.round(at)), to: "frame" }
 }
 

@@ -1,7 +1,7 @@
 // @ts-check
 /** Few keyframes in place of one value per frame. */
 
-/** @typedef {import("./timeline.mjs").Keyframe} Keyframe */
+/** @import { Keyframe } from "./timeline.mjs" */
 
 /**
  * Describe values by keyframes with straight lines between them, one at both ends.

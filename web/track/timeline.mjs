@@ -46,6 +46,8 @@ export const DEFAULT_FRAMES = 57
 export const MAX_DEGREES = 180
 export const EASINGS = /** @type {readonly Easing[]} */ (Object.freeze(["linear", "smooth", "hold"]))
 export const AXES = /** @type {readonly Axis[]} */ (Object.freeze(["yaw", "pitch"]))
+/** Other kinds of JSON, and where they belong. */
+const CAMERAS = new Map([["path", "give it to Camera Path"], ["poses", "read it from a file with Load Track"]])
 const MEMBERS = ["type", "version", "frames", "keys", "mouse", "prompts"]
 const BLANK = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/
 
@@ -173,6 +175,34 @@ export function frozen(list) {
   return Object.freeze(list.map((item) => Object.freeze(item)))
 }
 
+/**
+ * Return the former timeline if an edit changed nothing in it.
+ * @param {Timeline} before
+ * @param {Timeline} after
+ * @returns {Timeline}
+ */
+export function settled(before, after) {
+  const words = Object.keys(before.keys)
+  const same =
+    before.frames === after.frames &&
+    words.length === Object.keys(after.keys).length &&
+    words.every((word) => after.keys[word] && sameEntries(before.keys[word], after.keys[word])) &&
+    sameEntries(before.yaw, after.yaw) &&
+    sameEntries(before.pitch, after.pitch) &&
+    sameEntries(before.prompts, after.prompts)
+  return same ? before : Object.freeze(after)
+}
+
+/**
+ * Tell whether two lists of spans, keyframes or prompts are the same.
+ * @param {readonly (readonly any[])[]} a
+ * @param {readonly (readonly any[])[]} b
+ */
+function sameEntries(a, b) {
+  if (a === b) return true
+  return a.length === b.length && a.every((entry, i) => entry.every((part, j) => part === b[i][j]))
+}
+
 /** Drop what the server takes for white space. @param {string} text */
 export function strip(text) {
   let [from, to] = [0, text.length]
@@ -205,16 +235,19 @@ function read(text) {
 /** @param {Map<string, Json>} data */
 function checkKind(data) {
   const kind = data.get("type")
-  if (kind === "poses" || kind === "path") {
-    throw new Refusal(`type '${kind}' is a camera path, which Action Track cannot read yet; give it a 'track'`)
-  }
+  const camera = typeof kind === "string" ? CAMERAS.get(kind) : undefined
+  if (camera) throw new Refusal(`type '${kind}' is a camera, not a track; ${camera}`)
   if (kind !== "track") {
     throw new Refusal(`type must be "track", ${data.has("type") ? `not ${shown(kind)}` : "and it is missing"}`)
   }
   checkVersion(data, VERSION)
 }
 
-/** Refuse a document of a version that nobody has written yet, or of none. @param {Map<string, Json>} data @param {number} newest */
+/**
+ * Refuse a document of a version that nobody has written yet, or of none.
+ * @param {Map<string, Json>} data
+ * @param {number} newest
+ */
 export function checkVersion(data, newest) {
   const version = data.get("version")
   if (!isWhole(version) || version < 1) {
@@ -312,7 +345,7 @@ export function unknownMembers(members, known) {
 /** @param {string} name @param {Json} value */
 function keptText(name, value) {
   const text = dumpFinite(name, value)
-  checkText(name + text, shown(name))
+  checkText([name, value], shown(name))
   return text
 }
 
@@ -328,7 +361,8 @@ function dumpFinite(name, value) {
 
 /** @param {Json} spans */
 function firstFrame(spans) {
-  const starts = Array.isArray(spans) ? spans.map((span) => (Array.isArray(span) ? span[0] : null)).filter(isWhole) : []
+  const lists = Array.isArray(spans) ? spans.filter(Array.isArray) : []
+  const starts = lists.map((span) => span[0]).filter(isWhole)
   return starts.length ? `frame ${starts.reduce((a, b) => Math.min(a, b))}: ` : ""
 }
 
