@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from tests.unit.test_fuzz import TOKENS
 from tests.unit.test_track import EDITORS_EXAMPLE, MISTAKES, random_timeline
-
 from worldmodel.motion import integrate
 from worldmodel.timeline import Timeline
 from worldmodel.track import parse_timeline, sample, sample_curve, write_track
