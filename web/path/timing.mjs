@@ -1,0 +1,154 @@
+// @ts-check
+/** Edits of when a camera path is where: keyframes in time, lengths, the closed loop, and the model's speed. */
+import { changed, clamp, settled, withKeyframes } from "./change.mjs"
+import { MAX_FRAMES } from "./path.mjs"
+import { along, bezier, eased, length, minus, pathSpans, played } from "./poses.mjs"
+
+/** @typedef {import("./path.mjs").CameraPath} CameraPath */
+
+/**
+ * Move a keyframe in time, between its neighbours; a path that ends with its last keyframe goes on doing so.
+ * @param {CameraPath} path
+ * @param {number} index
+ * @param {number} frame
+ */
+export function retime(path, index, frame) {
+  const stops = path.keyframes
+  const low = index ? stops[index - 1].frame + 1 : 0
+  const high = index < stops.length - 1 ? stops[index + 1].frame - 1 : path.closed ? path.frames - 2 : MAX_FRAMES - 1
+  const to = Math.min(Math.max(Math.round(frame), low), Math.max(low, high))
+  const ends = !path.closed && index === stops.length - 1 && stops[index].frame === path.frames - 1
+  const moved = changed(path, [index], () => ({ frame: to }))
+  return ends ? setFrames(moved, to + 1) : moved
+}
+
+/**
+ * Give the way from a keyframe to the next another number of frames; all later keyframes shift.
+ * @param {CameraPath} path
+ * @param {number} index of the keyframe it begins with
+ * @param {number} frames
+ */
+export function retimeSpan(path, index, frames) {
+  const stops = played(path)
+  const by = Math.max(1, Math.round(frames)) - (stops[index + 1].frame - stops[index].frame)
+  const whole = Math.max(path.frames, path.keyframes[path.keyframes.length - 1].frame + 1) + by
+  if (!by || whole > MAX_FRAMES) return path
+  const later = path.keyframes.map((stop, i) => (i > index ? { ...stop, frame: stop.frame + by } : stop))
+  return withKeyframes({ ...path, frames: Math.max(1, path.frames + by) }, later)
+}
+
+/** Change the length; keyframes stay where they are. @param {CameraPath} path @param {number} frames */
+export function setFrames(path, frames) {
+  return settled(path, { ...path, frames: clamp(Math.round(frames), 1, MAX_FRAMES) })
+}
+
+/**
+ * Play the whole path in another number of frames.
+ * @param {CameraPath} path
+ * @param {number} frames
+ */
+export function stretch(path, frames) {
+  const to = clamp(Math.round(frames), 1, MAX_FRAMES)
+  const by = (to - 1) / Math.max(1, path.frames - 1)
+  let least = -1
+  const stops = path.keyframes.map((stop) => {
+    least = Math.max(least + 1, Math.round(stop.frame * by))
+    return { ...stop, frame: least }
+  })
+  return least >= MAX_FRAMES ? path : withKeyframes({ ...path, frames: to }, stops)
+}
+
+/**
+ * Close the loop, or open it.
+ *
+ * A last keyframe that stands where the first one does becomes the closing one; else the way back is walked at the
+ * model's speed. An opened path ends with its last keyframe.
+ * @param {CameraPath} path
+ * @param {{step: number, near: number}} how metres per frame, and metres within which two places are one
+ */
+export function toggleLoop(path, { step, near }) {
+  const stops = path.keyframes
+  const last = stops[stops.length - 1]
+  if (path.closed) return settled(path, { ...path, closed: false, frames: last ? last.frame + 1 : path.frames })
+  if (stops.length < 2) return path
+  if (stops.length > 2 && length(minus(last.place, stops[0].place)) <= near) {
+    return withKeyframes({ ...path, closed: true, frames: last.frame + 1 }, stops.slice(0, -1))
+  }
+  const frames = Math.min(MAX_FRAMES, last.frame + 1 + walkFrames(length(minus(stops[0].place, last.place)), step))
+  return slowSpans(settled(path, { ...path, closed: true, frames }), step, [stops.length - 1])
+}
+
+/**
+ * Give every way that is walked too fast as many frames as the model needs; later keyframes shift.
+ * @param {CameraPath} path
+ * @param {number} step metres per frame that the model walks
+ */
+export function slowDown(path, step) {
+  return slowSpans(path, step, played(path).map((_, i) => i))
+}
+
+/**
+ * Tell in which frames the camera is faster over the ground than the model walks; cuts (`hold`) are not walked.
+ * @param {CameraPath} path
+ * @param {import("./poses.mjs").Samples} samples
+ * @param {number} step metres per frame
+ * @returns {[from: number, to: number][]} half open
+ */
+export function tooFast(path, { x, z }, step) {
+  const cuts = new Set(played(path).flatMap((stop, i, all) => (stop.ease === "hold" && all[i + 1] ? [all[i + 1].frame - 1] : [])))
+  /** @type {[number, number][]} */
+  const found = []
+  for (let i = 0; i + 1 < x.length; i++) {
+    if (cuts.has(i) || Math.hypot(x[i + 1] - x[i], z[i + 1] - z[i]) <= step * 1.001) continue
+    const last = found[found.length - 1]
+    if (last && last[1] === i) last[1] = i + 1
+    else found.push([i, i + 1])
+  }
+  return found
+}
+
+/** Count the frames a way takes. @param {number} metres @param {number} step metres per frame */
+export function walkFrames(metres, step) {
+  return Math.max(1, Math.ceil(metres / step - 1e-6))
+}
+
+/** Let a path reach its last keyframe. @param {CameraPath} path */
+export function fitted(path) {
+  const last = path.keyframes[path.keyframes.length - 1]
+  const least = last ? last.frame + (path.closed ? 2 : 1) : 1
+  const onlyOne = path.keyframes.length === 1
+  if (path.frames >= least && (onlyOne || path.closed)) return path
+  return last && !onlyOne ? setFrames(path, least) : path
+}
+
+/**
+ * @param {CameraPath} path @param {number} step @param {number[]} indices of the keyframes that the ways begin with
+ * @returns {CameraPath}
+ */
+export function slowSpans(path, step, indices) {
+  for (const index of [...indices].sort((a, b) => b - a)) {
+    for (let i = 0; i < 40; i++) {
+      const span = pathSpans(path)[index]
+      if (!span || span.start.ease === "hold") break
+      const frames = span.end.frame - span.start.frame
+      const most = fastest(span, frames)
+      if (most <= step * 1.0005) break
+      const slower = retimeSpan(path, index, Math.max(frames + 1, Math.ceil((frames * most) / step - 1e-6)))
+      if (slower === path) break
+      path = slower
+    }
+  }
+  return path
+}
+
+/** @param {import("./poses.mjs").Span} span @param {number} frames */
+function fastest({ start, curve, arc }, frames) {
+  let most = 0
+  let before = curve[0]
+  for (let i = 1; i <= frames; i++) {
+    const place = bezier(curve, along(arc, eased(start.ease, i / frames)))
+    most = Math.max(most, Math.hypot(place[0] - before[0], place[2] - before[2]))
+    before = place
+  }
+  return most
+}
