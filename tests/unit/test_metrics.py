@@ -63,7 +63,8 @@ def test_19_of_20_intervals_hold_the_true_mean_and_the_true_ratio():
 def test_the_suite_holds_held_out_worlds_only(suite):
     assert all((tracks.seeds < engine.HELD_OUT_SEEDS).all() for tracks in suite.values())
     counts = {name: len(tracks.seeds) for name, tracks in suite.items()}
-    assert counts == {"vae": 32, **{f"obeys_{a}": 256 for a in suites.OPPOSITES}, "turns": 64, "world": 256, "long": 32}
+    obeyed = {f"obeys_{action}": 256 for action in suites.OPPOSITES}
+    assert counts == {"vae": 32, **obeyed, "turns": 64, "world": 256, "long": 32, "drawn": 64}
     assert suite["long"].turns.shape[1] == 500
 
 
@@ -73,6 +74,7 @@ def test_the_suite_is_what_its_generators_draw(suite):
         "world": suites.draw_moving(),
         "turns": suites.draw_standing(),
         "obeys_left": suites.draw_obeyed("left"),
+        "drawn": suites.draw_drawn(),
     }
     for name, parts in drawn.items():
         first = next(parts)

@@ -20,6 +20,7 @@ class Bar(NamedTuple):
 
 
 _CONTROLS = {"yaw response of the VAE": Bar(0.99, 1.01)}
+_DRAWN = ("way", "turn")
 
 FULL = {
     "vae": Bar(28.0),
@@ -31,6 +32,8 @@ FULL = {
     "world over frozen": Bar(3.0),
     "world over astray": Bar(3.0),
     **{f"{measure} {when}": Bar(0.8, 1.2) for measure in MEASURES for when in ("early", "late")},
+    **{f"drawn {motion}": Bar(0.9, 1.1) for motion in _DRAWN},
+    **{f"drawn {motion} of the VAE": Bar(0.97, 1.03) for motion in _DRAWN},
     "few steps": Bar(-0.5),
     "few steps sharpness": Bar(0.95),
     "frames per second": Bar(16.0),

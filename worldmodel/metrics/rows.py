@@ -15,7 +15,7 @@ from PIL import Image
 from ..sampling import Levels, warped_steps
 from ..tinyworld import data, pilot
 from ..tinyworld.player import Player
-from . import drift, obedience, plots, right_world, steering, suites, whereabouts
+from . import drift, follows, obedience, plots, right_world, steering, suites, whereabouts
 from .intervals import Estimate, mean_of, ratio_of, share_of
 from .pictures import bicubic_copy, psnr, squared_error
 
@@ -128,6 +128,16 @@ def sharp(form: Form) -> Rows:
         plots.contact_sheet(found.pictures).save(form.plots / "contact_sheet.png")
 
 
+def drawn(form: Form) -> Rows:
+    """Measure how far the film moves along drawn paths, with a quarter of the starts."""
+    made, coded = follows.measure(form.player, suites.load()["drawn"], max(3, form.starts // 4), form.levels)
+    for name, motion in (("", made), (" of the VAE", coded)):
+        found = follows.slopes(motion)
+        yield Row(f"drawn way{name}", "", found.metres)
+        yield Row(f"drawn turn{name}", "", found.degrees)
+        yield Row(f"drawn shown{name}", "%", found.shown)
+
+
 def few_steps(form: Form) -> Rows:
     """Compare the variant's own few steps with many of another checkpoint, start by start."""
     assert form.before is not None
@@ -161,11 +171,12 @@ GROUPS: dict[str, Callable[[Form], Rows]] = {
     "slope": slope,
     "world": world,
     "sharp": sharp,
+    "drawn": drawn,
     "few-steps": few_steps,
     "fast": fast,
 }
-SHORT_GROUPS = tuple(name for name in GROUPS if name not in ("few-steps", "fast"))
-"""The short form compares with no other checkpoint and watches no clock."""
+SHORT_GROUPS = tuple(name for name in GROUPS if name not in ("drawn", "few-steps", "fast"))
+"""The short form draws no paths, which are many, compares with no other checkpoint and watches no clock."""
 
 
 def check(form: Form, groups: Sequence[str]) -> None:

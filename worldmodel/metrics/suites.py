@@ -18,7 +18,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ..camera_path import CameraPath, PathKeyframe
+from ..follow import follow
+from ..path import path_poses
 from ..tinyworld import data, engine, pilot
+from ..variants import VARIANTS
 from ..weights import load_safetensors
 from .pictures import psnr, squared_error
 
@@ -67,7 +71,7 @@ class Tracks(NamedTuple):
 
 
 def load(path: Path = FILE) -> dict[str, Tracks]:
-    """Read a suite: `vae`, `obeys_<action>`, `turns`, `world` and `long`."""
+    """Read a suite: `vae`, `obeys_<action>`, `turns`, `world`, `long` and `drawn`."""
     tensors, _ = load_safetensors(path)
     names = {key.rsplit(".", 1)[0] for key in tensors}
     return {name: Tracks(*(tensors[f"{name}.{field}"] for field in Tracks._fields)) for name in sorted(names)}
@@ -81,6 +85,7 @@ def write(path: Path = FILE) -> None:
         "turns": gather(draw_standing(), 64),
         "world": gather(draw_moving(), 256),
         "long": gather(draw_explored(), 32),
+        "drawn": gather(draw_drawn(), 64),
     }
     flat = {f"{name}.{key}": value.contiguous() for name, one in tracks.items() for key, value in one._asdict().items()}
     save_file(flat, path)
@@ -129,6 +134,33 @@ def draw_moving(rows: int = 32, judged: int = 25) -> Iterator[Tracks]:
         film = pilot.film(*drawn.walk(frames=judged), data.PICTURE).movedim(-1, 2)
         moving = psnr(squared_error(film[:, 1:], film[:, :1]).mean(1)) <= CLEARLY
         yield Tracks(*(value[moving] for value in drawn))
+
+
+def draw_drawn(frames: int = 57) -> Iterator[Tracks]:
+    """Draw camera paths of four keyframes, compiled to keys and mouse, that lead along no wall."""
+    for random, (worlds, which, start) in _supply("drawn"):
+        rows = [follow(path_poses(draw_path(random, frames)), VARIANTS["tiny_world"]).track for _ in range(_BATCH)]
+        # a path that never strafes has no column for it
+        keys = torch.stack([
+            torch.stack([row.keys[:, row.words.index(word)] if word in row.words else row.keys[:, 0] * 0
+                         for word in pilot.WORDS], 1)
+            for row in rows
+        ])  # fmt: skip
+        actions = pilot.Actions(keys, torch.stack([row.mouse[:, 0] for row in rows]).double())
+        free = ~pilot.play(worlds, which, start, actions).bumped.any(1)
+        yield Tracks(*(value[free] for value in _tracks(worlds, start, actions)))
+
+
+def draw_path(random: np.random.Generator, frames: int) -> CameraPath:
+    """Draw a path that begins level at the origin, at half the walking speed to nearly all of it, in wide bends."""
+    at = np.linspace(0, frames - 1, 4).round().astype(int)
+    place, heading, keyframes = np.zeros(2), 0.0, [PathKeyframe(0, (0.0, 0.0, 0.0))]
+    for frame, length in zip(at[1:], np.diff(at), strict=True):
+        heading += random.uniform(-0.8, 0.8)
+        way = random.uniform(0.5, 0.9) * pilot.STEP * length
+        place = place + way * np.array([np.sin(heading), np.cos(heading)])
+        keyframes.append(PathKeyframe(int(frame), (float(place[0]), 0.0, float(place[1]))))
+    return CameraPath(frames, tuple(keyframes))
 
 
 def draw_obeyed(action: str, frames: int = 9) -> Iterator[Tracks]:

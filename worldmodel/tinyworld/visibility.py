@@ -20,7 +20,12 @@ RELATIVE, ABSOLUTE = 0.03, 0.006
 
 
 def seen_from_first(depth: Tensor, places: Tensor, yaws: Tensor) -> Tensor:
-    """Tell for every pixel whether the walk's first frame showed its surface.
+    """Tell for every pixel whether the walk's first frame showed its surface: (B, F, H, W) bool; see `traced`."""
+    return traced(depth, places, yaws)[1]
+
+
+def traced(depth: Tensor, places: Tensor, yaws: Tensor) -> tuple[Tensor, Tensor]:
+    """Follow every pixel back into the first frame.
 
     Args:
         depth: (B, F, H, W) metres along the optical axis, inf in the sky.
@@ -28,7 +33,8 @@ def seen_from_first(depth: Tensor, places: Tensor, yaws: Tensor) -> Tensor:
         yaws: (B, F) radians.
 
     Returns:
-        (B, F, H, W) bool; all true in frame 0.
+        Where the first frame shows it, (B, F, H, W, 2) across and down in -1..1, as `grid_sample` reads it; and whether
+        it showed the surface, (B, F, H, W) bool, all true in frame 0.
     """
     height, width = depth.shape[-2:]
     focal = FOCAL * width
@@ -48,4 +54,4 @@ def seen_from_first(depth: Tensor, places: Tensor, yaws: Tensor) -> Tensor:
         near[:, :1], grid.flatten(1, 2), mode="bilinear", padding_mode="border", align_corners=False
     ).view_as(depth)
     inside = (grid.abs() <= 1 + 1e-6).all(-1) & (forward > 1e-3)
-    return inside & (near / before >= surface * (1 - RELATIVE) - ABSOLUTE)
+    return grid, inside & (near / before >= surface * (1 - RELATIVE) - ABSOLUTE)
