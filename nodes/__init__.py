@@ -10,6 +10,7 @@ NODE_MODULES: tuple[str, ...] = (
     "loaders",
     "worlds",
     "tracks",
+    "camera_path",
     "track_files",
     "rollout",
     "archive",

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .camera_path import CameraPath, PathKeyframe, Vector, mirrored
 from .formats import path_json
-from .geometry import poses_of
+from .geometry import angles, poses_of
 from .motion import rotations
 
 PIECES = 128
@@ -78,6 +78,16 @@ def path_poses(path: CameraPath) -> Tensor:
     """Return the camera's pose in every frame: (frames, 4, 4) float64 camera-to-world, OpenCV axes."""
     places, yaw, pitch = map(torch.from_numpy, sample_path(path))
     return poses_of(rotations(yaw, pitch), places)
+
+
+def begin_at(c2w: Tensor, start: Tensor) -> Tensor:
+    """Move and turn poses (F, 4, 4) so that the first one is where a pose (4, 4) is and heads where it does.
+
+    The ground stays level: how far the camera is tilted remains the path's own.
+    """
+    yaw = angles(start[:3, :3])[0] - angles(c2w[0, :3, :3])[0]
+    turn = rotations(yaw, torch.zeros_like(yaw))
+    return poses_of(turn @ c2w[:, :3, :3], (c2w[:, :3, 3] - c2w[0, :3, 3]) @ turn.mT + start[:3, 3])
 
 
 def path_speeds(path: CameraPath, fps: float) -> np.ndarray:

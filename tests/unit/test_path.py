@@ -14,8 +14,9 @@ import torch
 
 from worldmodel.camera_path import CameraPath, PathKeyframe
 from worldmodel.follow import follow
+from worldmodel.formats import three_camera
 from worldmodel.geometry import angles, check_poses
-from worldmodel.path import parse_path, path_poses, path_spans, path_speeds, sample_path, write_path
+from worldmodel.path import begin_at, parse_path, path_poses, path_spans, path_speeds, sample_path, write_path
 from worldmodel.timeline import DEFAULT_FRAMES
 from worldmodel.variants import VARIANTS
 
@@ -173,9 +174,63 @@ def test_speed_is_measured_over_the_ground() -> None:
     assert path_speeds(CameraPath(1), 20.0).tolist() == [0.0]
 
 
+def viewer(**members: object) -> dict[str, object]:
+    """A camera as the host's 3D viewer hands it out: here one metre up, two to the right, three behind the middle."""
+    camera = {"position": {"x": 2, "y": 1, "z": 3}, "target": {"x": 2, "y": 1, "z": 0}, "zoom": 1}
+    return {**camera, "cameraType": "perspective", "quaternion": {"x": 0, "y": 0, "z": 0, "w": 1}, **members}
+
+
+def test_a_camera_of_the_viewer_has_our_axes() -> None:
+    """Three.js: y up, looking along -z; ours: y down, looking along z."""
+    ahead = three_camera.read(viewer())
+    np.testing.assert_allclose(ahead, [[1, 0, 0, 2], [0, 1, 0, -1], [0, 0, 1, -3], [0, 0, 0, 1]], atol=1e-12)
+    half = math.sqrt(0.5)
+    left = three_camera.read(viewer(quaternion={"x": 0, "y": half, "z": 0, "w": half}))  # y up: a turn to the left
+    np.testing.assert_allclose(np.degrees(angles(left[:3, :3]).numpy()), [-90, 0, 0], atol=1e-9)
+    up = three_camera.read(viewer(quaternion={"x": half, "y": 0, "z": 0, "w": half}))
+    np.testing.assert_allclose(up[:3, 2], [0, -1, 0], atol=1e-12)
+    for target, looks in (((5, 1, 3), (90, 0, 0)), ((2, 2, 2), (0, 45, 0)), ((2, 1, 9), (180, 0, 0))):
+        found = three_camera.read(viewer(quaternion=None, target=dict(zip("xyz", target, strict=True))))
+        np.testing.assert_allclose(np.abs(np.degrees(angles(found[:3, :3]).numpy())), looks, atol=1e-9)
+    check_poses(three_camera.read(viewer(quaternion=None, target={"x": 2, "y": 5, "z": 3}))[None])
+
+
+@pytest.mark.parametrize(
+    ("camera", "sentence"),
+    [
+        ("a camera", "must be a camera of the 3D viewer"),
+        (viewer(position=None), "start_camera.position must hold the numbers x, y, z, not null"),
+        (viewer(position={"x": 0, "y": 0}), 'not {"x": 0, "y": 0}'),
+        (viewer(position={"x": 0, "y": 0, "z": float("nan")}), "start_camera.position must hold"),
+        (viewer(position={"x": 0, "y": 0, "z": 1e9}), "stands more than"),
+        (viewer(quaternion={"x": 0, "y": 0, "z": 0, "w": 0}), "start_camera.quaternion is zero"),
+        (viewer(quaternion=None, target={"x": 2, "y": 1, "z": 3}), "start_camera.target is where the camera is"),
+    ],
+)
+def test_what_is_no_camera_of_the_viewer_is_refused(camera: object, sentence: str) -> None:
+    with pytest.raises(ValueError, match="^start_camera") as refused:
+        three_camera.read(camera)
+    assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_path_begins_where_a_camera_stands_and_keeps_its_shape(seed: int) -> None:
+    poses = path_poses(walk(seed)._replace(frames=40))
+    start = three_camera.read(viewer(quaternion=None, target={"x": 5.0, "y": 2.0, "z": -3.0}))
+    moved = begin_at(poses, start)
+    check_poses(moved)
+    np.testing.assert_allclose(moved[0, :3, 3], start[:3, 3])
+    old, new = (angles(p[:, :3, :3]).numpy() for p in (poses, moved))
+    assert math.isclose(new[0, 0], float(angles(start[:3, :3])[0]), abs_tol=1e-9)
+    np.testing.assert_allclose(new[:, 1:], old[:, 1:], atol=1e-9)  # level: neither tilted nor rolled
+    between = [torch.cdist(p[:, :3, 3], p[:, :3, 3]) for p in (moved, poses)]
+    np.testing.assert_allclose(between[0], between[1], atol=1e-6)
+    np.testing.assert_allclose(moved[:, 1, 3] - moved[0, 1, 3], poses[:, 1, 3] - poses[0, 1, 3], atol=1e-9)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_a_drawn_walk_is_followed(seed: int) -> None:
-    variant = VARIANTS["tiny_world"]
+    variant = VARIANTS["matrix_game_2_universal"]
     path = walk(seed)
     slower = math.ceil(path_speeds(path, 1.0).max() / variant.step_metres)
     keyframes = tuple(k._replace(frame=k.frame * slower) for k in path.keyframes)

@@ -1,0 +1,99 @@
+"""Camera Path: a way drawn from above, walked with a model's keys and mouse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..worldmodel.bind import bind_track
+from ..worldmodel.follow import follow_poses
+from ..worldmodel.formats import three_camera
+from ..worldmodel.geometry import Poses
+from ..worldmodel.path import begin_at, parse_path, path_poses, write_path
+from ..worldmodel.track import write_track
+from .host import progress
+from .track_files import WALKERS
+from .types import Track
+
+_MAX_SHOWN = 2**20
+"""Letters of a path's JSON that are sent to the page; its editor shows what a link brought."""
+
+
+class CameraPath(io.ComfyNode):
+    """Where the camera goes."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to the host."""
+        return io.Schema(
+            node_id="WMCameraPath",
+            display_name="Camera Path",
+            category="World Model",
+            description="A camera's way, drawn from above and in profile, as the keys and the mouse that walk it; says "
+            "what the model cannot follow.",
+            search_aliases=["trajectory", "spline", "draw", "dolly", "orbit", "camera motion", "keyframes", "track"],
+            inputs=[
+                io.Combo.Input(
+                    "model",
+                    options=list(WALKERS),
+                    tooltip="Whose keys, step and chunks count. The camera goes with the track, so another model "
+                    "follows it anew with its own.",
+                ),
+                io.Float.Input(
+                    "fps",
+                    default=0.0,
+                    min=0.0,
+                    max=240.0,
+                    step=0.1,
+                    tooltip="Frames a second that the path is drawn at. 0: the model's own.",
+                ),
+                io.Load3DCamera.Input(
+                    "start_camera",
+                    optional=True,
+                    tooltip="Where the path begins and which way it goes: a camera of Load 3D. One unit is a metre.",
+                ),
+                io.String.Input(
+                    "path",
+                    default="",
+                    multiline=True,
+                    # the widget of web/camera_path.js on a socket that takes any text
+                    extra_dict={"widgetType": "WM_PATH_EDITOR"},
+                    tooltip="The path. Linked in, it is the JSON of a path.",
+                ),
+            ],
+            outputs=[
+                Track.Output(display_name="track"),
+                io.String.Output(display_name="json", tooltip="Keys and mouse as text, for Action Track."),
+                io.String.Output(display_name="report", tooltip="How well the path is followed, and what was dropped."),
+            ],
+            has_intermediate_output=True,
+        )
+
+    @classmethod
+    def validate_inputs(cls, path: str | None) -> bool | str:
+        """Name a mistake when the graph is queued; a linked text is known only later."""
+        try:
+            parse_path(path)
+        except ValueError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(cls, model: str, fps: float, path: str, start_camera: Mapping[str, Any] | None = None) -> io.NodeOutput:
+        """Play the path, and find the keys and the mouse that walk it."""
+        drawn, variant = parse_path(path), WALKERS[model]
+        c2w = path_poses(drawn)
+        if start_camera is not None:
+            c2w = begin_at(c2w, three_camera.read(start_camera))
+        followed = follow_poses(Poses(c2w, fps=fps or variant.fps), variant)
+        track = followed.track
+        said = f"{drawn.frames} frames at {fps or variant.fps:g} a second -> {track.frames} for {variant.title}."
+        report = "\n".join((said, *followed.report, *bind_track(track, variant).report))
+        progress.tell(report)
+        text = write_path(drawn)
+        return io.NodeOutput(track, write_track(track), report, ui={"wm": [text] if len(text) <= _MAX_SHOWN else []})
+
+
+NODES = [CameraPath]
