@@ -1,0 +1,335 @@
+// @ts-check
+/** The path map: the walk seen from above. What is asked, not what stands in the way: no model is needed to draw it. */
+import { roundBox } from "../kit/canvas.mjs"
+import { angle, counted, decimal, DOT } from "../kit/words.mjs"
+import { placeOf } from "./map_scene.mjs"
+import { WORDS } from "./words.mjs"
+
+export { makeScene, nearestFrame } from "./map_scene.mjs"
+
+/** @import { Palette } from "../kit/palette.mjs" */
+/** @import { Size } from "../kit/canvas.mjs" */
+/** @import { Area, Scene } from "./map_scene.mjs" */
+/** @typedef {CanvasRenderingContext2D} Context */
+
+const HEADER = 26
+const LEGEND = 50
+const LEGEND_COLUMN = 132
+/** Width from which the legend of a low map stands beside the path. */
+const BESIDE_FROM = 300
+const HALO = 15
+const GRID = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]
+const GRID_GAP = 12
+const BARS = [0.1, 0.2, 0.5, ...GRID]
+const BAR_LONGEST = 52
+const WEDGE = { length: 28, half: 0.5 }
+
+/**
+ * Part a map's box into the path's area and the legend.
+ * @param {Size} size
+ * @returns {{area: Area, legend: Area, beside: boolean}}
+ */
+export function mapLayout({ width, height }) {
+  const beside = height < 200 && width >= BESIDE_FROM
+  const area = beside
+    ? { left: 0, top: 16, width: width - LEGEND_COLUMN, height: height - 16 }
+    : { left: 0, top: HEADER, width, height: height - HEADER - LEGEND }
+  const legend = beside
+    ? { left: width - LEGEND_COLUMN, top: 8, width: LEGEND_COLUMN, height: height - 16 }
+    : { left: 0, top: height - LEGEND, width, height: LEGEND }
+  return { area, legend, beside }
+}
+
+/**
+ * Draw the map without the playhead.
+ * @param {Context} context
+ * @param {object} what
+ * @param {Scene} what.scene
+ * @param {Palette} what.palette
+ * @param {Size} what.size
+ * @param {boolean} [what.recording] whether the walk is still growing
+ */
+export function drawMap(context, { scene, palette, size, recording = false }) {
+  const { legend, beside } = mapLayout(size)
+  const quiet = !scene.moves && !scene.turns
+  drawGrid(context, scene, palette, beside && !quiet ? { ...size, width: legend.left } : size)
+  drawHalo(context, scene, palette)
+  drawPath(context, scene, palette)
+  for (const frame of scene.chunkStarts) chevron(context, palette, placeOf(scene, frame), scene.poses.yaw[frame])
+  drawEnds(context, scene, palette)
+  drawTitle(context, scene, palette, recording)
+  if (!quiet) drawLegend(context, scene, palette, legend, beside)
+}
+
+/**
+ * Draw where the camera is at the playhead, and at a frame that the pointer is over.
+ * @param {Context} context
+ * @param {object} what
+ * @param {Scene} what.scene
+ * @param {Palette} what.palette
+ * @param {number} what.playhead frame
+ * @param {number | null} [what.ghost] frame
+ * @param {boolean} [what.recording]
+ */
+export function drawMapOverlay(context, { scene, palette, playhead, ghost = null, recording = false }) {
+  if (!scene.moves && !scene.turns) return
+  if (ghost !== null && ghost < scene.frames) {
+    context.globalAlpha = 0.5
+    arrow(context, palette, placeOf(scene, ghost), scene.poses.yaw[ghost], palette.foreground)
+    context.globalAlpha = 1
+  }
+  const frame = Math.min(playhead, scene.poses.frames)
+  const [place, yaw] = [placeOf(scene, frame), scene.poses.yaw[frame]]
+  wedge(context, palette, place, yaw)
+  arrow(context, palette, place, yaw, recording ? palette.record : palette.foreground)
+}
+
+/**
+ * Say where the camera is at a frame: `frame 57 · 2.10 m right · 3.40 m ahead · −9.0°`.
+ * @param {Scene} scene
+ * @param {number} frame
+ */
+export function poseWords({ poses }, frame) {
+  const degrees = (poses.yaw[frame] * 180) / Math.PI
+  const heading = angle(degrees - 360 * Math.round(degrees / 360))
+  const { frameAt, right, ahead } = WORDS.pathMap
+  return [frameAt(frame), right(decimal(poses.x[frame])), ahead(decimal(poses.z[frame])), heading].join(` ${DOT} `)
+}
+
+/** @param {Context} context @param {Scene} scene @param {Palette} palette @param {Size} size */
+function drawGrid(context, { fit }, palette, { width, height }) {
+  const metres = GRID.find((step) => step * fit.scale >= GRID_GAP) ?? GRID[GRID.length - 1]
+  const gap = metres * fit.scale
+  context.fillStyle = palette.grid
+  for (let x = ((fit.left % gap) + gap) % gap; x < width; x += gap) context.fillRect(Math.round(x), 0, 1, height)
+  for (let y = ((fit.top % gap) + gap) % gap; y < height; y += gap) context.fillRect(0, Math.round(y), width, 1)
+}
+
+/** Ground that is walked again, beneath the path. @param {Context} context @param {Scene} scene @param {Palette} palette */
+function drawHalo(context, scene, palette) {
+  context.beginPath()
+  for (const { from, to } of scene.revisits) {
+    let [px, py] = placeOf(scene, from)
+    context.moveTo(px, py)
+    context.lineTo(px + 0.01, py)
+    for (let frame = from + 1; frame < to; frame++) {
+      const [x, y] = placeOf(scene, frame)
+      if (Math.hypot(x - px, y - py) < 3 && frame < to - 1) continue
+      context.lineTo(x, y)
+      px = x
+      py = y
+    }
+  }
+  stroke(context, palette.border, HALO)
+  drawVisits(context, scene, palette)
+}
+
+/** @param {Context} context @param {Scene} scene @param {Palette} palette */
+function drawVisits(context, scene, palette) {
+  /** @type {[number, number][]} */
+  const taken = []
+  write(context, palette, "600 11px", "right")
+  for (const { from, to, times } of [...scene.revisits].sort((a, b) => b.times - a.times)) {
+    const [x, y] = placeOf(scene, (from + to) >> 1)
+    const place = /** @type {[number, number]} */ ([Math.max(scene.area.left + 20, x - HALO / 2 - 6), y])
+    if (taken.some(([tx, ty]) => Math.abs(tx - place[0]) < 24 && Math.abs(ty - place[1]) < 14)) continue
+    taken.push(place)
+    context.fillText(WORDS.pathMap.times(times), ...place)
+  }
+}
+
+/** @param {Context} context @param {Scene} scene @param {Palette} palette */
+function drawPath(context, { runs }, palette) {
+  for (const { amount, points } of runs) {
+    context.beginPath()
+    context.moveTo(points[0], points[1])
+    for (let i = 2; i < points.length; i += 2) context.lineTo(points[i], points[i + 1])
+    stroke(context, palette.speed(amount), 2.5)
+  }
+}
+
+/** Ring at the start, square at the end. @param {Context} context @param {Scene} scene @param {Palette} palette */
+function drawEnds(context, scene, palette) {
+  const [x, y] = placeOf(scene, 0)
+  if (scene.moves) square(context, palette, placeOf(scene, scene.frames - 1))
+  ring(context, palette, x, y)
+  if (scene.moves) return
+  if (!scene.turns) chevron(context, palette, [x, y - 12], 0)
+  write(context, palette, "11px", "center", palette.second)
+  context.fillText(WORDS.pathMap.start, x, y + 18)
+}
+
+/** @param {Context} context @param {Scene} scene @param {Palette} palette @param {boolean} recording */
+function drawTitle(context, scene, palette, recording) {
+  const { title, soFar, revisit } = WORDS.pathMap
+  write(context, palette, "500 11.5px", "left")
+  context.fillText(title, 10, 14)
+  const left = 16 + palette.measure(context, title, `500 11.5px ${palette.font}`)
+  if (!scene.moves) return
+  const metres = `${decimal(scene.metres, 1)} m`
+  const again = scene.revisits.length ? ` ${DOT} ${counted(scene.revisits.length, revisit)}` : ""
+  write(context, palette, "11.5px", "left", palette.second)
+  context.fillText(recording ? `${metres} ${soFar}` : metres + again, left, 14)
+}
+
+/** @param {Context} context @param {Scene} scene @param {Palette} palette @param {Area} area @param {boolean} beside */
+function drawLegend(context, scene, palette, { left, top, width, height }, beside) {
+  const { start, end, chunk, again } = WORDS.pathMap
+  context.fillStyle = palette.grid
+  if (!beside) context.fillRect(left, top, width, 1)
+  const column = [
+    /** @type {const} */ ([start, (/** @type {number} */ x, /** @type {number} */ y) => ring(context, palette, x, y)]),
+    /** @type {const} */ ([end, (/** @type {number} */ x, /** @type {number} */ y) => square(context, palette, [x, y])]),
+    /** @type {const} */ ([chunk, (/** @type {number} */ x, /** @type {number} */ y) => chevron(context, palette, [x, y], Math.PI / 2)]),
+    /** @type {const} */ ([again, (/** @type {number} */ x, /** @type {number} */ y) => haloSample(context, palette, x, y)]),
+  ]
+  if (beside) {
+    speedBar(context, scene, palette, left + 8, top + 12)
+    column.forEach(([word, draw], i) => entry(context, palette, word, draw, left + 14, top + 34 + 19 * i))
+    scaleBar(context, scene, palette, left + 8, Math.min(top + height - 8, top + 34 + 19 * 4 + 6))
+    return
+  }
+  let x = left + 14
+  for (const [word, draw] of column.filter(([word]) => word !== end)) {
+    x = entry(context, palette, word, draw, x, top + 15) + 13
+  }
+  scaleBar(context, scene, palette, left + 10, top + 36)
+  speedBar(context, scene, palette, left + width - 112, top + 36)
+}
+
+/**
+ * @param {Context} context @param {Palette} palette @param {string} word @param {(x: number, y: number) => void} draw
+ * @param {number} x @param {number} y
+ */
+function entry(context, palette, word, draw, x, y) {
+  draw(x, y)
+  write(context, palette, "11px", "left", palette.second)
+  const left = x + (word === WORDS.pathMap.again ? 12 : 9)
+  context.fillText(word, left, y)
+  return left + palette.measure(context, word, `11px ${palette.font}`)
+}
+
+/** @param {Context} context @param {Palette} palette @param {number} x @param {number} y */
+function haloSample(context, palette, x, y) {
+  context.fillStyle = palette.border
+  roundBox(context, x - 7, y - 5, 16, 10, 5)
+  context.fill()
+}
+
+/** @param {Context} context @param {Scene} scene @param {Palette} palette @param {number} x @param {number} y */
+function scaleBar(context, { fit }, palette, x, y) {
+  const fitting = BARS.filter((metres) => metres * fit.scale <= BAR_LONGEST)
+  const metres = fitting[fitting.length - 1] ?? BARS[0]
+  const length = metres * fit.scale
+  context.beginPath()
+  context.moveTo(x + 0.5, y - 4)
+  context.lineTo(x + 0.5, y + 2.5)
+  context.lineTo(x + length + 0.5, y + 2.5)
+  context.lineTo(x + length + 0.5, y - 4)
+  context.lineCap = "butt"
+  context.lineJoin = "miter"
+  context.strokeStyle = palette.second
+  context.lineWidth = 1
+  context.stroke()
+  write(context, palette, "11px", "left", palette.second)
+  context.fillText(`${metres} m`, x + length + 7, y)
+}
+
+/** @param {Context} context @param {Scene} scene @param {Palette} palette @param {number} x @param {number} y */
+function speedBar(context, { fastest }, palette, x, y) {
+  write(context, palette, "11px", "left", palette.second)
+  context.fillText("0", x, y)
+  for (let i = 0; i < 40; i++) {
+    context.fillStyle = palette.speed((i + 0.5) / 40)
+    context.fillRect(x + 12 + i, y - 2.5, 1.5, 5)
+  }
+  write(context, palette, "11px", "left", palette.second)
+  context.fillText(`${decimal(fastest, 1)} m/s`, x + 59, y)
+}
+
+/** @param {Context} context @param {Palette} palette @param {number} x @param {number} y */
+function ring(context, palette, x, y) {
+  context.beginPath()
+  context.arc(x, y, 4, 0, 2 * Math.PI)
+  context.fillStyle = palette.plot
+  context.fill()
+  stroke(context, palette.foreground, 1.8)
+}
+
+/** @param {Context} context @param {Palette} palette @param {readonly [number, number]} place */
+function square(context, palette, [x, y]) {
+  context.fillStyle = palette.plot
+  context.fillRect(x - 4.5, y - 4.5, 9, 9)
+  context.fillStyle = palette.foreground
+  context.fillRect(x - 3.5, y - 3.5, 7, 7)
+}
+
+/** @param {Context} context @param {Palette} palette @param {readonly [number, number]} place @param {number} yaw */
+function chevron(context, palette, place, yaw) {
+  turned(context, place, yaw, () => {
+    context.beginPath()
+    context.moveTo(-4, 3)
+    context.lineTo(0, -2.5)
+    context.lineTo(4, 3)
+    stroke(context, palette.plot, 3)
+    stroke(context, palette.foreground, 1.5)
+  })
+}
+
+/** @param {Context} context @param {Palette} palette @param {readonly [number, number]} place @param {number} yaw */
+function wedge(context, palette, place, yaw) {
+  turned(context, place, yaw, () => {
+    context.beginPath()
+    context.moveTo(0, 0)
+    context.arc(0, 0, WEDGE.length, -Math.PI / 2 - WEDGE.half, -Math.PI / 2 + WEDGE.half)
+    context.closePath()
+    context.fillStyle = palette.foreground
+    context.globalAlpha = 0.28
+    context.fill()
+    context.globalAlpha = 1
+  })
+}
+
+/**
+ * @param {Context} context @param {Palette} palette @param {readonly [number, number]} place @param {number} yaw
+ * @param {string} colour
+ */
+function arrow(context, palette, place, yaw, colour) {
+  turned(context, place, yaw, () => {
+    context.beginPath()
+    context.moveTo(0, -7)
+    context.lineTo(5, 5.5)
+    context.lineTo(0, 2.5)
+    context.lineTo(-5, 5.5)
+    context.closePath()
+    stroke(context, palette.plot, 2.5)
+    context.fillStyle = colour
+    context.fill()
+  })
+}
+
+/** Draw at a place, up being ahead. @param {Context} context @param {readonly [number, number]} place @param {number} yaw @param {() => void} draw */
+function turned(context, [x, y], yaw, draw) {
+  context.save()
+  context.translate(x, y)
+  context.rotate(yaw)
+  draw()
+  context.restore()
+}
+
+/** @param {Context} context @param {string} colour @param {number} width */
+function stroke(context, colour, width) {
+  context.strokeStyle = colour
+  context.lineWidth = width
+  context.lineCap = "round"
+  context.lineJoin = "round"
+  context.stroke()
+}
+
+/** @param {Context} context @param {Palette} palette @param {string} font @param {CanvasTextAlign} align @param {string} [colour] */
+function write(context, palette, font, align, colour = palette.text) {
+  context.font = `${font} ${palette.font}`
+  context.textAlign = align
+  context.textBaseline = "middle"
+  context.fillStyle = colour
+}

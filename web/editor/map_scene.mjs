@@ -1,0 +1,248 @@
+// @ts-check
+/**
+ * The path map's geometry: where a walk lies in a box of pixels, seen from above, ahead of the start being up.
+ *
+ *     place in px   [left + scale * x, top - scale * z]   with x, z in metres
+ */
+import { chunkAt, firstFrame } from "../track/chunks.mjs"
+
+/** @import { Variant } from "../track/chunks.mjs" */
+/** @import { Poses } from "../track/poses.mjs" */
+
+/** @typedef {Readonly<{left: number, top: number, width: number, height: number}>} Area in px */
+/** @typedef {Readonly<{scale: number, left: number, top: number}>} Fit px per metre, and where the start's origin lies */
+/** @typedef {Readonly<{from: number, to: number, times: number}>} Revisit frames [from, to) walked for the nth time */
+/**
+ * @typedef {object} Scene
+ * @property {Poses} poses
+ * @property {number} frames that are shown
+ * @property {Area} area of the path
+ * @property {Fit} fit
+ * @property {readonly {amount: number, points: readonly number[]}[]} runs of equal speed: share of the fastest, and x, y
+ * in px after one another
+ * @property {readonly number[]} chunkStarts frames that carry a chevron
+ * @property {readonly Revisit[]} revisits
+ * @property {number} metres length of the way
+ * @property {number} fastest metres per second
+ * @property {boolean} moves whether the camera leaves its place at all
+ * @property {boolean} turns whether it ever looks elsewhere than ahead
+ */
+
+/** Pixels that points of the path are apart at least. */
+const THIN = 0.7
+const PADDING = 20
+const MOST_SCALE = 60
+/** Least metres that are shown, so that a few steps do not fill the map. */
+const LEAST_METRES = 6
+const SPEEDS = 16
+const CHEVRON_GAP = 11
+/** How near another visit comes, in steps, and how many times that the way between must be. */
+const NEAR_STEPS = 3
+const AWAY = 6
+/** Numbers that a cell of ground remembers: x, z and way of the first places in it. */
+const MOST_PLACES = 12
+/** @type {number[]} */
+const NOWHERE = []
+
+/**
+ * Lay out a walk.
+ * @param {object} what
+ * @param {Poses} what.poses
+ * @param {number} [what.frames] of the poses, if not all are shown
+ * @param {Variant} what.variant
+ * @param {number} what.fps
+ * @param {Area} what.area
+ * @param {Fit} [what.keep] a fit that is kept while the walk stays inside, so that a growing path does not jump
+ * @returns {Readonly<Scene>}
+ */
+export function makeScene({ poses, frames = poses.frames, variant, fps, area, keep }) {
+  const { x, z } = poses
+  const fit = keep && fits(keep, poses, frames, area) ? keep : fitted(poses, frames, area)
+  let metres = 0
+  for (let i = 1; i < frames; i++) metres += Math.hypot(x[i] - x[i - 1], z[i] - z[i - 1])
+  return Object.freeze({
+    poses,
+    frames,
+    area,
+    fit,
+    runs: pathRuns(poses, frames, fit),
+    chunkStarts: chunkStarts(poses, frames, fit, variant),
+    revisits: revisits(poses, frames, NEAR_STEPS * poses.step),
+    metres,
+    fastest: poses.step * fps,
+    moves: metres > 0,
+    turns: poses.yaw.subarray(0, frames).some((yaw) => yaw !== 0),
+  })
+}
+
+/**
+ * Return where a frame lies in px.
+ * @param {Pick<Scene, "poses" | "fit">} scene
+ * @param {number} frame
+ * @returns {[number, number]}
+ */
+export function placeOf({ poses, fit }, frame) {
+  return [fit.left + fit.scale * poses.x[frame], fit.top - fit.scale * poses.z[frame]]
+}
+
+/**
+ * Find the frame whose place is nearest to a point; of several at one place, the first.
+ * @param {Scene} scene
+ * @param {number} x
+ * @param {number} y
+ * @param {number} [within] px
+ * @returns {number | null}
+ */
+export function nearestFrame(scene, x, y, within = 14) {
+  const { poses, frames, fit } = scene
+  let [nearest, least] = [/** @type {number | null} */ (null), within * within]
+  for (let frame = 0; frame < frames; frame++) {
+    const across = fit.left + fit.scale * poses.x[frame] - x
+    const along = fit.top - fit.scale * poses.z[frame] - y
+    const apart = across * across + along * along
+    if (apart < least) [nearest, least] = [frame, apart]
+  }
+  return nearest
+}
+
+/**
+ * Find where the camera was before: within `near` metres of an earlier place, after being away.
+ * @param {Poses} poses
+ * @param {number} frames
+ * @param {number} near metres
+ * @returns {Revisit[]}
+ */
+export function revisits({ x, z }, frames, near) {
+  const ground = makeGround(near)
+  /** @type {{from: number, to: number, times: number}[]} */
+  const found = []
+  let [way, times] = [0, 1]
+  for (let i = 0; i < frames; i++) {
+    const step = i > 0 ? Math.hypot(x[i] - x[i - 1], z[i] - z[i - 1]) : 0
+    way += step
+    if (i === 0 || step > 0) times = ground.visit(x[i], z[i], way)
+    const run = found[found.length - 1]
+    if (times > 1 && run?.to === i) {
+      run.to = i + 1
+      run.times = Math.max(run.times, times)
+    } else if (times > 1) found.push({ from: i, to: i + 1, times })
+  }
+  return found
+}
+
+/**
+ * Remember where a walk went, in square cells.
+ * @param {number} near metres
+ */
+function makeGround(near) {
+  /** @type {Map<number, {places: number[], last: number, times: number}>} */
+  const cells = new Map()
+  const key = (/** @type {number} */ column, /** @type {number} */ row) => column * 4194304 + row
+
+  /** @param {number} column @param {number} row @param {number} x @param {number} z @param {number} way */
+  function isKnown(column, row, x, z, way) {
+    for (let c = column - 1; c <= column + 1; c++) {
+      for (let r = row - 1; r <= row + 1; r++) {
+        const places = cells.get(key(c, r))?.places ?? NOWHERE
+        for (let i = 0; i < places.length; i += 3) {
+          if (way - places[i + 2] <= AWAY * near) continue
+          if ((places[i] - x) ** 2 + (places[i + 1] - z) ** 2 <= near * near) return true
+        }
+      }
+    }
+    return false
+  }
+
+  return {
+    /**
+     * Walk on to a place; returns for the how manieth time.
+     * @param {number} x @param {number} z @param {number} way metres walked so far
+     */
+    visit(x, z, way) {
+      const [column, row] = [Math.floor(x / near), Math.floor(z / near)]
+      const known = isKnown(column, row, x, z, way)
+      const cell = cells.get(key(column, row))
+      if (!cell) cells.set(key(column, row), { places: [x, z, way], last: way, times: 1 })
+      else {
+        if (way - cell.last > AWAY * near) cell.times += 1
+        if (cell.places.length < MOST_PLACES) cell.places.push(x, z, way)
+        cell.last = way
+      }
+      return known ? Math.max(2, cell?.times ?? 2) : 1
+    },
+  }
+}
+
+/** @param {Poses} poses @param {number} frames */
+function bounds({ x, z }, frames) {
+  let [left, right, near, far] = [0, 0, 0, 0]
+  for (let i = 0; i < frames; i++) {
+    left = Math.min(left, x[i])
+    right = Math.max(right, x[i])
+    near = Math.min(near, z[i])
+    far = Math.max(far, z[i])
+  }
+  return { left, right, near, far }
+}
+
+/** @param {Poses} poses @param {number} frames @param {Area} area @returns {Fit} */
+function fitted(poses, frames, area) {
+  const { left, right, near, far } = bounds(poses, frames)
+  const room = [area.width - 2 * PADDING, area.height - 2 * PADDING].map((length) => Math.max(8, length))
+  const scale = Math.min(
+    MOST_SCALE,
+    room[0] / Math.max(LEAST_METRES, right - left),
+    room[1] / Math.max(LEAST_METRES, far - near),
+  )
+  return Object.freeze({
+    scale,
+    left: area.left + area.width / 2 - (scale * (left + right)) / 2,
+    top: area.top + area.height / 2 + (scale * (near + far)) / 2,
+  })
+}
+
+/** @param {Fit} fit @param {Poses} poses @param {number} frames @param {Area} area */
+function fits({ scale, left, top }, poses, frames, area) {
+  const box = bounds(poses, frames)
+  const inside = left + scale * box.left >= area.left && left + scale * box.right <= area.left + area.width
+  return inside && top - scale * box.far >= area.top && top - scale * box.near <= area.top + area.height
+}
+
+/** @param {Poses} poses @param {number} frames @param {Fit} fit */
+function pathRuns(poses, frames, fit) {
+  const { x, z, step } = poses
+  /** @type {{amount: number, points: number[]}[]} */
+  const runs = []
+  let [px, py] = placeOf({ poses, fit }, 0)
+  for (let i = 1; i < frames; i++) {
+    const speed = Math.hypot(x[i] - x[i - 1], z[i] - z[i - 1]) / step
+    if (speed === 0) continue
+    const amount = Math.round(Math.min(1, speed) * SPEEDS) / SPEEDS
+    const [nx, ny] = placeOf({ poses, fit }, i)
+    const run = runs[runs.length - 1]
+    const last = i === frames - 1
+    if (!last && run?.amount === amount && Math.hypot(nx - px, ny - py) < THIN) continue
+    if (run?.amount === amount) run.points.push(nx, ny)
+    else runs.push({ amount, points: [px, py, nx, ny] })
+    px = nx
+    py = ny
+  }
+  return runs
+}
+
+/**
+ * Pick the chunk starts that get a chevron: none on top of another one.
+ * @param {Poses} poses @param {number} frames @param {Fit} fit @param {Variant} variant
+ */
+function chunkStarts(poses, frames, fit, variant) {
+  const starts = []
+  const taken = new Set()
+  for (let chunk = 1; chunk <= chunkAt(variant, frames - 1); chunk++) {
+    const frame = firstFrame(variant, chunk)
+    const cell = placeOf({ poses, fit }, frame).map((value) => Math.floor(value / CHEVRON_GAP)).join()
+    if (taken.has(cell)) continue
+    taken.add(cell)
+    starts.push(frame)
+  }
+  return starts
+}
