@@ -9,6 +9,8 @@ import { length, minus, pathSpans, samplePath } from "../../web/path/poses.mjs"
 import { PRESETS } from "../../web/path/presets.mjs"
 
 const STEP = 0.1235
+const PACE = { step: STEP, turn: null }
+const TURNING = { ...PACE, turn: (4 * Math.PI) / 180 }
 const CORNER = parse(
   '{"type":"path","version":1,"frames":61,"target":[1,0,9],"keyframes":[{"f":0,"p":[0,0,0]},{"f":30,"p":[0,-0.5,3]},{"f":60,"p":[2.5,0,3.5]}]}',
 ).path
@@ -32,9 +34,9 @@ function sound(path) {
 
 test("paths are made keyframe by keyframe, never faster than the model", () => {
   let path = EMPTY
-  for (const place of [[0, 0, 0], [0, 0, 3], [2, 0, 4], [5, 0, 4]]) path = sound(edits.append(path, place, { step: STEP }).path)
+  for (const place of [[0, 0, 0], [0, 0, 3], [2, 0, 4], [5, 0, 4]]) path = sound(edits.append(path, place, PACE).path)
   assert.equal(path.frames, path.keyframes[3].frame + 1)
-  assert.deepEqual(edits.tooFast(path, samplePath(path), STEP), [])
+  assert.deepEqual(edits.tooFast(path, samplePath(path), PACE), [])
 })
 
 for (const ease of ["even", "in", "out", "hold"]) {
@@ -60,7 +62,7 @@ test("an edit that changes nothing gives the same path", () => {
   assert.equal(edits.retime(CORNER, 1, 30), CORNER)
   assert.equal(edits.remove(CORNER, []), CORNER)
   assert.equal(edits.setAutomatic(CORNER, [0, 1]), CORNER)
-  assert.equal(edits.slowDown(CORNER, 1), CORNER)
+  assert.equal(edits.slowDown(CORNER, { step: 1, turn: null }), CORNER)
 })
 
 test("keyframes keep their order in time", () => {
@@ -95,24 +97,35 @@ test("looking elsewhere keeps the keyframe where it is", () => {
 
 test("slowing down gives every way the frames it needs, and no more than that", () => {
   const fast = edits.stretch(CORNER, 21)
-  assert.ok(edits.tooFast(fast, samplePath(fast), STEP).length)
-  for (const path of [fast, edits.changed(fast, [0, 1], () => ({ ease: "smooth" })), edits.toggleLoop(fast, { step: STEP, near: 0.1 })]) {
-    const slow = sound(edits.slowDown(path, STEP))
-    assert.deepEqual(edits.tooFast(slow, samplePath(slow), STEP), [])
+  assert.ok(edits.tooFast(fast, samplePath(fast), PACE).length)
+  for (const path of [fast, edits.changed(fast, [0, 1], () => ({ ease: "smooth" })), edits.toggleLoop(fast, { ...PACE, near: 0.1 })]) {
+    const slow = sound(edits.slowDown(path, PACE))
+    assert.deepEqual(edits.tooFast(slow, samplePath(slow), PACE), [])
     const steps = slow.frames
-    assert.ok(edits.tooFast(edits.stretch(slow, Math.floor(steps * 0.95)), samplePath(edits.stretch(slow, Math.floor(steps * 0.95))), STEP).length)
+    assert.ok(edits.tooFast(edits.stretch(slow, Math.floor(steps * 0.95)), samplePath(edits.stretch(slow, Math.floor(steps * 0.95))), PACE).length)
   }
 })
 
+test("turns are slowed down too, but a cusp is left as it is", () => {
+  const bend = edits.setLook(CORNER, [1], [120, 0])
+  assert.ok(edits.tooFast(edits.stretch(bend, 31), samplePath(edits.stretch(bend, 31)), TURNING).length)
+  const slow = sound(edits.slowDown(edits.stretch(bend, 31), TURNING))
+  assert.deepEqual(edits.tooFast(slow, samplePath(slow), TURNING), [])
+  const back = parse(`{"type":"path","version":1,"frames":61,"keyframes":[{"f":0,"p":[0,0,0]},{"f":30,"p":[0,0,3]},{"f":60,"p":[0,0,0]}]}`).path
+  const turned = edits.slowDown(back, TURNING)
+  assert.ok(turned.frames < 200)
+  assert.deepEqual(edits.tooFast(turned, samplePath(turned), TURNING).map(([from, to]) => to - from), [1])
+})
+
 test("a loop closes, plays, and opens again", () => {
-  const closed = sound(edits.toggleLoop(CORNER, { step: STEP, near: 0.1 }))
+  const closed = sound(edits.toggleLoop(CORNER, { ...PACE, near: 0.1 }))
   const { x, z } = samplePath(closed)
   assert.deepEqual([x.at(-1), z.at(-1)], [x[0], z[0]])
-  assert.deepEqual(edits.toggleLoop(closed, { step: STEP, near: 0.1 }), CORNER)
-  const met = edits.append(CORNER, [0.05, 0, 0], { step: STEP }).path
-  const joined = sound(edits.toggleLoop(met, { step: STEP, near: 0.1 }))
+  assert.deepEqual(edits.toggleLoop(closed, { ...PACE, near: 0.1 }), CORNER)
+  const met = edits.append(CORNER, [0.05, 0, 0], PACE).path
+  const joined = sound(edits.toggleLoop(met, { ...PACE, near: 0.1 }))
   assert.equal(joined.keyframes.length, 3)
-  assert.equal(edits.toggleLoop(EMPTY, { step: STEP, near: 0.1 }), EMPTY)
+  assert.equal(edits.toggleLoop(EMPTY, { ...PACE, near: 0.1 }), EMPTY)
 })
 
 test("copies go between, after, and make room", () => {
@@ -137,9 +150,9 @@ test("a stroke is fitted with few keyframes within 5 cm, no faster than the mode
     const noise = 0.006 * Math.sin(i * 7.3)
     return { place: [3 * Math.sin(a) + noise, 0, 2 * Math.sin(2 * a) + noise], seconds: (i / 239) * 4 }
   })
-  const path = sound(drawStroke(EMPTY, hand, { step: STEP, fps: 16 }))
+  const path = sound(drawStroke(EMPTY, hand, { ...PACE, fps: 16 }))
   assert.ok(path.keyframes.length <= 18, `${path.keyframes.length} keyframes`)
-  assert.deepEqual(edits.tooFast(path, samplePath(path), STEP), [])
+  assert.deepEqual(edits.tooFast(path, samplePath(path), PACE), [])
   const { x, z } = samplePath(path)
   for (const { place } of hand) {
     const miss = Math.min(...Array.from(x, (at, i) => Math.hypot(at - place[0], z[i] - place[2])))
@@ -150,28 +163,29 @@ test("a stroke is fitted with few keyframes within 5 cm, no faster than the mode
 
 test("a slow hand makes a slow camera", () => {
   const hand = Array.from({ length: 50 }, (_, i) => ({ place: [0, 0, i * 0.02], seconds: i * 0.2 }))
-  const path = drawStroke(EMPTY, hand, { step: STEP, fps: 16 })
+  const path = drawStroke(EMPTY, hand, { ...PACE, fps: 16 })
   assert.ok(Math.abs(path.frames - 49 * 0.2 * 16) < 3)
 })
 
 test("a stroke goes on where the path ends", () => {
   const hand = Array.from({ length: 30 }, (_, i) => ({ place: [2.5 + i * 0.1, 0, 3.52], seconds: i * 0.02 }))
-  const path = sound(drawStroke(CORNER, hand, { step: STEP, fps: 16, near: 0.1 }))
+  const path = sound(drawStroke(CORNER, hand, { ...PACE, fps: 16, near: 0.1 }))
   assert.deepEqual(path.keyframes.slice(0, 3), CORNER.keyframes)
   assert.equal(path.keyframes.length, 4)
   assert.ok(length(minus(path.keyframes[3].place, hand[29].place)) < 1e-9)
 })
 
 test("presets are paths that the model can walk", () => {
-  for (const { id, make } of PRESETS) {
-    const path = sound(make({ step: STEP }))
-    assert.deepEqual(edits.tooFast(path, samplePath(path), STEP), [], id)
-    assert.ok(path.keyframes.length >= 2 && path.frames < 400, id)
-  }
+  for (const pace of [PACE, TURNING])
+    for (const { id, make } of PRESETS) {
+      const path = sound(make(pace))
+      assert.deepEqual(edits.tooFast(path, samplePath(path), pace), [], id)
+      assert.ok(path.keyframes.length >= 2 && path.frames < 400, id)
+    }
 })
 
 test("places that nobody can walk to are refused quietly", () => {
   assert.equal(edits.move(CORNER, [0], [1e9, 0, 0]).keyframes[0].place[0], 1e6)
-  assert.equal(edits.append(CORNER, [0, 0, 1e6], { step: STEP }).path, CORNER)
+  assert.equal(edits.append(CORNER, [0, 0, 1e6], PACE).path, CORNER)
   assert.deepEqual(keyframe(1, [0, 0, 0]).look, "path")
 })

@@ -25,16 +25,16 @@ const APART = 12
  * Add a keyframe after the last one.
  * @param {CameraPath} path
  * @param {Vector} place
- * @param {{step: number, look?: Look}} how `step`: metres per frame that the model walks
+ * @param {import("./timing.mjs").Pace & {look?: Look}} how
  * @returns {Edited}
  */
-export function append(path, place, { step, look = "path" }) {
+export function append(path, place, { look = "path", ...pace }) {
   const stops = path.keyframes
   const last = stops[stops.length - 1]
-  const frame = last ? last.frame + walkFrames(length(minus(place, last.place)), step) : 0
+  const frame = last ? last.frame + walkFrames(length(minus(place, last.place)), pace.step) : 0
   if (frame >= MAX_FRAMES - 1) return { path, index: stops.length - 1 }
   const longer = withKeyframes(path, [...stops, keyframe(frame, place, { look })])
-  const timed = last && !path.closed ? slowSpans(fitted(longer), step, [stops.length - 1, stops.length - 2]) : fitted(longer)
+  const timed = last && !path.closed ? slowSpans(fitted(longer), pace, [stops.length - 1, stops.length - 2]) : fitted(longer)
   return { path: timed, index: stops.length }
 }
 

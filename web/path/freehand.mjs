@@ -21,11 +21,11 @@ const LOOKED_AT = 24
  * Draw a stroke at the end of a path.
  * @param {CameraPath} path
  * @param {readonly Point[]} stroke
- * @param {{step: number, fps: number, error?: number, near?: number, look?: import("./path.mjs").Look}} how `step`:
- *   metres per frame that the model walks; `error`: metres; `near`: metres within which two places are one
+ * @param {import("./timing.mjs").Pace & {fps: number, error?: number, near?: number, look?: import("./path.mjs").Look}} how `error`:
+ *   metres; `near`: metres within which two places are one
  * @returns {CameraPath}
  */
-export function drawStroke(path, stroke, { step, fps, error = 0.05, near = 0.1, look = "path" }) {
+export function drawStroke(path, stroke, { fps, error = 0.05, near = 0.1, look = "path", ...pace }) {
   const last = path.keyframes[path.keyframes.length - 1]
   const points = smoothed(apart(stroke, error / 2))
   if (points.length < 2) return path
@@ -38,7 +38,7 @@ export function drawStroke(path, stroke, { step, fps, error = 0.05, near = 0.1, 
     const { place, seconds } = points[at]
     const from = i ? points[chosen[i - 1]] : last && { place: last.place, seconds }
     if (from) {
-      const needed = walkFrames(wayLength(points, i ? chosen[i - 1] : 0, i ? at : 0) || length(minus(place, from.place)), step)
+      const needed = walkFrames(wayLength(points, i ? chosen[i - 1] : 0, i ? at : 0) || length(minus(place, from.place)), pace.step)
       frame += Math.max(needed, Math.round((seconds - from.seconds) * fps))
     }
     if (!(joined && i === 0)) made.push(keyframe(frame, place, { look }))
@@ -46,7 +46,7 @@ export function drawStroke(path, stroke, { step, fps, error = 0.05, near = 0.1, 
   if (frame >= MAX_FRAMES - 1) return path
   const first = path.keyframes.length
   const drawn = fitted(withKeyframes(path, [...path.keyframes, ...made]))
-  return slowSpans(drawn, step, Array.from({ length: made.length }, (_, i) => first + i - 1).filter((i) => i >= 0))
+  return slowSpans(drawn, pace, Array.from({ length: made.length }, (_, i) => first + i - 1).filter((i) => i >= 0))
 }
 
 /**

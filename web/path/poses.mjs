@@ -33,8 +33,7 @@ const ROUNDEST = 2
  * @returns {Samples}
  */
 export function samplePath(path, spans = pathSpans(path)) {
-  const [x, y, z, yaw, pitch] = Array.from({ length: 5 }, () => new Float64Array(path.frames))
-  const samples = { x, y, z, yaw, pitch }
+  const samples = blank(path.frames)
   const stops = played(path)
   if (!stops.length) return samples
   const last = spans[spans.length - 1]
@@ -44,6 +43,25 @@ export function samplePath(path, spans = pathSpans(path)) {
   for (const span of spans) walk(samples, span, path.target)
   if (path.closed) for (const values of Object.values(samples)) values[path.frames - 1] = values[0]
   return samples
+}
+
+/**
+ * Play one span at whole frames, both ends included.
+ * @param {Span} span
+ * @param {Vector | null} target
+ */
+export function sampleSpan(span, target) {
+  const frames = span.end.frame - span.start.frame
+  const samples = blank(frames + 1)
+  walk(samples, { ...span, start: { ...span.start, frame: 0 }, end: { ...span.end, frame: frames } }, target)
+  stand(samples, frames, frames + 1, span.end, heading(span, 1), target)
+  return samples
+}
+
+/** @param {number} frames @returns {Samples} */
+function blank(frames) {
+  const [x, y, z, yaw, pitch] = Array.from({ length: 5 }, () => new Float64Array(frames))
+  return { x, y, z, yaw, pitch }
 }
 
 /**

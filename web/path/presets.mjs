@@ -6,7 +6,7 @@ import { length, minus } from "./poses.mjs"
 
 /** @typedef {import("./path.mjs").CameraPath} CameraPath */
 /** @typedef {import("./path.mjs").Vector} Vector */
-/** @typedef {{step: number}} Pace metres per frame that the model walks */
+/** @typedef {import("./timing.mjs").Pace} Pace */
 
 /** @type {readonly {id: string, name: string, note: string, make: (pace: Pace) => CameraPath}[]} */
 export const PRESETS = Object.freeze([
@@ -57,13 +57,13 @@ function turn(angle, radius) {
 }
 
 /** Give a path its frames. @param {CameraPath} path @param {Pace} pace */
-function timed(path, { step }) {
+function timed(path, pace) {
   let frame = 0
   const stops = path.keyframes.map((stop, i) => {
-    if (i) frame += walkFrames(length(minus(stop.place, path.keyframes[i - 1].place)), step)
+    if (i) frame += walkFrames(length(minus(stop.place, path.keyframes[i - 1].place)), pace.step)
     return { ...stop, frame }
   })
-  const back = path.closed ? walkFrames(length(minus(stops[0].place, stops[stops.length - 1].place)), step) : 0
-  return slowDown(canonical({ ...path, keyframes: stops, frames: frame + back + 1 }), step)
+  const back = path.closed ? walkFrames(length(minus(stops[0].place, stops[stops.length - 1].place)), pace.step) : 0
+  return slowDown(canonical({ ...path, keyframes: stops, frames: frame + back + 1 }), pace)
 }
 

@@ -2,9 +2,14 @@
 /** Edits of when a camera path is where: keyframes in time, lengths, the closed loop, and the model's speed. */
 import { changed, clamp, settled, withKeyframes } from "./change.mjs"
 import { MAX_FRAMES } from "./path.mjs"
-import { along, bezier, eased, length, minus, pathSpans, played } from "./poses.mjs"
+import { length, minus, pathSpans, played, sampleSpan, shorter } from "./poses.mjs"
 
 /** @typedef {import("./path.mjs").CameraPath} CameraPath */
+/** @typedef {{step: number, turn: number | null}} Pace metres and radians per frame that the model walks and turns at most */
+
+const SLACK = 1.001
+const NEARLY = 1.0005
+const TRIES = 40
 
 /**
  * Move a keyframe in time, between its neighbours; a path that ends with its last keyframe goes on doing so.
@@ -64,9 +69,9 @@ export function stretch(path, frames) {
  * A last keyframe that stands where the first one does becomes the closing one; else the way back is walked at the
  * model's speed. An opened path ends with its last keyframe.
  * @param {CameraPath} path
- * @param {{step: number, near: number}} how metres per frame, and metres within which two places are one
+ * @param {Pace & {near: number}} how `near`: metres within which two places are one
  */
-export function toggleLoop(path, { step, near }) {
+export function toggleLoop(path, { near, ...pace }) {
   const stops = path.keyframes
   const last = stops[stops.length - 1]
   if (path.closed) return settled(path, { ...path, closed: false, frames: last ? last.frame + 1 : path.frames })
@@ -74,32 +79,34 @@ export function toggleLoop(path, { step, near }) {
   if (stops.length > 2 && length(minus(last.place, stops[0].place)) <= near) {
     return withKeyframes({ ...path, closed: true, frames: last.frame + 1 }, stops.slice(0, -1))
   }
-  const frames = Math.min(MAX_FRAMES, last.frame + 1 + walkFrames(length(minus(stops[0].place, last.place)), step))
-  return slowSpans(settled(path, { ...path, closed: true, frames }), step, [stops.length - 1])
+  const frames = Math.min(MAX_FRAMES, last.frame + 1 + walkFrames(length(minus(stops[0].place, last.place)), pace.step))
+  return slowSpans(settled(path, { ...path, closed: true, frames }), pace, [stops.length - 1])
 }
 
 /**
- * Give every way that is walked too fast as many frames as the model needs; later keyframes shift.
+ * Give every way that is too fast as many frames as the model needs; later keyframes shift.
  * @param {CameraPath} path
- * @param {number} step metres per frame that the model walks
+ * @param {Pace} pace
  */
-export function slowDown(path, step) {
-  return slowSpans(path, step, played(path).map((_, i) => i))
+export function slowDown(path, pace) {
+  return slowSpans(path, pace, played(path).map((_, i) => i))
 }
 
 /**
- * Tell in which frames the camera is faster over the ground than the model walks; cuts (`hold`) are not walked.
+ * Tell in which frames the camera walks or turns faster than the model does; cuts (`hold`) are not walked.
  * @param {CameraPath} path
  * @param {import("./poses.mjs").Samples} samples
- * @param {number} step metres per frame
+ * @param {Pace} pace
  * @returns {[from: number, to: number][]} half open
  */
-export function tooFast(path, { x, z }, step) {
+export function tooFast(path, { x, z, yaw }, { step, turn }) {
   const cuts = new Set(played(path).flatMap((stop, i, all) => (stop.ease === "hold" && all[i + 1] ? [all[i + 1].frame - 1] : [])))
   /** @type {[number, number][]} */
   const found = []
   for (let i = 0; i + 1 < x.length; i++) {
-    if (cuts.has(i) || Math.hypot(x[i + 1] - x[i], z[i + 1] - z[i]) <= step * 1.001) continue
+    const walks = Math.hypot(x[i + 1] - x[i], z[i + 1] - z[i]) > step * SLACK
+    const turns = turn !== null && Math.abs(shorter(yaw[i + 1] - yaw[i])) > turn * SLACK
+    if (cuts.has(i) || (!walks && !turns)) continue
     const last = found[found.length - 1]
     if (last && last[1] === i) last[1] = i + 1
     else found.push([i, i + 1])
@@ -122,33 +129,33 @@ export function fitted(path) {
 }
 
 /**
- * @param {CameraPath} path @param {number} step @param {number[]} indices of the keyframes that the ways begin with
+ * Slow down the ways that begin with some keyframes. A turn that more frames do not soften, as at a cusp, is left.
+ * @param {CameraPath} path @param {Pace} pace @param {number[]} indices
  * @returns {CameraPath}
  */
-export function slowSpans(path, step, indices) {
+export function slowSpans(path, pace, indices) {
   for (const index of [...indices].sort((a, b) => b - a)) {
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < TRIES; i++) {
       const span = pathSpans(path)[index]
       if (!span || span.start.ease === "hold") break
       const frames = span.end.frame - span.start.frame
-      const most = fastest(span, frames)
-      if (most <= step * 1.0005) break
-      const slower = retimeSpan(path, index, Math.max(frames + 1, Math.ceil((frames * most) / step - 1e-6)))
-      if (slower === path) break
+      const excess = excessOf(span, path, pace)
+      if (excess <= NEARLY) break
+      const slower = retimeSpan(path, index, Math.max(frames + 1, Math.ceil(frames * excess - 1e-6)))
+      if (slower === path || excessOf(pathSpans(slower)[index], slower, pace) > excess * 0.9 + 0.1) break
       path = slower
     }
   }
   return path
 }
 
-/** @param {import("./poses.mjs").Span} span @param {number} frames */
-function fastest({ start, curve, arc }, frames) {
+/** How many times faster than the model a span is at its fastest. @param {import("./poses.mjs").Span} span @param {CameraPath} path @param {Pace} pace */
+function excessOf(span, path, { step, turn }) {
+  const { x, z, yaw } = sampleSpan(span, path.target)
   let most = 0
-  let before = curve[0]
-  for (let i = 1; i <= frames; i++) {
-    const place = bezier(curve, along(arc, eased(start.ease, i / frames)))
-    most = Math.max(most, Math.hypot(place[0] - before[0], place[2] - before[2]))
-    before = place
+  for (let i = 0; i + 1 < x.length; i++) {
+    const turned = turn === null ? 0 : Math.abs(shorter(yaw[i + 1] - yaw[i])) / turn
+    most = Math.max(most, Math.hypot(x[i + 1] - x[i], z[i + 1] - z[i]) / step, turned)
   }
   return most
 }
