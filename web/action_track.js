@@ -1,24 +1,30 @@
 // @ts-check
-/** Action Track's widget: the track's text. */
+/** Registers the Action Track editor with the host. */
 import { app } from "../../scripts/app.js"
+import { migrateWorkflow } from "./editor/migrate.mjs"
+import { makeActionTrack } from "./editor/widget.mjs"
+import { getVariants } from "./kit/server.mjs"
+
+/** @type {WeakMap<any, ReturnType<typeof makeActionTrack>>} */
+const editors = new WeakMap()
 
 app.registerExtension({
   name: "wm.action_track",
   getCustomWidgets() {
     return {
-      WM_TRACK_EDITOR(node, name, [, spec]) {
-        const text = document.createElement("textarea")
-        text.style.minHeight = "80px"
-        text.value = spec.default ?? ""
-        const widget = node.addDOMWidget(name, "WM_TRACK_EDITOR", text, {
-          getValue: () => text.value,
-          setValue: (/** @type {string} */ value) => {
-            text.value = value
-          },
-          getMinHeight: () => 80,
-        })
-        return { widget, minWidth: 330, minHeight: 150 }
+      WM_TRACK_EDITOR(/** @type {any} */ node, /** @type {string} */ name) {
+        const made = makeActionTrack(node, name, app)
+        editors.set(node, made)
+        return made
       },
     }
+  },
+  getNodeMenuItems(/** @type {any} */ node) {
+    const items = editors.get(node)?.menu() ?? []
+    return items.map(({ label, disabled, callback }) => ({ content: label, disabled, callback }))
+  },
+  async beforeConfigureGraph(/** @type {any} */ workflow) {
+    const used = JSON.stringify(workflow ?? {}).includes('"WMActionTrack"')
+    if (used) await migrateWorkflow(workflow, await getVariants())
   },
 })

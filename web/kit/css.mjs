@@ -44,6 +44,7 @@ const FRAME = `
   min-height: var(--wm-least, 330px); padding: 4px 0 2px; color: var(--wm-text); font-size: 12px; line-height: 16px;
   font-variant-numeric: tabular-nums; user-select: none; -webkit-user-select: none; cursor: default; }
 .wm-editor *, .wm-popup * { box-sizing: border-box; }
+.wm-editor [hidden], .wm-popup [hidden] { display: none !important; }
 .wm-editor > * { flex: none; }
 .wm-editor > .wm-body { flex: 1 1 auto; }
 .wm-body { display: flex; gap: 8px; min-height: 0; }
@@ -99,7 +100,6 @@ const TOOLS = `
 const PARTS = `
 .wm-notice { display: flex; align-items: center; gap: 10px; min-height: 40px; padding: 6px 8px 6px 12px; margin-bottom: 5px; border-radius: 6px;
   background: var(--wm-field); line-height: 17px; }
-.wm-notice[hidden], .wm-report[hidden], .wm-strip[hidden] { display: none; }
 .wm-notice.wm-alarm { box-shadow: inset 2px 0 0 var(--wm-alert); }
 .wm-notice .wm-words { flex: 1 1 auto; min-width: 0; overflow-wrap: anywhere; user-select: text; -webkit-user-select: text; }
 .wm-notice .wm-tool, .wm-push { background: var(--wm-plot); padding: 0 9px; height: 26px; }

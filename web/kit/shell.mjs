@@ -57,6 +57,7 @@ export function makeShell({ name, kind, rules, signal, leastHeight }) {
     },
     /** The colours, read when first asked for and after each change of the host's palette. */
     get palette() {
+      if (!root.isConnected) return readPalette(root)  // colours are known in the page only
       palette ??= readPalette(root)
       return palette
     },

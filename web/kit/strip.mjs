@@ -24,10 +24,10 @@ export function countKinds(report) {
 
 /**
  * Build the strip and the report.
- * @param {{signal: AbortSignal, chose: (row: BindingRow) => void, toggled: (open: boolean) => void, clean?: string}} options
+ * @param {{signal: AbortSignal, chose: (row: BindingRow) => void, toggled: (open: boolean) => void, clean?: () => string}} options
  *   `chose`: a row of the report was pressed; `clean` is said when the model gets everything
  */
-export function makeStrip({ signal, chose, toggled, clean = WORDS.clean }) {
+export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean }) {
   const chips = Object.fromEntries(KINDS.map((kind) => [kind, chip(kind)]))
   const ring = make("span.wm-ring", { title: WORDS.stale, hidden: true })
   const issue = make("span.wm-issue")
@@ -85,7 +85,7 @@ export function makeStrip({ signal, chose, toggled, clean = WORDS.clean }) {
       count.textContent = counts ? String(counts[kind]) : ""
     }
     issue.classList.toggle("wm-alone", Boolean(alone))
-    issue.replaceChildren(...(alone ? [alone] : firstIssue(/** @type {BindingReport} */ (found), clean)))
+    issue.replaceChildren(...(alone ? [alone] : firstIssue(/** @type {BindingReport} */ (found), clean())))
     issue.title = issue.textContent
     copy.hidden = !open || !found || Boolean(alone)
     arrow.hidden = Boolean(alone)

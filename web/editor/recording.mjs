@@ -1,0 +1,131 @@
+// @ts-check
+/** Recording: keyboard and mouse drive a take; Esc, a lost pointer lock and a lost window stop it and keep what there is. */
+import { take as swallow } from "../kit/dom.mjs"
+import { COUNT_IN, SENSITIVITY, begin, end, frameOf, framesToRecord, meaning, move, pass, press, recorded, release, setHalf, shownNow, takeBack } from "./record.mjs"
+import { fpsOf, locked } from "./state.mjs"
+import { WORDS } from "./words.mjs"
+
+/** @typedef {import("./editor.mjs").Editor} Editor */
+
+const LOCK_WAIT = 500
+/** Milliseconds the browser may take to hand over the mouse. */
+
+/**
+ * Make the recorder of an editor.
+ * @param {Editor} editor
+ * @returns {(now?: boolean) => Promise<void>} starts, or stops and keeps; `now` skips the count-in
+ */
+export function makeRecorder(editor) {
+  const { plot } = editor.shell
+  let starting = false
+  /** @type {(() => void) | null} */
+  let stop = null
+  editor.signal.addEventListener("abort", () => stop?.())
+
+  return async (now = false) => {
+    if (stop) return stop()
+    if (starting || !editor.ready || locked(editor.state)) return
+    starting = true
+    const captured = editor.variant.mouse !== null && (await capture(plot))
+    starting = false
+    if (editor.signal.aborted || !editor.ready || locked(editor.state)) return
+    stop = run(editor, captured, now ? 0 : COUNT_IN, () => {
+      stop = null
+    })
+  }
+}
+
+/**
+ * Ask for the mouse; without it, arrow keys look around.
+ * @param {HTMLElement} plot
+ * @returns {Promise<boolean>}
+ */
+async function capture(plot) {
+  plot.focus({ preventScroll: true })
+  const life = new AbortController()
+  const locked = new Promise((resolve) => {
+    document.addEventListener("pointerlockchange", () => resolve(document.pointerLockElement === plot), { signal: life.signal })
+    document.addEventListener("pointerlockerror", () => resolve(false), { signal: life.signal })
+    setTimeout(() => resolve(document.pointerLockElement === plot), LOCK_WAIT)
+  })
+  try {
+    await plot.requestPointerLock()
+  } catch {
+    life.abort()
+    return false  // the browser refuses without a press of the user, or where there is no mouse
+  }
+  const got = await locked
+  life.abort()
+  return Boolean(got)
+}
+
+/** @param {Editor} editor @param {boolean} captured @param {number} countIn @param {() => void} over @returns {() => void} stops and keeps */
+function run(editor, captured, countIn, over) {
+  const { timeline, playhead, range } = editor.state
+  const variant = editor.variant
+  const frames = framesToRecord(timeline, playhead, range)
+  let take = begin({ timeline, variant, fps: fpsOf(editor.state), range: frames, sensitivity: SENSITIVITY, mouse: captured }, performance.now(), countIn)
+  const life = new AbortController()
+  const { signal } = life
+  let request = 0
+  let made = timeline
+
+  function show() {
+    made = take.rows.length === editor.state.recording?.take.rows.length ? made : recorded(take)
+    const { held, yaw, pitch } = shownNow(take)
+    const counting = take.phase === "counting" ? Math.ceil((take.due - performance.now()) / 1000) : 0
+    const recording = { take, before: timeline, timeline: made, range: frames, held: new Set(held), values: { yaw, pitch }, count: counting, missed: take.missed, half: take.half, captured, waiting: take.phase === "waiting" }
+    editor.set({ recording, playhead: Math.min(frameOf(take), frames[1] - 1) })
+  }
+
+  function stop() {
+    if (signal.aborted) return
+    life.abort()
+    cancelAnimationFrame(request)
+    take = end(take)
+    if (document.pointerLockElement) document.exitPointerLock()
+    const result = recorded(take)
+    const last = Math.min(frameOf(take), timeline.frames - 1)
+    over()
+    editor.set({ recording: null, playhead: last })
+    editor.edit(result, { spans: [], points: [], prompts: [] }, `${WORDS.stopped}, ${editor.spoken.range([frames[0], Math.max(frames[0] + 1, frameOf(take))])}`)
+    editor.redraw()
+  }
+
+  function step() {
+    const before = take
+    take = pass(take, performance.now())
+    if (take.phase === "over") return stop()
+    if (take !== before || take.phase === "counting") show()
+    request = requestAnimationFrame(step)
+  }
+
+  window.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey) return
+    swallow(event)
+    if (event.key === "Escape") return stop()
+    if (event.repeat) return
+    if (event.key === "Backspace") take = takeBack(take)
+    else if (event.key === "Shift") take = setHalf(take, true, performance.now())
+    else if (meaning(take.settings, event.code)) take = press(take, event.code, performance.now())
+    show()
+  }, { signal, capture: true })
+  window.addEventListener("keyup", (event) => {
+    if (event.key === "Shift") take = setHalf(take, false, performance.now())
+    take = release(take, event.code)
+    swallow(event)
+    show()
+  }, { signal, capture: true })
+  window.addEventListener("mousemove", (event) => {
+    take = move(take, event.movementX, event.movementY)
+  }, { signal })
+  window.addEventListener("blur", stop, { signal })
+  document.addEventListener("visibilitychange", () => document.hidden && stop(), { signal })
+  document.addEventListener("pointerlockchange", () => captured && document.pointerLockElement === null && stop(), { signal })
+  editor.set({ playing: false, pill: null, spans: [], points: [], prompts: [] })
+  show()
+  editor.redraw()
+  editor.say(WORDS.recording)
+  request = requestAnimationFrame(step)
+  return stop
+}

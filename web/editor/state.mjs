@@ -1,0 +1,126 @@
+// @ts-check
+/** What an Action Track editor knows, as one frozen object, and what follows from it. */
+import { integrate } from "../track/poses.mjs"
+import { contentEnd, laneWords } from "../track/edits.mjs"
+import { EMPTY, parse } from "../track/timeline.mjs"
+import { WORDS } from "./words.mjs"
+
+/** @typedef {import("../track/timeline.mjs").Timeline} Timeline */
+/** @typedef {import("../track/chunks.mjs").Variant} Variant */
+/** @typedef {import("../track/edits.mjs").Range} Range */
+/**
+ * @typedef {object} EditorState
+ * @property {string} text the widget's value, sent as it is
+ * @property {Timeline} timeline the last valid one
+ * @property {string} problem what is wrong with the text; empty if nothing is
+ * @property {boolean} short the text is the short form, which the first edit turns into JSON
+ * @property {Timeline | null} draft while a gesture goes on
+ * @property {boolean} linked a link gives the value
+ * @property {{text: string, timeline: Timeline} | null} shown what the last run was given
+ * @property {Variant | null} variant
+ * @property {Variant[]} variants
+ * @property {string} offline why the models are not known; empty if they are
+ * @property {number} askedFps the node's fps; 0 = the model's own
+ * @property {number} first frame at the left edge
+ * @property {number} scale px per frame; 0 = fit
+ * @property {number} playhead
+ * @property {Range | null} range
+ * @property {readonly (readonly [string, number])[]} spans selected, by word and first frame
+ * @property {readonly (readonly ["yaw" | "pitch", number])[]} points selected keyframes
+ * @property {readonly number[]} prompts selected, by frame
+ * @property {number} lane the keyboard's lane
+ * @property {boolean} cursor whether the keyboard's lane is shown
+ * @property {"off" | "frame" | "chunk"} snap
+ * @property {number} times of a repetition
+ * @property {boolean} overview
+ * @property {boolean} map
+ * @property {{text: string, x: number, y: number} | null} pill
+ * @property {number | null} ghost a hovered frame
+ * @property {{axis: "yaw" | "pitch", points: [number, number][]} | null} stroke a freehand stroke, in px
+ * @property {"yaw" | "pitch"} axis the curve that freehand draws
+ * @property {readonly (readonly [string, number, number])[]} olds where dragged spans were: word, first frame, length
+ * @property {boolean} playing
+ * @property {string} failure what went wrong on the way to the server
+ * @property {any} recording what `recording.mjs` shows
+ */
+
+/** @type {EditorState} */
+export const START = Object.freeze({
+  text: "", timeline: EMPTY, problem: "", short: false, draft: null, linked: false, shown: null, variant: null, variants: [], offline: "",
+  askedFps: 0, first: 0, scale: 0, playhead: 0, range: null, spans: [], points: [], prompts: [], lane: 0, cursor: false, snap: "chunk",
+  times: 2, overview: true, map: true, pill: null, ghost: null, stroke: null, axis: "yaw", olds: [], playing: false, failure: "", recording: null,
+})
+
+/** What is kept when the host's undo builds the node anew. */
+const KEPT = /** @type {const} */ (["first", "scale", "playhead", "range", "lane", "cursor", "snap", "times", "axis", "overview", "map", "shown"])
+
+/** @param {EditorState} state @returns {Partial<EditorState>} */
+export const viewState = (state) => Object.fromEntries(KEPT.map((name) => [name, state[name]]))
+
+/**
+ * Take a text as the value: what is wrong with it leaves the last valid track on show.
+ * @param {EditorState} state
+ * @param {string} text
+ * @returns {EditorState}
+ */
+export function withText(state, text) {
+  const read = parse(text)
+  const fresh = { ...state, text, draft: null, spans: [], points: [], prompts: [] }
+  if (read.timeline) return settled({ ...fresh, timeline: read.timeline, problem: "", short: false })
+  if (read.short !== undefined) return settled({ ...fresh, problem: "", short: true })
+  return settled({ ...fresh, problem: read.error, short: false })
+}
+
+/** Keep playhead and range inside the track. @param {EditorState} state @returns {EditorState} */
+export function settled(state) {
+  const { frames } = shownTimeline(state)
+  const playhead = Math.min(state.playhead, frames - 1)
+  const range = state.range && state.range[0] < extent(state) ? state.range : null
+  return Object.freeze({ ...state, playhead, range })
+}
+
+/** The track on show. @param {EditorState} state @returns {Timeline} */
+export const shownTimeline = (state) => state.draft ?? (state.linked && state.shown ? state.shown.timeline : state.timeline)
+
+/** Whether edits are off. @param {EditorState} state */
+export const locked = (state) => state.linked || state.problem !== "" || !state.variant
+
+/** Frames per second of display and recording. @param {EditorState} state */
+export const fpsOf = (state) => state.askedFps || state.variant?.fps || 1
+
+/** Frames there is something to see of: the track and what is kept behind its end. @param {EditorState} state */
+export const extent = (state) => Math.max(shownTimeline(state).frames, contentEnd(shownTimeline(state)))
+
+/** Whether nothing is asked for yet. @param {Timeline} timeline */
+export const isEmpty = (timeline) => !Object.keys(timeline.keys).length && !timeline.prompts.length && [...timeline.yaw, ...timeline.pitch].every(([, value]) => value === 0)
+
+/**
+ * The lanes of keys from top to bottom: the model's, the derived one for standing still first, then keys of other models.
+ * @param {Variant} variant
+ * @param {Timeline} timeline
+ * @returns {{word: string, title: string, letter: string, derived: boolean, foreign: boolean}[]}
+ */
+export function lanesOf(variant, timeline) {
+  const { words, letters, idle } = variant.keyboard
+  const own = laneWords(variant, timeline).map((word) => {
+    const place = words.indexOf(word)
+    return { word, title: keyTitle(variant, word), letter: place < 0 ? word.slice(0, 1).toUpperCase() : letters[place], derived: false, foreign: place < 0 }
+  })
+  return idle === null ? own : [{ word: words[idle], title: keyTitle(variant, words[idle]), letter: "\u00b7", derived: true, foreign: false }, ...own]
+}
+
+/** What a key is called on screen. @param {Variant} variant @param {string} word @returns {string} */
+export function keyTitle(variant, word) {
+  const own = variant.keyboard.idle === null ? {} : WORDS.leans
+  return { ...WORDS.keys, ...own }[word] ?? word
+}
+
+/** Poses along a track, worked out from the first changed frame on. */
+export function poseCache() {
+  /** @type {import("../track/poses.mjs").Poses | undefined} */
+  let last
+  return (/** @type {Timeline} */ timeline, /** @type {number} */ step) => {
+    if (last?.timeline !== timeline || last.step !== step) last = integrate(timeline, step, last)
+    return last
+  }
+}
