@@ -105,7 +105,10 @@ function drawGrid(context, { fit }, palette, { width, height }) {
   for (let y = ((fit.top % gap) + gap) % gap; y < height; y += gap) context.fillRect(0, Math.round(y), width, 1)
 }
 
-/** Ground that is walked again, beneath the path. @param {Context} context @param {Scene} scene @param {Palette} palette */
+/**
+ * Draw ground that is walked again, beneath the path.
+ * @param {Context} context @param {Scene} scene @param {Palette} palette
+ */
 function drawHalo(context, scene, palette) {
   context.beginPath()
   for (const { from, to } of scene.revisits) {
@@ -152,7 +155,7 @@ function drawPath(context, { runs }, palette) {
 function drawEnds(context, scene, palette) {
   const [x, y] = placeOf(scene, 0)
   if (scene.moves) square(context, palette, placeOf(scene, scene.frames - 1))
-  ring(context, palette, x, y)
+  ring(context, palette, [x, y])
   if (scene.moves) return
   if (!scene.turns) chevron(context, palette, [x, y - 12], 0)
   write(context, palette, "11px", "center", palette.second)
@@ -177,11 +180,12 @@ function drawLegend(context, scene, palette, { left, top, width, height }, besid
   const { start, end, chunk, again } = WORDS.pathMap
   context.fillStyle = palette.grid
   if (!beside) context.fillRect(left, top, width, 1)
+  /** @type {[string, (place: readonly [number, number]) => void][]} */
   const column = [
-    /** @type {const} */ ([start, (/** @type {number} */ x, /** @type {number} */ y) => ring(context, palette, x, y)]),
-    /** @type {const} */ ([end, (/** @type {number} */ x, /** @type {number} */ y) => square(context, palette, [x, y])]),
-    /** @type {const} */ ([chunk, (/** @type {number} */ x, /** @type {number} */ y) => chevron(context, palette, [x, y], Math.PI / 2)]),
-    /** @type {const} */ ([again, (/** @type {number} */ x, /** @type {number} */ y) => haloSample(context, palette, x, y)]),
+    [start, (place) => ring(context, palette, place)],
+    [end, (place) => square(context, palette, place)],
+    [chunk, (place) => chevron(context, palette, place, Math.PI / 2)],
+    [again, (place) => haloSample(context, palette, place)],
   ]
   if (beside) {
     speedBar(context, scene, palette, left + 8, top + 12)
@@ -198,19 +202,19 @@ function drawLegend(context, scene, palette, { left, top, width, height }, besid
 }
 
 /**
- * @param {Context} context @param {Palette} palette @param {string} word @param {(x: number, y: number) => void} draw
- * @param {number} x @param {number} y
+ * @param {Context} context @param {Palette} palette @param {string} word
+ * @param {(place: readonly [number, number]) => void} draw @param {number} x @param {number} y
  */
 function entry(context, palette, word, draw, x, y) {
-  draw(x, y)
+  draw([x, y])
   write(context, palette, "11px", "left", palette.second)
   const left = x + (word === WORDS.pathMap.again ? 12 : 9)
   context.fillText(word, left, y)
   return left + palette.measure(context, word, `11px ${palette.font}`)
 }
 
-/** @param {Context} context @param {Palette} palette @param {number} x @param {number} y */
-function haloSample(context, palette, x, y) {
+/** @param {Context} context @param {Palette} palette @param {readonly [number, number]} place */
+function haloSample(context, palette, [x, y]) {
   context.fillStyle = palette.border
   roundBox(context, x - 7, y - 5, 16, 10, 5)
   context.fill()
@@ -247,8 +251,8 @@ function speedBar(context, { fastest }, palette, x, y) {
   context.fillText(`${decimal(fastest, 1)} m/s`, x + 59, y)
 }
 
-/** @param {Context} context @param {Palette} palette @param {number} x @param {number} y */
-function ring(context, palette, x, y) {
+/** @param {Context} context @param {Palette} palette @param {readonly [number, number]} place */
+function ring(context, palette, [x, y]) {
   context.beginPath()
   context.arc(x, y, 4, 0, 2 * Math.PI)
   context.fillStyle = palette.plot
@@ -308,7 +312,10 @@ function arrow(context, palette, place, yaw, colour) {
   })
 }
 
-/** Draw at a place, up being ahead. @param {Context} context @param {readonly [number, number]} place @param {number} yaw @param {() => void} draw */
+/**
+ * Draw at a place, up being ahead.
+ * @param {Context} context @param {readonly [number, number]} place @param {number} yaw @param {() => void} draw
+ */
 function turned(context, [x, y], yaw, draw) {
   context.save()
   context.translate(x, y)
@@ -326,7 +333,10 @@ function stroke(context, colour, width) {
   context.stroke()
 }
 
-/** @param {Context} context @param {Palette} palette @param {string} font @param {CanvasTextAlign} align @param {string} [colour] */
+/**
+ * @param {Context} context @param {Palette} palette @param {string} font @param {CanvasTextAlign} align
+ * @param {string} [colour]
+ */
 function write(context, palette, font, align, colour = palette.text) {
   context.font = `${font} ${palette.font}`
   context.textAlign = align

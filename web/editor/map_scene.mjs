@@ -10,7 +10,7 @@ import { chunkAt, firstFrame } from "../track/chunks.mjs"
 /** @import { Poses } from "../track/poses.mjs" */
 
 /** @typedef {Readonly<{left: number, top: number, width: number, height: number}>} Area in px */
-/** @typedef {Readonly<{scale: number, left: number, top: number}>} Fit px per metre, and where the start's origin lies */
+/** @typedef {Readonly<{scale: number, left: number, top: number}>} Fit px per metre, and where the start lies */
 /** @typedef {Readonly<{from: number, to: number, times: number}>} Revisit frames [from, to) walked for the nth time */
 /**
  * @typedef {object} Scene
@@ -18,8 +18,8 @@ import { chunkAt, firstFrame } from "../track/chunks.mjs"
  * @property {number} frames that are shown
  * @property {Area} area of the path
  * @property {Fit} fit
- * @property {readonly {amount: number, points: readonly number[]}[]} runs of equal speed: share of the fastest, and x, y
- * in px after one another
+ * @property {readonly {amount: number, points: readonly number[]}[]} runs of equal speed: share of the fastest, and
+ * x, y in px after one another
  * @property {readonly number[]} chunkStarts frames that carry a chevron
  * @property {readonly Revisit[]} revisits
  * @property {number} metres length of the way

@@ -72,7 +72,8 @@ export function withValue(timeline, variant, { kind, of, frame }, typed) {
   const value = typed.trim() === "" ? NaN : Number(typed)
   if (!Number.isFinite(value)) return timeline
   if (kind === "keyframe") return edits.setKeyframe(timeline, of, frame, value)
-  return value >= 1 ? edits.trimSpan(timeline, variant, [of, frame], [frame, frame + Math.round(value)]).timeline : timeline
+  if (value < 1) return timeline
+  return edits.trimSpan(timeline, variant, [of, frame], [frame, frame + Math.round(value)]).timeline
 }
 
 /**
@@ -114,7 +115,8 @@ export function makeTable(editor) {
     rows = all.slice(0, MOST_ROWS)
     while (body.rows.length > rows.length) body.deleteRow(-1)
     rows.forEach((row, i) => fill(body.rows[i] ?? body.appendChild(emptyRow()), row, editor.variant, off))
-    table.caption.textContent = all.length > rows.length ? `${title}. ${WORDS.table.more(all.length - rows.length)}` : title
+    const more = all.length - rows.length
+    table.caption.textContent = more ? `${title}. ${WORDS.table.more(more)}` : title
   }
 
   /** @param {Timeline} timeline @param {Row} row */

@@ -1,7 +1,6 @@
 // @ts-check
 /** Where a dragged frame settles: chunk borders pull most, then span ends and the playhead, then whole frames. */
 import { nearestBorder } from "./chunks.mjs"
-import { after } from "./sample.mjs"
 
 /** @typedef {"off" | "frame" | "chunk"} SnapMode */
 /** @typedef {{frame: number, to: "chunk" | "edge" | "frame"}} Snapped */
@@ -22,8 +21,7 @@ const EDGE_PULL = 5
 export function snap(at, { mode, pixels, variant, edges = [] }) {
   const border = nearestBorder(variant, at)
   if (mode === "chunk" && Math.abs(border - at) * pixels <= BORDER_PULL) return { frame: border, to: "chunk" }
-  const next = after(edges.map((edge) => [edge]), at)
-  const edge = nearest([edges[next - 1], edges[next]], at)
+  const edge = nearest(edges, at)
   const near = edge !== undefined && Math.abs(edge - at) * pixels <= EDGE_PULL
   if (mode !== "off" && near) return { frame: edge, to: "edge" }
   return { frame: Math.max(0, Math.round(at)), to: "frame" }
@@ -43,8 +41,14 @@ export function snapEdges(timeline, playhead, left = () => false) {
   return [...new Set([...ends, playhead, 0, timeline.frames])].sort((a, b) => a - b)
 }
 
-/** @param {(number | undefined)[]} frames @param {number} at */
+/** @param {readonly number[]} frames sorted @param {number} at @returns {number | undefined} */
 function nearest(frames, at) {
-  const known = /** @type {number[]} */ (frames.filter((frame) => frame !== undefined))
-  return known.sort((a, b) => Math.abs(a - at) - Math.abs(b - at))[0]
+  let [low, high] = [0, frames.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (frames[middle] > at) high = middle
+    else low = middle + 1
+  }
+  const [before, behind] = [frames[low - 1], frames[low]]
+  return behind === undefined || at - before <= behind - at ? before : behind
 }
