@@ -168,7 +168,7 @@ def walk_track(worlds: engine.Worlds, start: tuple[Tensor, Tensor], track: Dense
     if track.frames < 2:
         raise ValueError(f"track: found {track.frames} frame, expected at least 2; lengthen the track.")
     bound = bind_track(track, TINY_WORLD)
-    actions = pilot.Actions(bound.controls.keyboard[None], track.mouse[None, :, 0].double())
+    actions = pilot.Actions(bound.controls.keyboard[None], bound.turns[None, :, 0].double())
     return Chosen(walks.play(worlds, start, actions, "track"), 0, bound.report)
 
 

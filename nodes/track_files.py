@@ -139,7 +139,8 @@ class SaveTrack(io.ComfyNode):
                 io.Combo.Input(
                     "model",
                     options=list(WALKERS),
-                    tooltip="Whose step and frame rate the camera has; keys and mouse are written as they are.",
+                    tooltip="Whose step and frame rate the camera has, if the track brings none; keys and mouse are "
+                    "written as they are.",
                 ),
                 io.Float.Input(
                     "field_of_view",
@@ -297,10 +298,16 @@ class RetimeTrack(io.ComfyNode):
 
 
 def camera_of(track: DenseTrack, variant: Variant, field_of_view: float) -> Poses:
-    """Return the camera that walks a track, from the origin, with a lens of some degrees from left to right."""
+    """Return a track's camera: the one that was asked for, or else the one that walks it from the origin.
+
+    What it does not say is the variant's rate, and a lens of some degrees from left to right.
+    """
     height, width = variant.picture
     focal = 0.5 / math.tan(math.radians(field_of_view) / 2)
-    return Poses(integrate(track, variant.step_metres), (focal, focal * width / height, 0.5, 0.5), variant.fps)
+    lens = (focal, focal * width / height, 0.5, 0.5)
+    if track.camera is None:
+        return Poses(integrate(track, variant.step_metres), lens, variant.fps)
+    return track.camera._replace(intrinsics=track.camera.intrinsics or lens, fps=track.camera.fps or variant.fps)
 
 
 NODES = [LoadTrack, SaveTrack, JoinTracks, RepeatTrack, ReverseTrack, RetimeTrack]

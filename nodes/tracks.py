@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..worldmodel.bind import bind_track
+from ..worldmodel.bind import bind_track, binding_report
 from ..worldmodel.track import parse_timeline, sample, write_track
 from ..worldmodel.variants import TITLES
 from .types import Track
@@ -86,8 +86,8 @@ class ActionTrack(io.ComfyNode):
         """Hand out the dense track, its canonical JSON, and what the model gets of it."""
         timeline = parse_timeline(track)
         dense, text = sample(timeline), write_track(timeline)
-        report = "\n".join(bind_track(dense, TITLES[model]).report)
-        return io.NodeOutput(dense, text, report, ui={"wm": [text] if len(text) <= _MAX_SHOWN else []})
+        report = binding_report(bind_track(dense, TITLES[model]), TITLES[model])
+        return io.NodeOutput(dense, text, report.text(), ui={"wm": [text] if len(text) <= _MAX_SHOWN else []})
 
 
 NODES = [ActionTrack]

@@ -131,7 +131,7 @@ def true_film(world_seed: int, place: int, track: DenseTrack | None) -> Tensor:
     bound = bind_track(track, TINY_WORLD)
     if bound.report:
         progress.tell("\n".join(bound.report))
-    actions = pilot.Actions(bound.controls.keyboard[None], track.mouse[None, :, 0].double())
+    actions = pilot.Actions(bound.controls.keyboard[None], bound.turns[None, :, 0].double())
     walks = pilot.play(worlds, which, start, actions)
     return pilot.film(worlds, walks, TINY_WORLD.picture, slice(0, track.frames))[0]
 

@@ -11,20 +11,39 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .binding import Report, Row, counted, degrees_a_frame, in_order, rows_of_labels, rows_where, sentences
+from .follow import Followed, can_follow, follow
 from .state import Controls
+from .timeline import shortened
 from .track import Track
 from .variants import Keyboard, Variant
 
+_OPPOSITES = (("forward", "back"), ("left", "right"))
+
 
 class Bound(NamedTuple):
-    """Controls for a whole track, and one sentence for each thing the model does not get as it was asked."""
+    """What a model gets of a whole track.
+
+    Args:
+        controls: the variant's columns.
+        turns: (frames, 2) float32, the yaw and pitch that it reads, in degrees per frame.
+        rows: a finding for each thing that is not as it was asked, by frame.
+        notes: sentences about the whole.
+    """
 
     controls: Controls
-    report: tuple[str, ...]
+    turns: Tensor
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def report(self) -> tuple[str, ...]:
+        """The notes, and one sentence for each rule that something was lost by."""
+        return (*self.notes, *sentences(self.rows))
 
 
 def bind_track(track: Track, variant: Variant) -> Bound:
-    """Write a track in a variant's columns and units.
+    """Write a track in a variant's columns and units; a track with a camera follows it with this model's own keys.
 
     Args:
         track: what was asked for.
@@ -33,21 +52,34 @@ def bind_track(track: Track, variant: Variant) -> Bound:
     Returns:
         Controls of all the track's frames, and the report.
     """
-    keyboard, report = _keyboard(track, variant)
-    mouse = None
-    if variant.mouse is None:
-        report += _not_read(track.mouse[:, 0], "yaw", f"{variant.title} has no mouse")
-        report += _not_read(track.mouse[:, 1], "pitch", f"{variant.title} has no mouse")
-    else:
-        degrees = {"yaw": track.mouse[:, 0].double(), "pitch": track.mouse[:, 1].double()}
-        if not variant.mouse.reads_pitch:
-            report += _not_read(degrees["pitch"], "pitch", f"{variant.title} turns only left and right")
-            degrees["pitch"] = torch.zeros_like(degrees["pitch"])
-        mouse = torch.stack([degrees[axis] for axis in variant.mouse.order], dim=1)  # (frames, 2)
-        mouse = (mouse / variant.mouse.degrees_per_unit).float()
-    if track.prompts:
-        report.append(f"prompts: {variant.title} reads no text, {_count(len(track.prompts), 'prompt')} dropped.")
-    return Bound(Controls(keyboard, mouse), tuple(report))
+    if track.camera is None:
+        return _bind_keys(track, variant)
+    if can_follow(variant):
+        followed = follow(track.camera.c2w, variant)
+        return bind_followed(followed._replace(track=followed.track._replace(prompts=track.prompts)), variant)
+    bound = _bind_keys(track, variant)
+    why = f"{variant.title} does not turn with the mouse, so it follows no camera; the track's keys are played"
+    row = Row("dropped", 0, track.frames - 1, "camera", "a camera's path", "keys", why)
+    return bound._replace(rows=in_order([row, *bound.rows]))
+
+
+def bind_followed(followed: Followed, variant: Variant) -> Bound:
+    """Bind the keys and the mouse that follow a camera in this variant, and report what they cannot follow."""
+    bound = _bind_keys(followed.track, variant)
+    return bound._replace(rows=in_order([*followed.rows, *bound.rows]), notes=followed.notes)
+
+
+def binding_report(bound: Bound, variant: Variant) -> Report:
+    """Say what a model gets of a track that a fresh world walks, the frames after the last whole chunk included."""
+    frames, chunks = len(bound.turns), 0
+    while variant.first_frame(chunks + 1) <= frames:
+        chunks += 1
+    whole, rows = variant.first_frame(chunks), bound.rows
+    if whole < frames:
+        why = f"left over after {counted(chunks, 'whole chunk')}: {_ways_out(whole, variant.chunk_frames(chunks))}"
+        row = Row("dropped", whole, frames - 1, "all", counted(frames - whole, "frame"), "none", why)
+        rows = in_order([*rows, row])
+    return Report(variant.title, frames, rows, bound.notes)
 
 
 def chunk_controls(controls: Controls, first_chunk_index: int, variant: Variant) -> tuple[list[Controls], int]:
@@ -78,54 +110,108 @@ def left_over_sentence(frames: int, left_over: int, next_length: int) -> str:
         left_over: frames after the last whole chunk, at least one.
         next_length: frames of the chunk they do not fill.
     """
-    whole = frames - left_over
-    ways_out = (f"shorten the track to {whole} or " if whole else "") + f"extend it to {whole + next_length} frames"
-    return f"{_count(left_over, 'frame')} left over after the last whole chunk: {ways_out}."
+    ways_out = _ways_out(frames - left_over, next_length)
+    return f"{counted(left_over, 'frame')} left over after the last whole chunk: {ways_out}."
 
 
-def _keyboard(track: Track, variant: Variant) -> tuple[Tensor, list[str]]:
-    """Pick the variant's columns by word: (frames, keys), and what has no column."""
-    words = variant.keyboard.words
-    keys = torch.zeros(track.frames, len(words))
-    report = []
-    for column, word in enumerate(track.words):
-        held = track.keys[:, column]
-        if word in words and words.index(word) != variant.keyboard.idle:
-            keys[:, words.index(word)] = held
-        elif held.any():
-            known = [known for i, known in enumerate(words) if i != variant.keyboard.idle]
-            where = f"{_count(int((held > 0).sum()), 'frame')} dropped, from frame {int(held.nonzero()[0])}"
-            report.append(f"{word}: not a key of {variant.title} ({', '.join(known)}), {where}.")
-    if variant.keyboard.idle is not None:
-        report += _make_exclusive(keys, variant.keyboard, variant.title)
-    return keys, report
+def _ways_out(whole: int, next_length: int) -> str:
+    return (f"shorten the track to {whole} or " if whole else "") + f"extend it to {whole + next_length} frames"
 
 
-def _make_exclusive(keys: Tensor, keyboard: Keyboard, title: str) -> list[str]:
-    """Leave one hot column per row, in place: the key pressed last, or the idle column where none is held."""
-    pressed, clashes, previous = [0] * keys.shape[1], [], torch.zeros(keys.shape[1])
-    for frame, row in enumerate(keys):
-        now = row.clone()
-        for column in ((now > 0) & (previous == 0)).nonzero().flatten().tolist():
-            pressed[column] = frame
-        held = now.nonzero().flatten().tolist()
-        winner = max(held, key=lambda column: (pressed[column], -column)) if held else keyboard.idle
-        keys[frame] = 0
-        keys[frame, winner] = 1
-        clashes += [frame] if len(held) > 1 else []
-        previous = now
-    if not clashes:
-        return []
-    return [
-        f"keys: {title} takes one key at a time, in {_count(len(clashes), 'frame')} from frame {clashes[0]} "
-        "only the key pressed last is kept."
+def _bind_keys(track: Track, variant: Variant) -> Bound:
+    """Write a track's keys and mouse in a variant's columns and units."""
+    keyboard, rows = _keyboard(track, variant)
+    turns, lost = _turns(track.mouse, variant)
+    rows += lost
+    rows += [
+        Row("dropped", frame, frame, "prompt", f"“{shortened(text)}”", "none", f"{variant.title} reads no text")
+        for frame, text in track.prompts
     ]
+    mouse = None
+    if variant.mouse is not None:
+        columns = [turns[:, ("yaw", "pitch").index(axis)].double() for axis in variant.mouse.order]
+        mouse = (torch.stack(columns, dim=1) / variant.mouse.degrees_per_unit).float()  # (frames, 2)
+    return Bound(Controls(keyboard, mouse), turns, in_order(rows))
 
 
-def _not_read(degrees: Tensor, name: str, why: str) -> list[str]:
-    asked = degrees.nonzero().flatten()
-    return [f"{name}: {why}, {_count(len(asked), 'frame')} dropped, from frame {int(asked[0])}."] if len(asked) else []
+def _keyboard(track: Track, variant: Variant) -> tuple[Tensor, list[Row]]:
+    """Pick the variant's columns by word: (frames, keys), and what is lost."""
+    keyboard = variant.keyboard
+    keys = torch.zeros(track.frames, len(keyboard.words))
+    rows: list[Row] = []
+    for column, word in enumerate(track.words):
+        if word in keyboard.words and keyboard.words.index(word) != keyboard.idle:
+            keys[:, keyboard.words.index(word)] = track.keys[:, column]
+        else:
+            known = ", ".join(known for i, known in enumerate(keyboard.words) if i != keyboard.idle)
+            why = f"not a key of {variant.title} ({known})"
+            rows += rows_where(track.keys[:, column] > 0, "dropped", word, why, asked=word)
+    if keyboard.idle is None:
+        rows += _cancel(keys, keyboard)
+    else:
+        rows += _make_exclusive(keys, keyboard, variant.title)
+    return keys, rows
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _cancel(keys: Tensor, keyboard: Keyboard) -> list[Row]:
+    """Release opposite keys that are held together, in place."""
+    rows: list[Row] = []
+    for pair in _OPPOSITES:
+        if set(pair) <= set(keyboard.words):
+            columns = [keyboard.words.index(word) for word in pair]
+            both = (keys[:, columns] > 0).all(1)
+            asked = " + ".join(keyboard.letters[column] for column in columns)
+            rows += rows_where(both, "dropped", "keys", "opposite keys cancel out", asked=asked)
+            keys[both.nonzero(), columns] = 0
+    return rows
+
+
+def _make_exclusive(keys: Tensor, keyboard: Keyboard, title: str) -> list[Row]:
+    """Leave one hot column per row, in place: the key pressed last, or the idle column where none is held."""
+    labels: list[tuple[str, str] | None] = []
+    winners: list[int] = []
+    pressed, before = [0] * keys.shape[1], []
+    for frame, row in enumerate(keys.tolist()):
+        held = [column for column, on in enumerate(row) if on]
+        for column in set(held) - set(before):
+            pressed[column] = frame
+        winner = max(held, key=lambda column: (pressed[column], -column)) if held else keyboard.idle
+        asked = " + ".join(keyboard.letters[column] for column in held)
+        labels.append((asked, keyboard.letters[winner]) if len(held) > 1 else None)
+        winners.append(winner)
+        before = held
+    keys.zero_()
+    keys[torch.arange(len(keys)), torch.tensor(winners, dtype=torch.long)] = 1
+    return rows_of_labels(
+        labels, "quantised", "keys", f"{title} takes one key at a time, only the one pressed last counts"
+    )
+
+
+def _turns(degrees: Tensor, variant: Variant) -> tuple[Tensor, list[Row]]:
+    """Return the turns that a variant reads, (frames, 2) yaw and pitch in degrees per frame, and what is lost."""
+    mouse, turns, rows = variant.mouse, degrees.clone(), []
+    unread = {
+        "yaw": None if mouse else "has no mouse",
+        "pitch": "has no mouse" if mouse is None else None if mouse.reads_pitch else "turns only left and right",
+    }
+    for axis, (name, why) in enumerate(unread.items()):
+        column = degrees[:, axis]
+        if why:
+            rows += rows_where(
+                column != 0,
+                "dropped",
+                name,
+                f"{variant.title} {why}",
+                asked=lambda at, c=column: degrees_a_frame(c[at]),
+            )
+            turns[:, axis] = 0
+    if mouse is not None and mouse.max_yaw is not None:
+        yaw, most = degrees[:, 0], mouse.max_yaw
+        turns[:, 0] = yaw.clamp(-most, most)
+        why = f"{variant.title} was trained to turn at most {most:g} degrees a frame"
+        for flags, limit in ((yaw > most, most), (yaw < -most, -most)):
+            rows += rows_where(
+                flags, "quantised", "yaw", why,
+                asked=lambda at: degrees_a_frame(yaw[at]), got=degrees_a_frame(torch.tensor(limit)),
+            )  # fmt: skip
+    return turns, rows

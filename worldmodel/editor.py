@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .binding import binding
+import torch
+
+from .bind import bind_followed, bind_track, binding_report
+from .follow import follow_poses
 from .formats.json_text import checked_object, load, shown
+from .formats.poses_json import read_fps
+from .geometry import Poses, angles
+from .path import parse_path, path_poses
 from .presets import PRESETS, preset
 from .track import parse_timeline, parse_track, write_track
 from .variants import TITLES, VARIANTS, Variant
@@ -52,10 +58,40 @@ def answer(question: str, body: bytes) -> dict[str, Any]:
     return QUESTIONS[question](checked_object(load(text), "the question"))
 
 
-def _bound(asked: dict[str, Any]) -> dict[str, Any]:
-    """Say what a model gets of a text: {text, model} -> the binding report."""
-    variant = _variant_of(asked)
-    return binding(parse_track(_text(asked)), variant)
+def _binding(asked: dict[str, Any]) -> dict[str, Any]:
+    """Say what a model gets of a text: {text, model} -> the binding report.
+
+    A camera path may come with the rate of its frames, fps; the report is then about the model's frames, and says as
+    `followed` where the model walks: poses [x, z, yaw] in metres and radians, metres beside the path, and the track.
+    """
+    text, variant = _text(asked), _variant_of(asked)
+    if not _is_path(text):
+        return binding_report(bind_track(parse_track(text), variant), variant).values()
+    followed = follow_poses(Poses(path_poses(parse_path(text)), fps=_rate(asked)), variant)
+    walked = torch.cat([followed.poses[:, [0, 2], 3], angles(followed.poses[:, :3, :3])[:, :1]], 1)
+    return {
+        **binding_report(bind_followed(followed, variant), variant).values(),
+        "followed": {
+            "poses": walked.tolist(),
+            "position": followed.position.tolist(),
+            "track": write_track(followed.track),
+        },
+    }
+
+
+def _is_path(text: str) -> bool:
+    """Tell whether a text is a camera path's JSON; any other is left to the readers of tracks."""
+    try:
+        data = load(text)
+    except ValueError:
+        return False
+    return isinstance(data, dict) and data.get("type") == "path"
+
+
+def _rate(asked: dict[str, Any]) -> float | None:
+    """Return the rate of a path's frames; 0, or none, is the model's own."""
+    fps = asked.get("fps")
+    return read_fps(fps) if fps else None
 
 
 def _canonical(asked: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +109,7 @@ def _preset(asked: dict[str, Any]) -> dict[str, Any]:
     return {"canonical": write_track(preset(name, asked.get("frames"), seed))}
 
 
-QUESTIONS = {"binding": _bound, "canonical": _canonical, "preset": _preset}
+QUESTIONS = {"binding": _binding, "canonical": _canonical, "preset": _preset}
 
 
 def _text(asked: dict[str, Any]) -> str:
@@ -104,7 +140,7 @@ def _variant(variant: Variant) -> dict[str, Any]:
             "degrees_per_unit": mouse.degrees_per_unit,
             "reads_pitch": mouse.reads_pitch,
         },
-        "max_yaw": None if mouse is None else mouse.max_degrees,
+        "max_yaw": None if mouse is None else mouse.max_yaw,
         "first_chunk": variant.chunk_frames(0),
         "chunk": variant.chunk_frames(1),
         "fps": variant.fps,

@@ -8,6 +8,7 @@ Symbols: F frames, A actions (sets of keys), B beam.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .binding import Row, in_order, rows_where, sentences
 from .geometry import Poses, angles, at_rate, from_z_up, interpolate, poses_of, upright
 from .motion import ground_steps, integrate, rotations
 from .timeline import MAX_FRAMES, thousandths
@@ -27,7 +29,9 @@ BEAM = 48
 TURN_PER_FRAME = 3.0
 """Degrees a frame that a camera which turns on the spot is given; 0.2 of a Matrix-Game mouse."""
 _TOLD_METRES, _TOLD_DEGREES = 0.05, 1.0
-"""Smallest height and roll worth a sentence."""
+"""Smallest height and roll worth a row."""
+_TOLD_STEPS = 2.0
+"""Steps beside the path from which on a place counts as another one."""
 _AXES = (("left", "right"), ("back", "forward"))
 
 
@@ -46,7 +50,8 @@ class Followed(NamedTuple):
         heading: (F,) degrees between their directions, 0 to 180.
         height: (F,) metres above the first frame, dropped.
         roll: (F,) degrees, dropped.
-        report: a sentence for each thing that is not as it was asked.
+        rows: a finding for each thing that is not as it was asked, by frame.
+        notes: sentences about the whole.
     """
 
     track: Track
@@ -55,7 +60,18 @@ class Followed(NamedTuple):
     heading: Tensor
     height: Tensor
     roll: Tensor
-    report: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def report(self) -> tuple[str, ...]:
+        """The notes, and one sentence for each rule that something was lost by."""
+        return (*self.notes, *sentences(self.rows))
+
+
+def can_follow(variant: Variant) -> bool:
+    """Tell whether a model walks with keys and turns with the mouse."""
+    return variant.mouse is not None and len(_actions(variant)) > 1
 
 
 def follow(c2w: Tensor, variant: Variant) -> Followed:
@@ -70,14 +86,13 @@ def follow(c2w: Tensor, variant: Variant) -> Followed:
     Raises:
         ValueError: the model has no keys or no mouse to follow a camera with.
     """
-    actions = _actions(variant)
-    if len(actions) < 2 or variant.mouse is None:
+    if not can_follow(variant):
         raise ValueError(
             f"model: found {variant.title}, expected one that walks with keys and turns with the mouse; choose another."
         )
-    c2w = c2w.double()
+    c2w, actions = c2w.double(), _actions(variant)
     yaw, pitch, roll = np.unwrap(angles(c2w[:, :3, :3]).numpy(), axis=0).T  # (F,) each, radians
-    mouse = torch.from_numpy(np.stack([_turns(yaw), _turns(pitch)], 1)).float()
+    mouse = torch.from_numpy(np.stack([_turns(yaw, variant.mouse.max_yaw), _turns(pitch)], 1)).float()
     headings = yaw[0] + np.radians(np.concatenate([[0.0], np.cumsum(mouse[:-1, 0].double().numpy())]))
     ground = c2w[:, [0, 2], 3].numpy()
     chosen = _search(ground, headings, np.array([step for _, step in actions]) * variant.step_metres)
@@ -85,6 +100,13 @@ def follow(c2w: Tensor, variant: Variant) -> Followed:
     keys = torch.tensor([[float(word in actions[action][0]) for word in words] for action in chosen])
     track = Track(words, keys, mouse)
     return _compared(track, c2w, np.stack([yaw, pitch, roll], 1), variant)
+
+
+def follow_poses(poses: Poses, variant: Variant) -> Followed:
+    """Follow a camera in its own time, at the model's rate; its track says what was asked. See `follow`."""
+    timed = at_rate(poses, variant.fps)
+    followed = follow(timed.c2w, variant)
+    return followed._replace(track=followed.track._replace(camera=timed))
 
 
 class Reading(NamedTuple):
@@ -113,12 +135,12 @@ def follow_file(poses: Poses, variant: Variant, reading: Reading) -> Followed:
         c2w = from_z_up(c2w)
     elif reading.up == FROM_CAMERAS:
         c2w = upright(c2w)
-    timed = pace(c2w, variant) if reading.paced else at_rate(poses._replace(c2w=c2w), variant.fps).c2w
-    followed = follow(timed, variant)
+    asked = Poses(pace(c2w, variant), poses.intrinsics) if reading.paced else poses._replace(c2w=c2w)
+    followed = follow_poses(asked, variant)
     said = "no rate" if poses.fps is None else f"{poses.fps:.4g} a second"
     rate = "the model's own speed" if reading.paced else f"{variant.fps:g} a second"
     first = f"{poses.frames} poses, {said} -> {followed.track.frames} frames at {rate}."
-    return followed._replace(report=(first, *followed.report))
+    return followed._replace(notes=(first, *followed.notes))
 
 
 def pace(c2w: Tensor, variant: Variant) -> Tensor:
@@ -160,11 +182,20 @@ def _actions(variant: Variant) -> list[tuple[frozenset[str], np.ndarray]]:
     return actions
 
 
-def _turns(angle: np.ndarray) -> np.ndarray:
-    """Turn angles (F,) in radians into degrees per frame, in thousandths whose sum does not drift; the last is 0."""
+def _turns(angle: np.ndarray, most: float | None = None) -> np.ndarray:
+    """Turn angles (F,) in radians into degrees per frame, in thousandths whose sum does not drift; the last is 0.
+
+    What a model cannot turn in one frame, for it turns at most so much, is made up for in the next ones.
+    """
     degrees = np.array([thousandths(value) for value in np.degrees(angle - angle[0])])
     turns = np.diff(degrees, append=degrees[-1])
-    return np.array([thousandths((turn + 180) % 360 - 180) for turn in turns])
+    turns = np.array([thousandths((turn + 180) % 360 - 180) for turn in turns])
+    if most is not None and np.abs(turns).max() > most:
+        asked, turned = np.cumsum(turns), 0.0
+        for row in range(len(turns) - 1):
+            turns[row] = thousandths(float(np.clip(asked[row] - turned, -most, most)))
+            turned += turns[row]
+    return turns
 
 
 def _search(ground: np.ndarray, headings: np.ndarray, steps: np.ndarray) -> list[int]:
@@ -210,30 +241,68 @@ def _compared(track: Track, c2w: Tensor, asked: np.ndarray, variant: Variant) ->
     heading = torch.from_numpy(np.abs((apart + 180) % 360 - 180))
     height = c2w[0, 1, 3] - c2w[:, 1, 3]
     roll = torch.from_numpy((np.degrees(asked[:, 2]) + 180) % 360 - 180)
+    followed = Followed(track, poses, position, heading, height, roll, (), ())
     walked = (c2w[1:, [0, 2], 3] - c2w[:-1, [0, 2], 3]).norm(dim=1)
-    return Followed(
-        track, poses, position, heading, height, roll, _report(position, heading, height, roll, walked, variant)
+    turned = torch.from_numpy(np.degrees(np.abs(np.diff(asked[:, 0]))))
+    return followed._replace(
+        rows=in_order(_rows(followed, _then_still(walked), _then_still(turned), variant)),
+        notes=_notes(followed, float(walked.sum())),
     )
 
 
-def _report(
-    position: Tensor, heading: Tensor, height: Tensor, roll: Tensor, walked: Tensor, variant: Variant
-) -> tuple[str, ...]:
-    """Say how well a camera is followed, and what was dropped."""
-    length, worst = float(walked.sum()), int(position.argmax())
+def _then_still(steps: Tensor) -> Tensor:
+    """Give the last frame a step of 0: nothing says where the camera goes from there."""
+    return torch.cat([steps, steps.new_zeros(1)])
+
+
+def _notes(followed: Followed, length: float) -> tuple[str, ...]:
+    """Say how well a camera's way of some metres is followed."""
+    position, heading = followed.position, followed.heading
+    worst = int(position.argmax())
     share = f", {100 * float(position.mean()) / length:.1f} % of the way" if length else ""
-    report = [
+    return (
         f"position: {position.mean():.2f} m off in the mean{share}; most in frame {worst}, {position[worst]:.2f} m.",
         f"heading: {heading.mean():.2f} degrees off in the mean, most {heading.max():.2f}.",
-    ]
-    fast = (walked > variant.step_metres * 1.001).nonzero().flatten()
-    if len(fast):
-        report.append(
-            f"speed: {variant.title} walks {variant.step_metres:g} m a frame, the camera up to {walked.max():.2f} m, "
-            f"in {len(fast)} frames from frame {int(fast[0])}; give it more frames."
-        )
-    for name, lost, least, unit in (("height", height, _TOLD_METRES, "m"), ("roll", roll, _TOLD_DEGREES, "degrees")):
-        if lost.abs().max() > least:
-            first = int((lost.abs() > least).nonzero()[0])
-            report.append(f"{name}: up to {lost.abs().max():.2f} {unit} dropped, from frame {first}.")
-    return tuple(report)
+    )
+
+
+def _rows(followed: Followed, walked: Tensor, turned: Tensor, variant: Variant) -> list[Row]:
+    """Tell what keys and mouse cannot say, frame by frame: walked (F,) metres and turned (F,) degrees a frame."""
+    title, step, most = variant.title, variant.step_metres, variant.mouse.max_yaw
+    height, roll, position = followed.height, followed.roll, followed.position
+
+    def largest(values: Tensor, form: str) -> Callable[[slice], str]:
+        def told(at: slice) -> str:
+            stretch = values[at]
+            return form.format(float(stretch[stretch.abs().argmax()])).replace("-", "\N{MINUS SIGN}")
+
+        return told
+
+    rows = rows_where(
+        height.abs() > _TOLD_METRES, "dropped", "height",
+        f"{title} walks on level ground, and the camera is up to {height.abs().max():.2f} m off it",
+        asked=largest(height, "{:+.2f} m"), got="level",
+    )  # fmt: skip
+    rows += rows_where(
+        roll.abs() > _TOLD_DEGREES, "dropped", "roll",
+        f"{title} stays upright, and the camera rolls up to {roll.abs().max():.1f} degrees",
+        asked=largest(roll, "{:+.1f}°"), got="upright",
+    )  # fmt: skip
+    rows += rows_where(
+        walked > step * 1.001, "quantised", "speed",
+        f"{title} walks {step:g} m a frame, and the camera up to {walked.max():.2f} m; give it more frames",
+        asked=largest(walked * variant.fps, "{:.2f} m/s"), got=f"{step * variant.fps:.2f} m/s",
+    )  # fmt: skip
+    if most is not None:
+        rows += rows_where(
+            turned > most + 0.001, "quantised", "yaw",
+            f"{title} turns at most {most:g} degrees a frame, and the camera up to {turned.max():.1f}; "
+            "give it more frames",
+            asked=largest(turned, "{:.2f} °/f"), got=f"{most:.2f} °/f",
+        )  # fmt: skip
+    rows += rows_where(
+        position > _TOLD_STEPS * step, "quantised", "place",
+        f"{title} walks in few directions and at one speed",
+        asked="on the path", got=largest(position, "{:.2f} m off"),
+    )  # fmt: skip
+    return rows

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from .formats import short_text, track_json
+from .geometry import Poses
 from .timeline import Keyframe, Timeline, canonical, curve_keyframes, held_spans
 
 
@@ -29,12 +30,15 @@ class Track(NamedTuple):
         keys: (frames, words) float32, 1 while held.
         mouse: (frames, 2) float32, yaw and pitch in degrees per frame, right and up positive.
         prompts: (frame, text) pairs, by frame.
+        camera: what was asked, one pose per frame, where the track was drawn or filmed; keys and mouse are then one
+            model's way to follow it, and binding follows it anew. No text of a track holds it.
     """
 
     words: tuple[str, ...]
     keys: Tensor
     mouse: Tensor
     prompts: tuple[tuple[int, str], ...] = ()
+    camera: Poses | None = None
 
     @property
     def frames(self) -> int:
@@ -131,4 +135,9 @@ def same_track(a: Track, b: Track) -> bool:
         and all(torch.equal(held[0][word], held[1][word]) for word in held[0])
         and torch.equal(a.mouse, b.mouse)
         and a.prompts == b.prompts
+        and _same_camera(a.camera, b.camera)
     )
+
+
+def _same_camera(a: Poses | None, b: Poses | None) -> bool:
+    return a is b or (a is not None and b is not None and a[1:] == b[1:] and torch.equal(a.c2w, b.c2w))

@@ -1,4 +1,7 @@
-"""Whole tracks made from whole tracks: joined, repeated, walked back, made longer or shorter."""
+"""Whole tracks made from whole tracks: joined, repeated, walked back, made longer or shorter.
+
+What comes out has the keys and the mouse of what went in, and no camera.
+"""
 
 from __future__ import annotations
 

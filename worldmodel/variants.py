@@ -27,8 +27,8 @@ class Mouse(NamedTuple):
 
     degrees_per_unit: float
     reads_pitch: bool = True
-    max_degrees: float | None = None
-    """Fastest turn in one frame that it was trained with; `None`: nobody says."""
+    max_yaw: float | None = None
+    """Fastest turn to a side that it was trained with, degrees per frame; `None`: nobody says."""
     order: tuple[str, str] = ("pitch", "yaw")
     assumed_units: bool = True
 
@@ -106,7 +106,7 @@ _ALL = (
         name="tiny_world",
         title="Tiny World",
         keyboard=_WASD,
-        mouse=Mouse(degrees_per_unit=15.0, reads_pitch=False, max_degrees=4.0, assumed_units=False),
+        mouse=Mouse(degrees_per_unit=15.0, reads_pitch=False, max_yaw=4.0, assumed_units=False),
         window=6,
         steps=(1000, 666, 333),
         picture=(64, 96),

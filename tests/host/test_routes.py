@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from comfy_host import ComfyHost
 
+PATH = '{"type":"path","version":1,"frames":9}'
+
 
 def refusal(comfy: ComfyHost, path: str, body: Any) -> str:
     with pytest.raises(urllib.error.HTTPError) as refused:
@@ -55,6 +57,19 @@ def test_a_short_text_becomes_canonical_json(comfy: ComfyHost) -> None:
     assert written["keys"] == {"forward": [[0, 9]]} and written["frames"] == 21
 
 
+def test_a_path_is_followed_frame_by_frame(comfy: ComfyHost) -> None:
+    keyframes = [{"f": 0, "p": [0, 0, 0]}, {"f": 40, "p": [0.5, -0.4, 4]}]
+    path = json.dumps({"type": "path", "version": 1, "frames": 57, "keyframes": keyframes})
+    report = comfy.client.call("/wm/binding", {"text": path, "model": "Tiny World"})
+    followed = report.pop("followed")
+    assert report["frames"] == 57 and {row["what"] for row in report["rows"]} == {"height"}
+    assert len(followed["poses"]) == len(followed["position"]) == 57
+    assert abs(followed["poses"][-1][1] - 4) < 0.2 and max(followed["position"]) < 0.5
+    assert json.loads(followed["track"])["keys"]["forward"]
+    faster = comfy.client.call("/wm/binding", {"text": path, "model": "Tiny World", "fps": 32})
+    assert faster["frames"] == 29 and "speed" in {row["what"] for row in faster["rows"]}
+
+
 @pytest.mark.parametrize("model", ["Tiny World", "tiny_world"])
 def test_a_text_is_bound_to_a_model(comfy: ComfyHost, model: str) -> None:
     report = comfy.client.call("/wm/binding", {"text": "forward*21", "model": model})
@@ -68,6 +83,9 @@ def test_a_text_is_bound_to_a_model(comfy: ComfyHost, model: str) -> None:
         ("canonical", {"text": 5}, "text must be the text of a track, not 5"),
         ("canonical", [1], "the question must be an object, not [1]"),
         ("binding", {"text": "forward", "model": "Doom"}, 'model: found "Doom", expected one of Tiny World, '),
+        ("binding", {"text": '{"type":"path"}', "model": "Tiny World"}, "Path JSON: version must be 1"),
+        ("binding", {"text": PATH, "model": "matrix_game_2_templerun"}, "expected one that walks with keys and turns"),
+        ("binding", {"text": PATH, "model": "Tiny World", "fps": -3}, "fps must be from 0.01 to 1000, not -3"),
         ("binding", {"text": '{"type":"track"', "model": "Tiny World"}, "Track JSON: not valid JSON at line 1"),
         ("preset", {"name": "swim", "frames": 9}, "preset: found 'swim', expected one of walk"),
         ("preset", {"name": "walk", "frames": 0}, "frames must be a whole number from 1 to 100000, not 0"),
