@@ -2,7 +2,7 @@
 /** The path map's geometry: the whole walk is inside, nothing that is seen is thinned away, visits are counted. */
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { makeScene, nearestFrame, placeOf, revisits } from "../../web/editor/map_scene.mjs"
+import { makeScene, nearestFrame, placeOf, revisits, waysOf } from "../../web/editor/map_scene.mjs"
 import { integrate } from "../../web/track/poses.mjs"
 import { EMPTY, canonical } from "../../web/track/timeline.mjs"
 import { WALKER, anyTimeline } from "./any.mjs"
@@ -15,6 +15,12 @@ const STEP = WALKER.step_metres
 /** @param {Timeline} timeline @param {Partial<Parameters<typeof makeScene>[0]>} [more] */
 function sceneOf(timeline, more) {
   return makeScene({ poses: integrate(timeline, STEP), variant: WALKER, fps: 16, area: AREA, ...more })
+}
+
+/** @param {Timeline} timeline */
+function revisitsOf(timeline) {
+  const poses = integrate(timeline, STEP)
+  return revisits(poses, waysOf(poses, poses.frames), 3 * STEP)
 }
 
 /** Walk ahead and turn evenly. @param {number} frames @param {number} turn degrees per frame */
@@ -67,15 +73,13 @@ test("the nearest frame is found by its place", () => {
 })
 
 test("ground that is walked again is found, for the how manieth time", () => {
-  const near = 3 * STEP
-  assert.deepEqual(revisits(integrate(circle(100, 0), STEP), 100, near), [])
-  const round = integrate(circle(360, 3), STEP)
-  const found = revisits(round, 360, near)
+  assert.deepEqual(revisitsOf(circle(100, 0)), [])
+  const found = revisitsOf(circle(360, 3))
   assert.equal(found.length, 1)
   assert.equal(found[0].times, 3)
   assert.ok(found[0].from > 115 && found[0].from <= 121 && found[0].to === 360)
   const still = canonical({ ...EMPTY, frames: 200, keys: { forward: [[0, 20]] } })
-  assert.deepEqual(revisits(integrate(still, STEP), 200, near), [])
+  assert.deepEqual(revisitsOf(still), [])
 })
 
 test("a walk there and back is one revisit of the way back", () => {

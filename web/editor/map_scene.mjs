@@ -40,7 +40,7 @@ const CHEVRON_GAP = 11
 const NEAR_STEPS = 3
 const AWAY = 6
 /** Numbers that a cell of ground remembers: x, z and way of the first places in it. */
-const MOST_PLACES = 12
+const MOST_PLACES = 24
 /** @type {number[]} */
 const NOWHERE = []
 
@@ -56,21 +56,19 @@ const NOWHERE = []
  * @returns {Readonly<Scene>}
  */
 export function makeScene({ poses, frames = poses.frames, variant, fps, area, keep }) {
-  const { x, z } = poses
+  const ways = waysOf(poses, frames)
   const fit = keep && fits(keep, poses, frames, area) ? keep : fitted(poses, frames, area)
-  let metres = 0
-  for (let i = 1; i < frames; i++) metres += Math.hypot(x[i] - x[i - 1], z[i] - z[i - 1])
   return Object.freeze({
     poses,
     frames,
     area,
     fit,
-    runs: pathRuns(poses, frames, fit),
+    runs: pathRuns(poses, ways, fit),
     chunkStarts: chunkStarts(poses, frames, fit, variant),
-    revisits: revisits(poses, frames, NEAR_STEPS * poses.step),
-    metres,
+    revisits: revisits(poses, ways, NEAR_STEPS * poses.step),
+    metres: ways[frames - 1],
     fastest: poses.step * fps,
-    moves: metres > 0,
+    moves: ways[frames - 1] > 0,
     turns: poses.yaw.subarray(0, frames).some((yaw) => yaw !== 0),
   })
 }
@@ -106,49 +104,64 @@ export function nearestFrame(scene, x, y, within = 14) {
 }
 
 /**
- * Find where the camera was before: within `near` metres of an earlier place, after being away.
+ * Return the metres walked up to each frame.
  * @param {Poses} poses
  * @param {number} frames
+ */
+export function waysOf({ x, z }, frames) {
+  const ways = new Float64Array(frames)
+  for (let i = 1; i < frames; i++) {
+    const across = x[i] - x[i - 1]
+    const along = z[i] - z[i - 1]
+    ways[i] = ways[i - 1] + Math.sqrt(across * across + along * along)
+  }
+  return ways
+}
+
+/**
+ * Find where the camera was before: within `near` metres of an earlier place, after being away.
+ * @param {Poses} poses
+ * @param {Float64Array} ways metres walked up to each frame that is shown
  * @param {number} near metres
  * @returns {Revisit[]}
  */
-export function revisits({ x, z }, frames, near) {
+export function revisits({ x, z }, ways, near) {
   const ground = makeGround(near)
   /** @type {{from: number, to: number, times: number}[]} */
   const found = []
-  let [way, times] = [0, 1]
-  for (let i = 0; i < frames; i++) {
-    const step = i > 0 ? Math.hypot(x[i] - x[i - 1], z[i] - z[i - 1]) : 0
-    way += step
-    if (i === 0 || step > 0) times = ground.visit(x[i], z[i], way)
+  let looked = -near
+  let times = 1
+  for (let i = 0; i < ways.length; i++) {
+    if (ways[i] - looked >= near / 2) {
+      times = ground.visit(x[i], z[i], ways[i])
+      looked = ways[i]
+    }
+    if (times === 1) continue
     const run = found[found.length - 1]
-    if (times > 1 && run?.to === i) {
+    if (run?.to === i) {
       run.to = i + 1
       run.times = Math.max(run.times, times)
-    } else if (times > 1) found.push({ from: i, to: i + 1, times })
+    } else found.push({ from: i, to: i + 1, times })
   }
   return found
 }
 
 /**
- * Remember where a walk went, in square cells.
+ * Remember where a walk went, in square cells as wide as two times `near`, so that four of them hold all that is near.
  * @param {number} near metres
  */
 function makeGround(near) {
   /** @type {Map<number, {places: number[], last: number, times: number}>} */
   const cells = new Map()
-  const key = (/** @type {number} */ column, /** @type {number} */ row) => column * 4194304 + row
+  const side = 2 * near
 
-  /** @param {number} column @param {number} row @param {number} x @param {number} z @param {number} way */
-  function isKnown(column, row, x, z, way) {
-    for (let c = column - 1; c <= column + 1; c++) {
-      for (let r = row - 1; r <= row + 1; r++) {
-        const places = cells.get(key(c, r))?.places ?? NOWHERE
-        for (let i = 0; i < places.length; i += 3) {
-          if (way - places[i + 2] <= AWAY * near) continue
-          if ((places[i] - x) ** 2 + (places[i + 1] - z) ** 2 <= near * near) return true
-        }
-      }
+  /** @param {number} key @param {number} x @param {number} z @param {number} way */
+  function wasNear(key, x, z, way) {
+    const places = cells.get(key)?.places ?? NOWHERE
+    for (let i = 0; i < places.length; i += 3) {
+      const across = places[i] - x
+      const along = places[i + 1] - z
+      if (way - places[i + 2] > AWAY * near && across * across + along * along <= near * near) return true
     }
     return false
   }
@@ -159,10 +172,18 @@ function makeGround(near) {
      * @param {number} x @param {number} z @param {number} way metres walked so far
      */
     visit(x, z, way) {
-      const [column, row] = [Math.floor(x / near), Math.floor(z / near)]
-      const known = isKnown(column, row, x, z, way)
-      const cell = cells.get(key(column, row))
-      if (!cell) cells.set(key(column, row), { places: [x, z, way], last: way, times: 1 })
+      const column = Math.floor(x / side)
+      const row = Math.floor(z / side)
+      const beside = x / side - column < 0.5 ? column - 1 : column + 1
+      const behind = z / side - row < 0.5 ? row - 1 : row + 1
+      const own = cellKey(column, row)
+      const known =
+        wasNear(own, x, z, way) ||
+        wasNear(cellKey(beside, row), x, z, way) ||
+        wasNear(cellKey(column, behind), x, z, way) ||
+        wasNear(cellKey(beside, behind), x, z, way)
+      const cell = cells.get(own)
+      if (!cell) cells.set(own, { places: [x, z, way], last: way, times: 1 })
       else {
         if (way - cell.last > AWAY * near) cell.times += 1
         if (cell.places.length < MOST_PLACES) cell.places.push(x, z, way)
@@ -173,16 +194,21 @@ function makeGround(near) {
   }
 }
 
+/** One small whole number per cell; cells kilometres apart may share one. @param {number} column @param {number} row */
+function cellKey(column, row) {
+  return ((column & 0x7fff) << 15) | (row & 0x7fff)
+}
+
 /** @param {Poses} poses @param {number} frames */
 function bounds({ x, z }, frames) {
-  let [left, right, near, far] = [0, 0, 0, 0]
+  const box = { left: 0, right: 0, near: 0, far: 0 }
   for (let i = 0; i < frames; i++) {
-    left = Math.min(left, x[i])
-    right = Math.max(right, x[i])
-    near = Math.min(near, z[i])
-    far = Math.max(far, z[i])
+    if (x[i] < box.left) box.left = x[i]
+    if (x[i] > box.right) box.right = x[i]
+    if (z[i] < box.near) box.near = z[i]
+    if (z[i] > box.far) box.far = z[i]
   }
-  return { left, right, near, far }
+  return box
 }
 
 /** @param {Poses} poses @param {number} frames @param {Area} area @returns {Fit} */
@@ -208,22 +234,23 @@ function fits({ scale, left, top }, poses, frames, area) {
   return inside && top - scale * box.far >= area.top && top - scale * box.near <= area.top + area.height
 }
 
-/** @param {Poses} poses @param {number} frames @param {Fit} fit */
-function pathRuns(poses, frames, fit) {
-  const { x, z, step } = poses
+/** @param {Poses} poses @param {Float64Array} ways @param {Fit} fit */
+function pathRuns({ x, z, step }, ways, { scale, left, top }) {
   /** @type {{amount: number, points: number[]}[]} */
   const runs = []
-  let [px, py] = placeOf({ poses, fit }, 0)
-  for (let i = 1; i < frames; i++) {
-    const speed = Math.hypot(x[i] - x[i - 1], z[i] - z[i - 1]) / step
-    if (speed === 0) continue
-    const amount = Math.round(Math.min(1, speed) * SPEEDS) / SPEEDS
-    const [nx, ny] = placeOf({ poses, fit }, i)
-    const run = runs[runs.length - 1]
-    const last = i === frames - 1
-    if (!last && run?.amount === amount && Math.hypot(nx - px, ny - py) < THIN) continue
-    if (run?.amount === amount) run.points.push(nx, ny)
+  let px = left + scale * x[0]
+  let py = top - scale * z[0]
+  let last = -1
+  for (let i = 1; i < ways.length; i++) {
+    if (ways[i] === ways[i - 1]) continue
+    const amount = Math.round(Math.min(1, (ways[i] - ways[i - 1]) / step) * SPEEDS) / SPEEDS
+    const nx = left + scale * x[i]
+    const ny = top - scale * z[i]
+    const near = (nx - px) * (nx - px) + (ny - py) * (ny - py) < THIN * THIN
+    if (near && amount === last && i < ways.length - 1) continue
+    if (amount === last) runs[runs.length - 1].points.push(nx, ny)
     else runs.push({ amount, points: [px, py, nx, ny] })
+    last = amount
     px = nx
     py = ny
   }

@@ -20,7 +20,7 @@ import { heldFlags, sampleInto } from "./sample.mjs"
  * @property {number} kept frames taken over from the former poses
  */
 
-const DIRECTIONS = Object.entries({ forward: [0, 1], back: [0, -1], left: [-1, 0], right: [1, 0] })
+const NONE = /** @type {const} */ ([])
 
 /**
  * Integrate a track from the first changed frame on.
@@ -44,17 +44,16 @@ export function integrate(timeline, step, before) {
   const [turn, tilt] = [new Float64Array(frames), new Float64Array(frames)]
   sampleInto(turn, timeline.yaw, kept, frames)
   sampleInto(tilt, timeline.pitch, kept, frames)
-  const lanes = DIRECTIONS.map(([word, way]) => ({ way, held: heldFlags(timeline.keys[word] ?? [], frames) }))
+  const { forward = NONE, back = NONE, left = NONE, right = NONE } = timeline.keys
+  const [f, b, l, r] = [forward, back, left, right].map((spans) => heldFlags(spans, frames))
   for (let i = kept; i < frames; i++) {
-    let [right, ahead] = [0, 0]
-    for (const { way, held } of lanes) {
-      right += held[i] * way[0]
-      ahead += held[i] * way[1]
-    }
-    const length = Math.max(1, Math.hypot(right, ahead))
-    const [sin, cos] = [Math.sin(yaw[i]), Math.cos(yaw[i])]
-    x[i + 1] = x[i] + ((right * cos + ahead * sin) / length) * step
-    z[i + 1] = z[i] + ((ahead * cos - right * sin) / length) * step
+    const across = r[i] - l[i]
+    const along = f[i] - b[i]
+    const stride = across && along ? step * Math.SQRT1_2 : step // diagonals are as fast as straight lines
+    const sin = Math.sin(yaw[i])
+    const cos = Math.cos(yaw[i])
+    x[i + 1] = x[i] + (across * cos + along * sin) * stride
+    z[i + 1] = z[i] + (along * cos - across * sin) * stride
     yaw[i + 1] = yaw[i] + radians(turn[i])
     pitch[i + 1] = pitch[i] + radians(tilt[i])
   }

@@ -93,12 +93,13 @@ export function sampleCurve(keyframes, frames) {
  */
 export function sampleInto(values, keyframes, from, to) {
   let next = after(keyframes, from)
-  for (let frame = from; frame < to; frame++) {
-    while (next < keyframes.length && keyframes[next][0] <= frame) next++
-    if (!keyframes.length) values[frame] = 0
-    else if (next === 0) values[frame] = keyframes[0][1]
-    else if (next === keyframes.length) values[frame] = keyframes[next - 1][1]
-    else values[frame] = between(keyframes[next - 1], keyframes[next], frame)
+  for (let frame = from; frame < to; next++) {
+    const here = keyframes[next - 1]
+    const there = keyframes[next]
+    const end = there ? Math.min(there[0], to) : to
+    if (here && there) for (; frame < end; frame++) values[frame] = between(here, there, frame)
+    else values.fill((here ?? there)?.[1] ?? 0, frame, end)
+    frame = Math.max(frame, end)
   }
 }
 
