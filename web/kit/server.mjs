@@ -86,11 +86,11 @@ export function makeBinding(signal, changed) {
   }
   signal.addEventListener("abort", stop)
 
-  async function fetchReport(/** @type {string} */ text, /** @type {string} */ model) {
+  async function fetchReport(/** @type {any} */ question) {
     request = new AbortController()
     const { signal: mine } = request
     try {
-      const report = await ask("binding", { text, model }, mine)
+      const report = await ask("binding", question, mine)
       if (!mine.aborted) show({ report, stale: false, error: "" })
     } catch (error) {
       if (mine.aborted) return
@@ -108,13 +108,14 @@ export function makeBinding(signal, changed) {
       asked = ""
       if (!state.stale) show({ ...state, stale: true })
     },
-    /** Ask for the report of a text. @param {string} text @param {string} model title or name */
-    ask(text, model) {
-      if (signal.aborted || asked === `${model}\n${text}`) return
+    /** Ask for the report of a text. @param {string} text @param {string} model title or name @param {{fps?: number}} [more] the rate a path is drawn at */
+    ask(text, model, more = {}) {
+      const question = { text, model, ...more }
+      if (signal.aborted || asked === JSON.stringify(question)) return
       stop()
-      asked = `${model}\n${text}`
+      asked = JSON.stringify(question)
       if (!state.stale) show({ ...state, stale: true })
-      timer = setTimeout(() => fetchReport(text, model), QUIET)
+      timer = setTimeout(() => fetchReport(question), QUIET)
     },
     /** Forget the report, as when there is nothing to bind. */
     clear() {
