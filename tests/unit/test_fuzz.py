@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 import time
 import zipfile
@@ -12,10 +13,12 @@ import numpy as np
 import pytest
 import torch
 
+from worldmodel import editor
 from worldmodel.follow import follow
 from worldmodel.formats import colmap, csv_table, nerfstudio, npz, poses_json, tum
 from worldmodel.geometry import Poses, check_poses
 from worldmodel.motion import integrate
+from worldmodel.path import parse_path, path_poses, write_path
 from worldmodel.presets import preset
 from worldmodel.timeline import MAX_DEGREES, MAX_FRAMES
 from worldmodel.track import parse_track, sample, write_track
@@ -28,6 +31,15 @@ TINY_WORLD = VARIANTS["tiny_world"]
 TRACK = sample(preset("random from a seed", 12, 3))._replace(prompts=((0, "fog"), (5, "a door, opened")))
 POSES = Poses(integrate(TRACK, 0.1235), (0.6, 0.9, 0.5, 0.5), 16.0)
 MODEL = colmap.write(POSES)
+PATH = json.dumps({
+    "type": "path", "version": 1, "frames": 24, "closed": True, "target": [1.2, -1.5, 3],
+    "background": {"image": "plan.png", "centre": [0, 1.5], "width": 12, "opacity": 0.5},
+    "keyframes": [
+        {"f": 0, "p": [0, 0, 0]},
+        {"f": 9, "p": [0.5, -0.4, 2], "pitch": -9, "look": "target", "out": [1.25, 0, -0.5], "ease": "smooth"},
+        {"f": 17, "p": [2, 0, 0.5], "look": [42.5, -6], "out": [0, 0, 1], "in": [-1, 0, 0], "note": "x"},
+    ],
+})  # fmt: skip
 BLENDER = '{"type":"blender_camera","version":1,"fps":24,"matrices":[1,0,0,0,0,1,0,0,0,0,1,0,0,0,0,1]}'
 
 
@@ -45,6 +57,19 @@ def read_array(name: str, data: bytes) -> Content:
     return parse_file(file.getvalue(), ".npz")
 
 
+def read_path(data: bytes) -> Content:
+    """Read a path, write it, read that, and play it."""
+    path = parse_path(data.decode("utf-8", "replace"))
+    text = write_path(path)
+    assert write_path(parse_path(text)) == text
+    return Content(poses=Poses(path_poses(path)))
+
+
+def read_question(data: bytes) -> Content:
+    """Answer a question of the page's, and read the answer."""
+    return Content(parse_track(editor.answer("canonical", data)["canonical"]))
+
+
 READERS: dict[str, tuple[bytes, Callable[[bytes], Content]]] = {
     "track": (write_track(TRACK).encode(), lambda data: parse_file(data, ".json")),
     "csv": (csv_table.write(TRACK).encode(), lambda data: parse_file(data, ".csv")),
@@ -55,6 +80,8 @@ READERS: dict[str, tuple[bytes, Callable[[bytes], Content]]] = {
         b"forward*24 right+yaw_right(2.5)*9 idle*12",
         lambda data: Content(parse_track(data.decode("utf-8", "replace"))),
     ),
+    "path": (PATH.encode(), read_path),
+    "question": (json.dumps({"text": write_track(TRACK)}).encode(), read_question),
     "poses": (poses_json.write(POSES).encode(), lambda data: parse_file(data, ".json")),
     "nerfstudio": (nerfstudio.write(POSES).encode(), lambda data: parse_file(data, ".json")),
     "blender": (BLENDER.encode(), lambda data: parse_file(data, ".json")),
