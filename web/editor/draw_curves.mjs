@@ -67,10 +67,10 @@ export function drawCurves(context, { layout, palette, timeline, limit, from = 0
   drawAxis(context, layout, palette, limit)
   const zero = valueToY(layout, 0)
   for (const axis of /** @type {const} */ (["pitch", "yaw"])) {
-    const points = curvePoints(layout, timeline[axis], from, to)
+    const points = timeline[axis].length ? curvePoints(layout, timeline[axis], from, to) : []
     if (points.length < 2) continue
     context.globalAlpha = reads[axis] ? 1 : 0.45
-    if (axis === "yaw" && timeline.yaw.length) {
+    if (axis === "yaw") {
       trace(context, [[points[0][0], zero], ...points, [points[points.length - 1][0], zero]])
       context.fillStyle = palette.yaw
       context.globalAlpha *= 0.16

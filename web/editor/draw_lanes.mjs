@@ -89,9 +89,9 @@ export function outline(context, layout, lane, [start, length], colour, thicknes
 /**
  * Draw the prompts: pole and text from where it was asked, hatched until it takes effect.
  * @param {Context} context
- * @param {{layout: Layout, palette: Palette, timeline: Timeline, variant: import("../track/chunks.mjs").Variant, selected: readonly number[]}} scene
+ * @param {{layout: Layout, palette: Palette, timeline: Timeline, variant: import("../track/chunks.mjs").Variant, selected: readonly number[], quiet?: boolean}} scene `quiet`: without words about the lane
  */
-export function drawPrompts(context, { layout, palette, timeline, variant, selected }) {
+export function drawPrompts(context, { layout, palette, timeline, variant, selected, quiet }) {
   const { view, prompt } = layout
   const { prompts } = timeline
   const font = `11px ${palette.font}`
@@ -117,11 +117,16 @@ export function drawPrompts(context, { layout, palette, timeline, variant, selec
     const at = Math.max(view.left, toX(view, acts)) + 6
     drawClipped(context, text, font, palette.text, at, prompt.top + prompt.height / 2 + 0.5, right - at - 2, prompt)
   }
-  if (!variant.reads_text) {
-    const last = prompts[prompts.length - 1]
-    const at = last ? toX(view, last[0]) + palette.measure(context, last[1], font) + 24 : view.left + 8
-    drawClipped(context, WORDS.noText, font, palette.second, Math.max(view.left + 8, at), prompt.top + prompt.height / 2 + 0.5, view.left + view.width - at, prompt)
-  }
+  if (!variant.reads_text && !quiet) drawUnread(context, layout, palette, prompts, font)
+}
+
+/** Say that the model reads no text, if there is room behind the last prompt. @param {Context} context @param {Layout} layout @param {Palette} palette @param {Timeline["prompts"]} prompts @param {string} font */
+function drawUnread(context, { view, prompt }, palette, prompts, font) {
+  const last = prompts[prompts.length - 1]
+  const x = Math.max(view.left + 8, last ? toX(view, last[0]) + palette.measure(context, last[1], font) + 30 : 0)
+  const room = view.left + view.width - x - 8
+  const text = [WORDS.noText, WORDS.noTextShort].find((words) => palette.measure(context, words, font) <= room)
+  if (text) drawClipped(context, text, font, palette.second, x, prompt.top + prompt.height / 2 + 0.5, room, prompt)
 }
 
 /** @param {Context} context @param {string} text @param {string} font @param {string} colour @param {number} x @param {number} y @param {number} room @param {{top: number, height: number}} row */
@@ -194,8 +199,13 @@ export function drawForeign(context, layout, palette) {
   context.font = `11px ${palette.font}`
   context.textAlign = "right"
   context.textBaseline = "middle"
-  context.fillStyle = palette.second
-  for (const lane of layout.lanes) if (lane.foreign) context.fillText(WORDS.foreign, view.left + view.width - 8, lane.top + lane.height / 2)
+  const [right, width] = [view.left + view.width - 8, palette.measure(context, WORDS.foreign, context.font)]
+  for (const lane of layout.lanes.filter(({ foreign }) => foreign)) {
+    context.fillStyle = palette.plot
+    context.fillRect(right - width - 6, lane.top + 3, width + 12, lane.height - 6)
+    context.fillStyle = palette.second
+    context.fillText(WORDS.foreign, right, lane.top + lane.height / 2 + 0.5)
+  }
 }
 
 /** The frame under a pixel, not below 0. @param {Layout} layout @param {number} x */

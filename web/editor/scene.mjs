@@ -9,7 +9,8 @@ import { drawForeign, drawHeader, drawLanes, drawPrompts, drawRows, outline } fr
 import { drawOverview } from "./draw_overview.mjs"
 import { idleSpans } from "./idle.mjs"
 import { drawTake } from "./draw_take.mjs"
-import { shownTimeline } from "./state.mjs"
+import { showsCards } from "./layout.mjs"
+import { extent, shownTimeline } from "./state.mjs"
 
 /** @typedef {CanvasRenderingContext2D} Context */
 /**
@@ -41,9 +42,9 @@ export function drawContent(context, { state, layout, palette, band }) {
   if (state.recording) drawTake(context, { state, layout, palette, ahead: true })
   else {
     drawLanes(context, { layout, palette, timeline, selected: state.spans })
-    drawPrompts(context, { layout, palette, timeline, variant, selected: state.prompts })
+    drawPrompts(context, { layout, palette, timeline, variant, selected: state.prompts, quiet: showsCards(state) })
     drawForeign(context, layout, palette)
-    drawCurves(context, { layout, palette, timeline, limit: variant.max_yaw ?? null, reads: readsOf(variant) })
+    drawCurves(context, { layout, palette, timeline, limit: variant.max_yaw ?? null, to: extent(state), reads: readsOf(variant) })
     drawKeyframes(context, { layout, palette, timeline, range: state.range, selected: state.points })
   }
   drawBand(context, { view, palette, band, top: layout.band.top, height: layout.band.height })

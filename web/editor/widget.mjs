@@ -1,6 +1,6 @@
 // @ts-check
 /** The Action Track widget: builds the editor's parts in one element and ties them to the node. */
-import { addEditor, handOver, takeOver } from "../kit/host.mjs"
+import { addEditor, handOver, takeOver, watchFocus } from "../kit/host.mjs"
 import { canonicalText, getVariants } from "../kit/server.mjs"
 import { makeShell } from "../kit/shell.mjs"
 import { makeStrip } from "../kit/strip.mjs"
@@ -25,7 +25,7 @@ import { makeTools } from "./tools.mjs"
 import { makeTransport } from "./transport.mjs"
 import { WORDS } from "./words.mjs"
 
-const AROUND = { tools: 40, status: 24, strip: 28, notice: 45, map: 158, report: 194, record: 62 }
+const AROUND = { tools: 40, status: 24, strip: 28, notice: 45, map: 158, record: 62 }
 /** Heights in px of what surrounds the plot. */
 const LEAST = { width: 400, height: 330 }
 const WIDTH = 780
@@ -42,7 +42,10 @@ export function makeActionTrack(node, name, app) {
   const shell = makeShell({ name: WORDS.editor, kind: "action", rules: RULES, signal, leastHeight: LEAST.height })
   const editor = makeEditor({ shell, signal, commit: (change) => host.commit(change), changed: show })
   const scene = () => ({ state: editor.state, layout: editor.layout(), palette: shell.palette, band: editor.band(), narrow: shell.narrow })
-  const layers = shell.layers(shell.plot, (context) => editor.ready && drawContent(context, scene()), (context) => editor.ready && drawOverlay(context, scene()), () => editor.redraw())
+  const layers = shell.layers(shell.plot, (context) => editor.ready && drawContent(context, scene()), (context) => editor.ready && drawOverlay(context, scene()), () => {
+    editor.redraw()
+    giveFocus()
+  })
   editor.useLayers(layers)
   const strip = makeStrip({
     signal,
@@ -51,7 +54,7 @@ export function makeActionTrack(node, name, app) {
       editor.set({ range: [row.from, row.to + 1] })
       editor.goTo(row.from)
     },
-    toggled: (open) => grow(open ? AROUND.report : -AROUND.report),
+    toggled: (open) => grow(open),
   })
   const [tools, cards, map, bar] = [makeTools(editor), makeCards(editor, shell.plot), makeMapBox(editor), makeRecordBar(editor)]
   shell.body.append(map.element)
@@ -66,15 +69,23 @@ export function makeActionTrack(node, name, app) {
   shell.plot.addEventListener("focus", () => layers.overlay(), { signal })
   shell.plot.addEventListener("blur", () => layers.overlay(), { signal })
   for (const other of ["model", "fps"]) host.onSibling(other, readNode)
-  const left = takeOver(node)
-  if (left) {
-    editor.set(left.view)
-    queueMicrotask(() => left.open && strip.setOpen(true))
-    if (left.focused) requestAnimationFrame(() => shell.plot.focus({ preventScroll: true }))
-  }
-  signal.addEventListener("abort", () => handOver(node, { view: viewState(editor.state), focused: shell.root.contains(document.activeElement), open: strip.isOpen }))
+  const focus = watchFocus(shell.root, signal)
+  /** @type {any} */
+  let left = null
+  queueMicrotask(() => {
+    left = takeOver(node)  // now the node has its id
+    if (left) editor.take({ ...editor.state, ...left.view })
+  })
+  signal.addEventListener("abort", () => handOver(node, { view: viewState(editor.state), focused: focus.isOurs() }))
   editor.readShort = readShort
   learn()
+
+  /** Take the focus that the editor before this one had; once there is something to focus. */
+  function giveFocus() {
+    if (!left?.focused) return
+    left.focused = false
+    requestAnimationFrame(() => shell.plot.focus({ preventScroll: true }))
+  }
 
   /** Read what the node's other widgets and links say. */
   function readNode() {
@@ -135,13 +146,21 @@ export function makeActionTrack(node, name, app) {
   /** The least height of all parts together, in px. */
   function leastHeight() {
     const { state } = editor
-    const around = AROUND.tools + AROUND.status + AROUND.strip + (shell.notice.element.hidden ? 0 : AROUND.notice) + (strip.isOpen ? AROUND.report : 0)
+    const around = AROUND.tools + AROUND.status + AROUND.strip + (shell.notice.element.hidden ? 0 : AROUND.notice) + (strip.isOpen ? strip.report.offsetHeight + 4 : 0)
     return Math.max(LEAST.height, around + leastPlot(state, shell.narrow) + (shell.narrow && state.map ? AROUND.map : 0) + (state.recording ? AROUND.record : 0))
   }
 
-  /** Make the node higher, or lower again. @param {number} by */
-  function grow(by) {
-    if (by > 0 || node.size[1] + by >= leastHeight()) node.setSize([node.size[0], node.size[1] + by])
+  let grown = 0
+  /** Make the node higher by the report, or lower again. @param {boolean} open */
+  function grow(open) {
+    const by = open ? strip.report.offsetHeight + 4 : -grown
+    grown = open ? by : 0
+    if (by) resize(node.size[1] + by)
+  }
+
+  /** @param {number} height of the node in px */
+  function resize(height) {
+    node.setSize([node.size[0], height])
     node.graph?.setDirtyCanvas(true, true)
   }
 
@@ -163,8 +182,9 @@ export function makeActionTrack(node, name, app) {
     const now = leastHeight()
     if (now === least) return
     shell.root.style.setProperty("--wm-least", `${now}px`)
-    if (least && now > least && node.size[1] < now + 60) node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])])
     least = now
+    const needed = node.computeSize()[1]
+    if (needed > node.size[1]) resize(needed)
   }
 
   return {

@@ -73,7 +73,7 @@ export const KEYS = [
   ["PageUp PageDown", "previous, next chunk"],
   ["Home End", "first, last frame"],
   ["\u2191 \u2193", "lane above, below"],
-  ["Enter", "press or release the lane's key; with a range: fill or clear it"],
+  ["Enter", "press or release the key, fill the range"],
   ["Delete", "clear the selection"],
   ["Shift C X V", "copy, cut, paste at the playhead"],
   ["D", "repeat the range to the right"],

@@ -149,8 +149,9 @@ const PARTS = `
 .wm-dialog .wm-buttons { display: flex; gap: 6px; justify-content: flex-end; margin-top: 8px; }
 .wm-dialog p { margin: 6px 0; max-width: 520px; }
 .wm-sheet { position: absolute; inset: 0; padding: 10px 14px; overflow: auto; background: var(--wm-plot); font-size: 11.5px; z-index: 2;
-  display: grid; grid-template-columns: repeat(auto-fill, minmax(210px, 1fr)); gap: 2px 18px; align-content: start; }
-.wm-sheet div { display: flex; gap: 10px; align-items: baseline; min-height: 22px; }
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(210px, 1fr)); gap: 3px 18px; align-content: start; }
+.wm-sheet div { display: flex; gap: 10px; align-items: baseline; min-height: 22px; line-height: 15px; }
+.wm-sheet kbd { white-space: nowrap; }
 kbd.wm-key { display: inline-block; min-width: 20px; padding: 0 5px; border: 1px solid var(--wm-frame); border-radius: 4px; font: inherit; font-size: 11px;
   text-align: center; color: var(--wm-text); }
 @media (forced-colors: active) {

@@ -104,3 +104,17 @@ export function takeOver(node) {
   left.delete(String(node.id))
   return found && performance.now() - found.at < SOON ? found.state : null
 }
+
+/**
+ * Know whether the focus is in an element, or was until the page took the element away.
+ * @param {HTMLElement} root @param {AbortSignal} signal
+ */
+export function watchFocus(root, signal) {
+  let lost = -Infinity
+  root.addEventListener("focusout", (event) => {
+    if (event.relatedTarget === null) lost = performance.now()
+  }, { signal })
+  return { isOurs: () => root.contains(document.activeElement) || performance.now() - lost < JUST_NOW }
+}
+
+const JUST_NOW = 400

@@ -168,7 +168,7 @@ export function drawTail(context, { view, palette, frames, content, top, bottom 
 export function flagPlace(context, { view, palette, text, playhead }) {
   const width = Math.max(22, palette.measure(context, text, `600 11px ${palette.font}`) + 12)
   const x = toX(view, playhead)
-  const left = Math.max(view.left - 9, Math.min(view.left + view.width - width + 4, x - width / 2))
+  const left = Math.max(view.left - 7, Math.min(view.left + view.width - width + 4, x - width / 2))
   return [left, left + width]
 }
 
