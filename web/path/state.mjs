@@ -1,0 +1,138 @@
+// @ts-check
+/** What a Camera Path editor knows, as one frozen object, and what follows from it. */
+import { leftOver } from "../track/chunks.mjs"
+import { EMPTY, parse } from "./path.mjs"
+import { pathSpans, played, radians, samplePath, speeds } from "./poses.mjs"
+import { tooFast } from "./timing.mjs"
+
+/** @typedef {import("./path.mjs").CameraPath} CameraPath */
+/** @typedef {import("../track/chunks.mjs").Variant} Variant */
+/** @typedef {import("./view.mjs").TopView} TopView */
+/**
+ * @typedef {object} PathState
+ * @property {string} text the widget's value, sent as it is
+ * @property {CameraPath} path the last valid one
+ * @property {string} problem what is wrong with the text; empty if nothing is
+ * @property {CameraPath | null} draft while a gesture goes on
+ * @property {boolean} linked a link gives the value
+ * @property {{text: string, path: CameraPath} | null} shown what the last run was given
+ * @property {Variant | null} variant
+ * @property {string} offline why the models are not known; empty if they are
+ * @property {number} askedFps the node's fps; 0 = the model's own
+ * @property {TopView | null} view of the top view; null = all of it
+ * @property {number} first frame at the profile's left edge
+ * @property {number} scale px per frame of the profile; 0 = fit
+ * @property {number} playhead
+ * @property {readonly number[]} chosen selected keyframes, the leading one first
+ * @property {"pointer" | "pen" | "add"} tool
+ * @property {"path" | "target" | "keyed"} look of new keyframes
+ * @property {boolean} grid whether places snap to the grid
+ * @property {boolean} model whether the model's path is shown
+ * @property {{text: string, x: number, y: number, where: "top" | "profile"} | null} pill
+ * @property {{frame: number} | null} ghost a hovered frame
+ * @property {readonly (readonly [number, number])[] | null} stroke a freehand stroke, right and ahead
+ * @property {boolean} playing
+ * @property {string} failure
+ * @property {boolean} sheet whether the inspector's sheet is open in the narrow form
+ */
+/**
+ * @typedef {object} Drawn a path and what follows from it
+ * @property {CameraPath} path
+ * @property {import("./poses.mjs").Span[]} spans
+ * @property {readonly import("./path.mjs").Keyframe[]} stops
+ * @property {import("./poses.mjs").Samples} samples
+ * @property {Float64Array} speeds metres a second over the ground
+ * @property {[number, number][]} fast frames, half open
+ * @property {number} metres
+ */
+
+/** @type {PathState} */
+export const START = Object.freeze({
+  text: "", path: EMPTY, problem: "", draft: null, linked: false, shown: null, variant: null, offline: "", askedFps: 0, view: null, first: 0,
+  scale: 0, playhead: 0, chosen: [], tool: "pointer", look: "path", grid: false, model: true, pill: null, ghost: null, stroke: null,
+  playing: false, failure: "", sheet: false,
+})
+
+/** What is kept when the host's undo builds the node anew. */
+const KEPT = /** @type {const} */ (["view", "first", "scale", "playhead", "chosen", "tool", "look", "grid", "model", "shown"])
+
+/** @param {PathState} state @returns {Partial<PathState>} */
+export const viewState = (state) => Object.fromEntries(KEPT.map((name) => [name, state[name]]))
+
+/**
+ * Take a text as the value: what is wrong with it leaves the last valid path on show.
+ * @param {PathState} state @param {string} text @returns {PathState}
+ */
+export function withText(state, text) {
+  const { path, error } = parse(text)
+  return settled(path ? { ...state, text, draft: null, path, problem: "" } : { ...state, text, draft: null, problem: error ?? "" })
+}
+
+/** Keep playhead and selection inside the path. @param {PathState} state @returns {PathState} */
+export function settled(state) {
+  const { frames, keyframes } = shownPath(state)
+  const chosen = state.chosen.filter((index) => index < keyframes.length)
+  return Object.freeze({ ...state, playhead: Math.min(state.playhead, frames - 1), chosen: chosen.length === state.chosen.length ? state.chosen : chosen })
+}
+
+/** The path on show. @param {PathState} state @returns {CameraPath} */
+export const shownPath = (state) => state.draft ?? (state.linked && state.shown ? state.shown.path : state.path)
+
+/** Whether edits are off. @param {PathState} state */
+export const locked = (state) => state.linked || state.problem !== "" || !state.variant
+
+/** Frames per second that the path is drawn at. @param {PathState} state */
+export const fpsOf = (state) => state.askedFps || state.variant?.fps || 1
+
+/** Frames of the path per frame of the model. @param {PathState} state */
+export const rateOf = (state) => fpsOf(state) / (state.variant?.fps || 1)
+
+/** What the model walks and turns at most in a frame of the path. @param {PathState} state @returns {import("./timing.mjs").Pace} */
+export function paceOf(state) {
+  const { variant } = state
+  const most = variant?.max_yaw
+  return { step: (variant?.step_metres ?? 1) / rateOf(state), turn: most ? radians(most) / rateOf(state) : null }
+}
+
+/** Metres a second that the model walks. @param {PathState} state */
+export const limitOf = ({ variant }) => (variant ? variant.step_metres * variant.fps : 1)
+
+/** Frames there is something to see of. @param {PathState} state */
+export function extent(state) {
+  const { frames, keyframes } = shownPath(state)
+  return Math.max(frames, (keyframes[keyframes.length - 1]?.frame ?? 0) + 1)
+}
+
+/** Frames of the model that the path becomes. @param {PathState} state @param {number} frames of the path */
+export const modelFrames = (state, frames) => Math.floor((frames - 1) / rateOf(state) + 1e-6) + 1
+
+/** Frames of the path for so many of the model. @param {PathState} state @param {number} frames of the model */
+export const pathFrames = (state, frames) => Math.ceil((frames - 1) * rateOf(state) - 1e-6) + 1
+
+/** Frames of the model after its last whole chunk. @param {PathState} state */
+export const overOf = (state) => (state.variant ? leftOver(state.variant, modelFrames(state, shownPath(state).frames)) : 0)
+
+/** The model's chunks on the path's frames. @param {PathState} state @returns {Variant} */
+export function chunksOf(state) {
+  const variant = /** @type {Variant} */ (state.variant)
+  const rate = rateOf(state)
+  return rate === 1 ? variant : { ...variant, first_chunk: variant.first_chunk * rate, chunk: variant.chunk * rate }
+}
+
+/** The first chosen keyframe. @param {PathState} state */
+export const leader = (state) => (state.chosen.length ? shownPath(state).keyframes[state.chosen[0]] : undefined)
+
+/** Play a path once, and remember it while it stays the same. */
+export function drawnCache() {
+  /** @type {(Drawn & {pace: import("./timing.mjs").Pace, fps: number}) | undefined} */
+  let last
+  return (/** @type {PathState} */ state) => {
+    const [path, pace, fps] = [shownPath(state), paceOf(state), fpsOf(state)]
+    if (last?.path === path && last.pace.step === pace.step && last.pace.turn === pace.turn && last.fps === fps) return last
+    const spans = pathSpans(path)
+    const samples = samplePath(path, spans)
+    const metres = spans.reduce((sum, { arc }) => sum + arc[arc.length - 1], 0)
+    last = { path, pace, fps, spans, stops: played(path), samples, speeds: speeds(samples, fps), fast: tooFast(path, samples, pace), metres }
+    return last
+  }
+}

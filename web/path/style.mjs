@@ -1,0 +1,59 @@
+// @ts-check
+/** The looks of what only the Camera Path has; all others are the kit's. */
+import { PROFILE_HEIGHT } from "./profile.mjs"
+
+export const RULES = `
+.wm-path-column { display: flex; flex-direction: column; gap: 8px; flex: 1 1 auto; min-width: 0; min-height: 0; }
+.wm-path-column > .wm-profile { flex: none; height: ${PROFILE_HEIGHT.wide}px; }
+[data-narrow] .wm-path-column > .wm-profile { height: ${PROFILE_HEIGHT.narrow}px; }
+[data-narrow] .wm-path-column { position: relative; }
+.wm-looks .wm-tool { color: var(--wm-second); }
+.wm-looks .wm-tool[aria-checked="true"] { color: var(--wm-text); }
+.wm-inspector { flex: none; width: 212px; min-height: 0; display: flex; flex-direction: column; }
+.wm-inspect { flex: 1 1 auto; min-height: 0; overflow: auto; display: flex; flex-direction: column; gap: 8px; scrollbar-width: thin; overscroll-behavior: contain; }
+.wm-inspect > * { flex: none; }
+.wm-inspect [hidden] { display: none; }
+.wm-inspect section { border-top: 1px solid var(--wm-frame); padding-top: 7px; display: flex; flex-direction: column; gap: 4px; }
+.wm-inspect .wm-grow { flex: 1 1 auto; }
+.wm-inspect .wm-title { display: flex; align-items: center; justify-content: space-between; min-height: 20px; }
+.wm-inspect .wm-title b { font-weight: 600; }
+.wm-inspect .wm-note, .wm-none p { color: var(--wm-second); }
+.wm-none p { margin: 0 0 6px; }
+.wm-none .wm-tool, .wm-slow { width: 100%; }
+.wm-fields { display: grid; grid-template-columns: 1fr 1fr; gap: 4px; }
+.wm-fields .wm-field { padding: 0 8px; min-width: 0; }
+.wm-fields .wm-field input { flex: 1 1 0; min-width: 0; }
+.wm-fields .wm-wide { grid-column: 1 / -1; }
+.wm-choice { appearance: none; display: flex; align-items: center; gap: 5px; height: 24px; padding: 0 6px 0 8px; border: 0; border-radius: 5px; background: var(--wm-field);
+  color: var(--wm-second); font: inherit; line-height: 16px; cursor: pointer; min-width: 0; }
+.wm-choice .wm-said { flex: 1 1 auto; text-align: right; color: var(--wm-text); font-weight: 500; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.wm-choice:hover:not(:disabled) { background: var(--wm-hover); }
+.wm-choice:disabled { opacity: .38; cursor: default; }
+.wm-facts { display: grid; grid-template-columns: auto auto; gap: 0 8px; margin: 0; line-height: 22px; }
+.wm-facts dt { color: var(--wm-second); }
+.wm-facts dd { margin: 0; text-align: right; }
+.wm-inspect-row { display: none; }
+[data-narrow] .wm-inspector { width: 100%; }
+[data-narrow] .wm-inspect-row { display: flex; gap: 4px; align-items: center; }
+[data-narrow] .wm-inspect-row .wm-name { min-width: 46px; font-weight: 500; white-space: nowrap; }
+[data-narrow] .wm-inspect-row > .wm-field, [data-narrow] .wm-inspect-row > .wm-choice { flex: 1 1 0; min-width: 0; }
+[data-narrow] .wm-inspect-row .wm-field input { flex: 1 1 0; min-width: 0; }
+[data-narrow] .wm-inspect { display: none; }
+[data-narrow] .wm-inspector[data-open] .wm-inspect { display: flex; position: absolute; left: 0; right: 0; top: 0; height: calc(100% - 34px); z-index: 3; padding: 10px 12px;
+  background: var(--wm-plot); border: 1px solid var(--wm-selection); border-radius: 6px; }
+[data-wm-kind="path"][data-narrow] .wm-body { position: relative; }
+.wm-editor[data-off] .wm-inspector .wm-fields, .wm-editor[data-off] .wm-inspect-row .wm-field { opacity: .6; }
+.wm-path-empty { position: absolute; inset: 0; display: flex; flex-direction: column; align-items: center; justify-content: center; gap: 4px; text-align: center; pointer-events: none; padding: 4px 8px; }
+.wm-path-empty[hidden] { display: none; }
+.wm-path-empty h3 { margin: 0; font-size: 13.5px; font-weight: 600; line-height: 20px; }
+.wm-path-empty p { margin: 0 0 10px; color: var(--wm-second); }
+.wm-path-cards { display: flex; flex-wrap: wrap; justify-content: center; gap: 8px; }
+.wm-path-card { appearance: none; pointer-events: auto; display: flex; flex-direction: column; align-items: center; gap: 5px; width: 118px; padding: 10px 4px 8px; border: 1px solid var(--wm-frame);
+  border-radius: 6px; background: var(--wm-field); color: var(--wm-text); font: inherit; cursor: pointer; }
+.wm-path-card:hover, .wm-path-card:focus-visible { border-color: var(--wm-selection); outline: none; box-shadow: 0 0 0 1px var(--wm-selection); }
+.wm-path-card svg { width: 48px; height: 36px; fill: none; stroke: currentColor; stroke-width: 1.7; stroke-linecap: round; stroke-linejoin: round; }
+[data-narrow] .wm-path-card { width: 84px; padding: 7px 2px 6px; font-size: 11px; line-height: 14px; }
+[data-narrow] .wm-path-card svg { width: 36px; height: 27px; }
+.wm-path-close { position: absolute; top: 6px; right: 6px; }
+[data-wm-kind="path"] .wm-sheet kbd { flex: none; }
+`
