@@ -8,21 +8,26 @@ import pytest
 from playwright.sync_api import Page, expect
 
 PAGES = Path(__file__).resolve().parents[2] / "web" / "docs"
-ADD = """name => {
-    app.graph.clear()
-    const node = LiteGraph.createNode(name)
-    node.pos = [300, 200]
-    app.graph.add(node)
-    app.canvas.ds.offset = [200, 100]
+SHOW = """name => {
+    if (document.querySelector('[data-testid="info-button"]')) return true
+    let node = app.graph.nodes.find(one => one.type === name)
+    if (!node) {  // not yet, or the default graph came late and replaced it
+        app.graph.clear()
+        node = LiteGraph.createNode(name)
+        node.pos = [300, 200]
+        app.graph.add(node)
+        app.canvas.ds.offset = [200, 100]
+    }
+    app.canvas.deselectAll()
     app.canvas.selectNode(node)
     app.canvas.setDirty(true, true)
+    return false
 }"""
 
 
 @pytest.mark.parametrize("node_id", ["WMRolloutWorld", "WMRecordTinyWorld"])
 def test_the_help_panel_shows_a_nodes_page_with_its_picture(page: Page, node_id: str) -> None:
-    page.wait_for_function("() => app.graph.nodes.length")  # the default graph, which would replace ours
-    page.evaluate(ADD, node_id)
+    page.wait_for_function(SHOW, arg=node_id, polling=2000)
     page.get_by_test_id("info-button").click()
     panel = page.locator(".node-help-content")
     text = (PAGES / f"{node_id}.md").read_text(encoding="utf-8")
