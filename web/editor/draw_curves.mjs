@@ -1,6 +1,6 @@
 // @ts-check
 /** The mouse curves: yaw solid with a light fill to zero, pitch dashed, what lies outside the model's range hatched in place. */
-import { lastSeen, toX } from "../kit/ruler.mjs"
+import { lastSeen, toFrame, toX } from "../kit/ruler.mjs"
 import { signed } from "../kit/words.mjs"
 import { after } from "../track/sample.mjs"
 import { extremes, sampled } from "./curve_data.mjs"
@@ -67,6 +67,12 @@ export function drawCurves(context, { layout, palette, timeline, limit, from = 0
   drawAxis(context, layout, palette, limit)
   const zero = valueToY(layout, 0)
   for (const axis of /** @type {const} */ (["pitch", "yaw"])) {
+    if (view.scale < 1) {
+      context.globalAlpha = reads[axis] ? 1 : 0.45
+      if (timeline[axis].length) drawColumns(context, layout, palette, axis, curveColumns(layout, timeline[axis], from, to), limit)
+      context.globalAlpha = 1
+      continue
+    }
     const points = timeline[axis].length ? curvePoints(layout, timeline[axis], from, to) : []
     if (points.length < 2) continue
     context.globalAlpha = reads[axis] ? 1 : 0.45
@@ -88,6 +94,57 @@ export function drawCurves(context, { layout, palette, timeline, limit, from = 0
     if (limit && axis === "yaw") drawBeyond(context, layout, palette, points, limit)
   }
   context.restore()
+}
+
+/**
+ * List a curve's columns where frames are narrower than pixels.
+ * @param {Layout} layout
+ * @param {readonly import("../track/timeline.mjs").Keyframe[]} curve
+ * @param {number} from
+ * @param {number} to first frame after the last one
+ * @returns {[x: number, top: number, bottom: number][]} in px, each one pixel wide and touching the one before
+ */
+export function curveColumns(layout, curve, from, to) {
+  const { view } = layout
+  const data = sampled(curve, to)
+  /** @type {[number, number, number][]} */
+  const columns = []
+  const right = Math.min(view.left + view.width, toX(view, to))
+  for (let x = Math.floor(Math.max(view.left, toX(view, from))); x < right; x++) {
+    const first = Math.max(from, Math.floor(toFrame(view, x)))
+    const [low, high] = extremes(data, first, Math.max(first + 1, Math.floor(toFrame(view, x + 1))))
+    if (high < low) continue
+    const before = columns[columns.length - 1]
+    const [top, bottom] = [valueToY(layout, high), valueToY(layout, low)]
+    columns.push([x, before ? Math.min(top, before[2]) : top, before ? Math.max(bottom, before[1]) : bottom])
+  }
+  return columns
+}
+
+/**
+ * Draw a curve column by column: a line of thousands of corners would be slow to draw.
+ * @param {Context} context @param {Layout} layout @param {Palette} palette @param {"yaw" | "pitch"} axis
+ * @param {[number, number, number][]} columns @param {number | null} limit
+ */
+function drawColumns(context, layout, palette, axis, columns, limit) {
+  const zero = valueToY(layout, 0)
+  const alpha = context.globalAlpha
+  context.fillStyle = palette[axis]
+  if (axis === "yaw") {
+    context.globalAlpha = alpha * 0.16
+    for (const [x, top, bottom] of columns) context.fillRect(x, Math.min(top, zero), 1, Math.max(bottom, zero) - Math.min(top, zero))
+    context.globalAlpha = alpha
+  }
+  const shown = axis === "pitch" ? columns.filter(([x]) => x % (DASH[0] + DASH[1]) < DASH[0]) : columns
+  for (const [x, top, bottom] of shown) context.fillRect(x, top - 0.75, 1, bottom - top + 1.5)
+  if (!limit || axis === "pitch") return
+  for (const [edge, side] of [[valueToY(layout, limit), 1], [valueToY(layout, -limit), -1]]) {
+    const beyond = columns.filter(([, top, bottom]) => (side > 0 ? top < edge : bottom > edge))
+    context.fillStyle = palette.hatch(context, palette.yaw, 4)
+    for (const [x, top, bottom] of beyond) context.fillRect(x, side > 0 ? top : edge, 1, side > 0 ? edge - top : bottom - edge)
+    context.fillStyle = palette.foreground
+    for (const [x] of beyond) context.fillRect(x, edge - 0.75, 1, 1.5)
+  }
 }
 
 /** Zero line and the model's range. @param {Context} context @param {Layout} layout @param {Palette} palette @param {number | null} limit */

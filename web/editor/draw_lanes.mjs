@@ -1,6 +1,7 @@
 // @ts-check
 /** Key lanes and prompts: spans with their lengths, the wait of a prompt, caps that light up. Pure functions of state and layout. */
 import { roundBox } from "../kit/canvas.mjs"
+import { columnBoxes } from "../kit/columns.mjs"
 import { lastSeen, toFrame, toX } from "../kit/ruler.mjs"
 import { chunkAt, firstFrame } from "../track/chunks.mjs"
 import { after, spanAt, spansIn } from "../track/sample.mjs"
@@ -16,6 +17,7 @@ import { WORDS } from "./words.mjs"
 
 const INSET = 4
 const LABEL_FROM = 30
+const ROUND_FROM = 7
 /** Px a span must be wide to carry its length. */
 
 /** Lines between rows and the word in a lane that is not read. @param {Context} context @param {Layout} layout @param {Palette} palette */
@@ -28,12 +30,13 @@ export function drawRows(context, layout, palette) {
 /**
  * Draw the spans of all lanes.
  * @param {Context} context
- * @param {{layout: Layout, palette: Palette, timeline: Timeline, selected: EditorState["spans"], from?: number, to?: number}} scene
+ * @param {{layout: Layout, palette: Palette, timeline: Timeline, selected: EditorState["spans"], from?: number, to?: number, lengths?: boolean}} scene `lengths`: whether spans carry theirs
  */
-export function drawLanes(context, { layout, palette, timeline, selected, from = layout.view.first, to = lastSeen(layout.view) }) {
+export function drawLanes(context, { layout, palette, timeline, selected, from = layout.view.first, to = lastSeen(layout.view), lengths = true }) {
   for (const lane of layout.lanes) {
     const spans = lane.derived ? idleSpans(layout.lanes, timeline, from, to) : spansIn(timeline.keys[lane.word] ?? [], Math.max(0, Math.floor(from)), Math.ceil(to) + 1)
     drawSpans(context, layout, palette, lane, spans)
+    if (lengths) drawLengths(context, layout, palette, lane, spans)
     for (const [word, start] of selected) {
       const span = word === lane.word ? spanAt(timeline.keys[word] ?? [], start) : undefined
       if (span) outline(context, layout, lane, span, palette.selection, 2)
@@ -45,29 +48,26 @@ export function drawLanes(context, { layout, palette, timeline, selected, from =
 function drawSpans(context, layout, palette, lane, spans) {
   const { view } = layout
   const [top, height] = [lane.top + INSET, lane.height - 2 * INSET]
-  const font = `500 11px ${palette.font}`
   context.fillStyle = lane.derived ? palette.border : palette.key
   if (lane.foreign) context.globalAlpha = 0.5
-  let merged = -Infinity  // right end in px of what is drawn already: spans under 1 px share a column
   context.beginPath()
-  for (const [start, length] of spans) {
-    const x = Math.max(view.left - 4, toX(view, start))
-    const right = Math.min(view.left + view.width + 4, toX(view, start + length))
-    if (right <= merged) continue
-    const width = Math.max(1, right - x)
-    if (width < 3) context.rect(x, top, width, height)
-    else context.roundRect(x, top, width, height, Math.min(3, width / 2))
-    merged = width < 1.5 ? Math.floor(x) + 1 : right
+  for (const [x, right] of columnBoxes(spans, (frame) => toX(view, frame), view.left - 4, view.left + view.width + 4)) {
+    if (right - x >= ROUND_FROM) context.roundRect(x, top, right - x, height, 3)
+    else context.fillRect(x, top, right - x, height)  // many round boxes in one path are slow to fill
   }
   context.fill()
   context.globalAlpha = 1
+}
+
+/** @param {Context} context @param {Layout} layout @param {Palette} palette @param {Lane} lane @param {readonly (readonly [number, number])[]} spans */
+function drawLengths(context, { view }, palette, lane, spans) {
   context.fillStyle = lane.derived ? palette.text : palette.keyText
-  context.font = font
+  context.font = `500 11px ${palette.font}`
   context.textAlign = "left"
   context.textBaseline = "middle"
   for (const [start, length] of spans) {
     const x = Math.max(view.left, toX(view, start))
-    if (toX(view, start + length) - x > LABEL_FROM) context.fillText(String(length), x + 6, top + height / 2 + 0.5)
+    if (toX(view, start + length) - x > LABEL_FROM) context.fillText(String(length), x + 6, lane.top + lane.height / 2 + 0.5)
   }
 }
 

@@ -1,6 +1,7 @@
 // @ts-check
 /** The whole track in one row: a thin line per key, and a frame around the visible part. */
 import { roundBox } from "../kit/canvas.mjs"
+import { columnBoxes } from "../kit/columns.mjs"
 import { lastSeen } from "../kit/ruler.mjs"
 import { extent } from "./state.mjs"
 
@@ -34,13 +35,8 @@ export function drawOverview(context, { layout, palette, timeline, state }) {
   context.fillStyle = palette.key
   lanes.forEach((lane, i) => {
     const y = top + 4 + i * step
-    let drawn = -Infinity
-    for (const [start, length] of timeline.keys[lane.word] ?? []) {
-      const [x, right] = [overviewX(layout, frames, start), overviewX(layout, frames, start + length)]
-      if (right < drawn + 0.5) continue
-      context.fillRect(x, y, Math.max(0.8, right - x), 1.25)
-      drawn = right
-    }
+    const boxes = columnBoxes(timeline.keys[lane.word] ?? [], (frame) => overviewX(layout, frames, frame), 0, layout.width)
+    for (const [x, right] of boxes) context.fillRect(x, y, right - x, 1.25)
   })
   const [from, to] = overviewWindow(layout, frames)
   roundBox(context, from + 0.5, top + 2.5, to - from - 1, height - 5, 3)

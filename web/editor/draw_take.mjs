@@ -3,7 +3,7 @@
 import { drawChunks, lastSeen, toX } from "../kit/ruler.mjs"
 import { spansIn } from "../track/sample.mjs"
 import { curvePoints, drawCurves } from "./draw_curves.mjs"
-import { drawLanes, drawRows, outline } from "./draw_lanes.mjs"
+import { drawLanes, drawPrompts, drawRows, outline } from "./draw_lanes.mjs"
 
 /** @typedef {CanvasRenderingContext2D} Context */
 
@@ -18,7 +18,7 @@ export function drawTake(context, { state, layout, palette, ahead }) {
   const { view } = layout
   const limit = variant.max_yaw ?? null
   const reads = { yaw: variant.mouse !== null, pitch: Boolean(variant.mouse?.reads_pitch) }
-  if (ahead) return drawFormer(context, { timeline: recording.before, layout, palette, from: recording.range[0], limit })
+  if (ahead) return drawFormer(context, { timeline: recording.before, layout, palette, variant, from: recording.range[0] })
   const { timeline } = recording
   const x = toX(view, state.playhead)
   context.save()
@@ -29,18 +29,20 @@ export function drawTake(context, { state, layout, palette, ahead }) {
   context.fillRect(view.left, 0, view.width, layout.height)
   drawChunks(context, { view, palette, variant, frames: timeline.frames, top: layout.chunks.top, bottom: layout.bottom })
   drawRows(context, layout, palette)
-  drawLanes(context, { layout, palette, timeline, selected: [], to: Math.min(lastSeen(view), state.playhead) })
+  drawLanes(context, { layout, palette, timeline, selected: [], to: Math.min(lastSeen(view), state.playhead), lengths: false })
+  drawPrompts(context, { layout, palette, timeline, variant, selected: [], quiet: true })
   drawCurves(context, { layout, palette, timeline, limit, to: Math.max(1, Math.min(timeline.frames, state.playhead + 1)), reads })
   context.restore()
 }
 
-/** @param {Context} context @param {{timeline: import("../track/timeline.mjs").Timeline, layout: import("./layout.mjs").Layout, palette: import("../kit/palette.mjs").Palette, from: number, limit: number | null}} scene */
-function drawFormer(context, { timeline, layout, palette, from }) {
+/** @param {Context} context @param {{timeline: import("../track/timeline.mjs").Timeline, layout: import("./layout.mjs").Layout, palette: import("../kit/palette.mjs").Palette, variant: import("../track/chunks.mjs").Variant, from: number}} scene */
+function drawFormer(context, { timeline, layout, palette, variant, from }) {
   const end = Math.ceil(lastSeen(layout.view)) + 1
   for (const lane of layout.lanes) {
     const spans = spansIn(timeline.keys[lane.word] ?? [], from, end)
     for (const [start, length] of spans) outline(context, layout, lane, [Math.max(from, start), start + length - Math.max(from, start)], palette.border, 1, [3, 3])
   }
+  drawPrompts(context, { layout, palette, timeline, variant, selected: [] })
   if (!layout.curve) return
   context.save()
   context.strokeStyle = palette.second

@@ -30,6 +30,9 @@ import { chunkAt, firstFrame } from "../track/chunks.mjs"
 
 /** Pixels that points of the path are apart at least. */
 const THIN = 0.7
+/** Pixels beside the straight way that a point may lie to be left out, and longest such way. */
+const STRAIGHT = 0.1
+const LONGEST = 12
 const PADDING = 20
 const MOST_SCALE = 60
 /** Least metres that are shown, so that a few steps do not fill the map. */
@@ -238,8 +241,7 @@ function fits({ scale, left, top }, poses, frames, area) {
 function pathRuns({ x, z, step }, ways, { scale, left, top }) {
   /** @type {{amount: number, points: number[]}[]} */
   const runs = []
-  let px = left + scale * x[0]
-  let py = top - scale * z[0]
+  let [px, py] = [left + scale * x[0], top - scale * z[0]]
   let last = -1
   for (let i = 1; i < ways.length; i++) {
     if (ways[i] === ways[i - 1]) continue
@@ -248,13 +250,27 @@ function pathRuns({ x, z, step }, ways, { scale, left, top }) {
     const ny = top - scale * z[i]
     const near = (nx - px) * (nx - px) + (ny - py) * (ny - py) < THIN * THIN
     if (near && amount === last && i < ways.length - 1) continue
-    if (amount === last) runs[runs.length - 1].points.push(nx, ny)
+    if (amount === last) extendRun(runs[runs.length - 1].points, nx, ny)
     else runs.push({ amount, points: [px, py, nx, ny] })
     last = amount
     px = nx
     py = ny
   }
   return runs
+}
+
+/**
+ * Add a point to a path; the one before goes if it lies on the straight way.
+ * @param {number[]} points @param {number} x @param {number} y
+ */
+function extendRun(points, x, y) {
+  const end = points.length
+  const [dx, dy] = [x - points[end - 4], y - points[end - 3]]
+  const [ex, ey] = [points[end - 2] - points[end - 4], points[end - 1] - points[end - 3]]
+  const length = Math.sqrt(dx * dx + dy * dy)
+  const straight = Math.abs(dx * ey - dy * ex) < STRAIGHT * length && dx * ex + dy * ey > 0 && length < LONGEST
+  if (straight) points.splice(end - 2, 2, x, y)
+  else points.push(x, y)
 }
 
 /**

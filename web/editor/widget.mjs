@@ -21,6 +21,7 @@ import { stateWords } from "./spoken.mjs"
 import { locked, viewState } from "./state.mjs"
 import { insteadOfChips, noticeOf, showStatus } from "./status.mjs"
 import { RULES } from "./style.mjs"
+import { makeTable } from "./table.mjs"
 import { makeTools } from "./tools.mjs"
 import { makeTransport } from "./transport.mjs"
 import { WORDS } from "./words.mjs"
@@ -56,9 +57,9 @@ export function makeActionTrack(node, name, app) {
     },
     toggled: (open) => grow(open),
   })
-  const [tools, cards, map, bar] = [makeTools(editor), makeCards(editor, shell.plot), makeMapBox(editor), makeRecordBar(editor)]
+  const [tools, cards, map, bar, table] = [makeTools(editor), makeCards(editor, shell.plot), makeMapBox(editor), makeRecordBar(editor), makeTable(editor)]
   shell.body.append(map.element)
-  shell.complete(tools.element, strip.element, bar.element, strip.report)
+  shell.complete(tools.element, strip.element, bar.element, strip.report, table.element)
   const host = addEditor({
     node, name, type: "WM_TRACK_EDITOR", root: shell.root, app, life, leastHeight,
     getText: () => editor.state.text, setText: (text) => editor.setText(typeof text === "string" ? text : ""), linkChanged: readNode, executed: showRun,
@@ -178,6 +179,7 @@ export function makeActionTrack(node, name, app) {
     strip.element.hidden = Boolean(state.recording)
     strip.show(editor.binding.state, insteadOfChips(editor))
     showStatus(editor)
+    table.refresh()
     shell.plot.setAttribute("aria-label", stateWords(state))
     const now = leastHeight()
     if (now === least) return

@@ -122,6 +122,7 @@ const PARTS = `
 .wm-report table { width: 100%; border-collapse: collapse; }
 .wm-report th { text-align: left; font-weight: 500; color: var(--wm-second); position: sticky; top: 0; background: var(--component-node-background, var(--wm-plot)); }
 .wm-report th, .wm-report td { padding: 3px 14px 3px 6px; height: 24px; border-bottom: 1px solid var(--wm-grid); vertical-align: top; }
+.wm-report td:not(:last-child) { white-space: nowrap; }
 .wm-report td:last-child { color: var(--wm-second); }
 .wm-report tbody tr { cursor: pointer; }
 .wm-report tbody tr:hover { background: var(--wm-hover); }

@@ -7,6 +7,7 @@
  */
 import { chunkAt, firstFrame } from "../track/chunks.mjs"
 import { roundBox } from "./canvas.mjs"
+import { columnBoxes } from "./columns.mjs"
 import { span } from "./words.mjs"
 
 /** @typedef {import("./palette.mjs").Palette} Palette */
@@ -241,19 +242,15 @@ export function drawRange(context, { view, palette, range, playhead, top, bottom
  * @param {{view: View, palette: Palette, band: [string, number, number][], top: number, height: number}} scene
  */
 export function drawBand(context, { view, palette, band, top, height }) {
-  const right = view.left + view.width
   const middle = Math.round(top + height / 2)
-  for (const [kind, start, length] of band) {
-    const [from, to] = [Math.max(view.left, toX(view, start)), Math.min(right, toX(view, start + length))]
-    if (to <= from) continue
-    if (kind === "kept") {
-      context.fillStyle = palette.second
-      context.fillRect(from, middle, to - from, 1)
-    } else {
-      context.fillStyle = kind === "dropped" ? palette.alert : palette.hatch(context, palette.text, 4)
-      context.fillRect(from, middle - 3.5, Math.max(1, to - from), 8)
-    }
+  const draw = (/** @type {string} */ of, /** @type {string | CanvasPattern} */ style, /** @type {number} */ y, /** @type {number} */ high) => {
+    const spans = band.filter(([kind]) => kind === of).map(([, start, length]) => /** @type {const} */ ([start, length]))
+    context.fillStyle = style
+    for (const [from, to] of columnBoxes(spans, (frame) => toX(view, frame), view.left, view.left + view.width)) context.fillRect(from, y, to - from, high)
   }
+  draw("kept", palette.second, middle, 1)
+  draw("quantised", palette.hatch(context, palette.text, 4), middle - 3.5, 8)
+  draw("dropped", palette.alert, middle - 3.5, 8)
 }
 
 /** Words for frames of a range, for pills and the live region. @param {Range} range */
