@@ -37,10 +37,17 @@ PATIENCE = 240_000
 
 WALK = "forward*12 forward+yaw_right(2)*12 forward+yaw_left(2.5)*9"
 OTHER_WALK = "left+yaw_left*24"
+PATH = (
+    '{"type":"path","version":1,"frames":117,"target":[1.5,-0.6,3.4],"keyframes":[{"f":0,"p":[0,0,0]},'
+    '{"f":40,"p":[-0.6,-0.3,4.4],"look":"target"},{"f":76,"p":[3,-0.3,5],"look":"target"},{"f":116,"p":[4.2,0,0.6]}]}'
+)
 NODES: dict[str, tuple[str, dict[str, Any]]] = {
     "model": ("WMLoadWorldModel", {}),
     "vae": ("WMLoadWorldVAE", {}),
     "track": ("WMActionTrack", {"track": WALK}),
+    "path": ("WMCameraPath", {"path": PATH}),
+    "view path": ("WMTinyWorldView", {"world_seed": 112, "track": ["path", 0]}),
+    "path overlay": ("WMOverlayControls", {"images": ["view path", 1], "track": ["path", 0]}),
     "view": ("WMTinyWorldView", {"world_seed": 112, "track": ["track", 0]}),
     "start": ("WMStartWorld", {"model": ["model", 0], "vae": ["vae", 0], "image": ["view", 0]}),
     "rollout": (
@@ -90,6 +97,7 @@ NODES: dict[str, tuple[str, dict[str, Any]]] = {
     "see load": ("PreviewImage", {"images": ["decode load", 0]}),
     "see rewind": ("PreviewImage", {"images": ["decode rewind", 0]}),
     "see compare": ("PreviewImage", {"images": ["compare", 0]}),
+    "see path overlay": ("PreviewImage", {"images": ["path overlay", 0]}),
     "see record": ("PreviewImage", {"images": ["record", 3]}),
 }
 """Name -> class and inputs; a link is the name of a node and the number of its output."""
@@ -103,12 +111,14 @@ class Scene(NamedTuple):
         result: a node that shows pictures: some of them are laid beneath. Without one the graph is not run.
         frames: which of them, by their share of the film, 0 to 1.
         columns: how many lie in a row.
+        width: of the node, in pixels of the page.
     """
 
     node: str
     result: str = ""
     frames: tuple[float, ...] = (0.0, 1 / 3, 2 / 3, 1.0)
     columns: int = 2
+    width: int = WIDTH
 
 
 SCENES = {
@@ -118,6 +128,7 @@ SCENES = {
     "WMTinyWorldView": Scene("view", "see view"),
     "WMStartWorld": Scene("start", "see view", (0.0,), 1),
     "WMActionTrack": Scene("track", "see true overlay", (0.1, 0.4, 0.7, 0.95)),
+    "WMCameraPath": Scene("path", "see path overlay", (0.1, 0.4, 0.7, 0.95), 4, 820),
     "WMLoadTrack": Scene("load track", "see load overlay", (0.1, 0.4, 0.7, 0.95)),
     "WMSaveTrack": Scene("save track"),
     "WMJoinTracks": Scene("join"),
@@ -225,7 +236,7 @@ def picture(host: ComfyHost, page: Any, scene: Scene) -> Any:
 
     ids, graph = graph_of(scene.node, scene.result)
     node = ids[scene.node]
-    page.evaluate(SHOW, [place(page.evaluate(OPEN, [graph]), node), *CORNER])
+    page.evaluate(SHOW, [place(page.evaluate(OPEN, [graph]), node, scene.width), *CORNER])
     page.wait_for_timeout(1000)
     pictures = []
     if scene.result:
@@ -261,13 +272,13 @@ def graph_of(*names: str) -> tuple[dict[str, str], dict[str, Any]]:
     return ids, graph
 
 
-def place(workflow: dict[str, Any], shown: str) -> dict[str, Any]:
+def place(workflow: dict[str, Any], shown: str, width: int) -> dict[str, Any]:
     """Put the shown node into the corner, what it reads far to the left and all others far to the right."""
     sources = {str(link[1]) for link in workflow["links"] if str(link[3]) == shown}
     for row, node in enumerate(workflow["nodes"]):
         node["pos"] = [-8000 if str(node["id"]) in sources else 8000, 20 * row]
         if str(node["id"]) == shown:
-            node["pos"], node["size"] = [0, 0], [WIDTH, 60]
+            node["pos"], node["size"] = [0, 0], [width, 60]
     return workflow
 
 
