@@ -48,17 +48,12 @@ export function extremes({ values, levels }, from, to) {
   let [low, high, frame] = [Infinity, -Infinity, from]
   const end = Math.min(to, values.length)
   while (frame < end) {
-    const coarse = [...levels].reverse().find(({ size }) => frame % size === 0 && frame + size <= end)
-    if (coarse) {
-      const at = frame / coarse.size
-      low = Math.min(low, coarse.low[at])
-      high = Math.max(high, coarse.high[at])
-      frame += coarse.size
-    } else {
-      low = Math.min(low, values[frame])
-      high = Math.max(high, values[frame])
-      frame += 1
-    }
+    let coarse = levels.length - 1
+    while (coarse >= 0 && (frame % levels[coarse].size || frame + levels[coarse].size > end)) coarse--
+    const [size, least, most] = coarse < 0 ? [1, values, values] : [levels[coarse].size, levels[coarse].low, levels[coarse].high]
+    low = Math.min(low, least[frame / size])
+    high = Math.max(high, most[frame / size])
+    frame += size
   }
   return [low, high]
 }

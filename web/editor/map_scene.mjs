@@ -197,7 +197,7 @@ function makeGround(near) {
   }
 }
 
-/** One small whole number per cell; cells kilometres apart may share one. @param {number} column @param {number} row */
+/** One small whole number per cell; cells 32,768 apart share one. @param {number} column @param {number} row */
 function cellKey(column, row) {
   return ((column & 0x7fff) << 15) | (row & 0x7fff)
 }
@@ -282,7 +282,8 @@ function chunkStarts(poses, frames, fit, variant) {
   const taken = new Set()
   for (let chunk = 1; chunk <= chunkAt(variant, frames - 1); chunk++) {
     const frame = firstFrame(variant, chunk)
-    const cell = placeOf({ poses, fit }, frame).map((value) => Math.floor(value / CHEVRON_GAP)).join()
+    const [column, row] = placeOf({ poses, fit }, frame).map((value) => Math.floor(value / CHEVRON_GAP))
+    const cell = cellKey(column, row)
     if (taken.has(cell)) continue
     taken.add(cell)
     starts.push(frame)

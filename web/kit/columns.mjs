@@ -1,5 +1,7 @@
 // @ts-check
-/** Boxes for what is narrower than a pixel: one per pixel column, so that thousands of spans cost as many boxes as pixels. */
+/**
+ * Boxes for what is narrower than a pixel: one per pixel column, so that thousands of spans cost as many boxes as pixels.
+ */
 
 /** Width in px below which a span is drawn as whole columns. */
 const NARROW = 1.5
@@ -20,7 +22,7 @@ export function columnBoxes(spans, toX, left, right) {
     const to = Math.min(right, toX(start + length))
     if (to <= from) continue
     if (to - from >= NARROW) boxes.push([from, to])
-    else addColumn(boxes, Math.floor(from))
+    else addColumn(boxes, Math.floor((from + to) / 2))
   }
   return boxes
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** Edits of held keys: paint, erase, toggle, move, copy, trim. Exclusive keys cut each other. */
 import { spanAt } from "./sample.mjs"
-import { MAX_FRAMES, WORDS, canonicalKeys, settled } from "./timeline.mjs"
+import { MAX_FRAMES, WORDS, mergeSpans, orderedLanes, settled } from "./timeline.mjs"
 
 /** @import { Span, Timeline } from "./timeline.mjs" */
 /** @import { Variant } from "./chunks.mjs" */
@@ -183,7 +183,10 @@ export function cut(spans, from, to) {
  * @returns {Timeline}
  */
 export function withKeys(timeline, lanes) {
-  return settled(timeline, { ...timeline, keys: canonicalKeys({ ...timeline.keys, ...lanes }) })
+  const changed = Object.entries(lanes).filter(([word, spans]) => spans !== timeline.keys[word])
+  if (!changed.length) return timeline
+  const merged = changed.map(([word, spans]) => [word, mergeSpans(spans)])
+  return settled(timeline, { ...timeline, keys: orderedLanes({ ...timeline.keys, ...Object.fromEntries(merged) }) })
 }
 
 /**

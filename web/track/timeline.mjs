@@ -123,9 +123,17 @@ export function canonical(timeline) {
  * @returns {Readonly<Record<string, readonly Span[]>>}
  */
 export function canonicalKeys(keys) {
-  const words = Object.keys(keys).sort((a, b) => place(a) - place(b) || byCodePoint(a, b))
-  const lanes = words.map((word) => /** @type {const} */ ([word, mergeSpans(keys[word])]))
-  return Object.freeze(Object.fromEntries(lanes.filter(([, spans]) => spans.length)))
+  return orderedLanes(Object.fromEntries(Object.entries(keys).map(([word, spans]) => [word, mergeSpans(spans)])))
+}
+
+/**
+ * Order lanes whose spans are merged, and drop empty ones.
+ * @param {Readonly<Record<string, readonly Span[]>>} keys
+ * @returns {Readonly<Record<string, readonly Span[]>>}
+ */
+export function orderedLanes(keys) {
+  const lanes = Object.entries(keys).filter(([, spans]) => spans.length)
+  return Object.freeze(Object.fromEntries(lanes.sort(([a], [b]) => place(a) - place(b) || byCodePoint(a, b))))
 }
 
 /**
