@@ -21,7 +21,7 @@ export function columnBoxes(spans, toX, left, right) {
     const from = Math.max(left, toX(start))
     const to = Math.min(right, toX(start + length))
     if (to <= from) continue
-    if (to - from >= NARROW) boxes.push([from, to])
+    if (to - from >= NARROW) boxes.push([Math.max(from, boxes[boxes.length - 1]?.[1] ?? left), to])
     else addColumn(boxes, Math.floor((from + to) / 2))
   }
   return boxes
