@@ -5,7 +5,7 @@ import { RULER_HEIGHT, drawBand, drawChunkRow, drawChunks, drawPlayhead, drawRul
 import { angle, decimal } from "../kit/words.mjs"
 import { diamond } from "./marks.mjs"
 import { stroke, write } from "./draw_top.mjs"
-import { heightsOf, pitchesOf, toY } from "./profile.mjs"
+import { toY } from "./profile.mjs"
 import { chunksOf, extent, limitOf } from "./state.mjs"
 import { WORDS } from "./words.mjs"
 
@@ -127,7 +127,7 @@ function hatchLost(context, scene, values, lane, rest) {
 /** @param {Context} context @param {Scene} scene */
 function drawHeight(context, scene) {
   const { drawn, profile, palette } = scene
-  const heights = heightsOf(drawn)
+  const heights = drawn.heights
   if (heights.some((height) => Math.abs(height - heights[0]) > TOLD)) hatchLost(context, scene, heights, profile.height, heights[0])
   traceCurve(context, scene, heights, profile.height)
   stroke(context, palette.foreground, 1.75)
@@ -136,7 +136,7 @@ function drawHeight(context, scene) {
 /** @param {Context} context @param {Scene} scene */
 function drawPitch(context, scene) {
   const { drawn, profile, palette, state } = scene
-  const pitches = pitchesOf(drawn)
+  const pitches = drawn.pitches
   if (!state.variant?.mouse?.reads_pitch && pitches.some((pitch) => Math.abs(pitch) > 0.05)) hatchLost(context, scene, pitches, profile.pitch, 0)
   traceCurve(context, scene, pitches, profile.pitch)
   context.setLineDash([4, 3])
@@ -152,16 +152,28 @@ function drawSpeed(context, { drawn, profile, palette, state }) {
   const until = Math.min(drawn.path.frames - 1, Math.ceil(lastSeen(view)))
   const step = Math.max(1, Math.floor(1 / view.scale))
   let next = 0
+  /** @type {{colour: string, fast: boolean, from: number, to: number, y: number} | null} */
+  let bar = null
+  const fill = () => {
+    if (!bar) return
+    context.fillStyle = bar.colour
+    context.globalAlpha = bar.fast ? 0.95 : 0.7
+    context.fillRect(bar.from, bar.y, bar.to - bar.from, floor - bar.y)
+  }
   for (let frame = Math.max(0, Math.floor(view.first)); frame < until && drawn.spans.length; frame += step) {
     while (next < drawn.fast.length && drawn.fast[next][1] <= frame) next++
     const fast = next < drawn.fast.length && drawn.fast[next][0] < frame + step
     const value = drawn.speeds[frame]
-    context.fillStyle = fast ? palette.alert : palette.speed(value / limit)
-    context.globalAlpha = fast ? 0.95 : 0.7
-    const [from, to] = [toX(view, frame), toX(view, Math.min(frame + step, until))]
-    const y = Math.max(speed.top + 1, toY(speed, value))
-    context.fillRect(from, y, to - from + 0.4, floor - y)
+    const colour = fast ? palette.alert : palette.speed(value / limit)
+    const y = Math.round(Math.max(speed.top + 1, toY(speed, value)) * 2) / 2
+    const [from, to] = [toX(view, frame), toX(view, Math.min(frame + step, until))].map((x) => Math.round(x * 2) / 2)
+    if (bar?.colour === colour && bar.y === y) bar.to = to
+    else {
+      fill()
+      bar = { colour, fast, from, to, y }
+    }
   }
+  fill()
   context.globalAlpha = 1
   context.beginPath()
   context.moveTo(view.left, toY(speed, limit))
@@ -175,7 +187,7 @@ function drawSpeed(context, { drawn, profile, palette, state }) {
 function drawDiamonds(context, scene) {
   const { drawn, profile, palette, state } = scene
   const { view } = profile
-  const [heights, pitches] = [heightsOf(drawn), pitchesOf(drawn)]
+  const [heights, pitches] = [drawn.heights, drawn.pitches]
   context.save()
   context.beginPath()
   context.rect(view.left - SMALL - 1, 0, view.width + SMALL + 1, profile.bottom)

@@ -103,13 +103,14 @@ export function pathRuns({ state, drawn, view, size }) {
   let next = 0
   for (const span of spans) {
     const frames = span.end.frame - span.start.frame
-    const pieces = Math.max(1, Math.ceil((span.arc[span.arc.length - 1] * view.scale) / PIECE / frames))
+    const long = span.arc[span.arc.length - 1] * view.scale
+    const pieces = Math.max(1, Math.min(frames * Math.max(1, Math.ceil(long / PIECE / frames)), Math.ceil(long / THIN)))
     let before = toPixel(view, size, span.curve[0][0], span.curve[0][2])
-    for (let i = 0; i < frames * pieces; i++) {
-      const frame = span.start.frame + Math.floor(i / pieces)
-      const place = bezier(span.curve, along(span.arc, (i + 1 === frames * pieces) ? 1 : eased(span.start.ease, (i + 1) / (frames * pieces))))
+    for (let i = 0; i < pieces; i++) {
+      const frame = span.start.frame + Math.floor((i * frames) / pieces)
+      const place = bezier(span.curve, along(span.arc, i + 1 === pieces ? 1 : eased(span.start.ease, (i + 1) / pieces)))
       const point = toPixel(view, size, place[0], place[2])
-      if (Math.hypot(point[0] - before[0], point[1] - before[1]) < THIN && i + 1 < frames * pieces) continue
+      if (Math.abs(point[0] - before[0]) + Math.abs(point[1] - before[1]) < THIN && i + 1 < pieces) continue
       while (next < fast.length && fast[next][1] <= frame) next++
       const over = next < fast.length && frame >= fast[next][0] && span.start.ease !== "hold"
       const amount = Math.round(Math.min(1, (speeds[Math.min(frame, speeds.length - 1)] ?? 0) / limit) * 24) / 24
@@ -170,7 +171,14 @@ function drawModel(context, { drawn, view, size, palette, rate, stale }, followe
     context.lineTo(...toPixel(view, size, followed.poses[i][0], followed.poses[i][1]))
   }
   stroke(context, palette.second, 0.75)
-  trace(context, followed.poses.flatMap(([px, pz]) => toPixel(view, size, px, pz)))
+  context.beginPath()
+  let before = [Infinity, Infinity]
+  for (const [px, pz] of followed.poses) {
+    const point = toPixel(view, size, px, pz)
+    if (Math.abs(point[0] - before[0]) + Math.abs(point[1] - before[1]) < THIN) continue
+    context.lineTo(...point)
+    before = point
+  }
   context.setLineDash([5, 4])
   context.lineCap = "butt"
   stroke(context, palette.foreground, 1.25)

@@ -29,6 +29,8 @@ export function makeEditor({ shell, signal, commit, changed }) {
   /** @type {{top: typeof idle, profile: typeof idle}} */
   let layers = { top: idle, profile: idle }
   let request = 0
+  /** @type {{state: PathState, size: any, narrow: boolean, profile: import("./profile.mjs").Profile} | null} */
+  let laid = null
   const drawnOf = drawnCache()
   const binding = makeBinding(signal, () => editor.redraw())
   signal.addEventListener("abort", () => cancelAnimationFrame(request))
@@ -79,7 +81,9 @@ export function makeEditor({ shell, signal, commit, changed }) {
       return layers.top.size
     },
     get profile() {
-      return profileOf(state, editor.drawn, layers.profile.size, shell.narrow)
+      const { size } = layers.profile
+      if (laid?.state !== state || laid.size !== size || laid.narrow !== shell.narrow) laid = { state, size, narrow: shell.narrow, profile: profileOf(state, editor.drawn, size, shell.narrow) }
+      return laid.profile
     },
     /** What the model makes of the path, if it is known. */
     get followed() {

@@ -92,31 +92,33 @@ export function move(path, indices, way) {
 export function duplicate(path, index, way = [0, 0, 0]) {
   const stop = path.keyframes[index]
   const next = played(path)[index + 1]
-  const frame = next ? Math.floor((stop.frame + next.frame) / 2) : stop.frame + APART
-  if (frame === stop.frame || frame >= MAX_FRAMES) return { path, index }
+  const copied = { ...stop, place: plus(stop.place, way), out: null, into: null }
+  const between = next ? Math.floor((stop.frame + next.frame) / 2) : stop.frame + APART
+  if (between === stop.frame || between >= MAX_FRAMES) return { path: paste(path, [copied], stop.frame + 1).path, index: index + 1 }
   const stops = [...path.keyframes]
-  stops.splice(index + 1, 0, { ...stop, frame, place: plus(stop.place, way), out: null, into: null })
+  stops.splice(index + 1, 0, { ...copied, frame: between })
   return { path: fitted(withKeyframes(path, stops)), index: index + 1 }
 }
 
 /**
- * Put keyframes that were copied after one that is there.
+ * Put keyframes that were copied into a path.
  * @param {CameraPath} path
  * @param {readonly Keyframe[]} copied
  * @param {number} frame where the first one goes; those behind make room
- * @returns {CameraPath}
+ * @returns {{path: CameraPath, indices: number[]}} `indices` of those that were put in
  */
 export function paste(path, copied, frame) {
-  if (!copied.length) return path
+  if (!copied.length) return { path, indices: [] }
   const start = path.keyframes.some((stop) => stop.frame === frame) ? frame + 1 : frame
   const room = copied[copied.length - 1].frame - copied[0].frame + 1
   const before = path.keyframes.filter((stop) => stop.frame < start)
   const after = path.keyframes.filter((stop) => stop.frame >= start).map((stop) => ({ ...stop, frame: stop.frame + room }))
   const placed = copied.map((stop) => ({ ...stop, frame: stop.frame - copied[0].frame + start }))
-  if ([...placed, ...after].some((stop) => stop.frame >= MAX_FRAMES)) return path
+  if ([...placed, ...after].some((stop) => stop.frame >= MAX_FRAMES)) return { path, indices: [] }
   const target = path.target ?? (copied.some((stop) => stop.look === "target") ? copied[0].place : null)
   const frames = Math.min(MAX_FRAMES, path.frames + (after.length || path.closed ? room : 0))
-  return fitted(withKeyframes({ ...path, frames, target }, [...before, ...placed, ...after]))
+  const pasted = fitted(withKeyframes({ ...path, frames, target }, [...before, ...placed, ...after]))
+  return { path: pasted, indices: placed.map((_, i) => before.length + i) }
 }
 
 /**

@@ -4,7 +4,7 @@ import { CHUNK_HEIGHT, RULER_HEIGHT, toFrame, toX } from "../kit/ruler.mjs"
 import { angle, decimal } from "../kit/words.mjs"
 import { nearestBorder } from "../track/chunks.mjs"
 import { changed, insert, retime, retimeSpan, setPitch } from "./edits.mjs"
-import { heightsOf, pitchesOf, toValue, toY } from "./profile.mjs"
+import { toValue, toY } from "./profile.mjs"
 import { chunksOf, locked } from "./state.mjs"
 import { keyframeWords } from "./words.mjs"
 
@@ -24,7 +24,7 @@ export function hitProfile(editor, { x, y }) {
   if (y < RULER_HEIGHT + CHUNK_HEIGHT) return { kind: "ruler" }
   if (y >= profile.band.top) return { kind: "band" }
   if (x < profile.view.left - REACH) return { kind: "none" }
-  const values = { height: heightsOf(drawn), pitch: pitchesOf(drawn) }
+  const values = { height: drawn.heights, pitch: drawn.pitches }
   for (const lane of /** @type {const} */ (["height", "pitch"])) {
     let [best, least] = [-1, REACH]
     drawn.stops.forEach(({ frame, place }, i) => {
@@ -80,7 +80,7 @@ function dragDiamond(editor, { index, lane, closing }, start) {
   const before = state.path
   const stop = before.keyframes[index]
   const frameAt = Math.min(stop.frame, before.frames - 1)
-  const value = lane === "height" ? -stop.place[1] : pitchesOf(editor.drawn)[frameAt]
+  const value = lane === "height" ? -stop.place[1] : editor.drawn.pitches[frameAt]
   const dragged = (/** @type {Point} */ point) => {
     const [dx, dy] = [point.x - start.x, point.y - start.y]
     const across = !closing && (!point.shift || Math.abs(dx) >= Math.abs(dy))

@@ -4,7 +4,7 @@ import { make } from "../kit/dom.mjs"
 import { icon } from "../kit/icons.mjs"
 import { makeField, parseFrames, parseNumber } from "../kit/fields.mjs"
 import { openMenu } from "../kit/menu.mjs"
-import { angle, decimal, signed, span, time } from "../kit/words.mjs"
+import { angle, counted, decimal, signed, span, time } from "../kit/words.mjs"
 import { firstFrame } from "../track/chunks.mjs"
 import { changed, retime, setAutomatic, setBackground, setLook, setPitch, setTarget, slowDown, tangents, turned } from "./edits.mjs"
 import { insertHere } from "./keys.mjs"
@@ -52,9 +52,9 @@ export function makeInspector(editor) {
     const off = locked(state)
     const { keyframes } = shownPath(state)
     const count = state.chosen.length
-    title.textContent = count > 1 ? WORDS.several(count) : stop ? `${WORDS.keyframe} ${state.chosen[0]}` : WORDS.none
-    name.textContent = stop ? `${WORDS.key} ${state.chosen[0]}` : WORDS.none
-    many.textContent = keyframes.length ? WORDS.of(keyframes.length) : ""
+    title.textContent = count > 1 ? WORDS.several(count) : stop ? `${WORDS.keyframe} ${state.chosen[0]}` : keyframes.length ? counted(keyframes.length, "keyframe") : WORDS.none
+    name.textContent = stop ? `${WORDS.key} ${state.chosen[0]}` : WORDS.noKey
+    many.textContent = stop ? WORDS.of(keyframes.length) : ""
     none.hidden = Boolean(stop)
     none.querySelector("button").disabled = off || keyframes.length < 2
     keyframe.hidden = !stop

@@ -122,8 +122,7 @@ function copy(editor) {
 function pasteCopied(editor) {
   const { path, playhead } = editor.state
   const pasted = paste(path, clip, playhead)
-  const first = pasted.keyframes.findIndex((stop) => stop.frame >= playhead && !path.keyframes.some((old) => old.frame === stop.frame && old.place === stop.place))
-  editor.edit(pasted, { chosen: pasted === path ? [] : clip.map((_, i) => Math.max(0, first) + i) }, `${clip.length} pasted`)
+  editor.edit(pasted.path, { chosen: pasted.indices }, `${pasted.indices.length} pasted`)
 }
 
 /** @param {Editor} editor */

@@ -26,22 +26,29 @@ import { mirrored } from "./path.mjs"
 export const PIECES = 128
 const STILL = 1e-6
 const ROUNDEST = 2
+const PARTS = /** @type {const} */ (["x", "y", "z", "yaw", "pitch"])
 
 /**
  * Play a path at whole frames; before its first keyframe and after its last the camera stands.
  * @param {CameraPath} path
+ * @param {Span[]} [spans]
+ * @param {(span: Span) => Samples} [sampled] plays a span; somebody may remember those that stay the same
  * @returns {Samples}
  */
-export function samplePath(path, spans = pathSpans(path)) {
+export function samplePath(path, spans = pathSpans(path), sampled = (span) => sampleSpan(span, path.target)) {
   const samples = blank(path.frames)
   const stops = played(path)
   if (!stops.length) return samples
   const last = spans[spans.length - 1]
   const [begin, end] = spans.length ? [heading(spans[0], 0), heading(last, 1)] : [0, 0]
+  for (const span of spans) {
+    const [from, to] = [span.start.frame, Math.min(span.end.frame, path.frames)]
+    const piece = sampled(span)
+    for (const part of PARTS) if (to > from) samples[part].set(piece[part].subarray(0, to - from), from)
+  }
   stand(samples, 0, stops[0].frame, stops[0], begin, path.target)
   stand(samples, stops[stops.length - 1].frame, path.frames, stops[stops.length - 1], end, path.target)
-  for (const span of spans) walk(samples, span, path.target)
-  if (path.closed) for (const values of Object.values(samples)) values[path.frames - 1] = values[0]
+  if (path.closed) for (const part of PARTS) samples[part][path.frames - 1] = samples[part][0]
   return samples
 }
 
@@ -51,10 +58,23 @@ export function samplePath(path, spans = pathSpans(path)) {
  * @param {Vector | null} target
  */
 export function sampleSpan(span, target) {
-  const frames = span.end.frame - span.start.frame
+  const { start, end } = span
+  const frames = end.frame - start.frame
   const samples = blank(frames + 1)
-  walk(samples, { ...span, start: { ...span.start, frame: 0 }, end: { ...span.end, frame: frames } }, target)
-  stand(samples, frames, frames + 1, span.end, heading(span, 1), target)
+  let [turn, before] = [0, 0]
+  for (let frame = 0; frame < frames; frame++) {
+    const share = eased(start.ease, frame / frames)
+    const t = along(span.arc, share)
+    const place = bezier(span.curve, t)
+    const ahead = heading(span, t)
+    const here = looking(start, place, ahead, target)
+    const there = looking(end, place, ahead, target)
+    const apart = there.yaw - here.yaw
+    turn += shorter(apart - before)
+    before = apart
+    put(samples, frame, place, here.yaw + turn * share, here.pitch + (there.pitch - here.pitch) * share)
+  }
+  stand(samples, frames, frames + 1, end, heading(span, 1), target)
   return samples
 }
 
@@ -71,9 +91,15 @@ function blank(frames) {
  */
 export function speeds({ x, z }, fps) {
   const found = new Float64Array(x.length)
-  for (let i = 0; i + 1 < x.length; i++) found[i] = Math.hypot(x[i + 1] - x[i], z[i + 1] - z[i]) * fps
+  for (let i = 0; i + 1 < x.length; i++) found[i] = apart(x, z, i) * fps
   if (x.length > 1) found[x.length - 1] = found[x.length - 2]
   return found
+}
+
+/** Metres over the ground from a frame to the next. @param {Float64Array} x @param {Float64Array} z @param {number} i */
+export function apart(x, z, i) {
+  const [dx, dz] = [x[i + 1] - x[i], z[i + 1] - z[i]]
+  return Math.sqrt(dx * dx + dz * dz) // much faster than Math.hypot
 }
 
 /**
@@ -224,24 +250,6 @@ function arcOf(curve) {
     before = place
   }
   return arc
-}
-
-/** @param {Samples} samples @param {Span} span @param {Vector | null} target */
-function walk(samples, span, target) {
-  const { start, end } = span
-  let [turn, before] = [0, 0]
-  for (let frame = start.frame; frame < Math.min(end.frame, samples.x.length); frame++) {
-    const share = eased(start.ease, (frame - start.frame) / (end.frame - start.frame))
-    const t = along(span.arc, share)
-    const place = bezier(span.curve, t)
-    const ahead = heading(span, t)
-    const here = looking(start, place, ahead, target)
-    const there = looking(end, place, ahead, target)
-    const apart = there.yaw - here.yaw
-    turn += shorter(apart - before)
-    before = apart
-    put(samples, frame, place, here.yaw + turn * share, here.pitch + (there.pitch - here.pitch) * share)
-  }
 }
 
 /**

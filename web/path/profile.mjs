@@ -1,7 +1,6 @@
 // @ts-check
 /** The profile's rows: where they lie, and how values and pixels belong together. */
 import { CHUNK_HEIGHT, RULER_HEIGHT, bounded, fit } from "../kit/ruler.mjs"
-import { degrees } from "./poses.mjs"
 import { extent, limitOf } from "./state.mjs"
 
 /** @typedef {import("./state.mjs").PathState} PathState */
@@ -34,19 +33,13 @@ export function profileOf(state, drawn, { width, height }, narrow) {
   const speed = Math.max(limitOf(state) * 1.25, ...drawn.speeds.subarray(0, 1))
   return {
     view, head,
-    height: { ...lanes[0], ...rangeOf(heightsOf(drawn), LEAST.height) },
-    pitch: { ...lanes[1], ...rangeOf(pitchesOf(drawn), LEAST.pitch) },
+    height: { ...lanes[0], ...rangeOf(drawn.heights, LEAST.height) },
+    pitch: { ...lanes[1], ...rangeOf(drawn.pitches, LEAST.pitch) },
     speed: { ...lanes[2], low: 0, high: Math.max(speed, Math.min(limitOf(state) * 3, most(drawn.speeds))) * 1.12 },
     band: { top: top + heights[0] + heights[1] + heights[2], height: BAND },
     bottom: height,
   }
 }
-
-/** Metres above the ground, per frame. @param {Drawn} drawn */
-export const heightsOf = ({ samples }) => samples.y.map((y) => -y)
-
-/** Degrees, per frame. @param {Drawn} drawn */
-export const pitchesOf = ({ samples }) => samples.pitch.map(degrees)
 
 /** Where a value lies. @param {Lane} lane @param {number} value */
 export const toY = ({ top, height, low, high }, value) => top + height * (1 - (value - low) / (high - low))

@@ -2,7 +2,7 @@
 /** What a Camera Path editor knows, as one frozen object, and what follows from it. */
 import { leftOver } from "../track/chunks.mjs"
 import { EMPTY, parse } from "./path.mjs"
-import { pathSpans, played, radians, samplePath, speeds } from "./poses.mjs"
+import { degrees, pathSpans, played, radians, samplePath, sampleSpan, speeds } from "./poses.mjs"
 import { tooFast } from "./timing.mjs"
 
 /** @typedef {import("./path.mjs").CameraPath} CameraPath */
@@ -41,6 +41,8 @@ import { tooFast } from "./timing.mjs"
  * @property {import("./poses.mjs").Span[]} spans
  * @property {readonly import("./path.mjs").Keyframe[]} stops
  * @property {import("./poses.mjs").Samples} samples
+ * @property {Float64Array} heights metres above the ground, per frame
+ * @property {Float64Array} pitches degrees, per frame
  * @property {Float64Array} speeds metres a second over the ground
  * @property {[number, number][]} fast frames, half open
  * @property {number} metres
@@ -122,17 +124,29 @@ export function chunksOf(state) {
 /** The first chosen keyframe. @param {PathState} state */
 export const leader = (state) => (state.chosen.length ? shownPath(state).keyframes[state.chosen[0]] : undefined)
 
-/** Play a path once, and remember it while it stays the same. */
+/** Play a path once, and remember it while it stays the same; of a changed one, only what changed is played anew. */
 export function drawnCache() {
   /** @type {(Drawn & {pace: import("./timing.mjs").Pace, fps: number}) | undefined} */
   let last
+  /** @type {Map<string, import("./poses.mjs").Samples>} */
+  let known = new Map()
   return (/** @type {PathState} */ state) => {
     const [path, pace, fps] = [shownPath(state), paceOf(state), fpsOf(state)]
     if (last?.path === path && last.pace.step === pace.step && last.pace.turn === pace.turn && last.fps === fps) return last
     const spans = pathSpans(path)
-    const samples = samplePath(path, spans)
+    /** @type {typeof known} */
+    const used = new Map()
+    const samples = samplePath(path, spans, (span) => {
+      const { start, end, curve, resting } = span
+      const key = JSON.stringify([curve, start.look, start.pitch, end.look, end.pitch, start.ease, end.frame - start.frame, resting, path.target])
+      const found = known.get(key) ?? sampleSpan(span, path.target)
+      used.set(key, found)
+      return found
+    })
+    known = used
     const metres = spans.reduce((sum, { arc }) => sum + arc[arc.length - 1], 0)
-    last = { path, pace, fps, spans, stops: played(path), samples, speeds: speeds(samples, fps), fast: tooFast(path, samples, pace), metres }
+    const [heights, pitches] = [samples.y.map((y) => -y), samples.pitch.map(degrees)]
+    last = { path, pace, fps, spans, stops: played(path), samples, heights, pitches, speeds: speeds(samples, fps), fast: tooFast(path, samples, pace), metres }
     return last
   }
 }

@@ -9,8 +9,8 @@ export const RULES = `
 [data-narrow] .wm-path-column { position: relative; }
 .wm-looks .wm-tool { color: var(--wm-second); }
 .wm-looks .wm-tool[aria-checked="true"] { color: var(--wm-text); }
-.wm-inspector { flex: none; width: 212px; min-height: 0; display: flex; flex-direction: column; }
-.wm-inspect { flex: 1 1 auto; min-height: 0; overflow: auto; display: flex; flex-direction: column; gap: 8px; scrollbar-width: thin; overscroll-behavior: contain; }
+.wm-inspector { flex: none; width: 212px; min-height: 0; position: relative; }
+.wm-inspect { position: absolute; inset: 0; overflow: auto; display: flex; flex-direction: column; gap: 8px; scrollbar-width: thin; overscroll-behavior: contain; }
 .wm-inspect > * { flex: none; }
 .wm-inspect [hidden] { display: none; }
 .wm-inspect section { border-top: 1px solid var(--wm-frame); padding-top: 7px; display: flex; flex-direction: column; gap: 4px; }
@@ -33,13 +33,13 @@ export const RULES = `
 .wm-facts dt { color: var(--wm-second); }
 .wm-facts dd { margin: 0; text-align: right; }
 .wm-inspect-row { display: none; }
-[data-narrow] .wm-inspector { width: 100%; }
+[data-narrow] .wm-inspector { width: 100%; position: static; }
 [data-narrow] .wm-inspect-row { display: flex; gap: 4px; align-items: center; }
 [data-narrow] .wm-inspect-row .wm-name { min-width: 46px; font-weight: 500; white-space: nowrap; }
 [data-narrow] .wm-inspect-row > .wm-field, [data-narrow] .wm-inspect-row > .wm-choice { flex: 1 1 0; min-width: 0; }
 [data-narrow] .wm-inspect-row .wm-field input { flex: 1 1 0; min-width: 0; }
 [data-narrow] .wm-inspect { display: none; }
-[data-narrow] .wm-inspector[data-open] .wm-inspect { display: flex; position: absolute; left: 0; right: 0; top: 0; height: calc(100% - 34px); z-index: 3; padding: 10px 12px;
+[data-narrow] .wm-inspector[data-open] .wm-inspect { display: flex; inset: 0 0 34px; z-index: 3; padding: 10px 12px;
   background: var(--wm-plot); border: 1px solid var(--wm-selection); border-radius: 6px; }
 [data-wm-kind="path"][data-narrow] .wm-body { position: relative; }
 .wm-editor[data-off] .wm-inspector .wm-fields, .wm-editor[data-off] .wm-inspect-row .wm-field { opacity: .6; }

@@ -2,7 +2,7 @@
 /** Edits of when a camera path is where: keyframes in time, lengths, the closed loop, and the model's speed. */
 import { changed, clamp, settled, withKeyframes } from "./change.mjs"
 import { MAX_FRAMES } from "./path.mjs"
-import { length, minus, pathSpans, played, sampleSpan, shorter } from "./poses.mjs"
+import { apart, length, minus, pathSpans, played, sampleSpan, shorter } from "./poses.mjs"
 
 /** @typedef {import("./path.mjs").CameraPath} CameraPath */
 /** @typedef {{step: number, turn: number | null}} Pace metres and radians per frame that the model walks and turns at most */
@@ -104,7 +104,7 @@ export function tooFast(path, { x, z, yaw }, { step, turn }) {
   /** @type {[number, number][]} */
   const found = []
   for (let i = 0; i + 1 < x.length; i++) {
-    const walks = Math.hypot(x[i + 1] - x[i], z[i + 1] - z[i]) > step * SLACK
+    const walks = apart(x, z, i) > step * SLACK
     const turns = turn !== null && Math.abs(shorter(yaw[i + 1] - yaw[i])) > turn * SLACK
     if (cuts.has(i) || (!walks && !turns)) continue
     const last = found[found.length - 1]
@@ -155,7 +155,7 @@ function excessOf(span, path, { step, turn }) {
   let most = 0
   for (let i = 0; i + 1 < x.length; i++) {
     const turned = turn === null ? 0 : Math.abs(shorter(yaw[i + 1] - yaw[i])) / turn
-    most = Math.max(most, Math.hypot(x[i + 1] - x[i], z[i + 1] - z[i]) / step, turned)
+    most = Math.max(most, apart(x, z, i) / step, turned)
   }
   return most
 }

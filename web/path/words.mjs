@@ -29,7 +29,7 @@ export const WORDS = {
   rows: { frame: "frame", chunk: "chunk", height: "height", pitch: "pitch", speed: "speed", binding: "binding" },
   shortRows: { frame: "frame", chunk: "chunk", height: "m", pitch: "\u00b0", speed: "speed", binding: "bind" },
   keyframe: "Keyframe", key: "Key", of: (/** @type {number} */ n) => `of ${n}`, several: (/** @type {number} */ n) => `${n} keyframes`,
-  none: "No keyframe", noneHint: "Press a keyframe to edit it.",
+  none: "No keyframe", noKey: "No key", noneHint: "Press a keyframe to edit it.",
   insert: "Insert one at the playhead",
   fields: {
     frame: "frame", time: "time", right: "right", ahead: "ahead", height: "height", pitch: "pitch", yaw: "yaw",
