@@ -6,7 +6,8 @@
  * degrees, yaw to the right and pitch up. A path is frozen and always canonical: sorted, numbers in thousandths.
  */
 import { MAX_FRAMES, Refusal, checkText, checkedList, checkedObject, checkedWhole, dump, load, shown } from "../track/json.mjs"
-import { DEFAULT_FRAMES, byName, checkVersion, frozen, joined, strip, thousandths, unknownMembers } from "../track/timeline.mjs"
+import { byName, checkVersion, joined, strip, unknownMembers } from "../track/document.mjs"
+import { DEFAULT_FRAMES, frozen, thousandths } from "../track/timeline.mjs"
 
 export { DEFAULT_FRAMES, MAX_FRAMES, thousandths }
 

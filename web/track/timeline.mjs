@@ -8,18 +8,8 @@
  *
  * A timeline is frozen and always canonical: everything sorted, spans merged, values in thousandths.
  */
-import {
-  MAX_FRAMES,
-  Refusal,
-  checkText,
-  checkedList,
-  checkedObject,
-  checkedWhole,
-  dump,
-  isWhole,
-  load,
-  shown,
-} from "./json.mjs"
+import { byName, checkVersion, joined, member, strip, unknownMembers } from "./document.mjs"
+import { MAX_FRAMES, Refusal, checkText, checkedList, checkedObject, checkedWhole, isWhole, load, shown } from "./json.mjs"
 import { WORDS, byCodePoint, unknownWord } from "./key_words.mjs"
 
 export { MAX_FRAMES, WORDS }
@@ -49,7 +39,6 @@ export const AXES = /** @type {readonly Axis[]} */ (Object.freeze(["yaw", "pitch
 /** Other kinds of JSON, and where they belong. */
 const CAMERAS = new Map([["path", "give it to Camera Path"], ["poses", "read it from a file with Load Track"]])
 const MEMBERS = ["type", "version", "frames", "keys", "mouse", "prompts"]
-const BLANK = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/
 
 /** @type {Timeline} */
 export const EMPTY = Object.freeze({
@@ -211,14 +200,6 @@ function sameEntries(a, b) {
   return a.length === b.length && a.every((entry, i) => entry.every((part, j) => part === b[i][j]))
 }
 
-/** Drop what the server takes for white space. @param {string} text */
-export function strip(text) {
-  let [from, to] = [0, text.length]
-  while (from < to && BLANK.test(text[from])) from++
-  while (to > from && BLANK.test(text[to - 1])) to--
-  return text.slice(from, to)
-}
-
 /** @param {string} text @returns {Timeline} */
 function read(text) {
   const data = load(text)
@@ -249,22 +230,6 @@ function checkKind(data) {
     throw new Refusal(`type must be "track", ${data.has("type") ? `not ${shown(kind)}` : "and it is missing"}`)
   }
   checkVersion(data, VERSION)
-}
-
-/**
- * Refuse a document of a version that nobody has written yet, or of none.
- * @param {Map<string, Json>} data
- * @param {number} newest
- */
-export function checkVersion(data, newest) {
-  const version = data.get("version")
-  if (!isWhole(version) || version < 1) {
-    const found = data.has("version") ? `not ${shown(version)}` : "and it is missing"
-    throw new Refusal(`version must be ${newest}, ${found}`)
-  }
-  if (version > newest) {
-    throw new Refusal(`version: made by a newer version (${version}), this one reads up to ${newest}; update the pack`)
-  }
 }
 
 /** @param {Map<string, Json>} data */
@@ -339,34 +304,6 @@ function readPrompts(entries) {
   return [...prompts]
 }
 
-/** @param {Map<string, Json>} members @param {readonly string[]} known @returns {[string, string][]} */
-export function unknownMembers(members, known) {
-  /** @type {[string, string][]} */
-  const kept = []
-  for (const [name, value] of members) {
-    if (known.includes(name)) continue
-    kept.push([name, keptText(name, value)])
-  }
-  return kept
-}
-
-/** @param {string} name @param {Json} value */
-function keptText(name, value) {
-  const text = dumpFinite(name, value)
-  checkText([name, value], shown(name))
-  return text
-}
-
-/** @param {string} name @param {Json} value */
-function dumpFinite(name, value) {
-  try {
-    return dump(value)
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    throw new Refusal(`${shown(name)} holds NaN or infinity, which JSON has no word for; remove it`)
-  }
-}
-
 /** @param {Json} spans */
 function firstFrame(spans) {
   const lists = Array.isArray(spans) ? spans.filter(Array.isArray) : []
@@ -379,22 +316,7 @@ function entry([frame, value, easing]) {
   return easing === "linear" ? [frame, value] : [frame, value, easing]
 }
 
-/** @param {string} name @param {any} value @returns {[string, string]} */
-export function member(name, value) {
-  return [name, dump(value)]
-}
-
-/** @param {readonly (readonly [string, string])[]} members */
-export function joined(members) {
-  return `{${members.map(([name, text]) => `${dump(name)}:${text}`).join(",")}}`
-}
-
 /** @param {string} word */
 function place(word) {
   return WORDS.includes(word) ? WORDS.indexOf(word) : WORDS.length
-}
-
-/** @param {readonly [string, string]} a @param {readonly [string, string]} b */
-export function byName(a, b) {
-  return byCodePoint(a[0], b[0])
 }
