@@ -1,5 +1,5 @@
 // @ts-check
-/** What the documents of both editors share: white space around them, their version, members that a newer version adds. */
+/** What the documents of both editors share: white space around them, versions, members that a newer version adds. */
 import { Refusal, checkText, dump, isWhole, shown } from "./json.mjs"
 import { byCodePoint } from "./key_words.mjs"
 

@@ -9,7 +9,9 @@
  * A timeline is frozen and always canonical: everything sorted, spans merged, values in thousandths.
  */
 import { byName, checkVersion, joined, member, strip, unknownMembers } from "./document.mjs"
-import { MAX_FRAMES, Refusal, checkText, checkedList, checkedObject, checkedWhole, isWhole, load, shown } from "./json.mjs"
+import {
+  MAX_FRAMES, Refusal, checkText, checkedList, checkedObject, checkedWhole, isWhole, load, shown,
+} from "./json.mjs"
 import { WORDS, byCodePoint, unknownWord } from "./key_words.mjs"
 
 export { MAX_FRAMES, WORDS }
