@@ -60,9 +60,9 @@ def take(names: list[str], comfyui: Path) -> int:
     return 0
 
 
-def left_half(film: Path) -> Image.Image:
+def left_half(film: Path, number: int = 6) -> Image.Image:
     """One frame of the rollout, without the truth beside it."""
-    frame = frame_of(film, 6)
+    frame = frame_of(film, number)
     return frame.crop((0, 0, (frame.width - 8) // 2, frame.height))
 
 
@@ -93,6 +93,7 @@ def frame_of(film: Path, number: int) -> Image.Image:
 
 PICTURES: dict[str, tuple[str, Callable[[Path], Image.Image]]] = {
     "First walk": ("13", left_half),
+    "Draw a path, walk it (Tiny World)": ("13", lambda film: left_half(film, 44)),
     "Branch and compare": ("17", four_columns),
     "Stop, save, resume": ("8", upper_part),
 }
