@@ -77,6 +77,8 @@ def binding_report(bound: Bound, variant: Variant) -> Report:
     whole, rows = variant.first_frame(chunks), bound.rows
     if whole < frames:
         why = f"left over after {counted(chunks, 'whole chunk')}: {_ways_out(whole, variant.chunk_frames(chunks))}"
+        if frames % variant.chunk_frames(1) == 0:
+            why += f"; a world that goes on walks all {frames}"
         row = Row("dropped", whole, frames - 1, "all", counted(frames - whole, "frame"), "none", why)
         rows = in_order([*rows, row])
     return Report(variant.title, frames, rows, bound.notes)

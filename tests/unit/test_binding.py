@@ -170,7 +170,13 @@ def test_a_prompt_is_dropped_in_its_frame() -> None:
         (8, 8, "left over after 0 whole chunks: extend it to 9 frames"),
         (9, 0, ""),
         (10, 1, "left over after 1 whole chunk: shorten the track to 9 or extend it to 21 frames"),
-        (60, 3, "left over after 5 whole chunks: shorten the track to 57 or extend it to 69 frames"),
+        (58, 1, "left over after 5 whole chunks: shorten the track to 57 or extend it to 69 frames"),
+        (
+            60,
+            3,
+            "left over after 5 whole chunks: shorten the track to 57 or extend it to 69 frames; a world that goes on "
+            "walks all 60",
+        ),
     ],
 )
 def test_the_first_chunk_is_shorter_and_the_rest_is_left_over(frames: int, left_over: int, why: str) -> None:
