@@ -1,6 +1,7 @@
 // @ts-check
 /** The path map: the walk seen from above. What is asked, not what stands in the way: no model is needed to draw it. */
 import { roundBox } from "../kit/canvas.mjs"
+import { cameraArrow, chevron, gridMetres, scaleBar, speedBar, stroke, trace, write } from "../kit/ground.mjs"
 import { angle, counted, decimal, DOT } from "../kit/words.mjs"
 import { placeOf } from "./map_scene.mjs"
 import { WORDS } from "./words.mjs"
@@ -18,11 +19,8 @@ const LEGEND_COLUMN = 132
 /** Width from which the legend of a low map stands beside the path. */
 const BESIDE_FROM = 300
 const HALO = 15
-const GRID = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]
 const GRID_GAP = 12
-const BARS = [0.1, 0.2, 0.5, ...GRID]
 const BAR_LONGEST = 52
-const WEDGE = { length: 28, half: 0.5 }
 
 /**
  * Part a map's box into the path's area and the legend.
@@ -75,13 +73,12 @@ export function drawMapOverlay(context, { scene, palette, playhead, ghost = null
   if (!scene.moves && !scene.turns) return
   if (ghost !== null && ghost < scene.frames) {
     context.globalAlpha = 0.5
-    arrow(context, palette, placeOf(scene, ghost), scene.poses.yaw[ghost], palette.foreground)
+    cameraArrow(context, palette, placeOf(scene, ghost), scene.poses.yaw[ghost], { wedge: false })
     context.globalAlpha = 1
   }
   const frame = Math.min(playhead, scene.poses.frames)
-  const [place, yaw] = [placeOf(scene, frame), scene.poses.yaw[frame]]
-  wedge(context, palette, place, yaw)
-  arrow(context, palette, place, yaw, recording ? palette.record : palette.foreground)
+  const colour = recording ? palette.record : palette.foreground
+  cameraArrow(context, palette, placeOf(scene, frame), scene.poses.yaw[frame], { colour })
 }
 
 /**
@@ -98,8 +95,7 @@ export function poseWords({ poses }, frame) {
 
 /** @param {Context} context @param {Scene} scene @param {Palette} palette @param {Size} size */
 function drawGrid(context, { fit }, palette, { width, height }) {
-  const metres = GRID.find((step) => step * fit.scale >= GRID_GAP) ?? GRID[GRID.length - 1]
-  const gap = metres * fit.scale
+  const gap = gridMetres(fit.scale, GRID_GAP) * fit.scale
   context.fillStyle = palette.grid
   for (let x = ((fit.left % gap) + gap) % gap; x < width; x += gap) context.fillRect(Math.round(x), 0, 1, height)
   for (let y = ((fit.top % gap) + gap) % gap; y < height; y += gap) context.fillRect(0, Math.round(y), width, 1)
@@ -144,9 +140,7 @@ function drawVisits(context, scene, palette) {
 /** @param {Context} context @param {Scene} scene @param {Palette} palette */
 function drawPath(context, { runs }, palette) {
   for (const { amount, points } of runs) {
-    context.beginPath()
-    context.moveTo(points[0], points[1])
-    for (let i = 2; i < points.length; i += 2) context.lineTo(points[i], points[i + 1])
+    trace(context, points)
     stroke(context, palette.speed(amount), 2.5)
   }
 }
@@ -178,6 +172,7 @@ function drawTitle(context, scene, palette, recording) {
 /** @param {Context} context @param {Scene} scene @param {Palette} palette @param {Area} area @param {boolean} beside */
 function drawLegend(context, scene, palette, { left, top, width, height }, beside) {
   const { start, end, chunk, again } = WORDS.pathMap
+  const { scale } = scene.fit
   context.fillStyle = palette.grid
   if (!beside) context.fillRect(left, top, width, 1)
   /** @type {[string, (place: readonly [number, number]) => void][]} */
@@ -188,17 +183,17 @@ function drawLegend(context, scene, palette, { left, top, width, height }, besid
     [again, (place) => haloSample(context, palette, place)],
   ]
   if (beside) {
-    speedBar(context, scene, palette, left + 8, top + 12)
+    speedBar(context, palette, [left + 8, top + 12], scene.fastest)
     column.forEach(([word, draw], i) => entry(context, palette, word, draw, left + 14, top + 34 + 19 * i))
-    scaleBar(context, scene, palette, left + 8, Math.min(top + height - 8, top + 34 + 19 * 4 + 6))
+    scaleBar(context, palette, [left + 8, Math.min(top + height - 8, top + 34 + 19 * 4 + 6)], scale, BAR_LONGEST)
     return
   }
   let x = left + 14
   for (const [word, draw] of column.filter(([word]) => word !== end)) {
     x = entry(context, palette, word, draw, x, top + 15) + 13
   }
-  scaleBar(context, scene, palette, left + 10, top + 36)
-  speedBar(context, scene, palette, left + width - 112, top + 36)
+  scaleBar(context, palette, [left + 10, top + 36], scale, BAR_LONGEST)
+  speedBar(context, palette, [left + width - 112, top + 36], scene.fastest)
 }
 
 /**
@@ -220,37 +215,6 @@ function haloSample(context, palette, [x, y]) {
   context.fill()
 }
 
-/** @param {Context} context @param {Scene} scene @param {Palette} palette @param {number} x @param {number} y */
-function scaleBar(context, { fit }, palette, x, y) {
-  const fitting = BARS.filter((metres) => metres * fit.scale <= BAR_LONGEST)
-  const metres = fitting[fitting.length - 1] ?? BARS[0]
-  const length = metres * fit.scale
-  context.beginPath()
-  context.moveTo(x + 0.5, y - 4)
-  context.lineTo(x + 0.5, y + 2.5)
-  context.lineTo(x + length + 0.5, y + 2.5)
-  context.lineTo(x + length + 0.5, y - 4)
-  context.lineCap = "butt"
-  context.lineJoin = "miter"
-  context.strokeStyle = palette.second
-  context.lineWidth = 1
-  context.stroke()
-  write(context, palette, "11px", "left", palette.second)
-  context.fillText(`${metres} m`, x + length + 7, y)
-}
-
-/** @param {Context} context @param {Scene} scene @param {Palette} palette @param {number} x @param {number} y */
-function speedBar(context, { fastest }, palette, x, y) {
-  write(context, palette, "11px", "left", palette.second)
-  context.fillText("0", x, y)
-  for (let i = 0; i < 40; i++) {
-    context.fillStyle = palette.speed((i + 0.5) / 40)
-    context.fillRect(x + 12 + i, y - 2.5, 1.5, 5)
-  }
-  write(context, palette, "11px", "left", palette.second)
-  context.fillText(`${decimal(fastest, 1)} m/s`, x + 59, y)
-}
-
 /** @param {Context} context @param {Palette} palette @param {readonly [number, number]} place */
 function ring(context, palette, [x, y]) {
   context.beginPath()
@@ -266,80 +230,4 @@ function square(context, palette, [x, y]) {
   context.fillRect(x - 4.5, y - 4.5, 9, 9)
   context.fillStyle = palette.foreground
   context.fillRect(x - 3.5, y - 3.5, 7, 7)
-}
-
-/** @param {Context} context @param {Palette} palette @param {readonly [number, number]} place @param {number} yaw */
-function chevron(context, palette, place, yaw) {
-  turned(context, place, yaw, () => {
-    context.beginPath()
-    context.moveTo(-4, 3)
-    context.lineTo(0, -2.5)
-    context.lineTo(4, 3)
-    stroke(context, palette.plot, 3)
-    stroke(context, palette.foreground, 1.5)
-  })
-}
-
-/** @param {Context} context @param {Palette} palette @param {readonly [number, number]} place @param {number} yaw */
-function wedge(context, palette, place, yaw) {
-  turned(context, place, yaw, () => {
-    context.beginPath()
-    context.moveTo(0, 0)
-    context.arc(0, 0, WEDGE.length, -Math.PI / 2 - WEDGE.half, -Math.PI / 2 + WEDGE.half)
-    context.closePath()
-    context.fillStyle = palette.foreground
-    context.globalAlpha = 0.28
-    context.fill()
-    context.globalAlpha = 1
-  })
-}
-
-/**
- * @param {Context} context @param {Palette} palette @param {readonly [number, number]} place @param {number} yaw
- * @param {string} colour
- */
-function arrow(context, palette, place, yaw, colour) {
-  turned(context, place, yaw, () => {
-    context.beginPath()
-    context.moveTo(0, -7)
-    context.lineTo(5, 5.5)
-    context.lineTo(0, 2.5)
-    context.lineTo(-5, 5.5)
-    context.closePath()
-    stroke(context, palette.plot, 2.5)
-    context.fillStyle = colour
-    context.fill()
-  })
-}
-
-/**
- * Draw at a place, up being ahead.
- * @param {Context} context @param {readonly [number, number]} place @param {number} yaw @param {() => void} draw
- */
-function turned(context, [x, y], yaw, draw) {
-  context.save()
-  context.translate(x, y)
-  context.rotate(yaw)
-  draw()
-  context.restore()
-}
-
-/** @param {Context} context @param {string} colour @param {number} width */
-function stroke(context, colour, width) {
-  context.strokeStyle = colour
-  context.lineWidth = width
-  context.lineCap = "round"
-  context.lineJoin = "round"
-  context.stroke()
-}
-
-/**
- * @param {Context} context @param {Palette} palette @param {string} font @param {CanvasTextAlign} align
- * @param {string} [colour]
- */
-function write(context, palette, font, align, colour = palette.text) {
-  context.font = `${font} ${palette.font}`
-  context.textAlign = align
-  context.textBaseline = "middle"
-  context.fillStyle = colour
 }

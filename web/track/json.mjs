@@ -258,34 +258,6 @@ export function checkedWhole(value, field, least = 0) {
 }
 
 /**
- * Return a finite number.
- * @param {Json | undefined} value
- * @param {string} field
- * @returns {number}
- */
-export function checkedNumber(value, field) {
-  if (typeof value !== "number" || !Number.isFinite(value)) {
-    throw new Refusal(`${field} must be a number, not ${shown(value)}`)
-  }
-  return value
-}
-
-/**
- * Return a list of so many finite numbers.
- * @param {Json | undefined} value
- * @param {string} field
- * @param {number} count
- * @returns {number[]}
- */
-export function checkedNumbers(value, field, count) {
-  if (!Array.isArray(value) || value.length !== count) {
-    const found = Array.isArray(value) ? `a list of ${value.length}` : shown(value)
-    throw new Refusal(`${field} must be a list of ${count} numbers, not ${found}`)
-  }
-  return value.map((number, i) => checkedNumber(number, `${field}[${i}]`))
-}
-
-/**
  * Tell whether a value is a whole number.
  * @param {Json | undefined} value
  * @returns {value is number}

@@ -51,16 +51,6 @@ export function heldAt(timeline, frame) {
 }
 
 /**
- * Return the prompt that was asked last at a frame.
- * @param {readonly Prompt[]} prompts
- * @param {number} frame
- * @returns {Prompt | undefined}
- */
-export function promptAt(prompts, frame) {
-  return prompts[after(prompts, frame) - 1]
-}
-
-/**
  * Return a curve's value at a whole frame; the first value holds before it, the last after it.
  * @param {readonly Keyframe[]} keyframes
  * @param {number} frame
