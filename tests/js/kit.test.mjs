@@ -1,0 +1,62 @@
+// @ts-check
+/** What both editors share: how numbers are written and typed, and how the time axis zooms. */
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { parseFrames, parseNumber } from "../../web/kit/fields.mjs"
+import { bounded, fit, fitRange, lastSeen, revealing, toFrame, toX, zoomAround } from "../../web/kit/ruler.mjs"
+import { angle, chunkSum, counted, decimal, signed, span, spanLength, time } from "../../web/kit/words.mjs"
+import { firstFrame } from "../../web/track/chunks.mjs"
+import { WALKER, drawer } from "./any.mjs"
+
+const COLUMN = { first: 0, scale: 1, left: 104, width: 560 }
+
+test("numbers are written as the artist reads them", () => {
+  assert.deepEqual([signed(3.55), signed(-0.3), signed(0), signed(-0.001)], ["+3.55", "\u22120.30", "+0.00", "+0.00"])
+  assert.deepEqual([time(11.0625), time(83.4), time(-2)], ["11.06", "1:23.4", "\u22122.00"])
+  assert.deepEqual([angle(-9), decimal(2.1)], ["\u22129.0\u00b0", "2.10"])
+  assert.deepEqual([span(57, 81), span(57, 58), spanLength(36, 47)], ["57\u201380", "57", "36\u201346 \u00b7 11 f"])
+  assert.equal(chunkSum(15, 9, 12), "15 chunks, 9 + 14 \u00d7 12")
+  assert.deepEqual([counted(1, "frame"), counted(10_000, "frame")], ["1 frame", "10,000 frames"])
+})
+
+test("frames are typed as frames, seconds, chunks and changes", () => {
+  const axis = { now: 40, fps: 16, chunkStart: (/** @type {number} */ chunk) => firstFrame(WALKER, chunk) }
+  const typed = /** @type {[string, number | null][]} */ ([
+    ["57", 57], [" 57f ", 57], ["3.5s", 56], ["1:01", 976], ["c5", 57], ["C0", 0], ["+12", 52], ["-12", 28],
+    ["\u22121s", 24], ["*2", 80], ["", null], ["x", null], ["c", null], ["c1.5", null], ["*2s", null], ["5 7", 57], ["1e3", null],
+  ])
+  for (const [text, frame] of typed) assert.equal(parseFrames(text, axis), frame, text)
+  assert.equal(parseFrames("2", { ...axis, plain: "seconds" }), 32)
+  assert.deepEqual(["1.5", "-2", "+0.5", "*3", "2,5", "4\u00b0", "a"].map((text) => parseNumber(text, 2)), [
+    1.5, -2, 2.5, 6, 2.5, 4, null,
+  ])
+})
+
+test("zooming keeps the frame under the pointer still, within the track", () => {
+  const { whole, draw } = drawer(2)
+  for (let i = 0; i < 200; i++) {
+    const frames = whole(20, 9000)
+    let view = fit(COLUMN, frames)
+    assert.ok(lastSeen(view) >= frames)
+    for (let step = 0; step < 6; step++) {
+      const x = COLUMN.left + draw() * COLUMN.width
+      const before = view
+      view = zoomAround(view, x, 0.5 + draw() * 2, frames)
+      const free = bounded({ ...view, first: view.first }, frames)
+      assert.deepEqual(view, free)
+      const inside = view.first > 0 && lastSeen(view) < frames
+      if (inside) assert.ok(Math.abs(toFrame(view, x) - toFrame(before, x)) < 1e-6)
+    }
+  }
+})
+
+test("a range fills the view, and the playhead is kept in sight", () => {
+  const view = fitRange(COLUMN, [300, 420], 5000)
+  assert.ok(toX(view, 300) >= COLUMN.left && toX(view, 420) <= COLUMN.left + COLUMN.width)
+  assert.ok(toX(view, 420) - toX(view, 300) > COLUMN.width / 2)
+  for (const frame of [0, 250, 360, 900, 4999]) {
+    const seen = revealing(view, frame, 5000)
+    assert.ok(frame >= seen.first && frame < lastSeen(seen))
+  }
+  assert.deepEqual(revealing(view, 360, 5000), view)
+})
