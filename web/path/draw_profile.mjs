@@ -165,8 +165,8 @@ function drawSpeed(context, { drawn, profile, palette, state }) {
     const fast = next < drawn.fast.length && drawn.fast[next][0] < frame + step
     const value = drawn.speeds[frame]
     const colour = fast ? palette.alert : palette.speed(value / limit)
-    const y = Math.round(Math.max(speed.top + 1, toY(speed, value)) * 2) / 2
-    const [from, to] = [toX(view, frame), toX(view, Math.min(frame + step, until))].map((x) => Math.round(x * 2) / 2)
+    const y = Math.round(Math.max(speed.top + 1, toY(speed, value)))
+    const [from, to] = [toX(view, frame), toX(view, Math.min(frame + step, until))].map(Math.round)
     if (bar?.colour === colour && bar.y === y) bar.to = to
     else {
       fill()

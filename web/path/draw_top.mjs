@@ -32,7 +32,7 @@ const PIECE = 4
 const THIN = 0.7
 const TICK = { gap: 9, half: 6 }
 const WHISKER = { frames: 3, metres: 0.04 }
-const LABEL_FROM = 0.1
+const LABEL_FROM = 0.2
 /** Metres from which on a residual is worth a label. */
 
 /** Draw everything that only an edit changes, below the keyframes. @param {Context} context @param {Scene} scene */

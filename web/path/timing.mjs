@@ -57,7 +57,7 @@ export function stretch(path, frames) {
   const by = (to - 1) / Math.max(1, path.frames - 1)
   let least = -1
   const stops = path.keyframes.map((stop) => {
-    least = Math.max(least + 1, Math.round(stop.frame * by))
+    least = Math.max(least + 1, Math.floor(stop.frame * by + 1e-9)) // down, so that no way of a longer path is shorter
     return { ...stop, frame: least }
   })
   return least >= MAX_FRAMES ? path : withKeyframes({ ...path, frames: to }, stops)

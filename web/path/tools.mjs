@@ -5,12 +5,12 @@ import { makeField, parseFrames } from "../kit/fields.mjs"
 import { openMenu } from "../kit/menu.mjs"
 import { makeToolbar } from "../kit/toolbar.mjs"
 import { time } from "../kit/words.mjs"
-import { firstFrame } from "../track/chunks.mjs"
-import { setBackground, setFrames, setLook } from "./edits.mjs"
+import { extendedFrames, firstFrame } from "../track/chunks.mjs"
+import { setBackground, setFrames, setLook, stretch } from "./edits.mjs"
 import { closeLoop, zoom } from "./keys.mjs"
 import { MAX_FRAMES } from "./path.mjs"
 import { PRESETS } from "./presets.mjs"
-import { chunksOf, fpsOf, locked, paceOf, shownPath } from "./state.mjs"
+import { chunksOf, fpsOf, locked, modelFrames, paceOf, pathFrames, shownPath } from "./state.mjs"
 import { WORDS } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
@@ -86,10 +86,13 @@ function presetEntries(editor) {
   ]
 }
 
-/** Replace the path by a ready-made one; the picture stays. @param {Editor} editor @param {typeof PRESETS[number]} preset */
+/** Replace the path by a ready-made one in whole chunks; the picture stays. @param {Editor} editor @param {typeof PRESETS[number]} preset */
 export function putIn(editor, preset) {
-  const { path } = editor.state
-  const made = preset.make(paceOf(editor.state))
+  const { state } = editor
+  const { path } = state
+  const walked = preset.make(paceOf(state))
+  const chunks = state.variant ? extendedFrames(state.variant, modelFrames(state, walked.frames)) : walked.frames
+  const made = stretch(walked, pathFrames(state, chunks))
   editor.edit(setBackground({ ...made, extra: path.extra }, path.background), { chosen: [], view: null, playhead: 0, tool: "pointer" }, preset.name)
 }
 

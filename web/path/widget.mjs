@@ -28,7 +28,7 @@ import { pill } from "../kit/canvas.mjs"
 const AROUND = { tools: 40, status: 24, strip: 28, notice: 45, report: 194, row: 32, gap: 8 }
 /** Heights in px of what surrounds top view and profile. */
 const LEAST = { width: 400, height: 520, top: { wide: 250, narrow: 210 } }
-const USUAL = { width: 820, height: 620 }
+const USUAL = { width: 820, height: 680 }
 
 /**
  * Make the widget of a node's input.
@@ -147,7 +147,7 @@ export function makeCameraPath(node, name, app) {
     tools.show()
     inspector.show()
     cards()
-    table.show()
+    if (!state.draft) table.show()
     shell.notice.show(noticeOf(editor, { copyIn, again: learn }))
     shell.root.toggleAttribute("data-off", state.linked || state.problem !== "")
     strip.show(editor.binding.state, insteadOfChips(editor))
