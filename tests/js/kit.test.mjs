@@ -23,7 +23,8 @@ test("frames are typed as frames, seconds, chunks and changes", () => {
   const axis = { now: 40, fps: 16, chunkStart: (/** @type {number} */ chunk) => firstFrame(WALKER, chunk) }
   const typed = /** @type {[string, number | null][]} */ ([
     ["57", 57], [" 57f ", 57], ["3.5s", 56], ["1:01", 976], ["c5", 57], ["C0", 0], ["+12", 52], ["-12", 28],
-    ["\u22121s", 24], ["*2", 80], ["", null], ["x", null], ["c", null], ["c1.5", null], ["*2s", null], ["5 7", 57], ["1e3", null],
+    ["\u22121s", 24], ["*2", 80], ["", null], ["x", null], ["c", null],
+    ["c1.5", null], ["*2s", null], ["5 7", 57], ["1e3", null],
   ])
   for (const [text, frame] of typed) assert.equal(parseFrames(text, axis), frame, text)
   assert.equal(parseFrames("2", { ...axis, plain: "seconds" }), 32)
