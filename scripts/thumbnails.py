@@ -93,7 +93,7 @@ def frame_of(film: Path, number: int) -> Image.Image:
 
 PICTURES: dict[str, tuple[str, Callable[[Path], Image.Image]]] = {
     "First walk": ("13", left_half),
-    "Draw a path, walk it (Tiny World)": ("13", lambda film: left_half(film, 44)),
+    "Draw a path, walk it (Tiny World)": ("13", lambda film: left_half(film, 12)),
     "Branch and compare": ("17", four_columns),
     "Stop, save, resume": ("8", upper_part),
 }
