@@ -131,7 +131,7 @@ function open(editor, plot, point) {
   if (hit.kind === "chunks") return selectChunk(editor, hit.chunk)
   if (editor.state.recording || locked(editor.state)) return
   if (hit.kind === "span") typeSpan(editor, plot, hit)
-  else if (hit.kind === "prompts") typePrompt(editor, plot, snapFrame(editor, frame, point))
+  else if (hit.kind === "prompts") typePrompt(editor, plot, snapFrame(editor, toFrame(editor.layout().view, point.x), point))
   else if (hit.kind === "flag") typePrompt(editor, plot, hit.frame)
   else if (hit.kind === "curve") addKeyframe(editor, hit.axis, frame)
 }

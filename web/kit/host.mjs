@@ -19,6 +19,7 @@ export function addEditor({ node, name, type, root, getText, setText, leastHeigh
   widget.onRemove = () => {
     removed?.call(widget)
     life.abort()
+    root.replaceChildren()  // the host keeps the element of a widget it has removed; nothing else stays with it
   }
   const { signal } = life
   follow(node, "onConnectionsChange", signal, () => queueMicrotask(() => signal.aborted || linkChanged?.()))

@@ -162,7 +162,7 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
 function chip(kind) {
   const count = make("b")
   const title = WORDS[/** @type {"keptHint"} */ (`${kind}Hint`)]
-  const button = make(`button.wm-chip.wm-${kind}`, { title, "aria-pressed": "false" }, icon(SIGNS[kind]), count, make("span", { text: WORDS[kind] }))
+  const button = make(`button.wm-chip.wm-${kind}`, { title, "aria-pressed": "false" }, icon(SIGNS[kind]), count, make("span", { text: ` ${WORDS[kind]}` }))
   return { button, count }
 }
 
