@@ -38,8 +38,8 @@ PATIENCE = 240_000
 WALK = "forward*12 forward+yaw_right(2)*12 forward+yaw_left(2.5)*9"
 OTHER_WALK = "left+yaw_left*24"
 PATH = (
-    '{"type":"path","version":1,"frames":117,"target":[1.5,-0.6,3.4],"keyframes":[{"f":0,"p":[0,0,0]},'
-    '{"f":40,"p":[-0.6,-0.3,4.4],"look":"target"},{"f":76,"p":[3,-0.3,5],"look":"target"},{"f":116,"p":[4.2,0,0.6]}]}'
+    '{"type":"path","version":1,"frames":129,"target":[1.5,0,3.4],"keyframes":[{"f":0,"p":[0,0,0]},'
+    '{"f":48,"p":[-0.6,0,4.4],"look":"target"},{"f":84,"p":[3,0,5],"look":"target"},{"f":128,"p":[4.2,0,0.6]}]}'
 )
 NODES: dict[str, tuple[str, dict[str, Any]]] = {
     "model": ("WMLoadWorldModel", {}),
@@ -127,7 +127,7 @@ SCENES = {
     "WMLoadWorldCLIPVision": Scene("clip"),
     "WMTinyWorldView": Scene("view", "see view"),
     "WMStartWorld": Scene("start", "see view", (0.0,), 1),
-    "WMActionTrack": Scene("track", "see true overlay", (0.1, 0.4, 0.7, 0.95)),
+    "WMActionTrack": Scene("track", "see true overlay", (0.1, 0.4, 0.7, 0.95), 4, 820),
     "WMCameraPath": Scene("path", "see path overlay", (0.1, 0.4, 0.95), 3, 640),
     "WMLoadTrack": Scene("load track", "see load overlay", (0.1, 0.4, 0.7, 0.95)),
     "WMSaveTrack": Scene("save track"),

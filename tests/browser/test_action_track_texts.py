@@ -1,4 +1,4 @@
-"""Action Track's text: saved, copied, linked in, mistaken, or from before there was an editor; and what it leaves behind."""
+"""Action Track's text: saved, copied, linked in, mistaken, older than the editor; and what an editor leaves behind."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ SEE = """() => {
     view.pos = [1200, 0]
     app.graph.nodes[0].connect(1, view, 0)
 }"""
+FIND = "() => app.canvas.getNodeMenuOptions(app.graph.nodes[0]).find(item => item?.content === 'Copy in')"
+MENU = f"() => {{ const found = ({FIND})(); return {{ disabled: found.disabled }} }}"
 RUN = """() => new Promise((resolve, reject) => {
     const { api } = window.comfyAPI.api
     api.addEventListener('execution_success', resolve, { once: true })
@@ -103,15 +105,22 @@ def test_a_link_drives_the_editor_and_its_text_can_be_copied_in(editor: EditorPa
     editor.add(track=WALK)
     page.evaluate(SEE)
     page.evaluate(LINK, SHORT)
+    page.wait_for_timeout(300)
     notice = page.locator(".wm-notice")
-    expect(notice).to_contain_text("Driven by a link. Read only here.")
-    assert notice.get_by_role("button", name="Copy in").is_disabled()
-    editor.drag((200, 70), (300, 70))
+    hidden = not notice.is_visible()  # the classic renderer hides a widget that a link drives
+    if not hidden:
+        expect(notice).to_contain_text("Driven by a link. Read only here.")
+        assert notice.get_by_role("button", name="Copy in").is_disabled()
+        editor.drag((200, 70), (300, 70))
+    assert page.evaluate(MENU)["disabled"]
     assert editor.text == WALK
     page.evaluate(RUN)
+    page.wait_for_function(f"() => ({MENU})().disabled === false")
+    if not hidden:
+        expect(page.locator(".wm-status")).to_contain_text("33 frames")
+    page.evaluate(f"() => {{ ({FIND})().callback() }}")
     expect(page.locator(".wm-status")).to_contain_text("33 frames")
-    notice.get_by_role("button", name="Copy in").click()
-    expect(notice).to_be_hidden()
+    assert notice.is_hidden()
     assert editor.track["keys"] == {"forward": [[0, 24]], "right": [[24, 9]]}
     assert page.evaluate("() => app.graph.nodes[0].inputs.every(input => input.link == null)")
 
@@ -124,11 +133,10 @@ def test_workflows_keep_their_tracks_old_ones_too(editor: EditorPage) -> None:
     values = ["Matrix-Game 2.0 universal", 12, WALK]
     assert page.evaluate(VALUES) == [values, values]
     editor.click(160, 70)
-    changed = editor.text
-    assert changed != WALK and page.evaluate(VALUES)[1] == values, "two editors share a state"
-    saved = json.loads(page.evaluate(SAVE))
-    page.evaluate(OPEN, saved)
-    assert page.evaluate(VALUES) == [["Matrix-Game 2.0 universal", 12, changed], values]
+    changed = page.evaluate(VALUES)
+    assert changed != [values, values] and values in changed, "two editors share a state"
+    page.evaluate(OPEN, json.loads(page.evaluate(SAVE)))
+    assert page.evaluate(VALUES) == changed
 
     old = {"last_node_id": 3, "last_link_id": 0, "links": [], "groups": [], "config": {}, "extra": {}, "version": 0.4}
     texts = [[SHORT, "from the text"], ["", "look around", 69], ["idle", "random from a seed", 45, 7]]
@@ -155,22 +163,17 @@ def test_an_editor_rests_and_leaves_nothing_behind(editor: EditorPage) -> None:
     page.wait_for_timeout(500)
     assert page.evaluate("window.drawn") == before, "something draws while nothing changes"
 
-    browser = page.context.new_cdp_session(page)
-    browser.send("Performance.enable")
-
-    def listeners() -> int:
-        editor.add(track=WALK)
-        editor.click(160, 70)
-        page.get_by_role("button", name="Record").click(modifiers=["Shift"])
-        page.wait_for_timeout(300)
-        page.evaluate("() => app.graph.clear()")
-        page.wait_for_timeout(700)
-        assert page.locator(".wm-editor, .wm-popup").count() == 0
-        assert page.evaluate("() => document.pointerLockElement === null")
-        browser.send("HeapProfiler.collectGarbage")
-        metrics = browser.send("Performance.getMetrics")["metrics"]
-        return round(next(metric["value"] for metric in metrics if metric["name"] == "JSEventListeners"))
-
-    listeners()  # the first brings what the page keeps for good
-    counts = [listeners() for _ in range(3)]
-    assert counts[-1] - counts[0] <= 20, f"listeners stay behind: {counts}"
+    page.evaluate("() => { window.former = document.querySelector('.wm-editor') }")
+    page.locator(".wm-tools [aria-haspopup=menu]").first.click()
+    page.get_by_role("button", name="Record").click(modifiers=["Shift"])
+    page.wait_for_timeout(400)
+    page.evaluate("() => app.graph.clear()")
+    page.wait_for_timeout(500)
+    assert page.locator(".wm-editor, .wm-popup").count() == 0
+    assert page.evaluate("() => [former.childElementCount, document.pointerLockElement]") == [0, None]
+    before = page.evaluate("window.drawn")
+    page.keyboard.press("w")
+    page.mouse.wheel(0, 100)
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.wait_for_timeout(400)
+    assert page.evaluate("window.drawn") == before, "a removed editor still listens"
