@@ -45,6 +45,11 @@ test("members of a newer version come back in their order, with their numbers", 
   assert.equal(write(timeline), `${known},${one},${two}}`)
 })
 
+test("a prompt of three parts is none", () => {
+  const { error } = parse(document({ prompts: [[0, "a", "b"]] }))
+  assert.equal(error, 'Track JSON: prompts[0] must be [frame, text], not [0, "a", "b"]')
+})
+
 test("a mistake is named by line and column, counted in characters", () => {
   assert.equal(parse('{\n"🚪": x}').error, "Track JSON: not valid JSON at line 2, column 6: Expecting value")
 })
