@@ -23,7 +23,7 @@ const AFTER_END = 10
 const LABEL_GAP = 46
 const TICK_GAP = 7
 const MOST_SCALE = 40
-const CHUNK_LABEL = 17
+const CHUNK_LABEL = { digit: 6.5, around: 6 }
 
 /** @param {View} view @param {number} frame */
 export const toX = (view, frame) => view.left + (frame - view.first) * view.scale
@@ -115,7 +115,8 @@ export function drawRuler(context, { view, palette, variant, frames, top, avoid 
 export function drawChunkRow(context, { view, palette, variant, frames, top }) {
   const font = `10px ${palette.font}`
   const room = variant.chunk * view.scale
-  const every = Math.max(1, Math.ceil(CHUNK_LABEL / room))
+  const digits = String(chunkAt(variant, frames)).length
+  const every = Math.max(1, Math.ceil((CHUNK_LABEL.digit * Math.max(2, digits) + CHUNK_LABEL.around) / room))
   context.fillStyle = palette.second
   context.font = font
   context.textBaseline = "middle"
