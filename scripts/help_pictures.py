@@ -128,7 +128,7 @@ SCENES = {
     "WMTinyWorldView": Scene("view", "see view"),
     "WMStartWorld": Scene("start", "see view", (0.0,), 1),
     "WMActionTrack": Scene("track", "see true overlay", (0.1, 0.4, 0.7, 0.95), 4, 820),
-    "WMCameraPath": Scene("path", "see path overlay", (0.1, 0.4, 0.95), 3, 640),
+    "WMCameraPath": Scene("path", "see path overlay", (), width=640),
     "WMLoadTrack": Scene("load track", "see load overlay", (0.1, 0.4, 0.7, 0.95)),
     "WMSaveTrack": Scene("save track"),
     "WMJoinTracks": Scene("join"),

@@ -18,6 +18,8 @@ import { WORDS } from "./words.mjs"
 const LOOKS = /** @type {const} */ (["path", "target", "keyed"])
 const TOOLS = /** @type {const} */ ([["pointer", "pointer"], ["pen", "pen"], ["add", "diamond"]])
 const ZOOM = 1.4
+const WORDED = 770
+/** Px of width from which on the tool bar has room for its words. */
 
 /**
  * Build the tool bar.
@@ -53,7 +55,7 @@ export function makeTools(editor) {
     const { state } = editor
     const off = locked(state)
     const { closed, keyframes } = shownPath(state)
-    bar.setNarrow(shell.narrow)
+    bar.setNarrow(shell.narrow || root.clientWidth < WORDED)
     for (const [tool] of TOOLS) bar.set(tool, { disabled: off, pressed: state.tool === tool })
     bar.set("play", { disabled: !state.variant, icon: state.playing ? "pause" : "play", label: state.playing ? WORDS.pause : WORDS.play })
     bar.set("loop", { disabled: off || keyframes.length < 2, pressed: closed, text: closed ? WORDS.openLoop : WORDS.loop })
