@@ -25,6 +25,12 @@ app.registerExtension({
   },
   async beforeConfigureGraph(/** @type {any} */ workflow) {
     const used = JSON.stringify(workflow ?? {}).includes('"WMActionTrack"')
-    if (used) await migrateWorkflow(workflow, await getVariants())
+    if (!used) return
+    try {
+      await migrateWorkflow(workflow, await getVariants())
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : String(error)
+      app.extensionManager.toast.add({ severity: "error", summary: "Action Track: a preset of this workflow could not be read", detail })
+    }
   },
 })

@@ -84,9 +84,8 @@ def test_each_gesture_is_one_step_of_the_hosts_undo(editor: EditorPage) -> None:
     page.keyboard.type("it starts to rain")
     editor.press("Enter")
     assert editor.track["prompts"] == [[45, "it starts to rain"]], editor.text
-    before = editor.text
-    editor.press("Escape", "[", "Delete")
-    assert editor.track["keys"]["left"] == [[9, 12]] and editor.text != before
+    editor.press("Escape", "[", "Delete")  # from the playhead, which is at the start, to the end
+    assert editor.track["keys"] == {} and editor.track["prompts"] == []
     assert page.evaluate("() => app.graph.nodes.length") == 1, "Delete reached the host"
 
     # typed: fields, a span, the track's length
@@ -126,7 +125,7 @@ def test_a_walk_is_recorded_from_the_real_keyboard(editor: EditorPage, request: 
     keys = editor.track["keys"]
     assert page.locator(".wm-recordbar").is_hidden()
     (start, length), (turn, _) = keys["forward"][0], keys["right"][0]
-    assert start <= 4 and length >= 6 and start < turn < start + length, keys
+    assert length >= 6 and start < turn < start + length, keys
     assert page.evaluate("() => app.graph.nodes.length") == 1
     editor.undo()
     assert editor.text == before, "one undo brings the old take back"
