@@ -7,7 +7,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..worldmodel.bind import bind_followed
+from ..worldmodel.bind import bind_followed, binding_report
 from ..worldmodel.follow import follow_poses
 from ..worldmodel.formats import three_camera
 from ..worldmodel.geometry import Poses
@@ -90,7 +90,7 @@ class CameraPath(io.ComfyNode):
         followed = follow_poses(Poses(c2w, fps=fps or variant.fps), variant)
         track = followed.track
         said = f"{drawn.frames} frames at {fps or variant.fps:g} a second -> {track.frames} for {variant.title}."
-        report = "\n".join((said, *bind_followed(followed, variant).report))
+        report = f"{said}\n{binding_report(bind_followed(followed, variant), variant).text()}"
         progress.tell(report)
         text = write_path(drawn)
         return io.NodeOutput(track, write_track(track), report, ui={"wm": [text] if len(text) <= _MAX_SHOWN else []})
