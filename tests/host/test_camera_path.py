@@ -65,6 +65,9 @@ def test_a_start_camera_moves_the_path_and_not_the_keys(node: Any) -> None:
     plain, moved = (node.execute("Tiny World", 0, CORNER, camera).args[0] for camera in (None, CAMERA))
     assert torch.equal(plain.keys, moved.keys)
     assert torch.allclose(plain.mouse, moved.mouse, atol=2e-3)  # thousandths of a degree from another direction
+    assert plain.camera.frames == plain.frames == moved.camera.frames and plain.camera.fps == 16
+    assert moved.camera.c2w[0, :3, 3].tolist() == [4, -1.5, 2]
+    assert torch.allclose(moved.camera.c2w[0, :3, 2], torch.tensor([1, 0, 0], dtype=torch.float64), atol=1e-9)
 
 
 @pytest.mark.parametrize(

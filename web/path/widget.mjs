@@ -1,7 +1,8 @@
 // @ts-check
 /** The Camera Path widget: builds the editor's parts in one element and ties them to the node. */
+import { pill } from "../kit/canvas.mjs"
 import { make } from "../kit/dom.mjs"
-import { addEditor, handOver, takeOver } from "../kit/host.mjs"
+import { addEditor, handOver, takeOver, watchFocus } from "../kit/host.mjs"
 import { getVariants } from "../kit/server.mjs"
 import { makeShell } from "../kit/shell.mjs"
 import { makeStrip } from "../kit/strip.mjs"
@@ -23,7 +24,6 @@ import { RULES } from "./style.mjs"
 import { makeTools } from "./tools.mjs"
 import { makeTransport } from "./transport.mjs"
 import { WORDS } from "./words.mjs"
-import { pill } from "../kit/canvas.mjs"
 
 const AROUND = { tools: 40, status: 24, strip: 28, notice: 45, report: 194, row: 32, gap: 8 }
 /** Heights in px of what surrounds top view and profile. */
@@ -65,16 +65,24 @@ export function makeCameraPath(node, name, app) {
   listenToKeys(editor, shell.plot)
   shell.onChange(() => editor.redraw())
   for (const other of ["model", "fps"]) host.onSibling(other, readNode)
-  const left = takeOver(node)
-  if (left) {
-    editor.set(left.view)
-    queueMicrotask(() => left.open && strip.setOpen(true))
-    if (left.focused) requestAnimationFrame(() => shell.plot.focus({ preventScroll: true }))
-  }
-  signal.addEventListener("abort", () => handOver(node, { view: viewState(editor.state), focused: shell.root.contains(document.activeElement), open: strip.isOpen }))
+  const focus = watchFocus(shell.root, signal)
+  queueMicrotask(() => {
+    const left = takeOver(node) // now the node has its id
+    if (!left || signal.aborted) return
+    editor.take({ ...editor.state, ...left.view })
+    if (left.focused) giveFocus()
+  })
+  signal.addEventListener("abort", () => handOver(node, { view: viewState(editor.state), focused: focus.isOurs() }))
   /** @type {import("../track/chunks.mjs").Variant[]} */
   let variants = []
   learn()
+
+  /** Take the focus that the editor before this one had, once there is something to focus. */
+  function giveFocus(tries = 20) {
+    if (signal.aborted) return
+    if (shell.plot.offsetParent) shell.plot.focus({ preventScroll: true })
+    else if (tries) setTimeout(() => giveFocus(tries - 1), 30)
+  }
 
   /** @param {CanvasRenderingContext2D} context */
   function drawTop(context) {
