@@ -254,6 +254,14 @@ def test_most_noise_levels_are_the_variants_own() -> None:
     assert 0.5 < own.float().mean() < 0.7 and sigma.min() < 0.3
 
 
+def test_no_level_is_drawn_below_the_one_asked_for() -> None:
+    sigma = train_dit.draw_sigmas(np.random.default_rng(0), (500, 3), least=0.75)
+    assert sigma.min() > 0.75 and sigma.max() <= 1
+    assert {level for level in sigma.flatten().tolist() if (sigma == level).sum() > 100} == {
+        level for level in train_dit.OWN_LEVELS if level > 0.75
+    }
+
+
 def test_a_fresh_network_says_nothing_and_has_the_shipped_size() -> None:
     network, clip = train_dit.build_network(1), clip_at(0, 1)
     at = torch.arange(CHUNK)

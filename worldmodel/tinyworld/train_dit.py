@@ -28,6 +28,7 @@ from .run import Run
 
 VARIANT = VARIANTS["tiny_world"]
 LEVELS = warped_steps(VARIANT.steps, VARIANT.shift)
+OWN_LEVELS = LEVELS.sigmas.tolist()
 CHUNK = VARIANT.chunk
 CLIP_SIZES = {1: 64, 2: 20, 3: 12}
 """Clips of a batch of scale 1 by their number of chunks: about equal work."""
@@ -135,11 +136,13 @@ class ErrorBuffer:
         return clean + error * strength[:, None, None, None, None]
 
 
-def draw_sigmas(random: np.random.Generator, shape: tuple[int, int]) -> Tensor:
-    """Draw noise levels: mostly the variant's own steps, else any level of the shifted schedule."""
-    u = torch.from_numpy(random.random(shape)).float()
+def draw_sigmas(random: np.random.Generator, shape: tuple[int, int], least: float = 0.0) -> Tensor:
+    """Draw noise levels above `least`: mostly the variant's own steps, else any level of the shifted schedule."""
+    lowest = least / (VARIANT.shift - (VARIANT.shift - 1) * least)
+    u = lowest + (1 - lowest) * torch.from_numpy(random.random(shape)).float()
     any_level = VARIANT.shift * u / (1 + (VARIANT.shift - 1) * u)
-    own = LEVELS.sigmas[torch.from_numpy(random.integers(len(LEVELS.sigmas), size=shape))]
+    steps = [level for level in OWN_LEVELS if level > least]
+    own = torch.tensor(steps)[torch.from_numpy(random.integers(len(steps), size=shape))]
     return torch.where(torch.from_numpy(random.random(shape) < 0.6), own, any_level)
 
 
@@ -148,12 +151,14 @@ def mixed_precision(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16)
 
 
-def teacher_forced(network: nn.Module, clip: Clip, errors: ErrorBuffer, random: np.random.Generator) -> Tensor:
-    """Return the flow-matching loss of all chunks of the clips given true, spoiled histories."""
+def teacher_forced(
+    network: nn.Module, clip: Clip, errors: ErrorBuffer, random: np.random.Generator, least: float = 0.0
+) -> Tensor:
+    """Return the flow-matching loss of all chunks of the clips, given true, spoiled histories, above a noise level."""
     columns, mask, clean = side_by_side(clip.first, clip.chunks, clip.latents.device)
     truth = clip.latents[:, :, columns[clean:]]
     chunks = truth.shape[2] // CHUNK
-    sigma = draw_sigmas(random, (len(truth), chunks)).to(truth.device).repeat_interleave(CHUNK, 1)
+    sigma = draw_sigmas(random, (len(truth), chunks), least).to(truth.device).repeat_interleave(CHUNK, 1)
     level = sigma[:, None, :, None, None]
     noise = torch.randn_like(truth)
     history = errors.spoil(clip.latents[:, :, columns[:clean]], random)

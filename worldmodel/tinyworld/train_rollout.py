@@ -4,7 +4,8 @@ A model trained on errors alone answers what it cannot know with an average, and
 variant's sampler rolls worlds out far beyond the true films, and a critic that sees short windows of latents with
 their actions says how real each place looks (adversarial post-training: arXiv:2501.08316; of autoregressive models:
 arXiv:2506.09350; self-forcing: arXiv:2506.08009). Only the last step of a chunk carries a gradient. Between such
-updates the model goes on with flow matching, which keeps it obedient.
+updates the model goes on with flow matching, which keeps it obedient, at the noise levels above that step's: at
+its own level it would ask for the average again.
 
 Shapes: B clips, T latents, C = 16 channels, h x w latent grid; a window is WINDOW latents.
 """
@@ -45,11 +46,13 @@ LONGEST = 30
 """Chunks of a rollout at the end of the training; it begins with 3."""
 PUSH = 1.0
 """Root mean square by which the critic would move a clean estimate, beside an error of weight 1."""
-ANCHORS = (0.5, 0.25)
+ANCHORS = (0.3, 0.08)
 """Weight of the error against the truth in a rollout's first chunks; what comes later the start does not tell."""
 SMOOTH = 0.05
 """Noise under which the critic must not change its mind."""
-FLOW_SHARE = 1 / 3
+FLOW_SHARE = 1 / 4
+JUDGED_LEVEL = 0.75
+"""Noise level below which only the critic and the first chunks' truth teach."""
 WARM_UP = 60
 """Steps in which only the critic learns."""
 
@@ -268,10 +271,10 @@ def train(
         figures: dict[str, float] = {}
         if random.random() < FLOW_SHARE:
             clip = draw_clip(shards, random, 1.0, run.extra["mean"], run.extra["std"], scale)
-            loss = teacher_forced(run.model, clip, errors, random)
+            loss = teacher_forced(run.model, clip, errors, random, JUDGED_LEVEL)
             figures["loss"] = loss.item()
         else:
-            loss = _rolled(run, judge, rollouts, random, figures)
+            loss = _rolled(run, judge, rollouts, errors, figures)
         if loss is not None:
             figures["norm"] = update(run, loss, 0.995)
         run.advance(figures)
@@ -279,7 +282,7 @@ def train(
 
 
 def _rolled(
-    run: Run, judge: Judge, rollouts: Rollouts, random: np.random.Generator, figures: dict[str, float]
+    run: Run, judge: Judge, rollouts: Rollouts, errors: ErrorBuffer, figures: dict[str, float]
 ) -> Tensor | None:
     """Make a chunk, let the critic learn from it, and return the loss; `None` while the critic is warming up."""
     if rollouts.chunk >= rollouts.end:
@@ -295,6 +298,7 @@ def _rolled(
         return None
     loss = -PUSH * (estimate * judge.push(window, actions, chunk == 0)).mean()
     if truth is not None:
+        errors.push(estimate - truth, torch.ones(len(estimate), dtype=torch.bool, device=estimate.device))
         error = (estimate - truth).square().mean()
         figures["error"] = error.item()
         loss = loss + ANCHORS[chunk] * error
