@@ -51,6 +51,13 @@ def long_track() -> str:
     return json.dumps({"type": "track", "version": 1, "frames": FRAMES, "keys": keys, "mouse": {"yaw": yaw}})
 
 
+PATH = (
+    "WMCameraPath",
+    "path",
+    '{"type":"path","version":1,"frames":69,"keyframes":[{"f":0,"p":[0,0,0]},{"f":68,"p":[3,0,3.5]}]}',
+)
+
+
 @pytest.fixture
 def editor(page: Page) -> EditorPage:
     return EditorPage(page, "WMActionTrack", "track")
@@ -82,9 +89,12 @@ def test_a_drag_in_ten_thousand_frames_leaves_thirty_frames_a_second(editor: Edi
     assert milliseconds < FRAME_MILLISECONDS
 
 
-def test_an_editor_at_rest_asks_for_no_frames(editor: EditorPage) -> None:
-    page = editor.page
-    editor.add(track=long_track())
+@pytest.mark.parametrize(
+    ("kind", "widget", "text"), [("WMActionTrack", "track", long_track()), PATH], ids=["keys", "path"]
+)
+def test_an_editor_at_rest_asks_for_no_frames(page: Page, kind: str, widget: str, text: str) -> None:
+    editor = EditorPage(page, kind, widget)
+    editor.add(**{widget: text})
     editor.click(300, LANE)
     page.mouse.move(5, 5)
     page.wait_for_timeout(2000)
