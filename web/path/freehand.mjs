@@ -6,7 +6,7 @@
 import { withKeyframes } from "./change.mjs"
 import { MAX_FRAMES, keyframe } from "./path.mjs"
 import { bezier, length, minus, pathSpans } from "./poses.mjs"
-import { fitted, slowSpans, walkFrames } from "./timing.mjs"
+import { fitted, slowSpans, walkFrames, walking } from "./timing.mjs"
 
 /** @typedef {import("./path.mjs").CameraPath} CameraPath */
 /** @typedef {import("./path.mjs").Vector} Vector */
@@ -46,7 +46,7 @@ export function drawStroke(path, stroke, { fps, error = 0.05, near = 0.1, look =
   if (frame >= MAX_FRAMES - 1) return path
   const first = path.keyframes.length
   const drawn = fitted(withKeyframes(path, [...path.keyframes, ...made]))
-  return slowSpans(drawn, pace, Array.from({ length: made.length }, (_, i) => first + i - 1).filter((i) => i >= 0))
+  return slowSpans(drawn, walking(pace), Array.from({ length: made.length }, (_, i) => first + i - 1).filter((i) => i >= 0))
 }
 
 /**

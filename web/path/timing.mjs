@@ -80,7 +80,7 @@ export function toggleLoop(path, { near, ...pace }) {
     return withKeyframes({ ...path, closed: true, frames: last.frame + 1 }, stops.slice(0, -1))
   }
   const frames = Math.min(MAX_FRAMES, last.frame + 1 + walkFrames(length(minus(stops[0].place, last.place)), pace.step))
-  return slowSpans(settled(path, { ...path, closed: true, frames }), pace, [stops.length - 1])
+  return slowSpans(settled(path, { ...path, closed: true, frames }), walking(pace), [stops.length - 1])
 }
 
 /**
@@ -113,6 +113,9 @@ export function tooFast(path, { x, z, yaw }, { step, turn }) {
   }
   return found
 }
+
+/** A pace that may turn as fast as it likes: what is drawn is timed by its length alone. @param {Pace} pace @returns {Pace} */
+export const walking = ({ step }) => ({ step, turn: null })
 
 /** Count the frames a way takes. @param {number} metres @param {number} step metres per frame */
 export function walkFrames(metres, step) {
