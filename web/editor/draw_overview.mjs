@@ -10,7 +10,7 @@ import { extent } from "./state.mjs"
 const PAD = 3
 
 /** Px of a frame in the overview. @param {Layout} layout @param {number} frames @param {number} frame */
-export const overviewX = (layout, frames, frame) => layout.view.left + PAD + (frame / Math.max(1, frames)) * (layout.view.width - 2 * PAD - 4)
+const overviewX = (layout, frames, frame) => layout.view.left + PAD + (frame / Math.max(1, frames)) * (layout.view.width - 2 * PAD - 4)
 
 /** The frame at a pixel of the overview. @param {Layout} layout @param {number} frames @param {number} x */
 export const overviewFrame = (layout, frames, x) => ((x - layout.view.left - PAD) / (layout.view.width - 2 * PAD - 4)) * frames

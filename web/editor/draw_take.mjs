@@ -4,6 +4,7 @@ import { drawChunks, lastSeen, toX } from "../kit/ruler.mjs"
 import { spansIn } from "../track/sample.mjs"
 import { curvePoints, drawCurves } from "./draw_curves.mjs"
 import { drawLanes, drawPrompts, drawRows, outline } from "./draw_lanes.mjs"
+import { readsOf } from "./state.mjs"
 
 /** @typedef {CanvasRenderingContext2D} Context */
 
@@ -17,7 +18,7 @@ export function drawTake(context, { state, layout, palette, ahead }) {
   const variant = /** @type {import("../track/chunks.mjs").Variant} */ (state.variant)
   const { view } = layout
   const limit = variant.max_yaw ?? null
-  const reads = { yaw: variant.mouse !== null, pitch: Boolean(variant.mouse?.reads_pitch) }
+  const reads = readsOf(variant)
   if (ahead) return drawFormer(context, { timeline: recording.before, layout, palette, variant, from: recording.range[0] })
   const { timeline } = recording
   const x = toX(view, state.playhead)

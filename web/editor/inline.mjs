@@ -58,7 +58,7 @@ export function typePrompt(editor, plot, frame) {
  * @param {{lane: import("./layout.mjs").Lane, span: readonly [number, number]}} hit
  */
 export function typeSpan(editor, plot, { lane, span }) {
-  const popup = openPopup(plot, { role: "dialog", label: `${WORDS.span}, ${lane.title}`, signal: editor.signal, root: editor.shell.root })
+  const popup = openPopup(plot, { role: "dialog", label: `${WORDS.span}, ${lane.title}`, signal: editor.signal, root: editor.shell.root, anchored: false })
   let [start, length] = span
   const axis = (/** @type {number} */ now) => ({ now, fps: fpsOf(editor.state), chunkStart: (/** @type {number} */ index) => firstFrame(editor.variant, index) })
   const commit = (/** @type {number} */ from, /** @type {number} */ frames) => {
@@ -74,7 +74,13 @@ export function typeSpan(editor, plot, { lane, span }) {
   count.show(length)
   popup.element.classList.add("wm-pair")
   popup.element.append(first.element, count.element)
-  popup.element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => event.key === "Enter" && queueMicrotask(popup.close))
+  popup.element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Enter") queueMicrotask(popup.close)
+    else if (event.key === "Escape") {
+      take(event)
+      popup.close()
+    }
+  }, { capture: true })
   const rect = plot.getBoundingClientRect()
   const zoom = rect.width / plot.offsetWidth || 1
   popup.element.style.left = `${Math.max(4, rect.left + toX(editor.layout().view, start) * zoom)}px`

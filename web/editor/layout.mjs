@@ -28,7 +28,7 @@ const SAME_DEGREES = 4
 /** Degrees per frame at the edge of the curve area if neither the model nor the curve asks for more. */
 
 /** Whether there is a curve area. @param {EditorState} state */
-export function hasCurves(state) {
+function hasCurves(state) {
   const timeline = shownTimeline(state)
   return Boolean(state.variant?.mouse) || timeline.yaw.length > 0 || timeline.pitch.length > 0
 }

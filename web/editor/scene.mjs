@@ -10,7 +10,7 @@ import { drawOverview } from "./draw_overview.mjs"
 import { idleSpans } from "./idle.mjs"
 import { drawTake } from "./draw_take.mjs"
 import { showsCards } from "./layout.mjs"
-import { extent, shownTimeline } from "./state.mjs"
+import { extent, readsOf, shownTimeline } from "./state.mjs"
 
 /** @typedef {CanvasRenderingContext2D} Context */
 /**
@@ -23,9 +23,6 @@ import { extent, shownTimeline } from "./state.mjs"
  */
 
 export const GRIP = { width: 12, height: 5 }
-
-/** Which curves the model reads. @param {import("../track/chunks.mjs").Variant} variant */
-export const readsOf = ({ mouse }) => ({ yaw: mouse !== null, pitch: Boolean(mouse?.reads_pitch) })
 
 /** Draw what changes with the track and the view. @param {Context} context @param {Scene} scene */
 export function drawContent(context, { state, layout, palette, band }) {

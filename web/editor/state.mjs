@@ -109,6 +109,9 @@ export function lanesOf(variant, timeline) {
   return idle === null ? own : [{ word: words[idle], title: keyTitle(variant, words[idle]), letter: "\u00b7", derived: true, foreign: false }, ...own]
 }
 
+/** Which curves the model reads. @param {Variant} variant */
+export const readsOf = ({ mouse }) => ({ yaw: mouse !== null, pitch: Boolean(mouse?.reads_pitch) })
+
 /** What a key is called on screen. @param {Variant} variant @param {string} word @returns {string} */
 export function keyTitle(variant, word) {
   const own = variant.keyboard.idle === null ? {} : WORDS.leans

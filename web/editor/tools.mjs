@@ -5,7 +5,7 @@ import { makeField, parseFrames, parseNumber } from "../kit/fields.mjs"
 import { openMenu } from "../kit/menu.mjs"
 import { zoomAround } from "../kit/ruler.mjs"
 import { makeToolbar } from "../kit/toolbar.mjs"
-import { time } from "../kit/words.mjs"
+import { WORDS as SHARED, time } from "../kit/words.mjs"
 import { firstFrame } from "../track/chunks.mjs"
 import { setFrames } from "../track/edits.mjs"
 import { MAX_FRAMES } from "../track/timeline.mjs"
@@ -113,13 +113,13 @@ function timeFields(editor) {
   const { signal } = editor
   const axis = (/** @type {number} */ now) => ({ now, fps: fpsOf(editor.state), chunkStart: (/** @type {number} */ index) => firstFrame(editor.variant, index) })
   const shared = { signal, low: () => 0, high: () => shownTimeline(editor.state).frames - 1, preview: (/** @type {number} */ frame) => editor.goTo(frame), commit: (/** @type {number} */ frame) => editor.goTo(frame, true) }
-  const frame = makeField({ ...shared, label: WORDS.playhead, columns: 4, format: String, parse: (text, now) => parseFrames(text, axis(now)) })
+  const frame = makeField({ ...shared, label: WORDS.playhead, hint: `${WORDS.playhead}. ${SHARED.typed}`, columns: 4, format: String, parse: (text, now) => parseFrames(text, axis(now)) })
   const second = makeField({
-    ...shared, label: WORDS.seconds, unit: "s", columns: 5, format: (value) => time(value / fpsOf(editor.state)),
+    ...shared, label: WORDS.seconds, hint: `${WORDS.seconds}. ${SHARED.typed}`, unit: "s", columns: 5, format: (value) => time(value / fpsOf(editor.state)),
     parse: (text, now) => parseFrames(text, { ...axis(now), plain: "seconds" }),
   })
   const length = makeField({
-    label: WORDS.frames, signal, columns: 4, format: String, low: () => 1, high: () => MAX_FRAMES, parse: (text, now) => parseFrames(text, axis(now)),
+    label: WORDS.frames, hint: `${WORDS.frames}. ${SHARED.typed}`, signal, columns: 4, format: String, low: () => 1, high: () => MAX_FRAMES, parse: (text, now) => parseFrames(text, axis(now)),
     preview: (value) => editor.preview(setFrames(editor.state.timeline, value)),
     commit: (value) => editor.edit(setFrames(editor.state.timeline, value), {}, `${value} frames`),
   })

@@ -18,7 +18,7 @@ import { makeRecorder } from "./recording.mjs"
 import { drawContent, drawOverlay } from "./scene.mjs"
 import { makeSheet } from "./sheet.mjs"
 import { stateWords } from "./spoken.mjs"
-import { locked, viewState } from "./state.mjs"
+import { viewState } from "./state.mjs"
 import { insteadOfChips, noticeOf, showStatus } from "./status.mjs"
 import { RULES } from "./style.mjs"
 import { makeTable } from "./table.mjs"
@@ -195,8 +195,6 @@ export function makeActionTrack(node, name, app) {
     minHeight: AROUND.tools + AROUND.status + AROUND.strip + usualPlot(editor.state, false) + 24,
     /** For the node's menu: what can be done while a link drives the node. */
     menu: () => (editor.state.linked ? [{ label: SHARED.copyIn, disabled: !editor.state.shown, callback: copyIn }] : []),
-    editor,
-    off: () => locked(editor.state),
   }
 }
 

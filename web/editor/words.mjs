@@ -41,7 +41,7 @@ export const WORDS = {
   left: "left over", trim: (/** @type {number} */ n) => `trim to ${n}`, extend: (/** @type {number} */ n) => `extend to ${n}`,
   onLink: "Shown: what the last run was given.", noRun: "What the link gives is shown after a run.",
   prompt: "Prompt", span: "Span", start: "start", length: "length",
-  keysTitle: "Keys", gesturesTitle: "Gestures", close: "Close",
+  close: "Close",
   recording: "Recording",
   countIn: "Get ready",
   realTime: "real time", halfSpeed: "half speed", captured: "mouse captured", notCaptured: "arrow keys look around",
@@ -52,7 +52,6 @@ export const WORDS = {
   failed: "That did not work:",
   intoRange: "into the range", intoTrack: "the whole track", atPlayhead: "at the playhead",
   presetTitles: { walk: "Walk ahead", "look around": "Look around", "there and back": "There and back", "random from a seed": "Random walk" },
-  path: "Path",
   table: {
     title: "Spans, keyframes and prompts", columns: ["what", "frame", "length, degrees per frame or text", "delete"],
     values: { span: "length", keyframe: "degrees per frame", prompt: "text" }, delete: "Delete",

@@ -90,7 +90,7 @@ export function makeLayers(box, { signal, content, overlay, resized }) {
  * Work out the pixels of a canvas per pixel of its box: the screen's density times the graph's zoom, in steps.
  * @param {HTMLElement} box
  */
-export function sharpness(box) {
+function sharpness(box) {
   const zoom = box.offsetWidth ? box.getBoundingClientRect().width / box.offsetWidth : 1
   const step = ZOOM_STEPS.find((value) => value >= zoom - 0.05) ?? ZOOM_STEPS[ZOOM_STEPS.length - 1]
   return Math.min(MOST_DENSITY, window.devicePixelRatio || 1) * step

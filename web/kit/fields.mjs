@@ -75,6 +75,7 @@ export function makeField(options) {
       options.preview?.(before)
     } else if (value !== before) options.commit(value)
   }
+  input.addEventListener("focus", () => input.select(), { signal })
   input.addEventListener("pointerup", () => release(true), { signal })
   input.addEventListener("pointercancel", () => release(false), { signal })
   input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {

@@ -74,9 +74,10 @@ function row(entry, close) {
 /**
  * Open an empty popup beside an element.
  * @param {HTMLElement} anchor
- * @param {{role: string, label: string, signal: AbortSignal, root: HTMLElement}} options
+ * @param {{role: string, label: string, signal: AbortSignal, root: HTMLElement, anchored?: boolean}} options `anchored`:
+ *   a press on the anchor leaves it open, as its own press closes it
  */
-export function openPopup(anchor, { role, label, signal, root }) {
+export function openPopup(anchor, { role, label, signal, root, anchored = true }) {
   const element = make("div.wm-popup", { role, "aria-label": label, "data-wm-theme": root.dataset.wmTheme, tabindex: "-1" })
   const life = new AbortController()
   const before = /** @type {HTMLElement | null} */ (document.activeElement)
@@ -91,7 +92,7 @@ export function openPopup(anchor, { role, label, signal, root }) {
   signal.addEventListener("abort", close, bound)
   const outside = (/** @type {Event} */ event) => {
     const target = /** @type {Node} */ (event.target)
-    if (!element.contains(target) && !anchor.contains(target)) close()
+    if (!element.contains(target) && !(anchored && anchor.contains(target))) close()
   }
   window.addEventListener("pointerdown", outside, { ...bound, capture: true })
   window.addEventListener("wheel", outside, { ...bound, capture: true, passive: true })

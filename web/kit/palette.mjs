@@ -76,7 +76,7 @@ export function rgb(document, colour) {
 }
 
 /** @param {number[]} colour 0 to 255 */
-export function luminance(colour) {
+function luminance(colour) {
   const [red, green, blue] = colour.map((value) => value / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 }

@@ -8,7 +8,6 @@
 import { chunkAt, firstFrame } from "../track/chunks.mjs"
 import { roundBox } from "./canvas.mjs"
 import { columnBoxes } from "./columns.mjs"
-import { span } from "./words.mjs"
 
 /** @typedef {import("./palette.mjs").Palette} Palette */
 /** @typedef {{first: number, scale: number, left: number, width: number}} View */
@@ -73,7 +72,7 @@ export function revealing(view, frame, frames) {
 }
 
 /** Frames between labels and between ticks. @param {number} scale @param {Variant} variant */
-export function tickSteps(scale, variant) {
+function tickSteps(scale, variant) {
   const steps = [1, 2, 4, 6, 12].concat(variant.chunk === 12 ? [] : [variant.chunk])
   for (let step = Math.max(12, variant.chunk); step * scale < LABEL_GAP * 4; step *= 2) steps.push(step * 2)
   const sorted = [...new Set(steps)].sort((a, b) => a - b)
@@ -253,6 +252,3 @@ export function drawBand(context, { view, palette, band, top, height }) {
   draw("quantised", palette.hatch(context, palette.text, 4), middle - 3.5, 8)
   draw("dropped", palette.alert, middle - 3.5, 8)
 }
-
-/** Words for frames of a range, for pills and the live region. @param {Range} range */
-export const rangeWords = ([from, to]) => span(from, to)

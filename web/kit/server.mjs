@@ -5,14 +5,8 @@ import { api } from "../../../scripts/api.js"
 const QUIET = 120
 /** Milliseconds after the last change before the report is asked for. */
 
+/** @typedef {import("../track/chunks.mjs").Variant} Variant */
 /**
- * @typedef {object} VariantInfo
- * @property {string} name @property {string} title
- * @property {{words: string[], letters: string[], idle: number | null}} keyboard
- * @property {{degrees_per_unit: number, reads_pitch: boolean} | null} mouse
- * @property {number} first_chunk @property {number} chunk frames @property {number} fps
- * @property {number} step_metres @property {number} [max_yaw] @property {boolean} reads_text
- *
  * @typedef {object} BindingRow
  * @property {"kept" | "quantised" | "dropped"} kind @property {number} from @property {number} to
  * @property {string} what @property {string} asked @property {string} got @property {string} why
@@ -42,10 +36,10 @@ export async function ask(path, body, signal) {
   return said
 }
 
-/** @type {Promise<VariantInfo[]> | null} */
+/** @type {Promise<Variant[]> | null} */
 let variants = null
 
-/** Get the supported models in the menu's order, once per page. @returns {Promise<VariantInfo[]>} */
+/** Get the supported models in the menu's order, once per page. @returns {Promise<Variant[]>} */
 export function getVariants() {
   variants ??= ask("variants").catch((error) => {
     variants = null  // the next editor asks again

@@ -60,7 +60,7 @@ export function counted(count, noun, plural = `${noun}s`) {
 }
 
 /** Write a whole number, from 10,000 on in groups. @param {number} value */
-export function grouped(value) {
+function grouped(value) {
   return Math.abs(value) < 10000 ? String(value) : value.toLocaleString("en-US")
 }
 
@@ -73,9 +73,6 @@ export function span(from, to) {
 export function spanLength(from, to) {
   return `${span(from, to)} ${DOT} ${to - from} f`
 }
-
-/** Write degrees per frame with sign. @param {number} value */
-export const degreesPerFrame = (value) => signed(value, 2)
 
 /** Write an angle: `−9.0°`. @param {number} value in degrees */
 export const angle = (value) => `${decimal(value, 1)}\u00b0`
