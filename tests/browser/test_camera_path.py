@@ -17,6 +17,8 @@ CORNER = (
 )
 MAKE = """([text, width, scale]) => {
   app.canvas.emitBeforeChange()
+  wmTest.made += 1
+  app.graph.state.lastNodeId = 100 * wmTest.made  // else a new editor takes over the view of the one before it
   const node = LiteGraph.createNode("WMCameraPath")
   app.graph.add(node)
   node.pos = [220, 90]
@@ -30,7 +32,9 @@ MAKE = """([text, width, scale]) => {
 TOOLS = """(pack) => {
   const ours = (one) => one.type === "WMCameraPath"
   window.wmTest = {
-    value: () => app.graph.nodes.find(ours).widgets.find((one) => one.name === "path").value,
+    made: window.wmTest?.made ?? 0,
+    node: () => app.graph.nodes.find(ours),
+    value: () => wmTest.node().widgets.find((one) => one.name === "path").value,
     modules: (...names) => Promise.all(names.map((name) => import(`/extensions/${pack}/path/${name}.mjs`))),
   }
 }"""
@@ -331,7 +335,7 @@ def copy_load_and_remove(page: Page) -> None:
     editor.press("d")
     assert len(editor.path["keyframes"]) == 5
     texts = page.evaluate("""() => {
-      const copy = app.graph.nodes[0].clone()
+      const copy = wmTest.node().clone()
       app.graph.add(copy)
       const texts = app.graph.nodes.map((one) => one.widgets.find((widget) => widget.name === "path").value)
       app.graph.remove(copy)
@@ -399,7 +403,7 @@ def follow_a_link(page: Page, renderer: str) -> None:
     editor = Editor(page, None)
     page.evaluate(
         """(text) => {
-          const node = app.graph.nodes[0]
+          const node = wmTest.node()
           const source = LiteGraph.createNode("PrimitiveStringMultiline")
           app.graph.add(source)
           source.pos = [-400, 90]
@@ -424,7 +428,7 @@ def follow_a_link(page: Page, renderer: str) -> None:
         page.evaluate("() => document.querySelector('.wm-notice button').click()")
         page.wait_for_timeout(REST)
         assert editor.path == json.loads(CORNER)
-        assert page.evaluate("() => app.graph.nodes[0].inputs.find((one) => one.name === 'path').link") is None
+        assert not page.evaluate("() => wmTest.node().inputs.some((one) => one.name === 'path' && one.link != null)")
 
 
 def rest_and_drag_quickly(page: Page) -> None:
