@@ -17,8 +17,8 @@ import { extent, isEmpty, lanesOf, shownTimeline } from "./state.mjs"
  * @property {number} range degrees per frame at the top of the curve area
  */
 
-const WIDE = { header: 104, lane: 22, curve: 112 }
-const NARROW = { header: 46, lane: 20, curve: 92 }
+const WIDE = { header: 104, lane: 22 }
+const NARROW = { header: 46, lane: 20 }
 const PROMPT = 24
 const BAND = 14
 const OVERVIEW = 18
@@ -39,9 +39,6 @@ export function leastPlot(state, narrow) {
   const rows = RULER_HEIGHT + CHUNK_HEIGHT + lanes * (narrow ? NARROW : WIDE).lane + PROMPT + BAND + (state.overview ? OVERVIEW : 0)
   return rows + (hasCurves(state) ? LEAST_CURVE : 0) + 2
 }
-
-/** The height in px at which the curve area has its usual size. @param {EditorState} state @param {boolean} narrow */
-export const usualPlot = (state, narrow) => leastPlot(state, narrow) + (hasCurves(state) ? (narrow ? NARROW : WIDE).curve - LEAST_CURVE : 0)
 
 /**
  * Lay out the plot.

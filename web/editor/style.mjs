@@ -13,14 +13,15 @@ export const RULES = `
 .wm-empty h3 { margin: 0; font-size: 13.5px; font-weight: 600; line-height: 20px; }
 .wm-empty p { margin: 0 0 10px; color: var(--wm-second); }
 .wm-empty p b { font-weight: 500; color: var(--wm-text); }
-.wm-cards { display: flex; flex-wrap: wrap; justify-content: center; gap: 8px; max-height: 190px; }
-.wm-card { appearance: none; pointer-events: auto; display: flex; flex-direction: column; align-items: center; gap: 4px; width: 112px; padding: 10px 4px 8px; border: 1px solid var(--wm-frame);
+.wm-cards { display: flex; justify-content: center; gap: 8px; max-height: 190px; width: 100%; }
+[data-narrow] .wm-cards { flex-wrap: wrap; }
+.wm-card { appearance: none; pointer-events: auto; display: flex; flex-direction: column; align-items: center; gap: 4px; flex: 0 1 112px; min-width: 0; padding: 10px 4px 8px; border: 1px solid var(--wm-frame);
   border-radius: 6px; background: var(--wm-field); color: var(--wm-text); font: inherit; cursor: pointer; }
 .wm-card:hover, .wm-card:focus-visible { border-color: var(--wm-selection); outline: none; box-shadow: 0 0 0 1px var(--wm-selection); }
 .wm-card svg { width: 48px; height: 36px; fill: none; stroke: currentColor; stroke-width: 1.7; stroke-linecap: round; stroke-linejoin: round; }
 .wm-card svg .wm-bars { stroke: var(--wm-key); stroke-width: 4; }
 [data-narrow] .wm-empty p { display: none; }
-[data-narrow] .wm-card { width: 78px; padding: 6px 2px; font-size: 11px; }
+[data-narrow] .wm-card { flex: none; width: 78px; padding: 6px 2px; font-size: 11px; }
 [data-narrow] .wm-card svg { width: 36px; height: 27px; }
 .wm-prompt { position: absolute; z-index: 1; border: 1px solid var(--wm-selection); border-radius: 4px; padding: 0 6px; background: var(--wm-field); color: var(--wm-text);
   font: 11.5px/16px inherit; font-family: inherit; font-size: 11.5px; user-select: text; -webkit-user-select: text; outline: none; }

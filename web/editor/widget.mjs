@@ -10,7 +10,7 @@ import { makeCards } from "./cards.mjs"
 import { makeEditor } from "./editor.mjs"
 import { listenToPointer } from "./gestures.mjs"
 import { listenToKeys } from "./keys.mjs"
-import { leastPlot, usualPlot } from "./layout.mjs"
+import { leastPlot } from "./layout.mjs"
 import { makeMapBox } from "./map_box.mjs"
 import { learnPresets } from "./preset_menu.mjs"
 import { makeRecordBar } from "./record_bar.mjs"
@@ -29,7 +29,8 @@ import { WORDS } from "./words.mjs"
 const AROUND = { tools: 40, status: 24, strip: 28, notice: 45, map: 158, record: 62 }
 /** Heights in px of what surrounds the plot. */
 const LEAST = { width: 400, height: 330 }
-const WIDTH = 780
+const USUAL = { width: 860, height: 590 }
+/** The size of a new node in px. */
 
 /**
  * Make the widget of a node's input.
@@ -191,8 +192,8 @@ export function makeActionTrack(node, name, app) {
 
   return {
     widget: host.widget,
-    minWidth: Math.max(LEAST.width, WIDTH),
-    minHeight: AROUND.tools + AROUND.status + AROUND.strip + usualPlot(editor.state, false) + 24,
+    minWidth: USUAL.width,
+    minHeight: USUAL.height,
     /** For the node's menu: what can be done while a link drives the node. */
     menu: () => (editor.state.linked ? [{ label: SHARED.copyIn, disabled: !editor.state.shown, callback: copyIn }] : []),
   }
