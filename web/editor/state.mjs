@@ -14,6 +14,7 @@ import { WORDS } from "./words.mjs"
  * @property {Timeline} timeline the last valid one
  * @property {string} problem what is wrong with the text; empty if nothing is
  * @property {boolean} short the text is the short form, which the first edit turns into JSON
+ * @property {boolean} unread the server has not yet said what the short form means
  * @property {Timeline | null} draft while a gesture goes on
  * @property {boolean} linked a link gives the value
  * @property {{text: string, timeline: Timeline} | null} shown what the last run was given
@@ -46,13 +47,13 @@ import { WORDS } from "./words.mjs"
 
 /** @type {EditorState} */
 export const START = Object.freeze({
-  text: "", timeline: EMPTY, problem: "", short: false, draft: null, linked: false, shown: null, variant: null, variants: [], offline: "",
+  text: "", timeline: EMPTY, problem: "", short: false, unread: false, draft: null, linked: false, shown: null, variant: null, variants: [], offline: "",
   askedFps: 0, first: 0, scale: 0, playhead: 0, range: null, spans: [], points: [], prompts: [], lane: 0, cursor: false, snap: "chunk",
   times: 2, overview: true, map: true, pill: null, ghost: null, stroke: null, axis: "yaw", olds: [], playing: false, failure: "", recording: null,
 })
 
 /** What is kept when the host's undo builds the node anew. */
-const KEPT = /** @type {const} */ (["first", "scale", "playhead", "range", "lane", "cursor", "snap", "times", "axis", "overview", "map", "shown"])
+const KEPT = /** @type {const} */ (["first", "scale", "playhead", "range", "lane", "cursor", "snap", "times", "axis", "overview", "map"])
 
 /** @param {EditorState} state @returns {Partial<EditorState>} */
 export const viewState = (state) => Object.fromEntries(KEPT.map((name) => [name, state[name]]))
@@ -66,9 +67,9 @@ export const viewState = (state) => Object.fromEntries(KEPT.map((name) => [name,
 export function withText(state, text) {
   const read = parse(text)
   const fresh = { ...state, text, draft: null, spans: [], points: [], prompts: [] }
-  if (read.timeline) return settled({ ...fresh, timeline: read.timeline, problem: "", short: false })
-  if (read.short !== undefined) return settled({ ...fresh, problem: "", short: true })
-  return settled({ ...fresh, problem: read.error, short: false })
+  if (read.timeline) return settled({ ...fresh, timeline: read.timeline, problem: "", short: false, unread: false })
+  if (read.short !== undefined) return settled({ ...fresh, problem: "", short: true, unread: true })
+  return settled({ ...fresh, problem: read.error, short: false, unread: false })
 }
 
 /** Keep playhead and range inside the track. @param {EditorState} state @returns {EditorState} */
@@ -83,7 +84,7 @@ export function settled(state) {
 export const shownTimeline = (state) => state.draft ?? (state.linked && state.shown ? state.shown.timeline : state.timeline)
 
 /** Whether edits are off. @param {EditorState} state */
-export const locked = (state) => state.linked || state.problem !== "" || !state.variant
+export const locked = (state) => state.linked || state.problem !== "" || state.unread || !state.variant
 
 /** Frames per second of display and recording. @param {EditorState} state */
 export const fpsOf = (state) => state.askedFps || state.variant?.fps || 1

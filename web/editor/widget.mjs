@@ -117,10 +117,10 @@ export function makeActionTrack(node, name, app) {
     try {
       const read = parse(await canonicalText(text, signal))
       if (signal.aborted || editor.state.text !== text || !read.timeline) return
-      editor.take({ ...editor.state, timeline: read.timeline })
+      editor.take({ ...editor.state, timeline: read.timeline, unread: false })
     } catch (error) {
       if (signal.aborted || editor.state.text !== text) return
-      editor.take({ ...editor.state, short: false, problem: error instanceof Error ? error.message : String(error) })
+      editor.take({ ...editor.state, short: false, unread: false, problem: error instanceof Error ? error.message : String(error) })
     }
     editor.askBinding()
   }
