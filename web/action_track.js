@@ -30,7 +30,11 @@ app.registerExtension({
       await migrateWorkflow(workflow, await getVariants())
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error)
-      app.extensionManager.toast.add({ severity: "error", summary: "Action Track: a preset of this workflow could not be read", detail })
+      app.extensionManager.toast.add({
+        severity: "error",
+        summary: "Action Track: a preset of this workflow could not be read",
+        detail,
+      })
     }
   },
 })

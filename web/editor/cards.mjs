@@ -15,7 +15,12 @@ const DRAWINGS = {
   "there and back": "M18 32c0-12 3-16 10-24M24 9l4-2 1 5M22 32c0-11 4-15 10-22M19 28l3 4 4-3",
   "random from a seed": "M6 28c6 2 8-8 14-8s4 8 10 6 2-14 12-18M38 6l4 2-1 4",
 }
-const BARS = [[4, 6], [14, 13], [24, 20], [34, 27]]
+const BARS = [
+  [4, 6],
+  [14, 13],
+  [24, 20],
+  [34, 27],
+]
 
 /**
  * Keep the cards on the plot while the track is empty.
@@ -48,12 +53,20 @@ export function makeCards(editor, plot) {
 
 /** @param {Editor} editor @param {import("./preset_menu.mjs").Preset} preset */
 function card(editor, preset) {
-  const button = make("button.wm-card.wm-over", { title: preset.sentence }, drawing(preset.name), make("span", { text: title(preset) }))
+  const button = make(
+    "button.wm-card.wm-over",
+    { title: preset.sentence },
+    drawing(preset.name),
+    make("span", { text: title(preset) }),
+  )
   button.addEventListener("click", () => {
     editor.shell.plot.focus({ preventScroll: true })
     putIn(editor, preset)
   })
-  button.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => (event.key === "Enter" || event.key === " ") && event.stopPropagation())
+  button.addEventListener(
+    "keydown",
+    (/** @type {KeyboardEvent} */ event) => (event.key === "Enter" || event.key === " ") && event.stopPropagation(),
+  )
   return button
 }
 

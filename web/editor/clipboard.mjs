@@ -18,9 +18,15 @@ export const hasClip = () => clip !== null
  */
 export function chosenRange({ range, spans, points, prompts, timeline }) {
   if (range) return range
-  const held = spans.map(([word, start]) => spanAt(timeline.keys[word] ?? [], start)).filter((span) => span !== undefined)
+  const held = spans
+    .map(([word, start]) => spanAt(timeline.keys[word] ?? [], start))
+    .filter((span) => span !== undefined)
   const starts = [...held.map(([start]) => start), ...points.map(([, frame]) => frame), ...prompts]
-  const ends = [...held.map(([start, length]) => start + length), ...points.map(([, frame]) => frame + 1), ...prompts.map((frame) => frame + 1)]
+  const ends = [
+    ...held.map(([start, length]) => start + length),
+    ...points.map(([, frame]) => frame + 1),
+    ...prompts.map((frame) => frame + 1),
+  ]
   return starts.length ? [Math.min(...starts), Math.max(...ends)] : null
 }
 
@@ -46,7 +52,11 @@ export function cutOut(editor) {
 export function paste(editor) {
   if (!clip) return
   const pasted = pasteClip(editor.state.timeline, editor.variant, clip, editor.state.playhead)
-  editor.edit(pasted.timeline, { range: pasted.range, spans: [], points: [], prompts: [] }, `${editor.spoken.range(pasted.range)}, pasted`)
+  editor.edit(
+    pasted.timeline,
+    { range: pasted.range, spans: [], points: [], prompts: [] },
+    `${editor.spoken.range(pasted.range)}, pasted`,
+  )
 }
 
 /** @param {Editor} editor */
@@ -54,5 +64,9 @@ export function repeat(editor) {
   const range = chosenRange(editor.state)
   if (!range) return
   const repeated = repeatRange(editor.state.timeline, editor.variant, range, editor.state.times)
-  editor.edit(repeated.timeline, { range: repeated.range, spans: [], points: [], prompts: [] }, `${editor.spoken.range(repeated.range)}, repeated`)
+  editor.edit(
+    repeated.timeline,
+    { range: repeated.range, spans: [], points: [], prompts: [] },
+    `${editor.spoken.range(repeated.range)}, repeated`,
+  )
 }

@@ -50,7 +50,8 @@ export function extremes({ values, levels }, from, to) {
   while (frame < end) {
     let coarse = levels.length - 1
     while (coarse >= 0 && (frame % levels[coarse].size || frame + levels[coarse].size > end)) coarse--
-    const [size, least, most] = coarse < 0 ? [1, values, values] : [levels[coarse].size, levels[coarse].low, levels[coarse].high]
+    const [size, least, most] =
+      coarse < 0 ? [1, values, values] : [levels[coarse].size, levels[coarse].low, levels[coarse].high]
     low = Math.min(low, least[frame / size])
     high = Math.max(high, most[frame / size])
     frame += size

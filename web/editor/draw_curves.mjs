@@ -69,7 +69,8 @@ export function drawCurves(context, { layout, palette, timeline, limit, from = 0
   for (const axis of /** @type {const} */ (["pitch", "yaw"])) {
     if (view.scale < 1) {
       context.globalAlpha = reads[axis] ? 1 : 0.45
-      if (timeline[axis].length) drawColumns(context, layout, palette, axis, curveColumns(layout, timeline[axis], from, to), limit)
+      if (timeline[axis].length)
+        drawColumns(context, layout, palette, axis, curveColumns(layout, timeline[axis], from, to), limit)
       context.globalAlpha = 1
       continue
     }
@@ -132,16 +133,21 @@ function drawColumns(context, layout, palette, axis, columns, limit) {
   context.fillStyle = palette[axis]
   if (axis === "yaw") {
     context.globalAlpha = alpha * 0.16
-    for (const [x, top, bottom] of columns) context.fillRect(x, Math.min(top, zero), 1, Math.max(bottom, zero) - Math.min(top, zero))
+    for (const [x, top, bottom] of columns)
+      context.fillRect(x, Math.min(top, zero), 1, Math.max(bottom, zero) - Math.min(top, zero))
     context.globalAlpha = alpha
   }
   const shown = axis === "pitch" ? columns.filter(([x]) => x % (DASH[0] + DASH[1]) < DASH[0]) : columns
   for (const [x, top, bottom] of shown) context.fillRect(x, top - 0.75, 1, bottom - top + 1.5)
   if (!limit || axis === "pitch") return
-  for (const [edge, side] of [[valueToY(layout, limit), 1], [valueToY(layout, -limit), -1]]) {
+  for (const [edge, side] of [
+    [valueToY(layout, limit), 1],
+    [valueToY(layout, -limit), -1],
+  ]) {
     const beyond = columns.filter(([, top, bottom]) => (side > 0 ? top < edge : bottom > edge))
     context.fillStyle = palette.hatch(context, palette.yaw, 4)
-    for (const [x, top, bottom] of beyond) context.fillRect(x, side > 0 ? top : edge, 1, side > 0 ? edge - top : bottom - edge)
+    for (const [x, top, bottom] of beyond)
+      context.fillRect(x, side > 0 ? top : edge, 1, side > 0 ? edge - top : bottom - edge)
     context.fillStyle = palette.foreground
     for (const [x] of beyond) context.fillRect(x, edge - 0.75, 1, 1.5)
   }
@@ -171,7 +177,11 @@ function drawBeyond(context, layout, palette, points, limit) {
     const edge = valueToY(layout, side)
     const beyond = (/** @type {number} */ y) => (side > 0 ? Math.min(y, edge) : Math.max(y, edge))
     if (points.every(([, y]) => beyond(y) === edge)) continue
-    trace(context, [[points[0][0], edge], ...points.map(([x, y]) => /** @type {[number, number]} */ ([x, beyond(y)])), [points[points.length - 1][0], edge]])
+    trace(context, [
+      [points[0][0], edge],
+      ...points.map(([x, y]) => /** @type {[number, number]} */ ([x, beyond(y)])),
+      [points[points.length - 1][0], edge],
+    ])
     context.fillStyle = palette.hatch(context, palette.yaw, 4)
     context.fill()
     context.beginPath()
@@ -198,7 +208,13 @@ export function drawKeyframes(context, { layout, palette, timeline, range, selec
   for (const axis of /** @type {const} */ (["pitch", "yaw"])) {
     for (const [frame, value] of seenKeyframes(layout, timeline, axis, range, selected)) {
       const chosen = selected.some(([of, at]) => of === axis && at === frame)
-      diamond(context, toX(layout.view, frame), valueToY(layout, value), chosen ? palette.selection : palette[axis], palette.plot)
+      diamond(
+        context,
+        toX(layout.view, frame),
+        valueToY(layout, value),
+        chosen ? palette.selection : palette[axis],
+        palette.plot,
+      )
     }
   }
 }
@@ -243,7 +259,14 @@ export function drawCurveHeader(context, { layout, palette, values, limit, narro
   if (!layout.curve) return
   const { top, height } = layout.curve
   context.textBaseline = "middle"
-  const say = (/** @type {string} */ text, /** @type {number} */ x, /** @type {number} */ y, colour = palette.second, size = 10.5, align = /** @type {CanvasTextAlign} */ ("right")) => {
+  const say = (
+    /** @type {string} */ text,
+    /** @type {number} */ x,
+    /** @type {number} */ y,
+    colour = palette.second,
+    size = 10.5,
+    align = /** @type {CanvasTextAlign} */ ("right"),
+  ) => {
     context.font = `${size}px ${palette.font}`
     context.textAlign = align
     context.fillStyle = colour
@@ -271,4 +294,3 @@ export function drawCurveHeader(context, { layout, palette, values, limit, narro
     if (!short) say(reads[axis] ? signed(values[axis]) : WORDS.notRead, 10, y + 15, palette.second, 11, "left")
   }
 }
-

@@ -23,7 +23,14 @@ const ROUND_FROM = 7
 /** Lines between rows and the word in a lane that is not read. @param {Context} context @param {Layout} layout @param {Palette} palette */
 export function drawRows(context, layout, palette) {
   context.fillStyle = palette.grid
-  for (const { top } of [layout.chunks, ...layout.lanes, layout.prompt, layout.curve, layout.band, layout.overview].filter((row) => row !== null))
+  for (const { top } of [
+    layout.chunks,
+    ...layout.lanes,
+    layout.prompt,
+    layout.curve,
+    layout.band,
+    layout.overview,
+  ].filter((row) => row !== null))
     context.fillRect(0, Math.round(top) - 1, layout.width, 1)
 }
 
@@ -32,9 +39,14 @@ export function drawRows(context, layout, palette) {
  * @param {Context} context
  * @param {{layout: Layout, palette: Palette, timeline: Timeline, selected: EditorState["spans"], from?: number, to?: number, lengths?: boolean}} scene `lengths`: whether spans carry theirs
  */
-export function drawLanes(context, { layout, palette, timeline, selected, from = layout.view.first, to = lastSeen(layout.view), lengths = true }) {
+export function drawLanes(
+  context,
+  { layout, palette, timeline, selected, from = layout.view.first, to = lastSeen(layout.view), lengths = true },
+) {
   for (const lane of layout.lanes) {
-    const spans = lane.derived ? idleSpans(layout.lanes, timeline, from, to) : spansIn(timeline.keys[lane.word] ?? [], Math.max(0, Math.floor(from)), Math.ceil(to) + 1)
+    const spans = lane.derived
+      ? idleSpans(layout.lanes, timeline, from, to)
+      : spansIn(timeline.keys[lane.word] ?? [], Math.max(0, Math.floor(from)), Math.ceil(to) + 1)
     drawSpans(context, layout, palette, lane, spans)
     if (lengths) drawLengths(context, layout, palette, lane, spans)
     for (const [word, start] of selected) {
@@ -53,7 +65,7 @@ function drawSpans(context, layout, palette, lane, spans) {
   context.beginPath()
   for (const [x, right] of columnBoxes(spans, (frame) => toX(view, frame), view.left - 4, view.left + view.width + 4)) {
     if (right - x >= ROUND_FROM) context.roundRect(x, top, right - x, height, 3)
-    else context.fillRect(x, top, right - x, height)  // many round boxes in one path are slow to fill
+    else context.fillRect(x, top, right - x, height) // many round boxes in one path are slow to fill
   }
   context.fill()
   context.globalAlpha = 1
@@ -67,7 +79,8 @@ function drawLengths(context, { view }, palette, lane, spans) {
   context.textBaseline = "middle"
   for (const [start, length] of spans) {
     const x = Math.max(view.left, toX(view, start))
-    if (toX(view, start + length) - x > LABEL_FROM) context.fillText(String(length), x + 6, lane.top + lane.height / 2 + 0.5)
+    if (toX(view, start + length) - x > LABEL_FROM)
+      context.fillText(String(length), x + 6, lane.top + lane.height / 2 + 0.5)
   }
 }
 
@@ -153,7 +166,13 @@ export function drawHeader(context, { layout, palette, held, cursor, narrow }) {
   context.fillStyle = palette.border
   context.fillRect(layout.header - 1, 0, 1, layout.height)
   context.textBaseline = "middle"
-  const word = (/** @type {string} */ text, /** @type {{top: number, height: number}} */ row, /** @type {string} */ colour, x = narrow ? 6 : 10, size = 11) => {
+  const word = (
+    /** @type {string} */ text,
+    /** @type {{top: number, height: number}} */ row,
+    /** @type {string} */ colour,
+    x = narrow ? 6 : 10,
+    size = 11,
+  ) => {
     context.textAlign = "left"
     context.font = `${size}px ${palette.font}`
     context.fillStyle = colour

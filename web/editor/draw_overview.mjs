@@ -10,15 +10,20 @@ import { extent } from "./state.mjs"
 const PAD = 3
 
 /** Px of a frame in the overview. @param {Layout} layout @param {number} frames @param {number} frame */
-const overviewX = (layout, frames, frame) => layout.view.left + PAD + (frame / Math.max(1, frames)) * (layout.view.width - 2 * PAD - 4)
+const overviewX = (layout, frames, frame) =>
+  layout.view.left + PAD + (frame / Math.max(1, frames)) * (layout.view.width - 2 * PAD - 4)
 
 /** The frame at a pixel of the overview. @param {Layout} layout @param {number} frames @param {number} x */
-export const overviewFrame = (layout, frames, x) => ((x - layout.view.left - PAD) / (layout.view.width - 2 * PAD - 4)) * frames
+export const overviewFrame = (layout, frames, x) =>
+  ((x - layout.view.left - PAD) / (layout.view.width - 2 * PAD - 4)) * frames
 
 /** Where the visible part lies, in px. @param {Layout} layout @param {number} frames @returns {[number, number]} */
 export function overviewWindow(layout, frames) {
   const { view } = layout
-  return [overviewX(layout, frames, Math.max(0, view.first)), Math.min(view.left + view.width - PAD, overviewX(layout, frames, Math.min(frames, lastSeen(view))) + 4)]
+  return [
+    overviewX(layout, frames, Math.max(0, view.first)),
+    Math.min(view.left + view.width - PAD, overviewX(layout, frames, Math.min(frames, lastSeen(view))) + 4),
+  ]
 }
 
 /**
@@ -35,7 +40,12 @@ export function drawOverview(context, { layout, palette, timeline, state }) {
   context.fillStyle = palette.key
   lanes.forEach((lane, i) => {
     const y = top + 4 + i * step
-    const boxes = columnBoxes(timeline.keys[lane.word] ?? [], (frame) => overviewX(layout, frames, frame), 0, layout.width)
+    const boxes = columnBoxes(
+      timeline.keys[lane.word] ?? [],
+      (frame) => overviewX(layout, frames, frame),
+      0,
+      layout.width,
+    )
     for (const [x, right] of boxes) context.fillRect(x, y, right - x, 1.25)
   })
   const [from, to] = overviewWindow(layout, frames)

@@ -19,20 +19,47 @@ export function drawTake(context, { state, layout, palette, ahead }) {
   const { view } = layout
   const limit = variant.max_yaw ?? null
   const reads = readsOf(variant)
-  if (ahead) return drawFormer(context, { timeline: recording.before, layout, palette, variant, from: recording.range[0] })
+  if (ahead)
+    return drawFormer(context, { timeline: recording.before, layout, palette, variant, from: recording.range[0] })
   const { timeline } = recording
   const x = toX(view, state.playhead)
   context.save()
   context.beginPath()
-  context.rect(view.left, layout.lanes[0].top, Math.max(0, Math.min(view.width, x - view.left)), layout.band.top - layout.lanes[0].top)
+  context.rect(
+    view.left,
+    layout.lanes[0].top,
+    Math.max(0, Math.min(view.width, x - view.left)),
+    layout.band.top - layout.lanes[0].top,
+  )
   context.clip()
   context.fillStyle = palette.plot
   context.fillRect(view.left, 0, view.width, layout.height)
-  drawChunks(context, { view, palette, variant, frames: timeline.frames, top: layout.chunks.top, bottom: layout.bottom })
+  drawChunks(context, {
+    view,
+    palette,
+    variant,
+    frames: timeline.frames,
+    top: layout.chunks.top,
+    bottom: layout.bottom,
+  })
   drawRows(context, layout, palette)
-  drawLanes(context, { layout, palette, timeline, selected: [], to: Math.min(lastSeen(view), state.playhead), lengths: false })
+  drawLanes(context, {
+    layout,
+    palette,
+    timeline,
+    selected: [],
+    to: Math.min(lastSeen(view), state.playhead),
+    lengths: false,
+  })
   drawPrompts(context, { layout, palette, timeline, variant, selected: [], quiet: true })
-  drawCurves(context, { layout, palette, timeline, limit, to: Math.max(1, Math.min(timeline.frames, state.playhead + 1)), reads })
+  drawCurves(context, {
+    layout,
+    palette,
+    timeline,
+    limit,
+    to: Math.max(1, Math.min(timeline.frames, state.playhead + 1)),
+    reads,
+  })
   context.restore()
 }
 
@@ -41,7 +68,16 @@ function drawFormer(context, { timeline, layout, palette, variant, from }) {
   const end = Math.ceil(lastSeen(layout.view)) + 1
   for (const lane of layout.lanes) {
     const spans = spansIn(timeline.keys[lane.word] ?? [], from, end)
-    for (const [start, length] of spans) outline(context, layout, lane, [Math.max(from, start), start + length - Math.max(from, start)], palette.border, 1, [3, 3])
+    for (const [start, length] of spans)
+      outline(
+        context,
+        layout,
+        lane,
+        [Math.max(from, start), start + length - Math.max(from, start)],
+        palette.border,
+        1,
+        [3, 3],
+      )
   }
   drawPrompts(context, { layout, palette, timeline, variant, selected: [] })
   if (!layout.curve) return

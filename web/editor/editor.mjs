@@ -12,7 +12,18 @@ import { START, extent, isEmpty, lanesOf, locked, poseCache, settled, shownTimel
 /** @typedef {ReturnType<typeof makeEditor>} Editor */
 
 /** Members of the state that only the overlay shows. */
-const OVERLAY = new Set(["playhead", "pill", "ghost", "stroke", "olds", "cursor", "lane", "playing", "range", "recording"])
+const OVERLAY = new Set([
+  "playhead",
+  "pill",
+  "ghost",
+  "stroke",
+  "olds",
+  "cursor",
+  "lane",
+  "playing",
+  "range",
+  "recording",
+])
 
 /**
  * Make an editor. What it shows is drawn by the `draw…` modules, what it does is done by gestures, keys and tools.
@@ -52,7 +63,10 @@ export function makeEditor({ shell, signal, commit, changed }) {
   }
 
   const editor = {
-    shell, signal, binding, refresh,
+    shell,
+    signal,
+    binding,
+    refresh,
     spoken: SPOKEN,
     /** @type {{play: () => void, record: (now?: boolean) => void, sheet: () => boolean, cancel: () => boolean, strip: any, map: () => void}} */
     parts: /** @type {any} */ ({}),
@@ -76,7 +90,8 @@ export function makeEditor({ shell, signal, commit, changed }) {
     },
     layout() {
       const { size } = layers
-      if (laid?.state !== state || laid.size !== size || laid.narrow !== shell.narrow) laid = { state, size, narrow: shell.narrow, layout: layoutOf(state, size, shell.narrow) }
+      if (laid?.state !== state || laid.size !== size || laid.narrow !== shell.narrow)
+        laid = { state, size, narrow: shell.narrow, layout: layoutOf(state, size, shell.narrow) }
       return laid.layout
     },
     /** @returns {[string, number, number][]} */
@@ -90,7 +105,9 @@ export function makeEditor({ shell, signal, commit, changed }) {
     },
     /** Change what is shown. @param {Partial<EditorState>} patch */
     set(patch) {
-      const names = Object.keys(patch).filter((name) => state[/** @type {"text"} */ (name)] !== patch[/** @type {"text"} */ (name)])
+      const names = Object.keys(patch).filter(
+        (name) => state[/** @type {"text"} */ (name)] !== patch[/** @type {"text"} */ (name)],
+      )
       if (!names.length) return
       state = Object.freeze({ ...state, ...patch })
       if (names.every((name) => OVERLAY.has(name))) layers.overlay()
@@ -112,7 +129,19 @@ export function makeEditor({ shell, signal, commit, changed }) {
     edit(timeline, patch = {}, said = "") {
       const same = timeline === state.timeline
       if (same || locked(state)) editor.set({ ...patch, draft: null })
-      else commit(() => editor.take({ ...state, ...patch, draft: null, timeline, text: write(timeline), short: false, problem: "", failure: "" }))
+      else
+        commit(() =>
+          editor.take({
+            ...state,
+            ...patch,
+            draft: null,
+            timeline,
+            text: write(timeline),
+            short: false,
+            problem: "",
+            failure: "",
+          }),
+        )
       askBinding()
       if (said) editor.say(said)
     },
@@ -143,7 +172,11 @@ export function makeEditor({ shell, signal, commit, changed }) {
     /** Show part of the track. @param {import("../kit/ruler.mjs").View} view */
     show(view) {
       const whole = bounded({ ...view, first: 0 }, extent(state))
-      editor.set({ first: view.first, scale: view.scale <= whole.scale && view.first <= 0 && whole.width / view.scale >= extent(state) ? 0 : view.scale })
+      editor.set({
+        first: view.first,
+        scale:
+          view.scale <= whole.scale && view.first <= 0 && whole.width / view.scale >= extent(state) ? 0 : view.scale,
+      })
     },
     /** Move the playhead. @param {number} frame @param {boolean} [speak] */
     goTo(frame, speak = false) {
@@ -169,7 +202,8 @@ export function makeEditor({ shell, signal, commit, changed }) {
     escape() {
       if (editor.parts.cancel() || (shell.plot.querySelector(".wm-sheet") && editor.parts.sheet())) return
       if (state.playing) editor.play()
-      else if (state.spans.length || state.points.length || state.prompts.length) editor.set({ spans: [], points: [], prompts: [] })
+      else if (state.spans.length || state.points.length || state.prompts.length)
+        editor.set({ spans: [], points: [], prompts: [] })
       else if (state.range) editor.set({ range: null })
       else shell.plot.blur()
     },

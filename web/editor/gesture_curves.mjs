@@ -26,7 +26,8 @@ export function dragKeyframe(editor, { axis, frame }, start) {
   const way = (/** @type {Point} */ point) => {
     const layout = editor.layout()
     const locked = point.shift ? freeAxis(point.x - start.x, point.y - start.y) : null
-    const frames = locked === "value" ? 0 : snapFrame(editor, frame + (point.x - start.x) / layout.view.scale, point) - frame
+    const frames =
+      locked === "value" ? 0 : snapFrame(editor, frame + (point.x - start.x) / layout.view.scale, point) - frame
     const by = locked === "time" ? 0 : yToValue(layout, point.y) - yToValue(layout, start.y)
     return { frames, value: by, copy: start.alt }
   }
@@ -39,11 +40,19 @@ export function dragKeyframe(editor, { axis, frame }, start) {
     },
     done(point) {
       const moved = moveKeyframes(timeline, refs, way(point))
-      editor.edit(moved.timeline, { points: moved.refs, spans: [], prompts: [], axis }, editor.spoken.keyframe(axis, moved.refs[0]?.[1] ?? frame, moved.timeline))
+      editor.edit(
+        moved.timeline,
+        { points: moved.refs, spans: [], prompts: [], axis },
+        editor.spoken.keyframe(axis, moved.refs[0]?.[1] ?? frame, moved.timeline),
+      )
     },
     click(point) {
       const others = points.filter(([of, at]) => of !== axis || at !== frame)
-      editor.set({ points: point.shift ? (chosen ? others : [...others, ref]) : [ref], axis, ...(point.shift ? {} : { spans: [], prompts: [] }) })
+      editor.set({
+        points: point.shift ? (chosen ? others : [...others, ref]) : [ref],
+        axis,
+        ...(point.shift ? {} : { spans: [], prompts: [] }),
+      })
       editor.say(`${editor.spoken.axis(axis)}, ${frame}, ${signed(value)}`)
     },
   }
@@ -78,7 +87,11 @@ export function freehand(editor, axis, start) {
 /** Put a keyframe on a curve with the value there. @param {Editor} editor @param {Axis} axis @param {number} frame */
 export function addKeyframe(editor, axis, frame) {
   const next = setKeyframe(editor.state.timeline, axis, frame)
-  editor.edit(next, { points: [[axis, frame]], spans: [], prompts: [], axis }, editor.spoken.keyframe(axis, frame, next))
+  editor.edit(
+    next,
+    { points: [[axis, frame]], spans: [], prompts: [], axis },
+    editor.spoken.keyframe(axis, frame, next),
+  )
 }
 
 /** @param {Editor} editor @param {Point} start @returns {Gesture} */
@@ -86,9 +99,13 @@ export function scaleCurves(editor, start) {
   const { timeline, range } = editor.state
   if (!range) return {}
   const factor = (/** @type {Point} */ point) => Math.round(2 ** ((start.y - point.y) / PER_FACTOR) * 100) / 100
-  const scaled = (/** @type {Point} */ point) => scaleRange(scaleRange(timeline, "yaw", range, factor(point)), "pitch", range, factor(point))
+  const scaled = (/** @type {Point} */ point) =>
+    scaleRange(scaleRange(timeline, "yaw", range, factor(point)), "pitch", range, factor(point))
   return {
-    move: (point) => editor.preview(scaled(point), { pill: { text: `\u00d7 ${decimal(factor(point))}`, x: point.x, y: point.y - 26 } }),
+    move: (point) =>
+      editor.preview(scaled(point), {
+        pill: { text: `\u00d7 ${decimal(factor(point))}`, x: point.x, y: point.y - 26 },
+      }),
     done: (point) => editor.edit(scaled(point), {}, `\u00d7 ${decimal(factor(point))}`),
   }
 }
@@ -104,7 +121,14 @@ export function dragPrompt(editor, frame, start) {
     move(point) {
       const next = moved(point)
       const by = next.frame - frame
-      editor.preview(next.timeline, { prompts: [next.frame], pill: { text: `${next.frame} \u00b7 ${by < 0 ? "\u2212" : "+"}${Math.abs(by)} f`, x: point.x, y: editor.layout().prompt.top - 20 } })
+      editor.preview(next.timeline, {
+        prompts: [next.frame],
+        pill: {
+          text: `${next.frame} \u00b7 ${by < 0 ? "\u2212" : "+"}${Math.abs(by)} f`,
+          x: point.x,
+          y: editor.layout().prompt.top - 20,
+        },
+      })
     },
     done(point) {
       const next = moved(point)

@@ -37,9 +37,12 @@ export function paintSpan(editor, lane, start) {
   const painted = (/** @type {Point} */ point) => {
     if (!point.moved) return clickSpan(editor, begin)
     const [a, b] = [begin, toFrame(editor.layout().view, point.x)].map((frame) => snapFrame(editor, frame, point))
-    return a === b ? /** @type {[number, number]} */ ([Math.floor(begin), Math.floor(begin) + 1]) : /** @type {[number, number]} */ ([Math.min(a, b), Math.max(a, b)])
+    return a === b
+      ? /** @type {[number, number]} */ ([Math.floor(begin), Math.floor(begin) + 1])
+      : /** @type {[number, number]} */ ([Math.min(a, b), Math.max(a, b)])
   }
-  const edit = (/** @type {[number, number]} */ [from, to]) => paint(timeline, editor.variant, lane.word, from, to - from)
+  const edit = (/** @type {[number, number]} */ [from, to]) =>
+    paint(timeline, editor.variant, lane.word, from, to - from)
   return {
     move(point) {
       const span = painted(point)
@@ -49,7 +52,11 @@ export function paintSpan(editor, lane, start) {
       const [from, to] = painted(point)
       const next = edit([from, to])
       const held = spanAt(next.keys[lane.word] ?? [], from)
-      editor.edit(next, { spans: held ? [[lane.word, held[0]]] : [], points: [], prompts: [] }, editor.spoken.span(lane.title, [from, to]))
+      editor.edit(
+        next,
+        { spans: held ? [[lane.word, held[0]]] : [], points: [], prompts: [] },
+        editor.spoken.span(lane.title, [from, to]),
+      )
     },
   }
 }
@@ -65,7 +72,8 @@ export function dragSpan(editor, { lane, span }, start) {
     const found = spanAt(timeline.keys[word] ?? [], first)
     return found ? [/** @type {const} */ ([word, found[0], found[1]])] : []
   })
-  const moving = (/** @type {string} */ word, /** @type {number} */ first) => refs.some((one) => one[0] === word && one[1] === first)
+  const moving = (/** @type {string} */ word, /** @type {number} */ first) =>
+    refs.some((one) => one[0] === word && one[1] === first)
   const way = (/** @type {Point} */ point) => {
     const { view, lanes } = editor.layout()
     const at = span[0] + (point.x - start.x) / view.scale
@@ -77,16 +85,28 @@ export function dragSpan(editor, { lane, span }, start) {
   return {
     move(point) {
       const by = way(point)
-      const text = by.lanes ? editor.laneTitle(lane, by.lanes) : `${by.frames < 0 ? "\u2212" : "+"}${Math.abs(by.frames)} f`
-      editor.preview(moveSpans(timeline, editor.variant, refs, by).timeline, { olds, pill: { text, x: point.x, y: lane.top - 20 } })
+      const text = by.lanes
+        ? editor.laneTitle(lane, by.lanes)
+        : `${by.frames < 0 ? "\u2212" : "+"}${Math.abs(by.frames)} f`
+      editor.preview(moveSpans(timeline, editor.variant, refs, by).timeline, {
+        olds,
+        pill: { text, x: point.x, y: lane.top - 20 },
+      })
     },
     done(point) {
       const moved = moveSpans(timeline, editor.variant, refs, way(point))
-      editor.edit(moved.timeline, { spans: moved.refs, points: [], prompts: [] }, editor.spoken.moved(lane.title, moved.refs))
+      editor.edit(
+        moved.timeline,
+        { spans: moved.refs, points: [], prompts: [] },
+        editor.spoken.moved(lane.title, moved.refs),
+      )
     },
     click(point) {
       const others = spans.filter(([word, first]) => word !== ref[0] || first !== ref[1])
-      editor.set({ spans: point.shift ? (chosen ? others : [...others, ref]) : [ref], ...(point.shift ? {} : { points: [], prompts: [] }) })
+      editor.set({
+        spans: point.shift ? (chosen ? others : [...others, ref]) : [ref],
+        ...(point.shift ? {} : { points: [], prompts: [] }),
+      })
       editor.say(editor.spoken.selected(lane.title, [span[0], span[0] + span[1]]))
     },
   }
@@ -100,14 +120,24 @@ export function trimEdge(editor, { lane, span, edge }, start) {
   const range = (/** @type {Point} */ point) => {
     const { view } = editor.layout()
     const way = (point.x - start.x) / view.scale
-    if (edge === "start") return /** @type {[number, number]} */ ([Math.min(ends[1] - 1, snapFrame(editor, ends[0] + way, point, own)), ends[1]])
-    return /** @type {[number, number]} */ ([ends[0], Math.max(ends[0] + 1, snapFrame(editor, ends[1] + way, point, own))])
+    if (edge === "start")
+      return /** @type {[number, number]} */ ([
+        Math.min(ends[1] - 1, snapFrame(editor, ends[0] + way, point, own)),
+        ends[1],
+      ])
+    return /** @type {[number, number]} */ ([
+      ends[0],
+      Math.max(ends[0] + 1, snapFrame(editor, ends[1] + way, point, own)),
+    ])
   }
   return {
     move(point) {
       const [from, to] = range(point)
       const olds = [/** @type {const} */ ([lane.word, span[0], span[1]])]
-      editor.preview(trimSpan(timeline, editor.variant, [lane.word, span[0]], [from, to]).timeline, { olds, pill: { text: spanLength(from, to), x: point.x, y: lane.top - 20 } })
+      editor.preview(trimSpan(timeline, editor.variant, [lane.word, span[0]], [from, to]).timeline, {
+        olds,
+        pill: { text: spanLength(from, to), x: point.x, y: lane.top - 20 },
+      })
     },
     done(point) {
       const trimmed = trimSpan(timeline, editor.variant, [lane.word, span[0]], range(point))
@@ -123,9 +153,15 @@ export function trimEdge(editor, { lane, span, edge }, start) {
 export function selectLane(editor, lane) {
   return {
     click(point) {
-      const all = (editor.state.timeline.keys[lane.word] ?? []).map(([first]) => /** @type {const} */ ([lane.word, first]))
-      editor.set({ spans: point.shift ? [...editor.state.spans, ...all] : all, points: [], prompts: [], lane: editor.layout().lanes.indexOf(lane) })
+      const all = (editor.state.timeline.keys[lane.word] ?? []).map(
+        ([first]) => /** @type {const} */ ([lane.word, first]),
+      )
+      editor.set({
+        spans: point.shift ? [...editor.state.spans, ...all] : all,
+        points: [],
+        prompts: [],
+        lane: editor.layout().lanes.indexOf(lane),
+      })
     },
   }
 }
-

@@ -24,7 +24,9 @@ export function setRange(editor, start) {
   const begin = toFrame(editor.layout().view, start.x)
   const before = editor.state.range
   const range = (/** @type {Point} */ point) => {
-    const ends = [begin, toFrame(editor.layout().view, point.x)].map((frame) => Math.min(shownTimeline(editor.state).frames, snapFrame(editor, frame, point)))
+    const ends = [begin, toFrame(editor.layout().view, point.x)].map((frame) =>
+      Math.min(shownTimeline(editor.state).frames, snapFrame(editor, frame, point)),
+    )
     return ends[0] === ends[1] ? null : /** @type {[number, number]} */ ([Math.min(...ends), Math.max(...ends)])
   }
   return {
@@ -42,11 +44,21 @@ export function setRange(editor, start) {
 export function dragHandle(editor, side) {
   const before = /** @type {[number, number]} */ (editor.state.range)
   const range = (/** @type {Point} */ point) => {
-    const at = Math.min(shownTimeline(editor.state).frames, snapFrame(editor, toFrame(editor.layout().view, point.x), point))
+    const at = Math.min(
+      shownTimeline(editor.state).frames,
+      snapFrame(editor, toFrame(editor.layout().view, point.x), point),
+    )
     const other = before[1 - side]
-    return at === other ? editor.state.range : /** @type {[number, number]} */ ([Math.min(at, other), Math.max(at, other)])
+    return at === other
+      ? editor.state.range
+      : /** @type {[number, number]} */ ([Math.min(at, other), Math.max(at, other)])
   }
-  return { move: (point) => editor.set({ range: range(point) }), done: (point) => editor.set({ range: range(point) }), cancel: () => editor.set({ range: before }), click: () => {} }
+  return {
+    move: (point) => editor.set({ range: range(point) }),
+    done: (point) => editor.set({ range: range(point) }),
+    cancel: () => editor.set({ range: before }),
+    click: () => {},
+  }
 }
 
 /** Move or copy what is in the range. @param {Editor} editor @param {Point} start @returns {Gesture} */
@@ -62,7 +74,10 @@ export function dragBar(editor, start) {
     move(point) {
       const next = moved(point)
       const by = next.range[0] - range[0]
-      editor.preview(next.timeline, { range: next.range, pill: { text: `${by < 0 ? "\u2212" : "+"}${Math.abs(by)} f`, x: point.x, y: 24 } })
+      editor.preview(next.timeline, {
+        range: next.range,
+        pill: { text: `${by < 0 ? "\u2212" : "+"}${Math.abs(by)} f`, x: point.x, y: 24 },
+      })
     },
     done(point) {
       const next = moved(point)
@@ -76,7 +91,10 @@ export function dragBar(editor, start) {
 /** Take a chunk as the range. @param {Editor} editor @param {number} chunk */
 export function selectChunk(editor, chunk) {
   const { frames } = shownTimeline(editor.state)
-  const range = /** @type {[number, number]} */ ([firstFrame(editor.variant, chunk), Math.min(frames, firstFrame(editor.variant, chunk + 1))])
+  const range = /** @type {[number, number]} */ ([
+    firstFrame(editor.variant, chunk),
+    Math.min(frames, firstFrame(editor.variant, chunk + 1)),
+  ])
   if (range[1] > range[0]) editor.set({ range })
 }
 
@@ -95,7 +113,10 @@ export function dragOverview(editor, part, start) {
     move(point) {
       const by = at(point.x) - at(start.x)
       if (part === "inside") return editor.show(bounded({ ...first, first: first.first + by }, frames))
-      const [from, to] = part === "from" ? [Math.min(end - 2, first.first + by), end] : [first.first, Math.max(first.first + 2, end + by)]
+      const [from, to] =
+        part === "from"
+          ? [Math.min(end - 2, first.first + by), end]
+          : [first.first, Math.max(first.first + 2, end + by)]
       editor.show(bounded({ ...first, first: from, scale: first.width / (to - from) }, frames))
     },
     click: () => {},
@@ -107,5 +128,9 @@ export function nextChunk(editor, way) {
   const { playhead } = editor.state
   const chunk = chunkAt(editor.variant, playhead)
   const start = firstFrame(editor.variant, chunk)
-  return way > 0 ? firstFrame(editor.variant, chunk + 1) : start < playhead ? start : firstFrame(editor.variant, chunk - 1)
+  return way > 0
+    ? firstFrame(editor.variant, chunk + 1)
+    : start < playhead
+      ? start
+      : firstFrame(editor.variant, chunk - 1)
 }

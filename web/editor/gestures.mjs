@@ -39,46 +39,65 @@ export function listenToPointer(editor, plot) {
   const pointOf = (/** @type {PointerEvent | MouseEvent} */ event) => {
     const { x, y } = place(plot, event)
     const start = drag?.start
-    return { x, y, shift: event.shiftKey, alt: start ? start.alt : event.altKey, free: start ? event.altKey && !start.alt : false, moved: drag?.moved ?? false }
+    return {
+      x,
+      y,
+      shift: event.shiftKey,
+      alt: start ? start.alt : event.altKey,
+      free: start ? event.altKey && !start.alt : false,
+      moved: drag?.moved ?? false,
+    }
   }
 
-  plot.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || drag || !ours(event) || !editor.ready) return
-    plot.focus({ preventScroll: true })
-    editor.set({ cursor: false })
-    const start = pointOf(event)
-    const gesture = begin(editor, start)
-    if (!gesture) return
-    drag = { gesture, start, id: event.pointerId, moved: false }
-    try {
-      plot.setPointerCapture(event.pointerId)
-    } catch {
-      // the pointer has left already; its end will not come, and the next press begins anew
+  plot.addEventListener(
+    "pointerdown",
+    (event) => {
+      if (event.button !== 0 || drag || !ours(event) || !editor.ready) return
+      plot.focus({ preventScroll: true })
+      editor.set({ cursor: false })
+      const start = pointOf(event)
+      const gesture = begin(editor, start)
+      if (!gesture) return
+      drag = { gesture, start, id: event.pointerId, moved: false }
+      try {
+        plot.setPointerCapture(event.pointerId)
+      } catch {
+        // the pointer has left already; its end will not come, and the next press begins anew
+        drag = null
+      }
+    },
+    { signal },
+  )
+
+  plot.addEventListener(
+    "pointermove",
+    (event) => {
+      if (!drag) {
+        if (editor.ready && ours(event)) hover(editor, plot, pointOf(event))
+        return
+      }
+      const point = pointOf(event)
+      if (!drag.moved && Math.hypot(point.x - drag.start.x, point.y - drag.start.y) < DRAG) return
+      drag.moved = true
+      drag.gesture.move?.({ ...point, moved: true })
+    },
+    { signal },
+  )
+
+  plot.addEventListener(
+    "pointerup",
+    (event) => {
+      if (!drag || event.pointerId !== drag.id) return
+      const point = { ...pointOf(event), moved: drag.moved }
+      const { gesture, moved } = drag
       drag = null
-    }
-  }, { signal })
-
-  plot.addEventListener("pointermove", (event) => {
-    if (!drag) {
-      if (editor.ready && ours(event)) hover(editor, plot, pointOf(event))
-      return
-    }
-    const point = pointOf(event)
-    if (!drag.moved && Math.hypot(point.x - drag.start.x, point.y - drag.start.y) < DRAG) return
-    drag.moved = true
-    drag.gesture.move?.({ ...point, moved: true })
-  }, { signal })
-
-  plot.addEventListener("pointerup", (event) => {
-    if (!drag || event.pointerId !== drag.id) return
-    const point = { ...pointOf(event), moved: drag.moved }
-    const { gesture, moved } = drag
-    drag = null
-    editor.set({ pill: null, olds: [], stroke: null })
-    if (moved || !gesture.click) gesture.done?.(point)
-    else gesture.click(point)
-    editor.settle()
-  }, { signal })
+      editor.set({ pill: null, olds: [], stroke: null })
+      if (moved || !gesture.click) gesture.done?.(point)
+      else gesture.click(point)
+      editor.settle()
+    },
+    { signal },
+  )
 
   const cancel = () => {
     if (!drag) return false
@@ -92,9 +111,13 @@ export function listenToPointer(editor, plot) {
   plot.addEventListener("pointercancel", cancel, { signal })
   plot.addEventListener("lostpointercapture", () => drag && cancel(), { signal })
   plot.addEventListener("pointerleave", () => editor.state.ghost !== null && editor.set({ ghost: null }), { signal })
-  plot.addEventListener("dblclick", (event) => {
-    if (event.button === 0 && ours(event) && editor.ready) open(editor, plot, pointOf(event))
-  }, { signal })
+  plot.addEventListener(
+    "dblclick",
+    (event) => {
+      if (event.button === 0 && ours(event) && editor.ready) open(editor, plot, pointOf(event))
+    },
+    { signal },
+  )
   plot.addEventListener("wheel", (event) => wheel(editor, plot, event), { signal, passive: false })
   return { cancel }
 }
@@ -131,7 +154,8 @@ function open(editor, plot, point) {
   if (hit.kind === "chunks") return selectChunk(editor, hit.chunk)
   if (editor.state.recording || locked(editor.state)) return
   if (hit.kind === "span") typeSpan(editor, plot, hit)
-  else if (hit.kind === "prompts") typePrompt(editor, plot, snapFrame(editor, toFrame(editor.layout().view, point.x), point))
+  else if (hit.kind === "prompts")
+    typePrompt(editor, plot, snapFrame(editor, toFrame(editor.layout().view, point.x), point))
   else if (hit.kind === "flag") typePrompt(editor, plot, hit.frame)
   else if (hit.kind === "curve") addKeyframe(editor, hit.axis, frame)
 }
@@ -141,7 +165,12 @@ function hover(editor, plot, point) {
   const { state } = editor
   const hit = hitAt(state, editor.layout(), editor.band(), point.x, point.y)
   plot.style.cursor = cursorOf(hit, locked(state) || Boolean(state.recording))
-  const title = hit.kind === "cap" ? hit.lane.title : hit.kind === "keyframe" ? `${hit.frame} \u00b7 ${curveAt(state.timeline[hit.axis], hit.frame)}` : ""
+  const title =
+    hit.kind === "cap"
+      ? hit.lane.title
+      : hit.kind === "keyframe"
+        ? `${hit.frame} \u00b7 ${curveAt(state.timeline[hit.axis], hit.frame)}`
+        : ""
   if (plot.title !== title) plot.title = title
 }
 

@@ -37,18 +37,29 @@ const LETTER = 5
  * @returns {Hit}
  */
 export function hitAt(state, layout, band, x, y) {
-  const inside = (/** @type {import("./layout.mjs").Row | null} */ row) => row !== null && y >= row.top && y < row.top + row.height
-  if (layout.overview && inside(layout.overview)) return x < layout.header ? { kind: "header" } : overviewHit(state, layout, x)
+  const inside = (/** @type {import("./layout.mjs").Row | null} */ row) =>
+    row !== null && y >= row.top && y < row.top + row.height
+  if (layout.overview && inside(layout.overview))
+    return x < layout.header ? { kind: "header" } : overviewHit(state, layout, x)
   const lane = layout.lanes.find(inside)
   if (x < layout.header) return headerHit(layout, lane, y)
   if (inside(layout.ruler)) return rulerHit(state, layout, x)
-  if (inside(layout.chunks)) return { kind: "chunks", chunk: chunkAt(/** @type {any} */ (state.variant), Math.max(0, Math.floor(toFrame(layout.view, x)))) }
+  if (inside(layout.chunks))
+    return {
+      kind: "chunks",
+      chunk: chunkAt(/** @type {any} */ (state.variant), Math.max(0, Math.floor(toFrame(layout.view, x)))),
+    }
   if (lane) return laneHit(state, layout, lane, x)
   if (inside(layout.prompt)) return promptHit(state, layout, x)
   if (inside(layout.curve)) return curveHit(state, layout, x, y)
   const frame = toFrame(layout.view, x)
-  const block = band.find(([kind, start, length]) => kind !== "kept" && frame >= start - 2 / layout.view.scale && frame < start + length + 2 / layout.view.scale)
-  return block && inside(layout.band) ? { kind: "band", what: block[0], start: block[1], length: block[2] } : { kind: "header" }
+  const block = band.find(
+    ([kind, start, length]) =>
+      kind !== "kept" && frame >= start - 2 / layout.view.scale && frame < start + length + 2 / layout.view.scale,
+  )
+  return block && inside(layout.band)
+    ? { kind: "band", what: block[0], start: block[1], length: block[2] }
+    : { kind: "header" }
 }
 
 /** @param {Layout} layout @param {Lane | undefined} lane @param {number} y @returns {Hit} */
@@ -113,7 +124,8 @@ function curveHit(state, layout, x, y) {
   }
   const frame = Math.round(toFrame(layout.view, x))
   for (const axis of /** @type {const} */ (["yaw", "pitch"]))
-    if (timeline[axis].length && Math.abs(valueToY(layout, curveAt(timeline[axis], frame)) - y) <= NEAR - 1) return { kind: "curve", axis }
+    if (timeline[axis].length && Math.abs(valueToY(layout, curveAt(timeline[axis], frame)) - y) <= NEAR - 1)
+      return { kind: "curve", axis }
   return { kind: "curves" }
 }
 
@@ -128,10 +140,26 @@ function overviewHit(state, layout, x) {
 
 /** The cursor over a hit. @param {Hit} hit @param {boolean} off whether edits are off */
 export function cursorOf(hit, off) {
-  if (hit.kind === "overview") return { from: "ew-resize", to: "ew-resize", inside: "grab", outside: "pointer" }[hit.part]
+  if (hit.kind === "overview")
+    return { from: "ew-resize", to: "ew-resize", inside: "grab", outside: "pointer" }[hit.part]
   if (hit.kind === "ruler") return "ew-resize"
   if (hit.kind === "handle") return "col-resize"
   if (off) return "default"
   if (hit.kind === "span") return hit.edge ? "col-resize" : "grab"
-  return { axis: "pointer", lane: "cell", cap: "pointer", bar: "grab", flag: "grab", keyframe: "move", curve: "pointer", curves: "crosshair", grip: "ns-resize", band: "pointer", prompts: "text", chunks: "default", derived: "default", header: "default" }[hit.kind]
+  return {
+    axis: "pointer",
+    lane: "cell",
+    cap: "pointer",
+    bar: "grab",
+    flag: "grab",
+    keyframe: "move",
+    curve: "pointer",
+    curves: "crosshair",
+    grip: "ns-resize",
+    band: "pointer",
+    prompts: "text",
+    chunks: "default",
+    derived: "default",
+    header: "default",
+  }[hit.kind]
 }

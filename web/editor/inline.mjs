@@ -20,7 +20,11 @@ import { WORDS } from "./words.mjs"
 export function typePrompt(editor, plot, frame) {
   const { view, prompt } = editor.layout()
   const before = editor.state.timeline.prompts.find(([at]) => at === frame)?.[1] ?? ""
-  const input = make("input.wm-over.wm-prompt", { type: "text", "aria-label": `${WORDS.prompt}, frame ${frame}`, spellcheck: "false" })
+  const input = make("input.wm-over.wm-prompt", {
+    type: "text",
+    "aria-label": `${WORDS.prompt}, frame ${frame}`,
+    spellcheck: "false",
+  })
   const left = Math.min(toX(view, frame), view.left + view.width - 160)
   input.style.cssText = `left:${Math.max(view.left, left)}px;top:${prompt.top + 1}px;width:${Math.max(150, Math.min(360, view.left + view.width - left - 4))}px;height:${prompt.height - 2}px`
   input.value = before
@@ -35,7 +39,11 @@ export function typePrompt(editor, plot, frame) {
     const text = input.value.trim()
     if (!keep || text === before) return
     const { timeline } = editor.state
-    editor.edit(text ? setPrompt(timeline, frame, text) : deletePrompts(timeline, [frame]), { prompts: text ? [frame] : [] }, editor.spoken.prompt(frame))
+    editor.edit(
+      text ? setPrompt(timeline, frame, text) : deletePrompts(timeline, [frame]),
+      { prompts: text ? [frame] : [] },
+      editor.spoken.prompt(frame),
+    )
   }
   input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     if (forTheHost(event)) return
@@ -44,7 +52,8 @@ export function typePrompt(editor, plot, frame) {
     take(event)
     close(event.key === "Enter")
   })
-  for (const kind of ["pointerdown", "wheel", "dblclick"]) input.addEventListener(kind, (/** @type {Event} */ event) => event.stopPropagation(), { passive: true })
+  for (const kind of ["pointerdown", "wheel", "dblclick"])
+    input.addEventListener(kind, (/** @type {Event} */ event) => event.stopPropagation(), { passive: true })
   input.addEventListener("blur", () => close(true))
   editor.signal.addEventListener("abort", () => close(false))
   input.focus({ preventScroll: true })
@@ -58,9 +67,19 @@ export function typePrompt(editor, plot, frame) {
  * @param {{lane: import("./layout.mjs").Lane, span: readonly [number, number]}} hit
  */
 export function typeSpan(editor, plot, { lane, span }) {
-  const popup = openPopup(plot, { role: "dialog", label: `${WORDS.span}, ${lane.title}`, signal: editor.signal, root: editor.shell.root, anchored: false })
+  const popup = openPopup(plot, {
+    role: "dialog",
+    label: `${WORDS.span}, ${lane.title}`,
+    signal: editor.signal,
+    root: editor.shell.root,
+    anchored: false,
+  })
   let [start, length] = span
-  const axis = (/** @type {number} */ now) => ({ now, fps: fpsOf(editor.state), chunkStart: (/** @type {number} */ index) => firstFrame(editor.variant, index) })
+  const axis = (/** @type {number} */ now) => ({
+    now,
+    fps: fpsOf(editor.state),
+    chunkStart: (/** @type {number} */ index) => firstFrame(editor.variant, index),
+  })
   const commit = (/** @type {number} */ from, /** @type {number} */ frames) => {
     const trimmed = trimSpan(editor.state.timeline, editor.variant, [lane.word, start], [from, from + frames])
     editor.edit(trimmed.timeline, { spans: trimmed.refs }, editor.spoken.span(lane.title, [from, from + frames]))
@@ -68,19 +87,37 @@ export function typeSpan(editor, plot, { lane, span }) {
     length = frames
   }
   const shared = { signal: popup.closed, columns: 6, format: String }
-  const first = makeField({ ...shared, label: `${lane.title}, ${WORDS.start}`, name: WORDS.start, low: () => 0, parse: (text, now) => parseFrames(text, axis(now)), commit: (value) => commit(value, length) })
-  const count = makeField({ ...shared, label: `${lane.title}, ${WORDS.length}`, name: WORDS.length, low: () => 1, parse: (text, now) => parseFrames(text, axis(now)), commit: (value) => commit(start, value) })
+  const first = makeField({
+    ...shared,
+    label: `${lane.title}, ${WORDS.start}`,
+    name: WORDS.start,
+    low: () => 0,
+    parse: (text, now) => parseFrames(text, axis(now)),
+    commit: (value) => commit(value, length),
+  })
+  const count = makeField({
+    ...shared,
+    label: `${lane.title}, ${WORDS.length}`,
+    name: WORDS.length,
+    low: () => 1,
+    parse: (text, now) => parseFrames(text, axis(now)),
+    commit: (value) => commit(start, value),
+  })
   first.show(start)
   count.show(length)
   popup.element.classList.add("wm-pair")
   popup.element.append(first.element, count.element)
-  popup.element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === "Enter") queueMicrotask(popup.close)
-    else if (event.key === "Escape") {
-      take(event)
-      popup.close()
-    }
-  }, { capture: true })
+  popup.element.addEventListener(
+    "keydown",
+    (/** @type {KeyboardEvent} */ event) => {
+      if (event.key === "Enter") queueMicrotask(popup.close)
+      else if (event.key === "Escape") {
+        take(event)
+        popup.close()
+      }
+    },
+    { capture: true },
+  )
   const rect = plot.getBoundingClientRect()
   const zoom = rect.width / plot.offsetWidth || 1
   popup.element.style.left = `${Math.max(4, rect.left + toX(editor.layout().view, start) * zoom)}px`

@@ -35,7 +35,12 @@ const VIEW = {
   "=": (editor) => zoom(editor, ZOOM),
   "+": (editor) => zoom(editor, ZOOM),
   0: (editor) => editor.set({ scale: 0, first: 0 }),
-  z: (editor) => editor.show(editor.state.range ? fitRange(editor.layout().view, editor.state.range, extent(editor.state)) : fit(editor.layout().view, extent(editor.state))),
+  z: (editor) =>
+    editor.show(
+      editor.state.range
+        ? fitRange(editor.layout().view, editor.state.range, extent(editor.state))
+        : fit(editor.layout().view, extent(editor.state)),
+    ),
   o: (editor) => editor.set({ overview: !editor.state.overview }),
   b: (editor) => editor.toggleReport(),
   "?": (editor) => editor.toggleSheet(),
@@ -63,16 +68,25 @@ const EDIT = {
  * @param {HTMLElement} plot
  */
 export function listenToKeys(editor, plot) {
-  plot.addEventListener("keydown", (event) => {
-    if (forTheHost(event) || event.target !== plot || editor.state.recording) return
-    const name = event.key.length === 1 && !event.shiftKey ? event.key.toLowerCase() : event.key.length === 1 && /[a-z]/i.test(event.key) ? event.key.toUpperCase() : event.key
-    const [view, edit] = [VIEW[name], EDIT[name]]
-    if (!view && !edit) return
-    take(event)
-    if (!editor.ready) return
-    if (view) view(editor, event)
-    else if (!locked(editor.state)) edit(editor, event)
-  }, { signal: editor.signal })
+  plot.addEventListener(
+    "keydown",
+    (event) => {
+      if (forTheHost(event) || event.target !== plot || editor.state.recording) return
+      const name =
+        event.key.length === 1 && !event.shiftKey
+          ? event.key.toLowerCase()
+          : event.key.length === 1 && /[a-z]/i.test(event.key)
+            ? event.key.toUpperCase()
+            : event.key
+      const [view, edit] = [VIEW[name], EDIT[name]]
+      if (!view && !edit) return
+      take(event)
+      if (!editor.ready) return
+      if (view) view(editor, event)
+      else if (!locked(editor.state)) edit(editor, event)
+    },
+    { signal: editor.signal },
+  )
 }
 
 /** @param {Editor} editor @param {number} by @param {boolean} extend */
@@ -81,7 +95,11 @@ function step(editor, by, extend) {
   const { frames } = shownTimeline(editor.state)
   if (!extend) return editor.goTo(playhead + by, true)
   // the playhead walks on one edge of the range; without a range, the range begins here
-  const fixed = range ? (playhead < range[0] + (range[1] - range[0]) / 2 && playhead <= range[0] ? range[1] : range[0]) : playhead
+  const fixed = range
+    ? playhead < range[0] + (range[1] - range[0]) / 2 && playhead <= range[0]
+      ? range[1]
+      : range[0]
+    : playhead
   const moving = Math.min(frames, Math.max(0, (range ? (fixed === range[0] ? range[1] : range[0]) : playhead) + by))
   editor.goTo(Math.min(frames - 1, moving), true)
   editor.set({ range: moving === fixed ? null : [Math.min(fixed, moving), Math.max(fixed, moving)] })
@@ -109,7 +127,10 @@ function grow(editor) {
 /** @param {Editor} editor @param {number} by */
 function changeLane(editor, by) {
   const { lanes } = editor.layout()
-  const lane = Math.min(lanes.length - 1, Math.max(0, (editor.state.cursor ? editor.state.lane : editor.state.lane - by) + by))
+  const lane = Math.min(
+    lanes.length - 1,
+    Math.max(0, (editor.state.cursor ? editor.state.lane : editor.state.lane - by) + by),
+  )
   editor.set({ lane, cursor: true })
   editor.say(lanes[lane].title)
 }
@@ -117,7 +138,10 @@ function changeLane(editor, by) {
 /** @param {Editor} editor @param {number} factor */
 function zoom(editor, factor) {
   const { view } = editor.layout()
-  const x = Math.min(view.left + view.width, Math.max(view.left, view.left + (editor.state.playhead - view.first) * view.scale))
+  const x = Math.min(
+    view.left + view.width,
+    Math.max(view.left, view.left + (editor.state.playhead - view.first) * view.scale),
+  )
   const zoomed = zoomAround(view, x, factor, extent(editor.state))
   editor.show(revealing(zoomed, editor.state.playhead, extent(editor.state)))
 }
@@ -127,7 +151,9 @@ function pressKey(editor) {
   const { timeline, range, playhead, lane } = editor.state
   const place = editor.layout().lanes[lane]
   if (!place || place.derived || place.foreign) return
-  const next = range ? fillOrClear(timeline, editor.variant, place.word, range) : toggle(timeline, editor.variant, place.word, playhead)
+  const next = range
+    ? fillOrClear(timeline, editor.variant, place.word, range)
+    : toggle(timeline, editor.variant, place.word, playhead)
   editor.edit(next, { cursor: true }, editor.spoken.span(place.title, range ?? [playhead, playhead + 1]))
 }
 
@@ -135,6 +161,7 @@ function pressKey(editor) {
 function deleteChosen(editor) {
   const { timeline, spans, points, prompts, range } = editor.state
   const none = { spans: [], points: [], prompts: [] }
-  if (spans.length || points.length || prompts.length) editor.edit(deletePrompts(deleteKeyframes(deleteSpans(timeline, spans), points), prompts), none, "deleted")
+  if (spans.length || points.length || prompts.length)
+    editor.edit(deletePrompts(deleteKeyframes(deleteSpans(timeline, spans), points), prompts), none, "deleted")
   else if (range) editor.edit(clearRange(timeline, range), none, `${editor.spoken.range(range)}, cleared`)
 }

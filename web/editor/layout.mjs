@@ -36,7 +36,13 @@ function hasCurves(state) {
 /** The least height of the plot in px. @param {EditorState} state @param {boolean} narrow */
 export function leastPlot(state, narrow) {
   const lanes = state.variant ? lanesOf(state.variant, shownTimeline(state)).length : 4
-  const rows = RULER_HEIGHT + CHUNK_HEIGHT + lanes * (narrow ? NARROW : WIDE).lane + PROMPT + BAND + (state.overview ? OVERVIEW : 0)
+  const rows =
+    RULER_HEIGHT +
+    CHUNK_HEIGHT +
+    lanes * (narrow ? NARROW : WIDE).lane +
+    PROMPT +
+    BAND +
+    (state.overview ? OVERVIEW : 0)
   return rows + (hasCurves(state) ? LEAST_CURVE : 0) + 2
 }
 
@@ -66,7 +72,21 @@ export function layoutOf(state, { width, height }, narrow) {
   const band = row(BAND)
   const bottom = top
   const overview = state.overview ? row(OVERVIEW) : null
-  return { header: form.header, width, height, view: viewOf(state, form.header, width), ruler, chunks, lanes, prompt, curve, band, overview, bottom, range: degreesOf(state) }
+  return {
+    header: form.header,
+    width,
+    height,
+    view: viewOf(state, form.header, width),
+    ruler,
+    chunks,
+    lanes,
+    prompt,
+    curve,
+    band,
+    overview,
+    bottom,
+    range: degreesOf(state),
+  }
 }
 
 /** @param {EditorState} state @param {number} header @param {number} width */
@@ -78,7 +98,7 @@ function viewOf(state, header, width) {
 
 /** Degrees per frame at the edge of the curve area. @param {EditorState} state */
 function degreesOf(state) {
-  const timeline = state.timeline  // not the draft: the scale must not move under the pointer
+  const timeline = state.timeline // not the draft: the scale must not move under the pointer
   const most = [...timeline.yaw, ...timeline.pitch].reduce((found, [, value]) => Math.max(found, Math.abs(value)), 0)
   const model = state.variant?.max_yaw ?? SAME_DEGREES
   return Math.max(model, Math.min(most, 180)) * 1.18
@@ -97,4 +117,11 @@ export function yToValue(layout, y) {
 }
 
 /** Whether the cards of the empty state are on show. @param {EditorState} state */
-export const showsCards = (state) => !state.draft && !state.recording && !state.linked && !state.problem && !state.short && Boolean(state.variant) && isEmpty(state.timeline)
+export const showsCards = (state) =>
+  !state.draft &&
+  !state.recording &&
+  !state.linked &&
+  !state.problem &&
+  !state.short &&
+  Boolean(state.variant) &&
+  isEmpty(state.timeline)

@@ -24,7 +24,10 @@ export async function learnPresets() {
 export function suitable(editor) {
   const { name, keyboard, mouse } = editor.variant
   const general = keyboard.words.includes("forward") && mouse !== null
-  return [...(general ? known.filter(({ model }) => model === null) : []), ...known.filter(({ model }) => model === name)]
+  return [
+    ...(general ? known.filter(({ model }) => model === null) : []),
+    ...known.filter(({ model }) => model === name),
+  ]
 }
 
 /** @param {Editor} editor @returns {import("../kit/menu.mjs").Entry[]} */
@@ -33,7 +36,11 @@ export function presetEntries(editor) {
   const { range, timeline } = editor.state
   const where = range ? WORDS.intoRange : isEmpty(timeline) ? WORDS.intoTrack : WORDS.atPlayhead
   const suits = suitable(editor)
-  const entry = (/** @type {Preset} */ preset) => ({ label: title(preset), note: preset.sentence, press: () => putIn(editor, preset) })
+  const entry = (/** @type {Preset} */ preset) => ({
+    label: title(preset),
+    note: preset.sentence,
+    press: () => putIn(editor, preset),
+  })
   return [{ heading: `${WORDS.presets} \u00b7 ${where}` }, ...suits.map(entry)]
 }
 
@@ -46,14 +53,22 @@ export const title = ({ name }) => WORDS.presetTitles[/** @type {"walk"} */ (nam
  */
 export async function putIn(editor, preset) {
   const { range, timeline, playhead } = editor.state
-  const [from, frames] = range ? [range[0], range[1] - range[0]] : isEmpty(timeline) ? [0, timeline.frames] : [playhead, preset.frames_hint]
+  const [from, frames] = range
+    ? [range[0], range[1] - range[0]]
+    : isEmpty(timeline)
+      ? [0, timeline.frames]
+      : [playhead, preset.frames_hint]
   try {
     const text = await presetText(preset.name, frames, preset.seeded ? Math.floor(Math.random() * SEEDS) : 0)
     const made = parse(text).timeline
     if (!made || editor.signal.aborted || editor.state.timeline !== timeline) return
     const pasted = pasteClip(timeline, editor.variant, copyRange(made, [0, frames]), from)
     const whole = setFrames(pasted.timeline, Math.max(timeline.frames, from + frames))
-    editor.edit(whole, { spans: [], points: [], prompts: [] }, `${title(preset)}, ${editor.spoken.range([from, from + frames])}`)
+    editor.edit(
+      whole,
+      { spans: [], points: [], prompts: [] },
+      `${title(preset)}, ${editor.spoken.range([from, from + frames])}`,
+    )
   } catch (error) {
     editor.fail(error)
   }

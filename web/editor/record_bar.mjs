@@ -24,14 +24,34 @@ const UNKNOWN_RANGE = 8
 export function makeRecordBar(editor) {
   const pad = make("div.wm-pad")
   const mouse = mousePad()
-  const values = make("div.wm-turns", {}, ...["yaw", "pitch"].flatMap((axis) => [make("span", { text: WORDS.axes[/** @type {"yaw"} */ (axis)] }), make("b", { "data-axis": axis })]), make("span", { text: WORDS.perFrame }))
+  const values = make(
+    "div.wm-turns",
+    {},
+    ...["yaw", "pitch"].flatMap((axis) => [
+      make("span", { text: WORDS.axes[/** @type {"yaw"} */ (axis)] }),
+      make("b", { "data-axis": axis }),
+    ]),
+    make("span", { text: WORDS.perFrame }),
+  )
   const clock = make("span.wm-clock")
   const where = make("span")
   const segments = make("div.wm-segments")
   const ends = make("div.wm-ends")
-  const keys = make("div.wm-legend", {}, ...WORDS.recordKeys.flatMap(([key, text]) => [make("kbd.wm-key", { text: key }), make("span", { text })]))
+  const keys = make(
+    "div.wm-legend",
+    {},
+    ...WORDS.recordKeys.flatMap(([key, text]) => [make("kbd.wm-key", { text: key }), make("span", { text })]),
+  )
   const middle = make("div.wm-progress", {}, make("div", {}, clock, where), segments, ends)
-  const element = make("div.wm-recordbar", { hidden: true, role: "group", "aria-label": WORDS.recording }, pad, mouse.element, values, middle, keys)
+  const element = make(
+    "div.wm-recordbar",
+    { hidden: true, role: "group", "aria-label": WORDS.recording },
+    pad,
+    mouse.element,
+    values,
+    middle,
+    keys,
+  )
   let built = ""
 
   /** @param {import("../track/chunks.mjs").Variant} variant @param {number} chunks */
@@ -40,12 +60,17 @@ export function makeRecordBar(editor) {
     if (built === now) return
     built = now
     const { letters, words } = variant.keyboard
-    pad.replaceChildren(...letters.map((letter, i) => ({ letter, word: words[i] })).filter(({ letter }) => letter).map(({ letter, word }) => {
-      const [row, column] = PLACES[letter] ?? [1, 4]
-      const key = make("span", { text: letter, "data-word": word })
-      key.style.gridArea = `${row} / ${column}`
-      return key
-    }))
+    pad.replaceChildren(
+      ...letters
+        .map((letter, i) => ({ letter, word: words[i] }))
+        .filter(({ letter }) => letter)
+        .map(({ letter, word }) => {
+          const [row, column] = PLACES[letter] ?? [1, 4]
+          const key = make("span", { text: letter, "data-word": word })
+          key.style.gridArea = `${row} / ${column}`
+          return key
+        }),
+    )
     mouse.element.style.display = values.style.display = variant.mouse ? "" : "none"
     segments.replaceChildren(...Array.from({ length: Math.min(MOST_SEGMENTS, Math.max(1, chunks)) }, () => make("i")))
   }
@@ -61,11 +86,16 @@ export function makeRecordBar(editor) {
     build(variant, chunks)
     for (const key of pad.children) key.classList.toggle("wm-on", recording.held.has(key.dataset.word))
     mouse.show(recording.values, variant.max_yaw ?? Math.min(UNKNOWN_RANGE, rangeOf(variant)))
-    for (const number of values.querySelectorAll("b")) number.textContent = signed(recording.values[number.dataset.axis])
+    for (const number of values.querySelectorAll("b"))
+      number.textContent = signed(recording.values[number.dataset.axis])
     clock.replaceChildren(make("b", { text: time(state.playhead / fpsOf(state)) }), " s")
     where.textContent = `frame ${state.playhead} / ${frames}   chunk ${chunkAt(variant, state.playhead)} / ${chunks}`
     const now = Math.floor((chunkAt(variant, state.playhead) / Math.max(1, chunks)) * segments.children.length)
-    ;[...segments.children].forEach((segment, i) => segment.className !== (i < now ? "wm-done" : i === now ? "wm-now" : "") && (segment.className = i < now ? "wm-done" : i === now ? "wm-now" : ""))
+    ;[...segments.children].forEach(
+      (segment, i) =>
+        segment.className !== (i < now ? "wm-done" : i === now ? "wm-now" : "") &&
+        (segment.className = i < now ? "wm-done" : i === now ? "wm-now" : ""),
+    )
     ends.textContent = recording.waiting ? WORDS.waiting : WORDS.endsAt(recording.range[1])
   }
   return { element, show }
@@ -84,8 +114,17 @@ function mousePad() {
     return element
   }
   const [x, y] = [PAD.width / 2, PAD.height / 2]
-  part("rect", { x: PAD.inset, y: PAD.inset / 2, width: PAD.width - 2 * PAD.inset, height: PAD.height - PAD.inset, class: "wm-box" })
-  part("path", { d: `M${PAD.inset} ${y}H${PAD.width - PAD.inset}M${x} ${PAD.inset / 2}V${PAD.height - PAD.inset / 2}`, class: "wm-cross" })
+  part("rect", {
+    x: PAD.inset,
+    y: PAD.inset / 2,
+    width: PAD.width - 2 * PAD.inset,
+    height: PAD.height - PAD.inset,
+    class: "wm-box",
+  })
+  part("path", {
+    d: `M${PAD.inset} ${y}H${PAD.width - PAD.inset}M${x} ${PAD.inset / 2}V${PAD.height - PAD.inset / 2}`,
+    class: "wm-cross",
+  })
   const line = part("path", { d: "", class: "wm-turn" })
   const dot = part("circle", { r: 3.5, class: "wm-tip" })
   return {

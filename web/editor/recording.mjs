@@ -1,7 +1,23 @@
 // @ts-check
 /** Recording: keyboard and mouse drive a take; Esc, a lost pointer lock and a lost window stop it and keep what there is. */
 import { take as swallow } from "../kit/dom.mjs"
-import { COUNT_IN, SENSITIVITY, begin, end, frameOf, framesToRecord, meaning, move, pass, press, recorded, release, setHalf, shownNow, takeBack } from "./record.mjs"
+import {
+  COUNT_IN,
+  SENSITIVITY,
+  begin,
+  end,
+  frameOf,
+  framesToRecord,
+  meaning,
+  move,
+  pass,
+  press,
+  recorded,
+  release,
+  setHalf,
+  shownNow,
+  takeBack,
+} from "./record.mjs"
 import { fpsOf, locked } from "./state.mjs"
 import { WORDS } from "./words.mjs"
 
@@ -44,7 +60,9 @@ async function capture(plot) {
   plot.focus({ preventScroll: true })
   const life = new AbortController()
   const locked = new Promise((resolve) => {
-    document.addEventListener("pointerlockchange", () => resolve(document.pointerLockElement === plot), { signal: life.signal })
+    document.addEventListener("pointerlockchange", () => resolve(document.pointerLockElement === plot), {
+      signal: life.signal,
+    })
     document.addEventListener("pointerlockerror", () => resolve(false), { signal: life.signal })
     setTimeout(() => resolve(document.pointerLockElement === plot), LOCK_WAIT)
   })
@@ -52,7 +70,7 @@ async function capture(plot) {
     await plot.requestPointerLock()
   } catch {
     life.abort()
-    return false  // the browser refuses without a press of the user, or where there is no mouse
+    return false // the browser refuses without a press of the user, or where there is no mouse
   }
   const got = await locked
   life.abort()
@@ -64,7 +82,11 @@ function run(editor, captured, countIn, over) {
   const { timeline, playhead, range } = editor.state
   const variant = editor.variant
   const frames = framesToRecord(timeline, playhead, range)
-  let take = begin({ timeline, variant, fps: fpsOf(editor.state), range: frames, sensitivity: SENSITIVITY, mouse: captured }, performance.now(), countIn)
+  let take = begin(
+    { timeline, variant, fps: fpsOf(editor.state), range: frames, sensitivity: SENSITIVITY, mouse: captured },
+    performance.now(),
+    countIn,
+  )
   const life = new AbortController()
   const { signal } = life
   let request = 0
@@ -74,7 +96,19 @@ function run(editor, captured, countIn, over) {
     made = take.rows.length === editor.state.recording?.take.rows.length ? made : recorded(take)
     const { held, yaw, pitch } = shownNow(take)
     const counting = take.phase === "counting" ? Math.ceil((take.due - performance.now()) / 1000) : 0
-    const recording = { take, before: timeline, timeline: made, range: frames, held: new Set(held), values: { yaw, pitch }, count: counting, missed: take.missed, half: take.half, captured, waiting: take.phase === "waiting" }
+    const recording = {
+      take,
+      before: timeline,
+      timeline: made,
+      range: frames,
+      held: new Set(held),
+      values: { yaw, pitch },
+      count: counting,
+      missed: take.missed,
+      half: take.half,
+      captured,
+      waiting: take.phase === "waiting",
+    }
     editor.set({ recording, playhead: Math.min(frameOf(take), frames[1] - 1) })
   }
 
@@ -88,7 +122,11 @@ function run(editor, captured, countIn, over) {
     const last = Math.min(frameOf(take), timeline.frames - 1)
     over()
     editor.set({ recording: null, playhead: last })
-    editor.edit(result, { spans: [], points: [], prompts: [] }, `${WORDS.stopped}, ${editor.spoken.range([frames[0], Math.max(frames[0] + 1, frameOf(take))])}`)
+    editor.edit(
+      result,
+      { spans: [], points: [], prompts: [] },
+      `${WORDS.stopped}, ${editor.spoken.range([frames[0], Math.max(frames[0] + 1, frameOf(take))])}`,
+    )
     editor.redraw()
   }
 
@@ -100,28 +138,42 @@ function run(editor, captured, countIn, over) {
     request = requestAnimationFrame(step)
   }
 
-  window.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey) return
-    swallow(event)
-    if (event.key === "Escape") return stop()
-    if (event.repeat) return
-    if (event.key === "Backspace") take = takeBack(take)
-    else if (event.key === "Shift") take = setHalf(take, true, performance.now())
-    else if (meaning(take.settings, event.code)) take = press(take, event.code, performance.now())
-    show()
-  }, { signal, capture: true })
-  window.addEventListener("keyup", (event) => {
-    if (event.key === "Shift") take = setHalf(take, false, performance.now())
-    take = release(take, event.code)
-    swallow(event)
-    show()
-  }, { signal, capture: true })
-  window.addEventListener("mousemove", (event) => {
-    take = move(take, event.movementX, event.movementY)
-  }, { signal })
+  window.addEventListener(
+    "keydown",
+    (event) => {
+      if (event.ctrlKey || event.metaKey) return
+      swallow(event)
+      if (event.key === "Escape") return stop()
+      if (event.repeat) return
+      if (event.key === "Backspace") take = takeBack(take)
+      else if (event.key === "Shift") take = setHalf(take, true, performance.now())
+      else if (meaning(take.settings, event.code)) take = press(take, event.code, performance.now())
+      show()
+    },
+    { signal, capture: true },
+  )
+  window.addEventListener(
+    "keyup",
+    (event) => {
+      if (event.key === "Shift") take = setHalf(take, false, performance.now())
+      take = release(take, event.code)
+      swallow(event)
+      show()
+    },
+    { signal, capture: true },
+  )
+  window.addEventListener(
+    "mousemove",
+    (event) => {
+      take = move(take, event.movementX, event.movementY)
+    },
+    { signal },
+  )
   window.addEventListener("blur", stop, { signal })
   document.addEventListener("visibilitychange", () => document.hidden && stop(), { signal })
-  document.addEventListener("pointerlockchange", () => captured && document.pointerLockElement === null && stop(), { signal })
+  document.addEventListener("pointerlockchange", () => captured && document.pointerLockElement === null && stop(), {
+    signal,
+  })
   editor.set({ playing: false, pill: null, spans: [], points: [], prompts: [] })
   show()
   editor.redraw()

@@ -1,7 +1,18 @@
 // @ts-check
 /** What the two canvases of the plot show: content (lanes, curves, band, overview) and overlay (ruler, header, range, playhead). */
 import { pill } from "../kit/canvas.mjs"
-import { drawBand, drawChunkRow, drawChunks, drawPlayhead, drawRange, drawRuler, drawTail, flagPlace, rangeLabel, toX } from "../kit/ruler.mjs"
+import {
+  drawBand,
+  drawChunkRow,
+  drawChunks,
+  drawPlayhead,
+  drawRange,
+  drawRuler,
+  drawTail,
+  flagPlace,
+  rangeLabel,
+  toX,
+} from "../kit/ruler.mjs"
 import { contentEnd } from "../track/edits.mjs"
 import { curveAt, spanAt } from "../track/sample.mjs"
 import { drawCurveHeader, drawCurves, drawKeyframes } from "./draw_curves.mjs"
@@ -41,7 +52,14 @@ export function drawContent(context, { state, layout, palette, band }) {
     drawLanes(context, { layout, palette, timeline, selected: state.spans })
     drawPrompts(context, { layout, palette, timeline, variant, selected: state.prompts, quiet: showsCards(state) })
     drawForeign(context, layout, palette)
-    drawCurves(context, { layout, palette, timeline, limit: variant.max_yaw ?? null, to: extent(state), reads: readsOf(variant) })
+    drawCurves(context, {
+      layout,
+      palette,
+      timeline,
+      limit: variant.max_yaw ?? null,
+      to: extent(state),
+      reads: readsOf(variant),
+    })
     drawKeyframes(context, { layout, palette, timeline, range: state.range, selected: state.points })
   }
   drawBand(context, { view, palette, band, top: layout.band.top, height: layout.band.height })
@@ -78,7 +96,11 @@ export function drawOverlay(context, { state, layout, palette, narrow }) {
   const text = recording?.count ? String(recording.count) : String(playhead)
   const flag = flagPlace(context, { view, palette, text, playhead })
   const label = range ? rangeLabel(context, { view, palette, range, playhead, narrow }) : null
-  const avoid = /** @type {[number, number][]} */ ([flag, ...(label ? [[label.from - 6, label.to + 6]] : []), ...(range ?? []).map((frame) => [toX(view, frame) - 4, toX(view, frame) + 4])])
+  const avoid = /** @type {[number, number][]} */ ([
+    flag,
+    ...(label ? [[label.from - 6, label.to + 6]] : []),
+    ...(range ?? []).map((frame) => [toX(view, frame) - 4, toX(view, frame) + 4]),
+  ])
   drawRuler(context, { view, palette, variant, frames: timeline.frames, top: layout.ruler.top, avoid })
   drawChunkRow(context, { view, palette, variant, frames: timeline.frames, top: layout.chunks.top })
   drawPlayhead(context, { ...shared, text, recording: Boolean(recording) })
@@ -93,12 +115,24 @@ function drawHeaderColumn(context, { state, layout, palette, narrow }, timeline)
   const idle = layout.lanes.find((lane) => lane.derived)
   const held = (/** @type {string} */ word) => {
     if (recording) return recording.held.has(word)
-    if (word === idle?.word) return idleSpans(layout.lanes, timeline, playhead, playhead + 1).some(([start, length]) => playhead >= start && playhead < start + length)
+    if (word === idle?.word)
+      return idleSpans(layout.lanes, timeline, playhead, playhead + 1).some(
+        ([start, length]) => playhead >= start && playhead < start + length,
+      )
     return Boolean(spanAt(timeline.keys[word] ?? [], playhead))
   }
   drawHeader(context, { layout, palette, held, cursor: state.cursor ? state.lane : -1, narrow })
-  const values = recording ? recording.values : { yaw: curveAt(timeline.yaw, playhead), pitch: curveAt(timeline.pitch, playhead) }
-  drawCurveHeader(context, { layout, palette, values, limit: variant.max_yaw ?? Math.max(1, Math.floor(layout.range / 1.18)), narrow, reads: readsOf(variant) })
+  const values = recording
+    ? recording.values
+    : { yaw: curveAt(timeline.yaw, playhead), pitch: curveAt(timeline.pitch, playhead) }
+  drawCurveHeader(context, {
+    layout,
+    palette,
+    values,
+    limit: variant.max_yaw ?? Math.max(1, Math.floor(layout.range / 1.18)),
+    narrow,
+    reads: readsOf(variant),
+  })
 }
 
 /** The handle that scales the curves in the range. @param {Context} context @param {import("./layout.mjs").Layout} layout @param {import("../kit/palette.mjs").Palette} palette @param {import("../track/edits.mjs").Range} range */
@@ -132,6 +166,13 @@ function drawStroke(context, palette, { axis, points }) {
 /** @param {Context} context @param {import("./layout.mjs").Layout} layout @param {import("../kit/palette.mjs").Palette} palette @param {import("./state.mjs").EditorState} state */
 function drawCursor(context, layout, palette, state) {
   const lane = layout.lanes[state.lane]
-  if (lane) outline(context, layout, { ...lane, top: lane.top - 2, height: lane.height + 4 }, [state.playhead, 1], palette.selection, 2)
+  if (lane)
+    outline(
+      context,
+      layout,
+      { ...lane, top: lane.top - 2, height: lane.height + 4 },
+      [state.playhead, 1],
+      palette.selection,
+      2,
+    )
 }
-

@@ -10,9 +10,20 @@ import { GESTURES, KEYS, WORDS } from "./words.mjs"
  */
 export function makeSheet(editor) {
   const { plot } = editor.shell
-  const close = make("button.wm-tool.wm-close", { title: `${WORDS.close} (Esc)`, "aria-label": WORDS.close }, icon("cross"))
-  const line = (/** @type {string[]} */ [key, text]) => make("div", {}, make("kbd.wm-key", { text: key }), make("span", { text }))
-  const element = make("div.wm-sheet.wm-over", { role: "region", "aria-label": WORDS.help, "data-capture-wheel": "true", tabindex: "-1" }, close, ...KEYS.map(line), ...GESTURES.map(line))
+  const close = make(
+    "button.wm-tool.wm-close",
+    { title: `${WORDS.close} (Esc)`, "aria-label": WORDS.close },
+    icon("cross"),
+  )
+  const line = (/** @type {string[]} */ [key, text]) =>
+    make("div", {}, make("kbd.wm-key", { text: key }), make("span", { text }))
+  const element = make(
+    "div.wm-sheet.wm-over",
+    { role: "region", "aria-label": WORDS.help, "data-capture-wheel": "true", tabindex: "-1" },
+    close,
+    ...KEYS.map(line),
+    ...GESTURES.map(line),
+  )
   const toggle = () => {
     if (element.isConnected) {
       element.remove()

@@ -14,9 +14,14 @@ const frames = (/** @type {Range} */ [from, to]) => (to - from === 1 ? `frame ${
 export const SPOKEN = {
   span: (/** @type {string} */ title, /** @type {Range} */ range) => `${title}, ${frames(range)}`,
   selected: (/** @type {string} */ title, /** @type {Range} */ range) => `${title}, ${frames(range)}, selected`,
-  moved: (/** @type {string} */ title, /** @type {readonly (readonly [string, number])[]} */ refs) => `${title}, moved to frame ${refs[0]?.[1] ?? 0}`,
+  moved: (/** @type {string} */ title, /** @type {readonly (readonly [string, number])[]} */ refs) =>
+    `${title}, moved to frame ${refs[0]?.[1] ?? 0}`,
   axis: (/** @type {"yaw" | "pitch"} */ axis) => WORDS.axes[axis],
-  keyframe: (/** @type {"yaw" | "pitch"} */ axis, /** @type {number} */ frame, /** @type {import("../track/timeline.mjs").Timeline} */ timeline) => `${WORDS.axes[axis]}, keyframe at ${frame}, ${signed(curveAt(timeline[axis], frame))}`,
+  keyframe: (
+    /** @type {"yaw" | "pitch"} */ axis,
+    /** @type {number} */ frame,
+    /** @type {import("../track/timeline.mjs").Timeline} */ timeline,
+  ) => `${WORDS.axes[axis]}, keyframe at ${frame}, ${signed(curveAt(timeline[axis], frame))}`,
   drawn: (/** @type {"yaw" | "pitch"} */ axis) => `${WORDS.axes[axis]} drawn`,
   prompt: (/** @type {number} */ frame) => `prompt at frame ${frame}`,
   range: (/** @type {Range} */ range) => `range, frames ${span(...range)}`,
@@ -26,7 +31,11 @@ export const SPOKEN = {
 export function playheadWords(state) {
   const variant = /** @type {import("../track/chunks.mjs").Variant} */ (state.variant)
   const held = heldAt(shownTimeline(state), state.playhead).map((word) => keyTitle(variant, word))
-  return [`frame ${state.playhead}`, `chunk ${chunkAt(variant, state.playhead)}`, held.length ? held.join(" and ") : "no key"].join(", ")
+  return [
+    `frame ${state.playhead}`,
+    `chunk ${chunkAt(variant, state.playhead)}`,
+    held.length ? held.join(" and ") : "no key",
+  ].join(", ")
 }
 
 /** Say what the editor shows, as its accessible name. @param {import("./state.mjs").EditorState} state */

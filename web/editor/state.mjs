@@ -47,13 +47,55 @@ import { WORDS } from "./words.mjs"
 
 /** @type {EditorState} */
 export const START = Object.freeze({
-  text: "", timeline: EMPTY, problem: "", short: false, unread: false, draft: null, linked: false, shown: null, variant: null, variants: [], offline: "",
-  askedFps: 0, first: 0, scale: 0, playhead: 0, range: null, spans: [], points: [], prompts: [], lane: 0, cursor: false, snap: "chunk",
-  times: 2, overview: true, map: true, pill: null, ghost: null, stroke: null, axis: "yaw", olds: [], playing: false, failure: "", recording: null,
+  text: "",
+  timeline: EMPTY,
+  problem: "",
+  short: false,
+  unread: false,
+  draft: null,
+  linked: false,
+  shown: null,
+  variant: null,
+  variants: [],
+  offline: "",
+  askedFps: 0,
+  first: 0,
+  scale: 0,
+  playhead: 0,
+  range: null,
+  spans: [],
+  points: [],
+  prompts: [],
+  lane: 0,
+  cursor: false,
+  snap: "chunk",
+  times: 2,
+  overview: true,
+  map: true,
+  pill: null,
+  ghost: null,
+  stroke: null,
+  axis: "yaw",
+  olds: [],
+  playing: false,
+  failure: "",
+  recording: null,
 })
 
 /** What is kept when the host's undo builds the node anew. */
-const KEPT = /** @type {const} */ (["first", "scale", "playhead", "range", "lane", "cursor", "snap", "times", "axis", "overview", "map"])
+const KEPT = /** @type {const} */ ([
+  "first",
+  "scale",
+  "playhead",
+  "range",
+  "lane",
+  "cursor",
+  "snap",
+  "times",
+  "axis",
+  "overview",
+  "map",
+])
 
 /** @param {EditorState} state @returns {Partial<EditorState>} */
 export const viewState = (state) => Object.fromEntries(KEPT.map((name) => [name, state[name]]))
@@ -81,7 +123,8 @@ export function settled(state) {
 }
 
 /** The track on show. @param {EditorState} state @returns {Timeline} */
-export const shownTimeline = (state) => state.draft ?? (state.linked && state.shown ? state.shown.timeline : state.timeline)
+export const shownTimeline = (state) =>
+  state.draft ?? (state.linked && state.shown ? state.shown.timeline : state.timeline)
 
 /** Whether edits are off. @param {EditorState} state */
 export const locked = (state) => state.linked || state.problem !== "" || state.unread || !state.variant
@@ -93,7 +136,10 @@ export const fpsOf = (state) => state.askedFps || state.variant?.fps || 1
 export const extent = (state) => Math.max(shownTimeline(state).frames, contentEnd(shownTimeline(state)))
 
 /** Whether nothing is asked for yet. @param {Timeline} timeline */
-export const isEmpty = (timeline) => !Object.keys(timeline.keys).length && !timeline.prompts.length && [...timeline.yaw, ...timeline.pitch].every(([, value]) => value === 0)
+export const isEmpty = (timeline) =>
+  !Object.keys(timeline.keys).length &&
+  !timeline.prompts.length &&
+  [...timeline.yaw, ...timeline.pitch].every(([, value]) => value === 0)
 
 /**
  * The lanes of keys from top to bottom: the model's, the derived one for standing still first, then keys of other models.
@@ -105,9 +151,20 @@ export function lanesOf(variant, timeline) {
   const { words, letters, idle } = variant.keyboard
   const own = laneWords(variant, timeline).map((word) => {
     const place = words.indexOf(word)
-    return { word, title: keyTitle(variant, word), letter: place < 0 ? word.slice(0, 1).toUpperCase() : letters[place], derived: false, foreign: place < 0 }
+    return {
+      word,
+      title: keyTitle(variant, word),
+      letter: place < 0 ? word.slice(0, 1).toUpperCase() : letters[place],
+      derived: false,
+      foreign: place < 0,
+    }
   })
-  return idle === null ? own : [{ word: words[idle], title: keyTitle(variant, words[idle]), letter: "\u00b7", derived: true, foreign: false }, ...own]
+  return idle === null
+    ? own
+    : [
+        { word: words[idle], title: keyTitle(variant, words[idle]), letter: "\u00b7", derived: true, foreign: false },
+        ...own,
+      ]
 }
 
 /** Which curves the model reads. @param {Variant} variant */

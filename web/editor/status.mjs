@@ -26,7 +26,11 @@ export function showStatus(editor) {
   const over = leftOver(variant, timeline.frames)
   const chunks = wholeChunks(variant, timeline.frames)
   const sum = shell.narrow ? counted(chunks, "chunk") : chunkSum(chunks, variant.first_chunk, variant.chunk)
-  const parts = [make("b", { text: counted(timeline.frames, "frame") }), `${time(timeline.frames / fps)} s at ${Number(fps.toFixed(2))} fps`, sum]
+  const parts = [
+    make("b", { text: counted(timeline.frames, "frame") }),
+    `${time(timeline.frames / fps)} s at ${Number(fps.toFixed(2))} fps`,
+    sum,
+  ]
   parts.push(over ? make("span", {}, sign(), make("b", { text: `${over} ${WORDS.left}` })) : `0 ${WORDS.left}`)
   shell.left.replaceChildren(...joined(parts), ...(over && !locked(state) ? repairs(editor, timeline.frames) : []))
   shell.right.replaceChildren(...joined(here(editor)))
@@ -38,17 +42,30 @@ function here(editor) {
   const timeline = shownTimeline(state)
   const frame = state.playhead
   const held = heldAt(timeline, frame)
-  const letters = lanesOf(variant, timeline).filter(({ word }) => held.includes(word)).map(({ letter, word }) => (variant.keyboard.idle === null ? letter : `${letter} ${keyTitle(variant, word)}`))
+  const letters = lanesOf(variant, timeline)
+    .filter(({ word }) => held.includes(word))
+    .map(({ letter, word }) => (variant.keyboard.idle === null ? letter : `${letter} ${keyTitle(variant, word)}`))
   const { x, z } = editor.poses()
   const speed = Math.hypot(x[frame + 1] - x[frame], z[frame + 1] - z[frame]) * fpsOf(state)
   const moves = variant.mouse !== null
-  return [make("span", {}, "frame ", make("b", { text: String(frame) })), `chunk ${chunkAt(variant, frame)}`, held.length ? make("b", { text: letters.join(" ") }) : "no key", ...(moves ? [`${decimal(speed)} m/s`] : [])]
+  return [
+    make("span", {}, "frame ", make("b", { text: String(frame) })),
+    `chunk ${chunkAt(variant, frame)}`,
+    held.length ? make("b", { text: letters.join(" ") }) : "no key",
+    ...(moves ? [`${decimal(speed)} m/s`] : []),
+  ]
 }
 
 /** @param {Editor} editor */
 function showRecording({ state, shell }) {
   const { recording } = state
-  const parts = [make("b", { text: recording.count ? WORDS.countIn : WORDS.recording }), recording.half ? WORDS.halfSpeed : WORDS.realTime, `${Number(fpsOf(state).toFixed(2))} fps`, recording.captured ? WORDS.captured : WORDS.notCaptured, `${counted(recording.missed, "frame")} missed`]
+  const parts = [
+    make("b", { text: recording.count ? WORDS.countIn : WORDS.recording }),
+    recording.half ? WORDS.halfSpeed : WORDS.realTime,
+    `${Number(fpsOf(state).toFixed(2))} fps`,
+    recording.captured ? WORDS.captured : WORDS.notCaptured,
+    `${counted(recording.missed, "frame")} missed`,
+  ]
   shell.left.replaceChildren(...joined(parts))
   shell.right.replaceChildren(WORDS.previous)
 }
@@ -71,8 +88,13 @@ function repairs(editor, frames) {
     return button
   }
   const [less, more] = [trimmedFrames(variant, frames), extendedFrames(variant, frames)]
-  const trim = less ? [link(WORDS.trim(less), () => editor.edit(trimToChunk(editor.state.timeline, variant), {}, `${less} frames`))] : []
-  return [...trim, link(WORDS.extend(more), () => editor.edit(extendToChunk(editor.state.timeline, variant), {}, `${more} frames`))]
+  const trim = less
+    ? [link(WORDS.trim(less), () => editor.edit(trimToChunk(editor.state.timeline, variant), {}, `${less} frames`))]
+    : []
+  return [
+    ...trim,
+    link(WORDS.extend(more), () => editor.edit(extendToChunk(editor.state.timeline, variant), {}, `${more} frames`)),
+  ]
 }
 
 /**
@@ -83,29 +105,68 @@ function repairs(editor, frames) {
  */
 export function noticeOf(editor, { copyIn, again }) {
   const { state } = editor
-  if (state.failure) return { alarm: true, strong: WORDS.failed, text: state.failure, actions: [{ label: WORDS.close, press: () => editor.set({ failure: "" }) }] }
-  if (state.offline) return { alarm: true, strong: WORDS.offline, text: `${state.offline}.`, actions: [{ label: WORDS.again, press: again }] }
+  if (state.failure)
+    return {
+      alarm: true,
+      strong: WORDS.failed,
+      text: state.failure,
+      actions: [{ label: WORDS.close, press: () => editor.set({ failure: "" }) }],
+    }
+  if (state.offline)
+    return {
+      alarm: true,
+      strong: WORDS.offline,
+      text: `${state.offline}.`,
+      actions: [{ label: WORDS.again, press: again }],
+    }
   if (state.linked) {
     const text = `${SHARED.readOnly} ${state.shown ? WORDS.onLink : WORDS.noRun}`
-    return { icon: "link", strong: SHARED.linked, text, actions: [{ label: SHARED.copyIn, hint: SHARED.copyInHint, disabled: !state.shown, press: copyIn }] }
+    return {
+      icon: "link",
+      strong: SHARED.linked,
+      text,
+      actions: [{ label: SHARED.copyIn, hint: SHARED.copyInHint, disabled: !state.shown, press: copyIn }],
+    }
   }
   if (state.problem) {
     const newer = state.problem.includes("newer version")
     const text = state.problem.replace(/^Track JSON: /, "")
-    return { alarm: true, strong: newer ? WORDS.newer : WORDS.notTrack, text: `${text}${/[.!?]$/.test(text) ? "" : "."} ${WORDS.lastValid}`, actions: [{ label: SHARED.editText, press: (button) => editText(editor, button) }] }
+    return {
+      alarm: true,
+      strong: newer ? WORDS.newer : WORDS.notTrack,
+      text: `${text}${/[.!?]$/.test(text) ? "" : "."} ${WORDS.lastValid}`,
+      actions: [{ label: SHARED.editText, press: (button) => editText(editor, button) }],
+    }
   }
   const end = contentEnd(state.timeline)
   if (!state.variant || state.draft || end <= state.timeline.frames) return null
   const use = framesForContent(state.timeline, state.variant)
   return {
-    icon: "warn", strong: WORDS.after(counted(end - state.timeline.frames, "frame")), text: WORDS.afterText(span(state.timeline.frames, end)),
-    actions: [{ label: WORDS.use(use), hint: WORDS.useHint, press: () => editor.edit(setFrames(editor.state.timeline, use), {}, `${use} frames`) }],
+    icon: "warn",
+    strong: WORDS.after(counted(end - state.timeline.frames, "frame")),
+    text: WORDS.afterText(span(state.timeline.frames, end)),
+    actions: [
+      {
+        label: WORDS.use(use),
+        hint: WORDS.useHint,
+        press: () => editor.edit(setFrames(editor.state.timeline, use), {}, `${use} frames`),
+      },
+    ],
   }
 }
 
 /** Edit the text itself. @param {Editor} editor @param {HTMLElement} anchor */
 export function editText(editor, anchor) {
-  openText(anchor, { title: WORDS.textTitle, note: WORDS.textNote, text: editor.state.text, keep: SHARED.keep, cancel: SHARED.cancel, signal: editor.signal, root: editor.shell.root, done: editor.typeText })
+  openText(anchor, {
+    title: WORDS.textTitle,
+    note: WORDS.textNote,
+    text: editor.state.text,
+    keep: SHARED.keep,
+    cancel: SHARED.cancel,
+    signal: editor.signal,
+    root: editor.shell.root,
+    done: editor.typeText,
+  })
 }
 
 /** The sentence shown in place of the chips, if any. @param {Editor} editor */

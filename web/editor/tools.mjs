@@ -28,26 +28,51 @@ export function makeTools(editor) {
   const { root } = shell
   const fields = timeFields(editor)
   const times = makeField({
-    label: WORDS.times, signal, columns: 2, unit: "", format: String, low: () => 2, high: () => 99,
-    parse: (text, now) => Math.round(parseNumber(text, now) ?? NaN), commit: (value) => editor.set({ times: value }),
+    label: WORDS.times,
+    signal,
+    columns: 2,
+    unit: "",
+    format: String,
+    low: () => 2,
+    high: () => 99,
+    parse: (text, now) => Math.round(parseNumber(text, now) ?? NaN),
+    commit: (value) => editor.set({ times: value }),
   })
   times.element.classList.add("wm-bare")
   times.element.prepend("\u00d7")
   const record = make("button.wm-tool.wm-worded.wm-filled", { title: `${WORDS.recordHint} (E)` })
   record.addEventListener("click", (/** @type {MouseEvent} */ event) => editor.record(event.shiftKey), { signal })
-  const menu = (/** @type {HTMLElement} */ anchor, /** @type {import("../kit/menu.mjs").Entry[]} */ entries, /** @type {string} */ label) => openMenu(anchor, entries, { label, signal, root })
+  const menu = (
+    /** @type {HTMLElement} */ anchor,
+    /** @type {import("../kit/menu.mjs").Entry[]} */ entries,
+    /** @type {string} */ label,
+  ) => openMenu(anchor, entries, { label, signal, root })
   const zoom = (/** @type {number} */ factor) => {
     const { view } = editor.layout()
-    editor.show(zoomAround(view, view.left + (editor.state.playhead - view.first) * view.scale, factor, extent(editor.state)))
+    editor.show(
+      zoomAround(view, view.left + (editor.state.playhead - view.first) * view.scale, factor, extent(editor.state)),
+    )
   }
   const snapEntries = () => [
     { heading: WORDS.snap },
-    .../** @type {const} */ (["off", "frame", "chunk"]).map((mode) => ({ label: WORDS.snaps[mode], note: WORDS.snapNotes[mode], checked: editor.state.snap === mode, press: () => editor.setSnap(mode) })),
+    .../** @type {const} */ (["off", "frame", "chunk"]).map((mode) => ({
+      label: WORDS.snaps[mode],
+      note: WORDS.snapNotes[mode],
+      checked: editor.state.snap === mode,
+      press: () => editor.setSnap(mode),
+    })),
   ]
   /** @type {import("../kit/toolbar.mjs").Tool[]} */
   const tools = [
     { id: "record", kind: "part", element: record },
-    { id: "start", icon: "start", label: WORDS.toStart, key: "Home", press: () => editor.goTo(0, true), narrow: "menu" },
+    {
+      id: "start",
+      icon: "start",
+      label: WORDS.toStart,
+      key: "Home",
+      press: () => editor.goTo(0, true),
+      narrow: "menu",
+    },
     { id: "play", icon: "play", label: WORDS.play, key: "K", press: () => editor.play() },
     { id: "frame", kind: "part", element: fields.frames },
     { id: "time", kind: "part", element: fields.seconds, narrow: "menu" },
@@ -58,16 +83,38 @@ export function makeTools(editor) {
     { id: "repeat", icon: "repeat", label: WORDS.repeat, key: "D", press: () => repeat(editor) },
     { id: "times", kind: "part", element: times.element, narrow: "menu" },
     { id: "line2", kind: "line", narrow: "gone" },
-    { id: "presets", text: WORDS.presets, label: WORDS.presetsHint, opens: true, narrow: "menu", entries: () => presetEntries(editor),
-      press: () => menu(bar.get("presets"), presetEntries(editor), WORDS.presets) },
+    {
+      id: "presets",
+      text: WORDS.presets,
+      label: WORDS.presetsHint,
+      opens: true,
+      narrow: "menu",
+      entries: () => presetEntries(editor),
+      press: () => menu(bar.get("presets"), presetEntries(editor), WORDS.presets),
+    },
     { id: "space", kind: "space", narrow: "gone" },
     { id: "map", kind: "toggle", icon: "route", label: WORDS.map, press: () => editor.set({ map: !editor.state.map }) },
-    { id: "snap", icon: "magnet", text: WORDS.snaps.chunk, label: WORDS.snap, key: "G", opens: true, look: "wm-filled",
-      press: () => menu(bar.get("snap"), snapEntries(), WORDS.snap) },
+    {
+      id: "snap",
+      icon: "magnet",
+      text: WORDS.snaps.chunk,
+      label: WORDS.snap,
+      key: "G",
+      opens: true,
+      look: "wm-filled",
+      press: () => menu(bar.get("snap"), snapEntries(), WORDS.snap),
+    },
     { id: "line3", kind: "line", narrow: "gone" },
     { id: "out", icon: "minus", label: WORDS.zoomOut, key: "\u2212", press: () => zoom(1 / ZOOM), narrow: "menu" },
     { id: "in", icon: "plus", label: WORDS.zoomIn, key: "=", press: () => zoom(ZOOM), narrow: "menu" },
-    { id: "fit", icon: "fit", label: WORDS.fit, key: "0", press: () => editor.set({ scale: 0, first: 0 }), narrow: "menu" },
+    {
+      id: "fit",
+      icon: "fit",
+      label: WORDS.fit,
+      key: "0",
+      press: () => editor.set({ scale: 0, first: 0 }),
+      narrow: "menu",
+    },
     { id: "line4", kind: "line", narrow: "gone" },
     { id: "help", icon: "help", label: WORDS.help, key: "?", press: () => editor.toggleSheet(), narrow: "menu" },
   ]
@@ -83,7 +130,11 @@ export function makeTools(editor) {
     record.disabled = off && !busy
     bar.setNarrow(shell.narrow)
     bar.set("start", { disabled: busy })
-    bar.set("play", { disabled: busy || !state.variant, icon: state.playing ? "pause" : "play", label: state.playing ? WORDS.pause : WORDS.play })
+    bar.set("play", {
+      disabled: busy || !state.variant,
+      icon: state.playing ? "pause" : "play",
+      label: state.playing ? WORDS.pause : WORDS.play,
+    })
     bar.set("copy", { disabled: busy || !chosen })
     bar.set("paste", { disabled: off || busy || !hasClip() })
     bar.set("repeat", { disabled: off || busy || !chosen })
@@ -105,21 +156,53 @@ function showRecord(record, busy) {
   record.dataset.busy = String(busy)
   record.classList.toggle("wm-recording", busy)
   record.title = busy ? `${WORDS.stopHint} (Esc)` : `${WORDS.recordHint} (E)`
-  record.replaceChildren(make(busy ? "span.wm-square" : "span.wm-red"), make("span", { text: busy ? WORDS.stop : WORDS.record }))
+  record.replaceChildren(
+    make(busy ? "span.wm-square" : "span.wm-red"),
+    make("span", { text: busy ? WORDS.stop : WORDS.record }),
+  )
 }
 
 /** The fields of playhead, length and time. @param {Editor} editor */
 function timeFields(editor) {
   const { signal } = editor
-  const axis = (/** @type {number} */ now) => ({ now, fps: fpsOf(editor.state), chunkStart: (/** @type {number} */ index) => firstFrame(editor.variant, index) })
-  const shared = { signal, low: () => 0, high: () => shownTimeline(editor.state).frames - 1, preview: (/** @type {number} */ frame) => editor.goTo(frame), commit: (/** @type {number} */ frame) => editor.goTo(frame, true) }
-  const frame = makeField({ ...shared, label: WORDS.playhead, hint: `${WORDS.playhead}. ${SHARED.typed}`, columns: 4, format: String, parse: (text, now) => parseFrames(text, axis(now)) })
+  const axis = (/** @type {number} */ now) => ({
+    now,
+    fps: fpsOf(editor.state),
+    chunkStart: (/** @type {number} */ index) => firstFrame(editor.variant, index),
+  })
+  const shared = {
+    signal,
+    low: () => 0,
+    high: () => shownTimeline(editor.state).frames - 1,
+    preview: (/** @type {number} */ frame) => editor.goTo(frame),
+    commit: (/** @type {number} */ frame) => editor.goTo(frame, true),
+  }
+  const frame = makeField({
+    ...shared,
+    label: WORDS.playhead,
+    hint: `${WORDS.playhead}. ${SHARED.typed}`,
+    columns: 4,
+    format: String,
+    parse: (text, now) => parseFrames(text, axis(now)),
+  })
   const second = makeField({
-    ...shared, label: WORDS.seconds, hint: `${WORDS.seconds}. ${SHARED.typed}`, unit: "s", columns: 5, format: (value) => time(value / fpsOf(editor.state)),
+    ...shared,
+    label: WORDS.seconds,
+    hint: `${WORDS.seconds}. ${SHARED.typed}`,
+    unit: "s",
+    columns: 5,
+    format: (value) => time(value / fpsOf(editor.state)),
     parse: (text, now) => parseFrames(text, { ...axis(now), plain: "seconds" }),
   })
   const length = makeField({
-    label: WORDS.frames, hint: `${WORDS.frames}. ${SHARED.typed}`, signal, columns: 4, format: String, low: () => 1, high: () => MAX_FRAMES, parse: (text, now) => parseFrames(text, axis(now)),
+    label: WORDS.frames,
+    hint: `${WORDS.frames}. ${SHARED.typed}`,
+    signal,
+    columns: 4,
+    format: String,
+    low: () => 1,
+    high: () => MAX_FRAMES,
+    parse: (text, now) => parseFrames(text, axis(now)),
     preview: (value) => editor.preview(setFrames(editor.state.timeline, value)),
     commit: (value) => editor.edit(setFrames(editor.state.timeline, value), {}, `${value} frames`),
   })
@@ -139,4 +222,3 @@ function timeFields(editor) {
     },
   }
 }
-

@@ -25,7 +25,7 @@ export function makeTransport(editor) {
     editor.set({ playing: true, playhead: first })
     let last = first
     const step = (/** @type {number} */ now) => {
-      if (!editor.state.playing || editor.state.playhead !== last) return stop()  // somebody took the playhead
+      if (!editor.state.playing || editor.state.playhead !== last) return stop() // somebody took the playhead
       const frame = first + Math.floor(((now - began) / 1000) * fpsOf(editor.state))
       if (frame >= end) {
         editor.set({ playhead: end - 1 })

@@ -43,11 +43,22 @@ export function makeActionTrack(node, name, app) {
   const { signal } = life
   const shell = makeShell({ name: WORDS.editor, kind: "action", rules: RULES, signal, leastHeight: LEAST.height })
   const editor = makeEditor({ shell, signal, commit: (change) => host.commit(change), changed: show })
-  const scene = () => ({ state: editor.state, layout: editor.layout(), palette: shell.palette, band: editor.band(), narrow: shell.narrow })
-  const layers = shell.layers(shell.plot, (context) => editor.ready && drawContent(context, scene()), (context) => editor.ready && drawOverlay(context, scene()), () => {
-    editor.redraw()
-    giveFocus()
+  const scene = () => ({
+    state: editor.state,
+    layout: editor.layout(),
+    palette: shell.palette,
+    band: editor.band(),
+    narrow: shell.narrow,
   })
+  const layers = shell.layers(
+    shell.plot,
+    (context) => editor.ready && drawContent(context, scene()),
+    (context) => editor.ready && drawOverlay(context, scene()),
+    () => {
+      editor.redraw()
+      giveFocus()
+    },
+  )
   editor.useLayers(layers)
   const strip = makeStrip({
     signal,
@@ -58,14 +69,36 @@ export function makeActionTrack(node, name, app) {
     },
     toggled: (open) => grow(open),
   })
-  const [tools, cards, map, bar, table] = [makeTools(editor), makeCards(editor, shell.plot), makeMapBox(editor), makeRecordBar(editor), makeTable(editor)]
+  const [tools, cards, map, bar, table] = [
+    makeTools(editor),
+    makeCards(editor, shell.plot),
+    makeMapBox(editor),
+    makeRecordBar(editor),
+    makeTable(editor),
+  ]
   shell.body.append(map.element)
   shell.complete(tools.element, strip.element, bar.element, strip.report, table.element)
   const host = addEditor({
-    node, name, type: "WM_TRACK_EDITOR", root: shell.root, app, life, leastHeight,
-    getText: () => editor.state.text, setText: (text) => editor.setText(typeof text === "string" ? text : ""), linkChanged: readNode, executed: showRun,
+    node,
+    name,
+    type: "WM_TRACK_EDITOR",
+    root: shell.root,
+    app,
+    life,
+    leastHeight,
+    getText: () => editor.state.text,
+    setText: (text) => editor.setText(typeof text === "string" ? text : ""),
+    linkChanged: readNode,
+    executed: showRun,
   })
-  Object.assign(editor.parts, { strip, map: map.redraw, play: makeTransport(editor), record: makeRecorder(editor), sheet: makeSheet(editor), cancel: listenToPointer(editor, shell.plot).cancel })
+  Object.assign(editor.parts, {
+    strip,
+    map: map.redraw,
+    play: makeTransport(editor),
+    record: makeRecorder(editor),
+    sheet: makeSheet(editor),
+    cancel: listenToPointer(editor, shell.plot).cancel,
+  })
   listenToKeys(editor, shell.plot)
   shell.onChange(() => editor.redraw())
   shell.plot.addEventListener("focus", () => layers.overlay(), { signal })
@@ -75,7 +108,7 @@ export function makeActionTrack(node, name, app) {
   /** @type {any} */
   let left = null
   queueMicrotask(() => {
-    left = takeOver(node)  // now the node has its id
+    left = takeOver(node) // now the node has its id
     if (left) editor.take({ ...editor.state, ...left.view })
   })
   signal.addEventListener("abort", () => handOver(node, { view: viewState(editor.state), focused: focus.isOurs() }))
@@ -120,7 +153,12 @@ export function makeActionTrack(node, name, app) {
       editor.take({ ...editor.state, timeline: read.timeline, unread: false })
     } catch (error) {
       if (signal.aborted || editor.state.text !== text) return
-      editor.take({ ...editor.state, short: false, unread: false, problem: error instanceof Error ? error.message : String(error) })
+      editor.take({
+        ...editor.state,
+        short: false,
+        unread: false,
+        problem: error instanceof Error ? error.message : String(error),
+      })
     }
     editor.askBinding()
   }
@@ -148,8 +186,19 @@ export function makeActionTrack(node, name, app) {
   /** The least height of all parts together, in px. */
   function leastHeight() {
     const { state } = editor
-    const around = AROUND.tools + AROUND.status + AROUND.strip + (shell.notice.element.hidden ? 0 : AROUND.notice) + (strip.isOpen ? strip.report.offsetHeight + 4 : 0)
-    return Math.max(LEAST.height, around + leastPlot(state, shell.narrow) + (shell.narrow && state.map ? AROUND.map : 0) + (state.recording ? AROUND.record : 0))
+    const around =
+      AROUND.tools +
+      AROUND.status +
+      AROUND.strip +
+      (shell.notice.element.hidden ? 0 : AROUND.notice) +
+      (strip.isOpen ? strip.report.offsetHeight + 4 : 0)
+    return Math.max(
+      LEAST.height,
+      around +
+        leastPlot(state, shell.narrow) +
+        (shell.narrow && state.map ? AROUND.map : 0) +
+        (state.recording ? AROUND.record : 0),
+    )
   }
 
   let grown = 0
@@ -195,7 +244,7 @@ export function makeActionTrack(node, name, app) {
     minWidth: USUAL.width,
     minHeight: USUAL.height,
     /** For the node's menu: what can be done while a link drives the node. */
-    menu: () => (editor.state.linked ? [{ label: SHARED.copyIn, disabled: !editor.state.shown, callback: copyIn }] : []),
+    menu: () =>
+      editor.state.linked ? [{ label: SHARED.copyIn, disabled: !editor.state.shown, callback: copyIn }] : [],
   }
 }
-

@@ -16,7 +16,11 @@ const SETTLED = 180
  * @param {{signal: AbortSignal, content: Draw, overlay: Draw, resized?: (size: Size) => void}} parts
  */
 export function makeLayers(box, { signal, content, overlay, resized }) {
-  const layers = [content, overlay].map((draw) => ({ draw, canvas: box.appendChild(box.ownerDocument.createElement("canvas")), stale: true }))
+  const layers = [content, overlay].map((draw) => ({
+    draw,
+    canvas: box.appendChild(box.ownerDocument.createElement("canvas")),
+    stale: true,
+  }))
   let size = { width: 0, height: 0 }
   let density = 1
   let request = 0
@@ -104,7 +108,10 @@ function sharpness(box) {
 export function place(box, event) {
   const rect = box.getBoundingClientRect()
   const [wide, high] = [rect.width / box.offsetWidth || 1, rect.height / box.offsetHeight || 1]
-  return { x: (event.clientX - rect.left) / wide - box.clientLeft, y: (event.clientY - rect.top) / high - box.clientTop }
+  return {
+    x: (event.clientX - rect.left) / wide - box.clientLeft,
+    y: (event.clientY - rect.top) / high - box.clientTop,
+  }
 }
 
 /**

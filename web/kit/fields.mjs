@@ -15,7 +15,15 @@ const CLICK = 3
  */
 export function makeField(options) {
   const { label, hint, name, unit, signal, format, parse, step = 1, pixels = 4 } = options
-  const input = make("input", { type: "text", role: "spinbutton", inputmode: "decimal", "aria-label": label, title: hint ?? label, autocomplete: "off", spellcheck: "false" })
+  const input = make("input", {
+    type: "text",
+    role: "spinbutton",
+    inputmode: "decimal",
+    "aria-label": label,
+    title: hint ?? label,
+    autocomplete: "off",
+    spellcheck: "false",
+  })
   if (options.columns) input.style.width = `${options.columns}ch`
   const parts = [name ? make("span", { text: name }) : null, input, unit ? make("span", { text: unit }) : null]
   const element = make(name ? "span.wm-field.wm-named" : "span.wm-field", {}, ...parts)
@@ -23,7 +31,8 @@ export function makeField(options) {
   /** @type {null | {x: number, value: number, moved: boolean, scale: number}} */
   let drag = null
 
-  const inside = (/** @type {number} */ next) => Math.min(options.high?.() ?? Infinity, Math.max(options.low?.() ?? -Infinity, next))
+  const inside = (/** @type {number} */ next) =>
+    Math.min(options.high?.() ?? Infinity, Math.max(options.low?.() ?? -Infinity, next))
   const show = (/** @type {number} */ next) => {
     value = next
     input.value = format(next)
@@ -42,27 +51,39 @@ export function makeField(options) {
     return true
   }
 
-  input.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
-    if (event.button !== 0 || input.disabled) return
-    event.stopPropagation()
-    if (document.activeElement === input) return
-    const zoom = input.getBoundingClientRect().width / input.offsetWidth || 1
-    drag = { x: event.clientX, value, moved: false, scale: 1 / (zoom * pixels) }
-    input.setPointerCapture(event.pointerId)
-  }, { signal })
-  input.addEventListener("mousedown", (/** @type {MouseEvent} */ event) => {
-    if (drag) event.preventDefault()  // a drag must not select the text; a click focuses below
-  }, { signal })
-  input.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
-    if (!drag) return
-    const way = event.clientX - drag.x
-    if (!drag.moved && Math.abs(way) < CLICK) return
-    drag.moved = true
-    const next = inside(drag.value + Math.round(way * drag.scale) * step)
-    if (next === value) return
-    show(next)
-    options.preview?.(next)
-  }, { signal })
+  input.addEventListener(
+    "pointerdown",
+    (/** @type {PointerEvent} */ event) => {
+      if (event.button !== 0 || input.disabled) return
+      event.stopPropagation()
+      if (document.activeElement === input) return
+      const zoom = input.getBoundingClientRect().width / input.offsetWidth || 1
+      drag = { x: event.clientX, value, moved: false, scale: 1 / (zoom * pixels) }
+      input.setPointerCapture(event.pointerId)
+    },
+    { signal },
+  )
+  input.addEventListener(
+    "mousedown",
+    (/** @type {MouseEvent} */ event) => {
+      if (drag) event.preventDefault() // a drag must not select the text; a click focuses below
+    },
+    { signal },
+  )
+  input.addEventListener(
+    "pointermove",
+    (/** @type {PointerEvent} */ event) => {
+      if (!drag) return
+      const way = event.clientX - drag.x
+      if (!drag.moved && Math.abs(way) < CLICK) return
+      drag.moved = true
+      const next = inside(drag.value + Math.round(way * drag.scale) * step)
+      if (next === value) return
+      show(next)
+      options.preview?.(next)
+    },
+    { signal },
+  )
   const release = (/** @type {boolean} */ keep) => {
     if (!drag) return
     const { moved, value: before } = drag
@@ -78,26 +99,30 @@ export function makeField(options) {
   input.addEventListener("focus", () => input.select(), { signal })
   input.addEventListener("pointerup", () => release(true), { signal })
   input.addEventListener("pointercancel", () => release(false), { signal })
-  input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-    if (forTheHost(event)) return
-    event.stopPropagation()
-    if (event.key === "Enter") {
-      event.preventDefault()
-      if (!typed()) input.setAttribute("aria-invalid", "true")
-      else input.select()
-    } else if (event.key === "Escape") {
-      take(event)
-      show(value)
-      input.blur()
-    } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
-      take(event)
-      const next = inside(value + (event.key === "ArrowUp" ? step : -step) * (event.shiftKey ? 10 : 1))
-      if (next !== value) {
-        show(next)
-        options.commit(next)
+  input.addEventListener(
+    "keydown",
+    (/** @type {KeyboardEvent} */ event) => {
+      if (forTheHost(event)) return
+      event.stopPropagation()
+      if (event.key === "Enter") {
+        event.preventDefault()
+        if (!typed()) input.setAttribute("aria-invalid", "true")
+        else input.select()
+      } else if (event.key === "Escape") {
+        take(event)
+        show(value)
+        input.blur()
+      } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+        take(event)
+        const next = inside(value + (event.key === "ArrowUp" ? step : -step) * (event.shiftKey ? 10 : 1))
+        if (next !== value) {
+          show(next)
+          options.commit(next)
+        }
       }
-    }
-  }, { signal })
+    },
+    { signal },
+  )
   input.addEventListener("blur", () => typed() || show(value), { signal })
   return {
     element,

@@ -14,20 +14,30 @@
  * @param {Binding} binding
  */
 export function addEditor({ node, name, type, root, getText, setText, leastHeight, app, life, linkChanged, executed }) {
-  const widget = node.addDOMWidget(name, type, root, { getValue: getText, setValue: setText, getMinHeight: leastHeight, hideOnZoom: false, margin: 10 })
+  const widget = node.addDOMWidget(name, type, root, {
+    getValue: getText,
+    setValue: setText,
+    getMinHeight: leastHeight,
+    hideOnZoom: false,
+    margin: 10,
+  })
   const removed = widget.onRemove
   widget.onRemove = () => {
     removed?.call(widget)
     life.abort()
-    root.replaceChildren()  // the host keeps the element of a widget it has removed; nothing else stays with it
+    root.replaceChildren() // the host keeps the element of a widget it has removed; nothing else stays with it
   }
   const { signal } = life
   follow(node, "onConnectionsChange", signal, () => queueMicrotask(() => signal.aborted || linkChanged?.()))
   follow(node, "onExecuted", signal, (output) => output?.wm && executed?.(output.wm[0]))
   for (const kind of ["pointerdown", "mousedown", "dblclick", "contextmenu"])
-    root.addEventListener(kind, (event) => {
-      if (/** @type {MouseEvent} */ (event).button === 0 && kind !== "contextmenu") event.stopPropagation()  // or the graph starts a drag of its own
-    }, { signal })
+    root.addEventListener(
+      kind,
+      (event) => {
+        if (/** @type {MouseEvent} */ (event).button === 0 && kind !== "contextmenu") event.stopPropagation() // or the graph starts a drag of its own
+      },
+      { signal },
+    )
 
   return {
     widget,
@@ -59,15 +69,16 @@ export function addEditor({ node, name, type, root, getText, setText, leastHeigh
         widget.callback?.(widget.value)
         node.graph?.setDirtyCanvas(true, true)
       } finally {
-        canvas?.emitAfterChange?.()  // the host's undo takes its picture here
+        canvas?.emitAfterChange?.() // the host's undo takes its picture here
       }
-      root.dispatchEvent(new Event("change"))  // lets go of the listeners that the host's undo left on a focused element
+      root.dispatchEvent(new Event("change")) // lets go of the listeners that the host's undo left on a focused element
     },
   }
 }
 
 /** @param {any} node @param {string} name */
-const inputOf = (node, name) => node.inputs?.find((/** @type {any} */ input) => input.widget?.name === name || input.name === name)
+const inputOf = (node, name) =>
+  node.inputs?.find((/** @type {any} */ input) => input.widget?.name === name || input.name === name)
 
 /**
  * Call a function after a method of one object, until a signal.
@@ -112,9 +123,13 @@ export function takeOver(node) {
  */
 export function watchFocus(root, signal) {
   let lost = -Infinity
-  root.addEventListener("focusout", (event) => {
-    if (event.relatedTarget === null) lost = performance.now()
-  }, { signal })
+  root.addEventListener(
+    "focusout",
+    (event) => {
+      if (event.relatedTarget === null) lost = performance.now()
+    },
+    { signal },
+  )
   return { isOurs: () => root.contains(document.activeElement) || performance.now() - lost < JUST_NOW }
 }
 

@@ -26,14 +26,19 @@ import { icon } from "./icons.mjs"
  */
 export function openMenu(anchor, entries, { label, signal, root }) {
   const popup = openPopup(anchor, { role: "menu", label, signal, root })
-  const homes = entries.filter((entry) => entry.element).map((entry) => {
-    const element = /** @type {HTMLElement} */ (entry.element)
-    return { element, parent: element.parentElement, next: element.nextSibling }
-  })
-  popup.closed.addEventListener("abort", () => homes.forEach(({ element, parent, next }) => parent?.insertBefore(element, next)))
+  const homes = entries
+    .filter((entry) => entry.element)
+    .map((entry) => {
+      const element = /** @type {HTMLElement} */ (entry.element)
+      return { element, parent: element.parentElement, next: element.nextSibling }
+    })
+  popup.closed.addEventListener("abort", () =>
+    homes.forEach(({ element, parent, next }) => parent?.insertBefore(element, next)),
+  )
   for (const entry of entries) popup.element.append(row(entry, popup.close))
   popup.place()
-  const choices = () => /** @type {HTMLElement[]} */ ([...popup.element.querySelectorAll(".wm-entry:not(:disabled), input")])
+  const choices = () =>
+    /** @type {HTMLElement[]} */ ([...popup.element.querySelectorAll(".wm-entry:not(:disabled), input")])
   popup.element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     if (forTheHost(event) || /** @type {HTMLElement} */ (event.target).tagName === "INPUT") return
     event.stopPropagation()
@@ -57,7 +62,12 @@ function row(entry, close) {
   if (entry.heading) return make("div.wm-heading", { text: entry.heading })
   if (entry.element) return make("div.wm-holder", {}, entry.element)
   const role = entry.checked === undefined ? "menuitem" : "menuitemradio"
-  const button = make("button.wm-entry", { role, disabled: entry.disabled, tabindex: "-1", "aria-checked": entry.checked })
+  const button = make("button.wm-entry", {
+    role,
+    disabled: entry.disabled,
+    tabindex: "-1",
+    "aria-checked": entry.checked,
+  })
   if (entry.checked !== undefined) button.append(make("span.wm-mark", {}, entry.checked ? icon("check") : null))
   if (entry.icon) button.append(icon(entry.icon))
   const words = make("span.wm-label", {}, make("div", { text: entry.label }))
@@ -78,7 +88,12 @@ function row(entry, close) {
  *   a press on the anchor leaves it open, as its own press closes it
  */
 export function openPopup(anchor, { role, label, signal, root, anchored = true }) {
-  const element = make("div.wm-popup", { role, "aria-label": label, "data-wm-theme": root.dataset.wmTheme, tabindex: "-1" })
+  const element = make("div.wm-popup", {
+    role,
+    "aria-label": label,
+    "data-wm-theme": root.dataset.wmTheme,
+    tabindex: "-1",
+  })
   const life = new AbortController()
   const before = /** @type {HTMLElement | null} */ (document.activeElement)
   const close = () => {
@@ -97,12 +112,16 @@ export function openPopup(anchor, { role, label, signal, root, anchored = true }
   window.addEventListener("pointerdown", outside, { ...bound, capture: true })
   window.addEventListener("wheel", outside, { ...bound, capture: true, passive: true })
   window.addEventListener("blur", close, bound)
-  element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === "Escape") {
-      take(event)
-      close()
-    } else if (!forTheHost(event)) event.stopPropagation()
-  }, bound)
+  element.addEventListener(
+    "keydown",
+    (/** @type {KeyboardEvent} */ event) => {
+      if (event.key === "Escape") {
+        take(event)
+        close()
+      } else if (!forTheHost(event)) event.stopPropagation()
+    },
+    bound,
+  )
   document.body.append(element)
   return { element, close, closed: life.signal, place: () => placeBeside(element, anchor) }
 }
@@ -127,8 +146,15 @@ export function openText(anchor, options) {
   popup.element.classList.add("wm-dialog")
   const area = make("textarea", { "aria-label": options.title, spellcheck: "false" })
   area.value = options.text
-  const [cancel, keep] = [options.cancel, options.keep].map((text) => make("button.wm-tool.wm-worded.wm-push", { text }))
-  popup.element.append(make("h3", { text: options.title }), options.note ? make("p", { text: options.note }) : "", area, make("div.wm-buttons", {}, cancel, keep))
+  const [cancel, keep] = [options.cancel, options.keep].map((text) =>
+    make("button.wm-tool.wm-worded.wm-push", { text }),
+  )
+  popup.element.append(
+    make("h3", { text: options.title }),
+    options.note ? make("p", { text: options.note }) : "",
+    area,
+    make("div.wm-buttons", {}, cancel, keep),
+  )
   cancel.addEventListener("click", popup.close)
   keep.addEventListener("click", () => {
     popup.close()

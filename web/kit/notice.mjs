@@ -30,9 +30,16 @@ export function makeNotice() {
       element.classList.toggle("wm-alarm", Boolean(notice.alarm))
       const sign = icon(notice.icon ?? (notice.alarm ? "warn" : "link"))
       if (notice.alarm || notice.icon === "warn") sign.classList.add("wm-sign")
-      element.append(sign, make("span.wm-words", {}, make("b", { text: notice.strong }), notice.text ? ` ${notice.text}` : ""))
+      element.append(
+        sign,
+        make("span.wm-words", {}, make("b", { text: notice.strong }), notice.text ? ` ${notice.text}` : ""),
+      )
       for (const action of notice.actions ?? []) {
-        const button = make("button.wm-tool.wm-worded", { text: action.label, title: action.hint ?? action.label, disabled: action.disabled })
+        const button = make("button.wm-tool.wm-worded", {
+          text: action.label,
+          title: action.hint ?? action.label,
+          disabled: action.disabled,
+        })
         button.addEventListener("click", () => action.press(button))
         element.append(button)
       }

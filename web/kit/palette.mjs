@@ -17,9 +17,26 @@
  */
 
 const ROLES = {
-  plot: "plot", field: "field", text: "text", second: "second", foreground: "foreground", grid: "grid", border: "border",
-  frame: "frame", shade: "shade", selection: "selection", key: "key", keyText: "key-text", yaw: "yaw", pitch: "pitch",
-  alert: "alert", record: "record", recordText: "record-text", slow: "slow", even: "even", fast: "fast",
+  plot: "plot",
+  field: "field",
+  text: "text",
+  second: "second",
+  foreground: "foreground",
+  grid: "grid",
+  border: "border",
+  frame: "frame",
+  shade: "shade",
+  selection: "selection",
+  key: "key",
+  keyText: "key-text",
+  yaw: "yaw",
+  pitch: "pitch",
+  alert: "alert",
+  record: "record",
+  recordText: "record-text",
+  slow: "slow",
+  even: "even",
+  fast: "fast",
 }
 const DARK_BELOW = 0.4
 /** Relative luminance of the host's widget ground that parts dark palettes from light ones. */
@@ -44,7 +61,15 @@ export function readPalette(root) {
   const font = getComputedStyle(root).fontFamily
   probe.remove()
   const forced = matchMedia("(forced-colors: active)").matches
-  return Object.freeze({ .../** @type {any} */ (colours), dark, forced, font, speed: ramp(stops), hatch: hatches(), measure: widths() })
+  return Object.freeze({
+    .../** @type {any} */ (colours),
+    dark,
+    forced,
+    font,
+    speed: ramp(stops),
+    hatch: hatches(),
+    measure: widths(),
+  })
 }
 
 /**
@@ -77,7 +102,9 @@ export function rgb(document, colour) {
 
 /** @param {number[]} colour 0 to 255 */
 function luminance(colour) {
-  const [red, green, blue] = colour.map((value) => value / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+  const [red, green, blue] = colour
+    .map((value) => value / 255)
+    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 }
 
@@ -102,7 +129,7 @@ function hatches() {
     const name = `${colour} ${gap}`
     if (!cache.has(name)) cache.set(name, hatch(context, colour, gap))
     const pattern = cache.get(name)
-    const { a } = context.getTransform()  // lines keep their thickness at every density
+    const { a } = context.getTransform() // lines keep their thickness at every density
     pattern.setTransform(new DOMMatrix().scale(1 / a))
     return pattern
   }

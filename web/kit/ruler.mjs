@@ -35,7 +35,11 @@ export const lastSeen = (view) => view.first + view.width / view.scale
 
 /** Show all frames. @param {View} view @param {number} frames @returns {View} */
 export function fit(view, frames) {
-  return { ...view, first: 0, scale: Math.min(MOST_SCALE, Math.max(1e-4, (view.width - AFTER_END) / Math.max(1, frames))) }
+  return {
+    ...view,
+    first: 0,
+    scale: Math.min(MOST_SCALE, Math.max(1e-4, (view.width - AFTER_END) / Math.max(1, frames))),
+  }
 }
 
 /** Show some frames. @param {View} view @param {Range} range @param {number} frames @returns {View} */
@@ -77,7 +81,10 @@ function tickSteps(scale, variant) {
   for (let step = Math.max(12, variant.chunk); step * scale < LABEL_GAP * 4; step *= 2) steps.push(step * 2)
   const sorted = [...new Set(steps)].sort((a, b) => a - b)
   const label = sorted.find((step) => step * scale >= LABEL_GAP) ?? sorted[sorted.length - 1]
-  const divisors = [1, 2, 3, 4, 6, 12, 24, 48, 96].filter((part) => label % part === 0).map((part) => label / part).sort((a, b) => a - b)
+  const divisors = [1, 2, 3, 4, 6, 12, 24, 48, 96]
+    .filter((part) => label % part === 0)
+    .map((part) => label / part)
+    .sort((a, b) => a - b)
   return { label, tick: divisors.find((step) => step * scale >= TICK_GAP) ?? label }
 }
 
@@ -105,7 +112,8 @@ export function drawRuler(context, { view, palette, variant, frames, top, avoid 
     const text = String(frame)
     const width = palette.measure(context, text, font)
     const x = Math.max(view.left + 3, toX(view, frame) - (frame ? width / 2 : -3))
-    if (x + width > view.left + view.width - 2 || avoid.some(([from, to]) => x + width > from - 4 && x < to + 4)) continue
+    if (x + width > view.left + view.width - 2 || avoid.some(([from, to]) => x + width > from - 4 && x < to + 4))
+      continue
     context.fillText(text, x, top + 8)
   }
 }
@@ -125,7 +133,8 @@ export function drawChunkRow(context, { view, palette, variant, frames, top }) {
   for (; firstFrame(variant, index) < until; index += every) {
     const from = Math.max(view.left, toX(view, firstFrame(variant, index)))
     const to = Math.min(view.left + view.width, toX(view, Math.min(frames, firstFrame(variant, index + 1))))
-    if (to - from >= palette.measure(context, String(index), font) + 2 || every > 1) context.fillText(String(index), (from + to) / 2, top + CHUNK_HEIGHT / 2 + 0.5)
+    if (to - from >= palette.measure(context, String(index), font) + 2 || every > 1)
+      context.fillText(String(index), (from + to) / 2, top + CHUNK_HEIGHT / 2 + 0.5)
   }
 }
 
@@ -134,9 +143,16 @@ export function drawChunks(context, { view, palette, variant, frames, top, botto
   const until = Math.min(frames, lastSeen(view))
   const right = view.left + view.width
   const dense = variant.chunk * view.scale < 3
-  for (let index = chunkAt(variant, Math.max(0, view.first)); !dense && firstFrame(variant, index) < until; index += 1) {
+  for (
+    let index = chunkAt(variant, Math.max(0, view.first));
+    !dense && firstFrame(variant, index) < until;
+    index += 1
+  ) {
     const start = firstFrame(variant, index)
-    const [from, to] = [Math.max(view.left, toX(view, start)), Math.min(right, toX(view, Math.min(frames, firstFrame(variant, index + 1))))]
+    const [from, to] = [
+      Math.max(view.left, toX(view, start)),
+      Math.min(right, toX(view, Math.min(frames, firstFrame(variant, index + 1)))),
+    ]
     if (index % 2 === 0) {
       context.fillStyle = palette.shade
       context.fillRect(from, top, to - from, bottom - top)
@@ -243,10 +259,18 @@ export function drawRange(context, { view, palette, range, playhead, top, bottom
  */
 export function drawBand(context, { view, palette, band, top, height }) {
   const middle = Math.round(top + height / 2)
-  const draw = (/** @type {string} */ of, /** @type {string | CanvasPattern} */ style, /** @type {number} */ y, /** @type {number} */ high) => {
-    const spans = band.filter(([kind]) => kind === of).map(([, start, length]) => /** @type {const} */ ([start, length]))
+  const draw = (
+    /** @type {string} */ of,
+    /** @type {string | CanvasPattern} */ style,
+    /** @type {number} */ y,
+    /** @type {number} */ high,
+  ) => {
+    const spans = band
+      .filter(([kind]) => kind === of)
+      .map(([, start, length]) => /** @type {const} */ ([start, length]))
     context.fillStyle = style
-    for (const [from, to] of columnBoxes(spans, (frame) => toX(view, frame), view.left, view.left + view.width)) context.fillRect(from, y, to - from, high)
+    for (const [from, to] of columnBoxes(spans, (frame) => toX(view, frame), view.left, view.left + view.width))
+      context.fillRect(from, y, to - from, high)
   }
   draw("kept", palette.second, middle, 1)
   draw("quantised", palette.hatch(context, palette.text, 4), middle - 3.5, 8)

@@ -29,7 +29,10 @@ export class Refused extends Error {}
  * @throws {Refused} with the server's sentence, or what went wrong on the way
  */
 export async function ask(path, body, signal) {
-  const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }
+  const options =
+    body === undefined
+      ? {}
+      : { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }
   const answer = await api.fetchApi(`/wm/${path}`, { ...options, signal })
   const said = await answer.json().catch(() => ({}))
   if (!answer.ok) throw new Refused(said.error ?? `the server answered ${answer.status}`)
@@ -42,7 +45,7 @@ let variants = null
 /** Get the supported models in the menu's order, once per page. @returns {Promise<Variant[]>} */
 export function getVariants() {
   variants ??= ask("variants").catch((error) => {
-    variants = null  // the next editor asks again
+    variants = null // the next editor asks again
     throw error
   })
   return variants

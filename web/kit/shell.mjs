@@ -15,7 +15,12 @@ const NARROW = 560
  */
 export function makeShell({ name, kind, rules, signal, leastHeight }) {
   injectStyle(document, kind, rules)
-  const root = make("div.wm-editor", { "data-wm-kind": kind, "data-capture-wheel": "true", role: "group", "aria-label": name })
+  const root = make("div.wm-editor", {
+    "data-wm-kind": kind,
+    "data-capture-wheel": "true",
+    role: "group",
+    "aria-label": name,
+  })
   root.style.setProperty("--wm-least", `${leastHeight}px`)
   const plot = make("div.wm-plot", { tabindex: "0", role: "application", "aria-label": name })
   const body = make("div.wm-body", {}, plot)
@@ -46,7 +51,14 @@ export function makeShell({ name, kind, rules, signal, leastHeight }) {
   })
 
   return {
-    root, plot, body, status, left, right, notice, speaker,
+    root,
+    plot,
+    body,
+    status,
+    left,
+    right,
+    notice,
+    speaker,
     /** Put tool bar above and strip, report and more below. @param {HTMLElement} tools @param {...HTMLElement} below */
     complete(tools, ...below) {
       root.prepend(tools)
@@ -57,7 +69,7 @@ export function makeShell({ name, kind, rules, signal, leastHeight }) {
     },
     /** The colours, read when first asked for and after each change of the host's palette. */
     get palette() {
-      if (!root.isConnected) return readPalette(root)  // colours are known in the page only
+      if (!root.isConnected) return readPalette(root) // colours are known in the page only
       palette ??= readPalette(root)
       return palette
     },

@@ -15,10 +15,13 @@ export function makeSpeaker(signal) {
     /** Say a sentence; of several within 400 ms the last is said. @param {string} text */
     say(text) {
       clearTimeout(timer)
-      timer = setTimeout(() => {
-        last = performance.now()
-        element.textContent = text
-      }, Math.max(0, last + QUIET - performance.now()))
+      timer = setTimeout(
+        () => {
+          last = performance.now()
+          element.textContent = text
+        },
+        Math.max(0, last + QUIET - performance.now()),
+      )
     },
   }
 }

@@ -31,9 +31,22 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
   const chips = Object.fromEntries(KINDS.map((kind) => [kind, chip(kind)]))
   const ring = make("span.wm-ring", { title: WORDS.stale, hidden: true })
   const issue = make("span.wm-issue")
-  const copy = make("button.wm-tool.wm-worded", { title: WORDS.copyReport, "aria-label": WORDS.copyReport }, icon("copy"), make("span", { text: WORDS.copyReport }))
+  const copy = make(
+    "button.wm-tool.wm-worded",
+    { title: WORDS.copyReport, "aria-label": WORDS.copyReport },
+    icon("copy"),
+    make("span", { text: WORDS.copyReport }),
+  )
   const arrow = make("button.wm-tool", { "aria-expanded": "false" })
-  const element = make("div.wm-strip", { role: "group", "aria-label": WORDS.report }, ...Object.values(chips).map(({ button }) => button), ring, issue, copy, arrow)
+  const element = make(
+    "div.wm-strip",
+    { role: "group", "aria-label": WORDS.report },
+    ...Object.values(chips).map(({ button }) => button),
+    ring,
+    issue,
+    copy,
+    arrow,
+  )
   const report = make("div.wm-report", { "data-capture-wheel": "true", tabindex: "-1" })
   report.hidden = true
   /** @type {Binding} */
@@ -45,24 +58,39 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
   let built = ""
 
   for (const kind of KINDS)
-    chips[kind].button.addEventListener("click", () => {
-      filter = filter === kind ? "" : kind
-      if (filter && !open) setOpen(true)
-      draw()
-    }, { signal })
+    chips[kind].button.addEventListener(
+      "click",
+      () => {
+        filter = filter === kind ? "" : kind
+        if (filter && !open) setOpen(true)
+        draw()
+      },
+      { signal },
+    )
   copy.addEventListener("click", () => navigator.clipboard?.writeText(asText(state.report)), { signal })
   arrow.addEventListener("click", () => setOpen(!open), { signal })
-  report.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-    if (forTheHost(event)) return
-    const row = /** @type {HTMLElement} */ (event.target).closest("tbody tr")
-    if (!row || !["ArrowDown", "ArrowUp", "Enter"].includes(event.key)) return
-    take(event)
-    if (event.key === "Enter") /** @type {HTMLElement} */ (row).click()
-    else /** @type {HTMLElement | null} */ (event.key === "ArrowDown" ? row.nextElementSibling : row.previousElementSibling)?.focus()
-  }, { signal })
-  report.addEventListener("wheel", (/** @type {WheelEvent} */ event) => {
-    if (!event.ctrlKey && !event.metaKey && report.contains(document.activeElement)) event.stopPropagation()
-  }, { signal, passive: true })
+  report.addEventListener(
+    "keydown",
+    (/** @type {KeyboardEvent} */ event) => {
+      if (forTheHost(event)) return
+      const row = /** @type {HTMLElement} */ (event.target).closest("tbody tr")
+      if (!row || !["ArrowDown", "ArrowUp", "Enter"].includes(event.key)) return
+      take(event)
+      if (event.key === "Enter") /** @type {HTMLElement} */ (row).click()
+      else
+        /** @type {HTMLElement | null} */ (
+          event.key === "ArrowDown" ? row.nextElementSibling : row.previousElementSibling
+        )?.focus()
+    },
+    { signal },
+  )
+  report.addEventListener(
+    "wheel",
+    (/** @type {WheelEvent} */ event) => {
+      if (!event.ctrlKey && !event.metaKey && report.contains(document.activeElement)) event.stopPropagation()
+    },
+    { signal, passive: true },
+  )
 
   /** @param {boolean} next */
   function setOpen(next) {
@@ -105,7 +133,12 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
     built = now
     const body = make("tbody", {}, ...rows.map((row) => line(row, row === found.rows[marked])))
     const [kind, ...columns] = WORDS.columns
-    const head = make("tr", {}, make("th", {}, make("span.wm-hidden", { text: kind })), ...columns.map((text) => make("th", { text, scope: "col" })))
+    const head = make(
+      "tr",
+      {},
+      make("th", {}, make("span.wm-hidden", { text: kind })),
+      ...columns.map((text) => make("th", { text, scope: "col" })),
+    )
     report.replaceChildren(make("table", { "aria-label": WORDS.report }, make("thead", {}, head), body))
     if (!rows.length) report.append(make("p", { text: WORDS.nothing }))
     body.addEventListener("click", (/** @type {MouseEvent} */ event) => {
@@ -145,7 +178,9 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
     setOpen,
     /** Open the report at the row that holds a frame of a kind. @param {number} frame @param {string} [kind] */
     openAt(frame, kind) {
-      const found = state.report?.rows.findIndex((row) => row.from <= frame && frame <= row.to && (!kind || row.kind === kind)) ?? -1
+      const found =
+        state.report?.rows.findIndex((row) => row.from <= frame && frame <= row.to && (!kind || row.kind === kind)) ??
+        -1
       setOpen(true)
       if (found >= 0) mark(found)
     },
@@ -162,7 +197,13 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
 function chip(kind) {
   const count = make("b")
   const title = WORDS[/** @type {"keptHint"} */ (`${kind}Hint`)]
-  const button = make(`button.wm-chip.wm-${kind}`, { title, "aria-pressed": "false" }, icon(SIGNS[kind]), count, make("span", { text: ` ${WORDS[kind]}` }))
+  const button = make(
+    `button.wm-chip.wm-${kind}`,
+    { title, "aria-pressed": "false" },
+    icon(SIGNS[kind]),
+    count,
+    make("span", { text: ` ${WORDS[kind]}` }),
+  )
   return { button, count }
 }
 
@@ -176,8 +217,16 @@ function firstIssue(report, clean) {
 /** @param {BindingRow} row @param {boolean} selected */
 function line(row, selected) {
   const element = make(`tr.wm-${row.kind}`, { tabindex: "-1", "aria-selected": String(selected) })
-  const kind = make("td", { title: WORDS[row.kind] }, icon(SIGNS[row.kind]), make("span.wm-hidden", { text: WORDS[row.kind] }))
-  element.append(kind, ...[span(row.from, row.to + 1), row.what, row.asked, row.got, row.why].map((text) => make("td", { text })))
+  const kind = make(
+    "td",
+    { title: WORDS[row.kind] },
+    icon(SIGNS[row.kind]),
+    make("span.wm-hidden", { text: WORDS[row.kind] }),
+  )
+  element.append(
+    kind,
+    ...[span(row.from, row.to + 1), row.what, row.asked, row.got, row.why].map((text) => make("td", { text })),
+  )
   return element
 }
 
@@ -186,6 +235,8 @@ export function asText(report) {
   if (!report) return ""
   const counts = countKinds(report)
   const head = `${report.model}, ${counted(report.frames, "frame")}: ${KINDS.map((kind) => `${counts[kind]} ${WORDS[kind]}`).join(", ")}`
-  const rows = report.rows.map((row) => [WORDS[row.kind], span(row.from, row.to + 1), row.what, row.asked, row.got, row.why].join("\t"))
+  const rows = report.rows.map((row) =>
+    [WORDS[row.kind], span(row.from, row.to + 1), row.what, row.asked, row.got, row.why].join("\t"),
+  )
   return [head, WORDS.columns.join("\t"), ...rows].join("\n")
 }

@@ -36,7 +36,13 @@ export function makeToolbar({ label, tools, signal, root }) {
     built.set(tool.id, { tool, element: part })
     element.append(part)
   }
-  const more = build({ id: "more", icon: "more", label: WORDS.more, opens: false, press: () => openMenu(more, overflow(), { label: WORDS.more, signal, root }) })
+  const more = build({
+    id: "more",
+    icon: "more",
+    label: WORDS.more,
+    opens: false,
+    press: () => openMenu(more, overflow(), { label: WORDS.more, signal, root }),
+  })
   more.setAttribute("aria-haspopup", "menu")
   more.hidden = true
   element.append(more)
@@ -47,28 +53,47 @@ export function makeToolbar({ label, tools, signal, root }) {
       if (tool.entries) return tool.entries()
       if (tool.kind === "part") return [{ element: part }]
       const checked = tool.kind === "toggle" ? part.getAttribute("aria-pressed") === "true" : undefined
-      return [{ label: tool.label ?? tool.text, key: tool.key, icon: tool.icon, disabled: part.disabled, checked, press: () => part.click() }]
+      return [
+        {
+          label: tool.label ?? tool.text,
+          key: tool.key,
+          icon: tool.icon,
+          disabled: part.disabled,
+          checked,
+          press: () => part.click(),
+        },
+      ]
     })
   }
 
-  const stops = () => /** @type {HTMLElement[]} */ ([...element.querySelectorAll("button:not(:disabled), input:not(:disabled)")].filter((stop) => /** @type {HTMLElement} */ (stop).offsetParent))
+  const stops = () =>
+    /** @type {HTMLElement[]} */ (
+      [...element.querySelectorAll("button:not(:disabled), input:not(:disabled)")].filter(
+        (stop) => /** @type {HTMLElement} */ (stop).offsetParent,
+      )
+    )
   function settle(/** @type {HTMLElement | undefined} */ current = undefined) {
     const list = stops()
-    const chosen = current && list.includes(current) ? current : list.find((stop) => stop.tabIndex === 0) ?? list[0]
-    for (const stop of element.querySelectorAll("button, input")) /** @type {HTMLElement} */ (stop).tabIndex = stop === chosen ? 0 : -1
+    const chosen = current && list.includes(current) ? current : (list.find((stop) => stop.tabIndex === 0) ?? list[0])
+    for (const stop of element.querySelectorAll("button, input"))
+      /** @type {HTMLElement} */ (stop).tabIndex = stop === chosen ? 0 : -1
   }
   element.addEventListener("focusin", (event) => settle(/** @type {HTMLElement} */ (event.target)), { signal })
-  element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-    if (forTheHost(event)) return
-    const target = /** @type {HTMLInputElement} */ (event.target)
-    const list = stops()
-    const at = list.indexOf(target)
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: list.length - 1 }[event.key]
-    if (to !== undefined && target.tagName !== "INPUT") {
-      take(event)
-      list[(to + list.length) % list.length]?.focus()
-    } else if (event.key === "Enter" || event.key === " ") event.stopPropagation()
-  }, { signal })
+  element.addEventListener(
+    "keydown",
+    (/** @type {KeyboardEvent} */ event) => {
+      if (forTheHost(event)) return
+      const target = /** @type {HTMLInputElement} */ (event.target)
+      const list = stops()
+      const at = list.indexOf(target)
+      const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: list.length - 1 }[event.key]
+      if (to !== undefined && target.tagName !== "INPUT") {
+        take(event)
+        list[(to + list.length) % list.length]?.focus()
+      } else if (event.key === "Enter" || event.key === " ") event.stopPropagation()
+    },
+    { signal },
+  )
   queueMicrotask(() => settle())
 
   return {
