@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from playwright._impl._driver import compute_driver_executable
 
 from tests.unit.test_fuzz import TOKENS
 from tests.unit.test_track import EDITORS_EXAMPLE, MISTAKES, random_timeline
@@ -21,7 +21,6 @@ from worldmodel.timeline import Timeline
 from worldmodel.track import parse_timeline, sample, sample_curve, write_track
 
 TESTS = Path(__file__).resolve().parents[1] / "js"
-OLDEST_NODE = 20
 BROKEN_TEXTS = 3000
 STEP_METRES = 0.1235
 EXTRA_TOKENS = ["\ud800", "🚪", '"forwad":[[7,1]],', "\\u12", ":"]
@@ -29,14 +28,8 @@ EXTRA_TOKENS = ["\ud800", "🚪", '"forwad":[[7,1]],', "\\u12", ":"]
 
 @pytest.fixture(scope="module")
 def node() -> str:
-    """The program that runs JavaScript outside a browser."""
-    path = shutil.which("node")
-    if path is None:
-        pytest.fail(f"node is not installed; install Node.js {OLDEST_NODE} or newer, which runs the editors' tests.")
-    version = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    if int(version.lstrip("v").split(".")[0]) < OLDEST_NODE:
-        pytest.fail(f"node is version {version}; install Node.js {OLDEST_NODE} or newer.")
-    return path
+    """The program that runs JavaScript outside a browser, which Playwright brings."""
+    return compute_driver_executable()[0]
 
 
 def run(node: str, script: str, given: Any = None) -> Any:
