@@ -19,7 +19,7 @@ const CHUNK_PULL = 6
 const ROUND = { height: 100, pitch: 2 }
 
 /** Tell what is under the pointer. @param {Editor} editor @param {Point} point @returns {Hit} */
-export function hitProfile(editor, { x, y }) {
+function hitProfile(editor, { x, y }) {
   const { profile, drawn } = editor
   if (y < RULER_HEIGHT + CHUNK_HEIGHT) return { kind: "ruler" }
   if (y >= profile.band.top) return { kind: "band" }

@@ -45,8 +45,8 @@ export { DEFAULT_FRAMES, MAX_FRAMES, thousandths }
 
 export const VERSION = 1
 export const MAX_METRES = 1e6
-export const MAX_TURN = 3600
-export const MAX_PITCH = 90
+const MAX_TURN = 3600
+const MAX_PITCH = 90
 export const EASES = /** @type {readonly Ease[]} */ (Object.freeze(["even", "smooth", "in", "out", "hold"]))
 const MEMBERS = ["type", "version", "frames", "closed", "target", "keyframes", "background"]
 const KEYFRAME = ["f", "p", "pitch", "look", "out", "in", "ease"]

@@ -23,7 +23,7 @@ import { mirrored } from "./path.mjs"
  * @property {Float64Array} yaw @property {Float64Array} pitch
  */
 
-export const PIECES = 128
+const PIECES = 128
 const STILL = 1e-6
 const ROUNDEST = 2
 const PARTS = /** @type {const} */ (["x", "y", "z", "yaw", "pitch"])
