@@ -156,7 +156,8 @@ def _keyboard(track: Track, variant: Variant) -> tuple[Tensor, list[Row]]:
 
 
 def _cancel(keys: Tensor, keyboard: Keyboard) -> list[Row]:
-    """Release opposite keys that are held together, in place."""
+    """Name opposite keys that are held together: the model gets both, as its authors' code would give them, and the
+    way that either asks for is lost."""
     rows: list[Row] = []
     for pair in _OPPOSITES:
         if set(pair) <= set(keyboard.words):
@@ -164,7 +165,6 @@ def _cancel(keys: Tensor, keyboard: Keyboard) -> list[Row]:
             both = (keys[:, columns] > 0).all(1)
             asked = " + ".join(keyboard.letters[column] for column in columns)
             rows += rows_where(both, "dropped", "keys", "opposite keys cancel out", asked=asked)
-            keys[both.nonzero(), columns] = 0
     return rows
 
 

@@ -106,9 +106,9 @@ def test_the_report_as_the_editors_read_it() -> None:
     }
 
 
-def test_opposite_keys_reach_the_model_as_none() -> None:
+def test_opposite_keys_reach_the_model_as_they_are_held_and_are_named() -> None:
     bound = bind_track(parse_track("forward+back+left*3 left+right+forward*6"), UNIVERSAL)
-    assert bound.controls.keyboard.tolist() == [[0, 0, 1, 0]] * 3 + [[1, 0, 0, 0]] * 6
+    assert bound.controls.keyboard.tolist() == [[1, 1, 1, 0]] * 3 + [[1, 0, 1, 1]] * 6
     assert [(row.first, row.last, row.asked) for row in bound.rows] == [(0, 2, "W + S"), (3, 8, "A + D")]
 
 
