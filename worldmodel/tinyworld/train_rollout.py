@@ -44,9 +44,11 @@ ACTIONS = CHUNK * 12 * 6
 ROLLOUTS = 24
 LONGEST = 30
 """Chunks of a rollout at the end of the training; it begins with 3."""
+SHORT = 3
+"""Chunks of most rollouts, at most."""
 PUSH = 1.0
 """Root mean square by which the critic would move a clean estimate, beside an error of weight 1."""
-ANCHORS = (0.3, 0.08)
+ANCHORS = (0.6, 0.05)
 """Weight of the error against the truth in a rollout's first chunks; what comes later the start does not tell."""
 SMOOTH = 0.05
 """Noise under which the critic must not change its mind."""
@@ -129,7 +131,7 @@ class Judge:
         device = run.extra["mean"].device
         self.critic = Critic().to(device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.AdamW(self.critic.parameters(), lr=rate, betas=(0.5, 0.95), weight_decay=1e-3)
-        self.size = 0.0
+        self.sizes: dict[int, float] = {}
         if "critic" in run.extra:
             self.critic.load_state_dict(run.extra["critic"])
             self.optimizer.load_state_dict(run.extra["critic_optimizer"])
@@ -156,20 +158,21 @@ class Judge:
         self.optimizer.step()
         return (good - bad).mean().item()
 
-    def push(self, window: Tensor, told: Tensor, fresh: bool) -> Tensor:
-        """Return where the critic would move the chunk of a window (B, C, CHUNK, h, w): up its scores, RMS about 1."""
+    def push(self, window: Tensor, told: Tensor, chunk: int) -> Tensor:
+        """Return where the critic would move chunk number `chunk` of worlds, given its window: (B, C, CHUNK, h, w), up
+        its scores, RMS about 1 among the first chunks, the second ones, and all others."""
         window = window.detach().requires_grad_()
         for parameter in self.critic.parameters():
             parameter.requires_grad_(False)
         with mixed_precision(window.device):
-            total = -softplus(-self.critic(window, told, fresh).float()).sum()
+            total = -softplus(-self.critic(window, told, chunk == 0).float()).sum()
         (gradient,) = torch.autograd.grad(total, window)
         for parameter in self.critic.parameters():
             parameter.requires_grad_(True)
         gradient = gradient[:, :, SEAM:]
-        size = gradient.square().mean().sqrt().item()
-        self.size = size if not self.size else 0.95 * self.size + 0.05 * size
-        return gradient / max(self.size, 1e-12)
+        size, kind = gradient.square().mean().sqrt().item(), min(chunk, len(ANCHORS))
+        self.sizes[kind] = 0.95 * self.sizes.get(kind, size) + 0.05 * size
+        return gradient / max(self.sizes[kind], 1e-12)
 
 
 class Rollouts:
@@ -184,7 +187,8 @@ class Rollouts:
 
     def begin(self, longest: int) -> None:
         """Draw starts and actions: first those of the true films, later those of others."""
-        self.end = int(self.random.integers(2, longest + 1))
+        # the first chunks look back less far than all others, and would be learnt last
+        self.end = int(self.random.integers(2, (SHORT if self.random.random() < 0.7 else longest) + 1))
         self.chunk = 0
         walks = self.shards.draw(self.random, self.count, long=bool(self.random.random() < 0.5))
         self.truth = (walks["latents"] - self.mean) / self.std
@@ -296,7 +300,7 @@ def _rolled(
     figures["spread"] = window[:, :, SEAM:].square().mean().sqrt().item()
     if warming:
         return None
-    loss = -PUSH * (estimate * judge.push(window, actions, chunk == 0)).mean()
+    loss = -PUSH * (estimate * judge.push(window, actions, chunk)).mean()
     if truth is not None:
         errors.push(estimate - truth, torch.ones(len(estimate), dtype=torch.bool, device=estimate.device))
         error = (estimate - truth).square().mean()
