@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPOSITORY))
+sys.path.append(str(REPOSITORY))  # behind the host, whose module `nodes` shares our folder's name
 
 from worldmodel.bind import bind_track  # noqa: E402
 from worldmodel.track import Track, parse_track  # noqa: E402

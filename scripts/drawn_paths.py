@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPOSITORY))
+sys.path.append(str(REPOSITORY))  # behind the host, whose module `nodes` shares our folder's name
 
 from worldmodel.camera_path import CameraPath, PathKeyframe  # noqa: E402
 from worldmodel.path import parse_path, sample_path, write_path  # noqa: E402

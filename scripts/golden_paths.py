@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPOSITORY))
+sys.path.append(str(REPOSITORY))  # behind the host, whose module `nodes` shares our folder's name
 
 from worldmodel.path import parse_path, path_speeds, sample_path, write_path  # noqa: E402
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPOSITORY))
+sys.path.append(str(REPOSITORY))  # behind the host, whose module `nodes` shares our folder's name
 
 from worldmodel import editor  # noqa: E402
 from worldmodel.geometry import angles  # noqa: E402
