@@ -122,8 +122,8 @@ def test_a_walk_is_recorded_from_the_real_keyboard(editor: EditorPage, request: 
     page.wait_for_timeout(300)
     assert editor.text == before, "nothing is kept before the stop"
     editor.press("Escape")
+    expect(page.locator(".wm-recordbar")).to_be_hidden()
     keys = editor.track["keys"]
-    assert page.locator(".wm-recordbar").is_hidden()
     (start, length), (turn, _) = keys["forward"][0], keys["right"][0]
     assert length >= 6 and start < turn < start + length, keys
     assert page.evaluate("() => app.graph.nodes.length") == 1

@@ -88,7 +88,8 @@ def test_texts_are_kept_until_the_artist_edits_them(editor: EditorPage, request:
     expect(notice).to_contain_text("11 frames after the end")
     editor.picture(f"over_long_{picture}")
     notice.get_by_role("button", name="Use 33").click()
-    assert editor.track["frames"] == 33 and notice.is_hidden()
+    expect(notice).to_be_hidden()
+    assert editor.track["frames"] == 33
 
     editor.add(size=(440, 740), track="")
     expect(page.locator(".wm-empty")).to_be_visible()
@@ -110,7 +111,7 @@ def test_a_link_drives_the_editor_and_its_text_can_be_copied_in(editor: EditorPa
     hidden = not notice.is_visible()  # the classic renderer hides a widget that a link drives
     if not hidden:
         expect(notice).to_contain_text("Driven by a link. Read only here.")
-        assert notice.get_by_role("button", name="Copy in").is_disabled()
+        expect(notice.get_by_role("button", name="Copy in")).to_be_disabled()
         editor.drag((200, 70), (300, 70))
     assert page.evaluate(MENU)["disabled"]
     assert editor.text == WALK
@@ -120,7 +121,7 @@ def test_a_link_drives_the_editor_and_its_text_can_be_copied_in(editor: EditorPa
         expect(page.locator(".wm-status")).to_contain_text("33 frames")
     page.evaluate(f"() => {{ ({FIND})().callback() }}")
     expect(page.locator(".wm-status")).to_contain_text("33 frames")
-    assert notice.is_hidden()
+    expect(notice).to_be_hidden()
     assert editor.track["keys"] == {"forward": [[0, 24]], "right": [[24, 9]]}
     assert page.evaluate("() => app.graph.nodes[0].inputs.every(input => input.link == null)")
 
@@ -169,7 +170,7 @@ def test_an_editor_rests_and_leaves_nothing_behind(editor: EditorPage) -> None:
     page.wait_for_timeout(400)
     page.evaluate("() => app.graph.clear()")
     page.wait_for_timeout(500)
-    assert page.locator(".wm-editor, .wm-popup").count() == 0
+    expect(page.locator(".wm-editor, .wm-popup")).to_have_count(0)
     assert page.evaluate("() => [former.childElementCount, document.pointerLockElement]") == [0, None]
     before = page.evaluate("window.drawn")
     page.keyboard.press("w")

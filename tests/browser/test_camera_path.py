@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from browser.camera_path_page import ASKED, CORNER, DRAGGED, PLAN, REST, VALUE, Editor
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 
 def near(a: list[float], b: list[float], metres: float = 0.15) -> bool:
@@ -62,8 +63,7 @@ def bend_turn_and_copy(page: Page, renderer: str) -> None:
     assert editor.report()
     x, y = editor.at(0, 3)
     editor.mouse.click(x, y)
-    page.wait_for_timeout(REST)
-    assert page.locator(".wm-inspect .wm-title b").first.inner_text() == "Keyframe 1"
+    expect(page.locator(".wm-inspect .wm-title b").first).to_have_text("Keyframe 1")
     editor.screenshot(f"camera_path_{renderer}_handles")
     out = page.evaluate("""async () => {
       const [{ tangents }, { parse }] = await wmTest.modules("edits", "path")
@@ -130,8 +130,7 @@ def retime_lift_and_slow(page: Page, renderer: str) -> None:
     }""")
     on = lambda name: (box["x"] + 1 + places[name][0], box["y"] + 1 + places[name][1])  # noqa: E731
     editor.mouse.click(*on("ruler"))
-    page.wait_for_timeout(REST)
-    assert page.locator(".wm-right").inner_text().startswith("frame 20")
+    expect(page.locator(".wm-right")).to_have_text(re.compile("^frame 20"))
     x, y = on("speed")
     editor.drag((x, y), (x, y + 12))
     slower = editor.path
@@ -207,7 +206,7 @@ def test_states_forms_and_cost(page: Page, renderer: str) -> None:
 def say_what_is_the_matter(page: Page, renderer: str) -> None:
     """Empty, invalid, newer, over-long."""
     editor = Editor(page, None)
-    assert page.locator(".wm-path-card").count() == 4
+    expect(page.locator(".wm-path-card")).to_have_count(4)
     editor.screenshot(f"camera_path_{renderer}_empty")
     page.locator(".wm-path-card").nth(1).click()
     page.wait_for_timeout(REST)
@@ -220,7 +219,7 @@ def say_what_is_the_matter(page: Page, renderer: str) -> None:
         (CORNER.replace('"frames":69', '"frames":40'), "1 keyframe after the end"),
     ):
         editor = Editor(page, text)
-        assert words in page.locator(".wm-notice").inner_text()
+        expect(page.locator(".wm-notice")).to_contain_text(words)
         assert page.evaluate(VALUE) == text, "a text is never overwritten in silence"
     page.locator(".wm-notice button").click()
     page.wait_for_timeout(REST)
@@ -267,7 +266,7 @@ def follow_a_link(page: Page, renderer: str) -> None:
     )
     page.wait_for_timeout(REST)
     if page.locator(".wm-notice button").count():  # one of the page's versions takes a linked widget away
-        assert "Driven by a link" in page.locator(".wm-notice").inner_text()
+        expect(page.locator(".wm-notice")).to_contain_text("Driven by a link")
         if page.locator(".wm-editor").first.is_visible():
             editor.screenshot(f"camera_path_{renderer}_linked")
         page.evaluate("() => document.querySelector('.wm-notice button').click()")
@@ -300,7 +299,7 @@ def narrow_and_light(page: Page, renderer: str) -> None:
     editor.screenshot(f"camera_path_{renderer}_narrow")
     page.locator(".wm-inspect-row .wm-tool").last.click()
     page.wait_for_timeout(REST)
-    assert page.locator(".wm-inspect").is_visible()
+    expect(page.locator(".wm-inspect")).to_be_visible()
     editor.screenshot(f"camera_path_{renderer}_sheet")
     page.locator(".wm-inspect-row .wm-tool").last.click()
     page.evaluate("() => app.extensionManager.setting.set('Comfy.ColorPalette', 'light')")
