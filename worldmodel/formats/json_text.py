@@ -66,7 +66,7 @@ def checked_whole(value: Any, field: str, least: int = 0) -> int:
 
 def checked_number(value: Any, field: str) -> float:
     """Return a finite number."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+    if not is_number(value) or not math.isfinite(value):
         raise ValueError(f"{field} must be a number, not {shown(value)}")
     return float(value)
 
@@ -79,47 +79,20 @@ def checked_numbers(value: Any, field: str, count: int) -> list[float]:
     return [checked_number(number, f"{field}[{i}]") for i, number in enumerate(value)]
 
 
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a number, which true and false are not; it may be NaN or infinite."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def is_whole(value: Any) -> bool:
     """Tell whether a value is a whole number."""
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def check_version(data: dict[str, Any], newest: int) -> None:
-    """Refuse a document of a version that nobody has written yet, or of none."""
-    version = data.get("version")
-    if not is_whole(version) or version < 1:
-        found = f"not {shown(version)}" if "version" in data else "and it is missing"
-        raise ValueError(f"version must be {newest}, {found}")
-    if version > newest:
-        raise ValueError(
-            f"version: made by a newer version ({version}), this one reads up to {newest}; update the pack"
-        )
-
-
-def kept_members(members: dict[str, Any], known: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Keep what this version does not know as text, so that it is written back."""
-    kept = []
-    for name, value in members.items():
-        if name in known:
-            continue
-        try:
-            text = dump(value)
-        except ValueError:
-            raise ValueError(f"{shown(name)} holds NaN or infinity, which JSON has no word for; remove it") from None
-        check_text(name + text, shown(name))
-        kept.append((name, text))
-    return tuple(kept)
 
 
 def check_text(text: str, field: str) -> None:
     """Refuse what UTF-8 cannot carry."""
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise ValueError(f"{field} holds half of a character (a lone surrogate); write its text again")
-
-
-def joined(members: list[tuple[str, str]]) -> str:
-    """Write an object of members whose values are JSON text already."""
-    return "{" + ",".join(f"{dump(name)}:{text}" for name, text in members) + "}"
 
 
 def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,22 +11,14 @@ from typing import Any
 from ..camera_path import EASES, LOOKS, Background, CameraPath, PathKeyframe, Vector, canonical
 from ..geometry import MAX_METRES
 from ..timeline import DEFAULT_FRAMES
-from .json_text import (
-    check_text,
-    check_version,
-    checked_list,
-    checked_object,
-    checked_whole,
-    dump,
-    joined,
-    kept_members,
-    load,
-    shown,
-)
+from .document import Head, checked_frames, joined, kept_members, load_members, plain
+from .json_text import check_text, checked_list, checked_object, checked_whole, dump, is_number, shown
 
 VERSION = 1
 MAX_TURN = 3600.0
 """Largest yaw of a keyed look, in degrees."""
+_NOT_DRAWN = "is not drawn with keyframes; give it to Action Track or Load Track"
+_HEAD = Head("path", 'type must be "path"', {"track": _NOT_DRAWN, "poses": _NOT_DRAWN}, VERSION)
 _MEMBERS = ("type", "version", "frames", "closed", "target", "keyframes", "background")
 _KEYFRAME = ("f", "p", "pitch", "look", "out", "in", "ease")
 _BACKGROUND = ("image", "centre", "width", "opacity")
@@ -38,16 +30,13 @@ def read(text: str) -> CameraPath:
     Raises:
         ValueError: in one sentence, which member is wrong, what was found and what to write instead.
     """
-    data = load(text)
-    if data is None or data == {}:
+    data = load_members(text, _HEAD)
+    if data is None:
         return CameraPath(DEFAULT_FRAMES)
-    if not isinstance(data, dict):
-        raise ValueError(f'a path is an object such as {{"type":"path",...}}, not {shown(data)}')
-    _check_kind(data)
     target = None if data.get("target") is None else _place(data["target"], "target")
     return canonical(
         CameraPath(
-            frames=_frames(data),
+            frames=checked_frames(data, "path"),
             keyframes=_keyframes(data.get("keyframes"), target is not None),
             closed=_flag(data.get("closed"), "closed"),
             target=target,
@@ -69,22 +58,6 @@ def write(path: CameraPath) -> str:
     if p.background is not None:
         members.append(("background", _background_text(p.background)))
     return joined([*members, *p.extra])
-
-
-def _check_kind(data: dict[str, Any]) -> None:
-    kind = data.get("type")
-    if kind in ("track", "poses"):
-        raise ValueError(f"type '{kind}' is not drawn with keyframes; give it to Action Track or Load Track")
-    if kind != "path":
-        found = f"not {shown(kind)}" if "type" in data else "and it is missing"
-        raise ValueError(f'type must be "path", {found}')
-    check_version(data, VERSION)
-
-
-def _frames(data: dict[str, Any]) -> int:
-    if "frames" not in data:
-        raise ValueError(f'frames is missing; write the length of the path, such as "frames":{DEFAULT_FRAMES}')
-    return checked_whole(data["frames"], "frames", least=1)
 
 
 def _flag(value: Any, field: str) -> bool:
@@ -171,15 +144,15 @@ def _background(value: Any) -> Background | None:
 
 
 def _between(value: Any, field: str, unit: str, least: float, most: float) -> float:
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not least <= value <= most:
-        raise ValueError(f"{field} must be {unit} from {_plain(least)} to {_plain(most)}, not {shown(value)}")
+    if not is_number(value) or not least <= value <= most:
+        raise ValueError(f"{field} must be {unit} from {plain(least)} to {plain(most)}, not {shown(value)}")
     return float(value)
 
 
 def _keyframe_text(keyframe: PathKeyframe) -> str:
     members = [("f", str(keyframe.frame)), ("p", _numbers(keyframe.place))]
     if keyframe.pitch is not None:
-        members.append(("pitch", _plain(keyframe.pitch)))
+        members.append(("pitch", dump(plain(keyframe.pitch))))
     if keyframe.look != "path":
         members.append(("look", dump(keyframe.look) if isinstance(keyframe.look, str) else _numbers(keyframe.look)))
     members += [
@@ -194,16 +167,11 @@ def _background_text(background: Background) -> str:
     members = [
         ("image", dump(background.image)),
         ("centre", _numbers(background.centre)),
-        ("width", _plain(background.width)),
-        ("opacity", _plain(background.opacity)),
+        ("width", dump(plain(background.width))),
+        ("opacity", dump(plain(background.opacity))),
     ]
     return joined([*members, *background.extra])
 
 
 def _numbers(values: tuple[float, ...]) -> str:
-    return "[" + ",".join(map(_plain, values)) + "]"
-
-
-def _plain(value: float) -> str:
-    """Write 57.0 as 57, as JavaScript does."""
-    return str(int(value)) if value == int(value) else repr(float(value))
+    return dump([plain(value) for value in values])

@@ -11,7 +11,8 @@ from __future__ import annotations
 import torch
 
 from ..geometry import Poses, check_poses
-from .json_text import checked_number, checked_numbers, dump, is_whole, load, shown
+from .document import check_version
+from .json_text import checked_number, checked_numbers, dump, load, shown
 
 VERSION = 1
 
@@ -26,13 +27,7 @@ def read(text: str) -> Poses:
     if not isinstance(data, dict) or data.get("type") != "poses":
         found = data.get("type") if isinstance(data, dict) else data
         raise ValueError(f'type must be "poses", not {shown(found)}')
-    version = data.get("version")
-    if not is_whole(version) or version < 1:
-        raise ValueError(f"version must be {VERSION}, not {shown(version)}")
-    if version > VERSION:
-        raise ValueError(
-            f"version: made by a newer version ({version}), this one reads up to {VERSION}; update the pack"
-        )
+    check_version({"version": data.get("version")}, VERSION)  # told as null where there is none
     numbers = data.get("c2w")
     if not isinstance(numbers, list) or not numbers or len(numbers) % 12:
         found = f"{len(numbers)} of them" if isinstance(numbers, list) else shown(numbers)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..geometry import check_poses, flip_camera, poses_of, quaternion_rotations
-from .json_text import shown
+from .json_text import is_number, shown
 
 _OTHER_WORLD = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0], dtype=torch.float64))
 _NO_WAY = 1e-6
@@ -60,6 +60,6 @@ def _towards(way: Tensor) -> Tensor:
 def _numbers(info: Mapping[str, Any], name: str, axes: str) -> list[float]:
     member = info.get(name)
     values = [member.get(axis) for axis in axes] if isinstance(member, Mapping) else [None]
-    if any(not isinstance(v, (int, float)) or isinstance(v, bool) or not math.isfinite(v) for v in values):
+    if not all(is_number(value) and math.isfinite(value) for value in values):
         raise ValueError(f"start_camera.{name} must hold the numbers {', '.join(axes)}, not {shown(member)}")
     return [float(value) for value in values]

@@ -20,25 +20,17 @@ from ..timeline import (
     canonical,
     unknown_word,
 )
-from .json_text import (
-    check_text,
-    check_version,
-    checked_list,
-    checked_object,
-    checked_whole,
-    dump,
-    is_whole,
-    joined,
-    kept_members,
-    load,
-    shown,
-)
+from .document import Head, checked_frames, joined, kept_members, load_members, plain
+from .json_text import check_text, checked_list, checked_object, checked_whole, dump, is_number, is_whole, shown
 
 VERSION = 1
 _MEMBERS = ("type", "version", "frames", "keys", "mouse", "prompts")
 _CURVES = ("yaw", "pitch")
-_CAMERAS = {"path": "give it to Camera Path", "poses": "read it from a file with Load Track"}
-"""Other kinds of JSON, and where they belong."""
+_CAMERAS = {
+    "path": "is a camera, not a track; give it to Camera Path",
+    "poses": "is a camera, not a track; read it from a file with Load Track",
+}
+_HEAD = Head("track", 'type must be "track"', _CAMERAS, VERSION)
 
 
 def read(text: str) -> Timeline:
@@ -47,16 +39,13 @@ def read(text: str) -> Timeline:
     Raises:
         ValueError: in one sentence, which member is wrong, what was found and what to write instead.
     """
-    data = load(text)
-    if data is None or data == {}:
+    data = load_members(text, _HEAD)
+    if data is None:
         return Timeline(DEFAULT_FRAMES)
-    if not isinstance(data, dict):
-        raise ValueError(f'a track is an object such as {{"type":"track",...}}, not {shown(data)}')
-    _check_kind(data)
     mouse = checked_object(data.get("mouse"), "mouse")
     return canonical(
         Timeline(
-            frames=_frames(data),
+            frames=checked_frames(data, "track"),
             keys=_keys(checked_object(data.get("keys"), "keys")),
             yaw=_curve(mouse.get("yaw"), "mouse.yaw"),
             pitch=_curve(mouse.get("pitch"), "mouse.pitch"),
@@ -80,22 +69,6 @@ def write(timeline: Timeline) -> str:
         ("prompts", dump(t.prompts)),
     ]
     return joined([*members, *t.extra])
-
-
-def _check_kind(data: dict[str, Any]) -> None:
-    kind = data.get("type")
-    if isinstance(kind, str) and kind in _CAMERAS:
-        raise ValueError(f"type '{kind}' is a camera, not a track; {_CAMERAS[kind]}")
-    if kind != "track":
-        found = f"not {shown(kind)}" if "type" in data else "and it is missing"
-        raise ValueError(f'type must be "track", {found}')
-    check_version(data, VERSION)
-
-
-def _frames(data: dict[str, Any]) -> int:
-    if "frames" not in data:
-        raise ValueError(f'frames is missing; write the length of the track, such as "frames":{DEFAULT_FRAMES}')
-    return checked_whole(data["frames"], "frames", least=1)
 
 
 def _keys(lanes: dict[str, Any]) -> tuple[tuple[str, tuple[Span, ...]], ...]:
@@ -123,7 +96,7 @@ def _curve(keyframes: Any, field: str) -> tuple[Keyframe, ...]:
         if not isinstance(entry, list) or len(entry) not in (2, 3):
             raise ValueError(f"{field}[{i}] must be [frame, degrees per frame, easing], not {shown(entry)}")
         frame, value, easing = checked_whole(entry[0], f"{field}[{i}] frame"), entry[1], (*entry, "linear")[2]
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) <= MAX_DEGREES:
+        if not is_number(value) or not abs(value) <= MAX_DEGREES:
             raise ValueError(
                 f"frame {frame}: {field}[{i}] must be degrees per frame between -{MAX_DEGREES:g} and {MAX_DEGREES:g}, "
                 f"not {shown(value)}"
@@ -158,5 +131,4 @@ def _first_frame(spans: Any) -> str:
 
 
 def _entry(keyframe: Keyframe) -> list[Any]:
-    value = int(keyframe.value) if keyframe.value == int(keyframe.value) else keyframe.value
-    return [keyframe.frame, value] + [keyframe.easing] * (keyframe.easing != "linear")
+    return [keyframe.frame, plain(keyframe.value)] + [keyframe.easing] * (keyframe.easing != "linear")
