@@ -25,7 +25,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from repository import REPOSITORY
+
 PACK = "ComfyUI-WorldModel"
 FINAL_EVENTS = ("execution_success", "execution_error", "execution_interrupted")
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from comfy_host import ComfyHost, HostError, Run
-from environment import REPOSITORY, SetupError, prepare, say
+from environment import SetupError, prepare, say
+from repository import REPOSITORY
 
 WORKFLOW = REPOSITORY / "workflows" / "api" / "First walk.json"
 OUTPUT = REPOSITORY / "output"
@@ -26,7 +27,6 @@ SHEET_COLUMNS, SHEET_PICTURES, SHEET_WIDTH = 6, 30, 1600
 
 def main() -> int:
     """Set up with whatever Python this is, then walk with the one of the virtual environment."""
-    sys.path.insert(0, str(REPOSITORY))
     try:
         if os.environ.get(PREPARED):
             return walk(Path(os.environ["COMFYUI_PATH"]))

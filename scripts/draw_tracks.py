@@ -6,17 +6,13 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
+from repository import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.append(str(REPOSITORY))  # behind the host, whose module `nodes` shares our folder's name
-
-from worldmodel.bind import bind_track  # noqa: E402
-from worldmodel.track import Track, parse_track  # noqa: E402
-from worldmodel.variants import VARIANTS, Variant  # noqa: E402
+from worldmodel.bind import bind_track
+from worldmodel.track import Track, parse_track
+from worldmodel.variants import VARIANTS, Variant
 
 WORKFLOWS = REPOSITORY / "workflows"
 DRAWN = {

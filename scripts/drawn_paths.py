@@ -6,17 +6,13 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
+from repository import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.append(str(REPOSITORY))  # behind the host, whose module `nodes` shares our folder's name
-
-from worldmodel.camera_path import CameraPath, PathKeyframe  # noqa: E402
-from worldmodel.path import parse_path, sample_path, write_path  # noqa: E402
-from worldmodel.variants import VARIANTS  # noqa: E402
+from worldmodel.camera_path import CameraPath, PathKeyframe
+from worldmodel.path import parse_path, sample_path, write_path
+from worldmodel.variants import VARIANTS
 
 DRAWN = REPOSITORY / "tests" / "golden" / "paths" / "drawn.json"
 PATHS = 60

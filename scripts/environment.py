@@ -21,7 +21,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from repository import REPOSITORY
+
 HOST_VERSION = (0, 33, 0)
 HOST_TAG = "v" + ".".join(map(str, HOST_VERSION))
 HOST_URL = "https://github.com/Comfy-Org/ComfyUI.git"

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from comfy_host import ComfyHost, HostError
-from environment import REPOSITORY, SetupError, find_browser, prepare, say
+from environment import SetupError, find_browser, prepare, say
+from repository import REPOSITORY
 
 PICTURES = REPOSITORY / "web" / "docs" / "pictures"
 PREPARED = "WM_PREPARED"
@@ -183,7 +184,6 @@ RUN = """() => new Promise((resolve, reject) => {
 
 def main(wanted: list[str]) -> int:
     """Set up with whatever Python this is, then take the pictures with the one of the virtual environment."""
-    sys.path.insert(0, str(REPOSITORY))
     try:
         if os.environ.get(PREPARED):
             return take_all(wanted or list(SCENES))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from environment import REPOSITORY, SetupError, find_browser, prepare, say
+from environment import SetupError, find_browser, prepare, say
+from repository import REPOSITORY
 
 
 def main(arguments: list[str]) -> int:

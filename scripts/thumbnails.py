@@ -15,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from comfy_host import ComfyHost, HostError
-from environment import REPOSITORY, SetupError, prepare, say
+from environment import SetupError, prepare, say
 from PIL import Image
+from repository import REPOSITORY
 
 WORKFLOWS = REPOSITORY / "workflows"
 PREPARED = "WM_PREPARED"
@@ -26,7 +27,6 @@ SIZE = (576, 384)
 
 def main(names: list[str]) -> int:
     """Set up with whatever Python this is, then take the pictures with the one of the virtual environment."""
-    sys.path.insert(0, str(REPOSITORY))
     try:
         if os.environ.get(PREPARED):
             return take(names or list(PICTURES), Path(os.environ["COMFYUI_PATH"]))
