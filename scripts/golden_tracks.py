@@ -11,22 +11,18 @@ from __future__ import annotations
 
 import json
 import random
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from repository import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.append(str(REPOSITORY))  # behind the host, whose module `nodes` shares our folder's name
-
-from worldmodel import editor  # noqa: E402
-from worldmodel.geometry import angles  # noqa: E402
-from worldmodel.motion import integrate  # noqa: E402
-from worldmodel.presets import PRESETS, preset  # noqa: E402
-from worldmodel.timeline import EASINGS, MAX_FRAMES, WORDS, Timeline  # noqa: E402
-from worldmodel.track import parse_timeline, sample, sample_curve, write_track  # noqa: E402
-from worldmodel.variants import VARIANTS, Variant  # noqa: E402
+from worldmodel import editor
+from worldmodel.geometry import angles
+from worldmodel.motion import integrate
+from worldmodel.presets import PRESETS, preset
+from worldmodel.timeline import EASINGS, MAX_FRAMES, WORDS, Timeline
+from worldmodel.track import parse_timeline, sample, sample_curve, write_track
+from worldmodel.variants import VARIANTS, Variant
 
 GOLDEN = REPOSITORY / "tests" / "golden" / "tracks" / "tracks.json"
 STEP = VARIANTS["tiny_world"].step_metres
@@ -39,54 +35,160 @@ def document(**members: Any) -> str:
     return json.dumps({"type": "track", "version": 1, "frames": 21, **members})
 
 
+GOOD = document(keys={"forward": [[0, 9]]})
+PROMPTS = [[0, "a quiet street"], [9, "it rains"], [40, "beyond the end"]]
+FORMS = {
+    "nothing": "",
+    "white space": " \n\t",
+    "null": "null",
+    "empty": "{}",
+    "byte order mark": "\ufeff" + GOOD,
+    "white space around": "\u00a0\u3000" + document() + "\n",
+    "idle": document(),
+    "members null": document(keys=None, mouse=None, prompts=None),
+    "curves null": document(mouse={"yaw": None, "pitch": None}),
+    "one frame": document(frames=1, keys={"forward": [[0, 1]]}, mouse={"yaw": [[0, 3]]}),
+    "whole numbers with a point": '{"type":"track","version":1.0,"frames":2.1e1,"keys":{"left":[[3.0,4]]}}',
+}
+KEYS = {
+    "every key": document(keys={word: [[i, 3], [i + 8, 2]] for i, word in enumerate(reversed(WORDS))}),
+    "opposite keys": document(keys={"forward": [[0, 12]], "back": [[6, 12]], "left": [[3, 6]], "right": [[0, 21]]}),
+    "diagonals": document(keys={"forward": [[0, 21]], "right": [[0, 7]], "left": [[14, 7]]}),
+    "unsorted and overlapping": document(keys={"left": [[9, 3], [0, 4], [2, 5], [12, 1]], "forward": []}),
+    "a span over the end": document(keys={"forward": [[18, 30]], "back": [[21, 5]]}),
+    "over-long": document(frames=9, keys={"forward": [[0, 177]]}, mouse={"yaw": [[0, 0], [40, 4]]}),
+    "left over": document(frames=60, keys={"forward": [[0, 60]]}),
+    "eight frames": document(frames=8, keys={"forward": [[0, 8]]}),
+    "thirteen chunks": document(frames=153, keys={"back": [[5, 140]]}, mouse={"yaw": [[0, 1.5]]}),
+    "longest": document(frames=MAX_FRAMES, keys={"forward": [[0, MAX_FRAMES]]}, mouse={"yaw": [[0, 0.017]]}),
+}
+CURVES = {
+    "keyframes unsorted": document(mouse={"yaw": [[12, 2], [0, 0], [6, -2.5]]}),
+    "keyframe at the end alone": document(mouse={"pitch": [[20, -3]]}),
+    "keyframes beyond the end": document(mouse={"yaw": [[10, 1], [100, 4, "smooth"], [200, -4]]}),
+    "thousandths": document(mouse={"yaw": [[0, 0.0005], [3, -0.0005], [6, 1.23456], [9, 1e-9], [12, -0.0]]}),
+    "largest turns": document(mouse={"yaw": [[0, 180], [10, -180.0]], "pitch": [[0, -180], [10, 180]]}),
+    "pitch does not bend the walk": document(keys={"forward": [[0, 21]]}, mouse={"pitch": [[0, 3], [20, -3]]}),
+    "three easings": document(mouse={"yaw": [[0, 0, "linear"], [5, 4, "smooth"], [13, -4, "hold"], [18, 1]]}),
+}
+TEXTS = {
+    "prompts": document(prompts=PROMPTS),
+    "prompts unsorted": document(prompts=PROMPTS[::-1]),
+    "prompts in every script": document(prompts=[[0, 'été, 雨, 🚪, \u200b, "quoted" \\ / \t\n\u0001\u2028']]),
+    "an empty prompt": document(prompts=[[3, ""]]),
+    "unknown members": document(zoom=2, author={"name": "é", "2": [1, {"b": 1, "a": 0.1}], "1": None}, Zebra=True),
+    "unknown members of mouse": document(mouse={"roll": [[0, 1.25]], "yaw": [[0, 1]], "gain": 1e-7}),
+    "unknown numbers": document(far=1e16, farther=1e22, near=1.5e-5, whole=123456789012345680000, zero=-0.0),
+    "unknown text": document(note="☃ \ud83d\ude00 \u007f"),
+}
+"""Prompts, and members that no version knows."""
+WRONG_HEADS = {
+    "a list": "[1]",
+    "a text": '"forward"',
+    "no type": '{"version":1}',
+    "another type": '{"type":"clip"}',
+    "a type of its own": '{"type":{"a":1},"version":1}',
+    "a camera": '{"type":"poses","version":1}',
+    "a path": '{"type":"path","version":1}',
+    "no version": '{"type":"track"}',
+    "version 0": document(version=0),
+    "version true": document(version=True),
+    "version half": document(version=1.5),
+    "newer version": document(version=3),
+}
+WRONG_FRAMES = {
+    "no frames": '{"type":"track","version":1}',
+    "frames 0": document(frames=0),
+    "frames many": document(frames=MAX_FRAMES + 1),
+    "frames true": document(frames=True),
+    "frames null": document(frames=None),
+    "frames half": document(frames=5.5),
+    "frames a text": document(frames="57"),
+    "frames a long text": document(frames="fifty-seven frames and not one frame more or less"),
+    "frames beyond whole numbers": document(frames=9007199254740993),
+    "frames 1e16": document(frames=1e16),
+    "frames 1e22": document(frames=1e22),
+    "frames tiny": document(frames=1.5e-7),
+    "frames infinite": '{"type":"track","version":1,"frames":1e999}',
+    "frames NaN": document(frames=float("nan")),
+    "frames in a list": document(frames=[1, 2.5, "é", None, True, {"a": -0.5}]),
+}
+WRONG_KEYS = {
+    "keys a list": document(keys=[]),
+    "keys a number": document(keys=1),
+    "a letter": document(keys={"W": [[12, 2]]}),
+    "a small letter": document(keys={"d": [[12, 2]]}),
+    "a letter of no key": document(keys={"Q": [[37, 2], [12, 2]]}),
+    "a key misspelt": document(keys={"forwad": [[3, 2]]}),
+    "a key misspelt otherwise": document(keys={"trun_left": [[3, 2]]}),
+    "a key in another script": document(keys={"вперёд": [[3, 2]]}),
+    "a long unknown key": document(keys={"forward and then a little to the left, slowly": []}),
+    "nomove": document(keys={"nomove": []}),
+    "spans an object": document(keys={"forward": {}}),
+    "a span of three": document(keys={"forward": [[0, 1, 2]]}),
+    "a span a number": document(keys={"forward": [3]}),
+    "a span below 0": document(keys={"forward": [[-1, 2]]}),
+    "a span of no length": document(keys={"forward": [[0, 1], [3, 0]]}),
+    "a span of half frames": document(keys={"forward": [[0, 1.5]]}),
+    "a span far out": document(keys={"forward": [[99999, 9]]}),
+}
+WRONG_CURVES = {
+    "mouse a list": document(mouse=[]),
+    "a curve an object": document(mouse={"yaw": {}}),
+    "a keyframe of one": document(mouse={"yaw": [[3]]}),
+    "a keyframe a text": document(mouse={"pitch": ["3"]}),
+    "a keyframe below 0": document(mouse={"pitch": [[-3, 1]]}),
+    "a turn too fast": document(mouse={"yaw": [[3, 180.5]]}),
+    "a turn NaN": document(mouse={"yaw": [[3, float("nan")]]}),
+    "a turn infinite": document(mouse={"yaw": [[3, float("-inf")]]}),
+    "a turn true": document(mouse={"pitch": [[3, True]]}),
+    "a turn a text": document(mouse={"pitch": [[3, "fast"]]}),
+    "another easing": document(mouse={"yaw": [[3, 1, "bouncy"]]}),
+    "an easing null": document(mouse={"yaw": [[3, 1, None]]}),
+    "two keyframes": document(mouse={"yaw": [[3, 1], [3, 2]]}),
+}
+WRONG_TEXTS = {
+    "prompts an object": document(prompts={}),
+    "a prompt of one": document(prompts=[[0]]),
+    "a prompt a number": document(prompts=[[0, 5]]),
+    "a prompt below 0": document(prompts=[[-1, "a"]]),
+    "two prompts": document(prompts=[[0, "a"], [0, "b"]]),
+    "half a character": document(prompts=[[0, "\ud800"]]),
+    "half an unknown character": document(note="a\udc00"),
+    "an unknown NaN": document(note=[float("nan")]),
+}
+NO_JSON = {
+    "a member twice": '{"type":"track","version":1,"type":"track"}',
+    "a member twice inside": GOOD.replace('"keys"', '"x": {"a": 1, "b": 2, "a": 3}, "keys"'),
+    "cut off": GOOD[:30],
+    "cut off in a text": '{"type": "tra',
+    "a comma too few": '{"type":"track" "version":1}',
+    "a colon missing": '{"type" 1}',
+    "single quotes": "{'type': 'track'}",
+    "a comment": "{\n  // a walk\n}",
+    "two documents": GOOD + GOOD,
+    "a line break in a text": '{"type":"tr\nack"}',
+    "an escape of no letter": '{"type":"\\x"}',
+    "an escape of no number": '{"type":"\\u12g4"}',
+    "on the third line": '{\n "type": "track",\n "🚪": x}',
+    "a leading zero": '{"frames": 057}',
+    "a leading plus": '{"frames": +57}',
+    "hexadecimal": '{"frames": 0x39}',
+    "a point and nothing": '{"frames": 57.}',
+}
+MISTAKES = WRONG_HEADS | WRONG_FRAMES | WRONG_KEYS | WRONG_CURVES | WRONG_TEXTS | NO_JSON
+
+
 def cases() -> dict[str, str]:
     """Return every text by its name."""
-    prompts = [[0, "a quiet street"], [9, "it rains"], [40, "beyond the end"]]
-    texts = {
-        "nothing": "",
-        "white space": " \n\t",
-        "null": "null",
-        "empty": "{}",
-        "byte order mark": "\ufeff" + document(keys={"forward": [[0, 9]]}),
-        "white space around": "\u00a0\u3000" + document() + "\n",
-        "idle": document(),
-        "members null": document(keys=None, mouse=None, prompts=None),
-        "curves null": document(mouse={"yaw": None, "pitch": None}),
-        "one frame": document(frames=1, keys={"forward": [[0, 1]]}, mouse={"yaw": [[0, 3]]}),
-        "whole numbers with a point": '{"type":"track","version":1.0,"frames":2.1e1,"keys":{"left":[[3.0,4]]}}',
-        "every key": document(keys={word: [[i, 3], [i + 8, 2]] for i, word in enumerate(reversed(WORDS))}),
-        "opposite keys": document(keys={"forward": [[0, 12]], "back": [[6, 12]], "left": [[3, 6]], "right": [[0, 21]]}),
-        "diagonals": document(keys={"forward": [[0, 21]], "right": [[0, 7]], "left": [[14, 7]]}),
-        "unsorted and overlapping": document(keys={"left": [[9, 3], [0, 4], [2, 5], [12, 1]], "forward": []}),
-        "a span over the end": document(keys={"forward": [[18, 30]], "back": [[21, 5]]}),
-        "over-long": document(frames=9, keys={"forward": [[0, 177]]}, mouse={"yaw": [[0, 0], [40, 4]]}),
-        "left over": document(frames=60, keys={"forward": [[0, 60]]}),
-        "eight frames": document(frames=8, keys={"forward": [[0, 8]]}),
-        "thirteen chunks": document(frames=153, keys={"back": [[5, 140]]}, mouse={"yaw": [[0, 1.5]]}),
-        "longest": document(frames=MAX_FRAMES, keys={"forward": [[0, MAX_FRAMES]]}, mouse={"yaw": [[0, 0.017]]}),
-        "keyframes unsorted": document(mouse={"yaw": [[12, 2], [0, 0], [6, -2.5]]}),
-        "keyframe at the end alone": document(mouse={"pitch": [[20, -3]]}),
-        "keyframes beyond the end": document(mouse={"yaw": [[10, 1], [100, 4, "smooth"], [200, -4]]}),
-        "thousandths": document(mouse={"yaw": [[0, 0.0005], [3, -0.0005], [6, 1.23456], [9, 1e-9], [12, -0.0]]}),
-        "largest turns": document(mouse={"yaw": [[0, 180], [10, -180.0]], "pitch": [[0, -180], [10, 180]]}),
-        "pitch does not bend the walk": document(keys={"forward": [[0, 21]]}, mouse={"pitch": [[0, 3], [20, -3]]}),
-        "three easings": document(mouse={"yaw": [[0, 0, "linear"], [5, 4, "smooth"], [13, -4, "hold"], [18, 1]]}),
-        "prompts": document(prompts=prompts),
-        "prompts unsorted": document(prompts=prompts[::-1]),
-        "prompts in every script": document(prompts=[[0, 'été, 雨, 🚪, \u200b, "quoted" \\ / \t\n\u0001\u2028']]),
-        "an empty prompt": document(prompts=[[3, ""]]),
-        "unknown members": document(zoom=2, author={"name": "é", "2": [1, {"b": 1, "a": 0.1}], "1": None}, Zebra=True),
-        "unknown members of mouse": document(mouse={"roll": [[0, 1.25]], "yaw": [[0, 1]], "gain": 1e-7}),
-        "unknown numbers": document(far=1e16, farther=1e22, near=1.5e-5, whole=123456789012345680000, zero=-0.0),
-        "unknown text": document(note="☃ \ud83d\ude00 \u007f"),
-    }
+    texts = FORMS | KEYS | CURVES | TEXTS
     for easing in EASINGS:
         texts[f"easing {easing}"] = document(mouse={"yaw": [[2, -1, easing], [17, 3.5]], "pitch": [[0, 1, easing]]})
     for name, made in PRESETS.items():
         texts[f"preset {name}"] = write_track(preset(name, made.frames, 7))
     for seed in range(8):
         texts[f"random {seed}"] = _random(seed)
-    return texts | _mistakes()
+    return texts | {f"refused: {name}": text for name, text in MISTAKES.items()}
 
 
 def _random(seed: int) -> str:
@@ -103,95 +205,6 @@ def _random(seed: int) -> str:
     }
     prompts = [[frame, f"prompt {frame}"] for frame in draw.sample(range(100), draw.randint(0, 3))]
     return document(frames=frames, keys=keys, mouse={"yaw": curve(), "pitch": curve()}, prompts=prompts)
-
-
-def _mistakes() -> dict[str, str]:
-    good = document(keys={"forward": [[0, 9]]})
-    texts = {
-        "a list": "[1]",
-        "a text": '"forward"',
-        "no type": '{"version":1}',
-        "another type": '{"type":"clip"}',
-        "a type of its own": '{"type":{"a":1},"version":1}',
-        "a camera": '{"type":"poses","version":1}',
-        "a path": '{"type":"path","version":1}',
-        "no version": '{"type":"track"}',
-        "version 0": document(version=0),
-        "version true": document(version=True),
-        "version half": document(version=1.5),
-        "newer version": document(version=3),
-        "no frames": '{"type":"track","version":1}',
-        "frames 0": document(frames=0),
-        "frames many": document(frames=MAX_FRAMES + 1),
-        "frames true": document(frames=True),
-        "frames null": document(frames=None),
-        "frames half": document(frames=5.5),
-        "frames a text": document(frames="57"),
-        "frames a long text": document(frames="fifty-seven frames and not one frame more or less"),
-        "frames beyond whole numbers": document(frames=9007199254740993),
-        "frames 1e16": document(frames=1e16),
-        "frames 1e22": document(frames=1e22),
-        "frames tiny": document(frames=1.5e-7),
-        "frames infinite": '{"type":"track","version":1,"frames":1e999}',
-        "frames NaN": document(frames=float("nan")),
-        "frames in a list": document(frames=[1, 2.5, "é", None, True, {"a": -0.5}]),
-        "keys a list": document(keys=[]),
-        "keys a number": document(keys=1),
-        "a letter": document(keys={"W": [[12, 2]]}),
-        "a small letter": document(keys={"d": [[12, 2]]}),
-        "a letter of no key": document(keys={"Q": [[37, 2], [12, 2]]}),
-        "a key misspelt": document(keys={"forwad": [[3, 2]]}),
-        "a key misspelt otherwise": document(keys={"trun_left": [[3, 2]]}),
-        "a key in another script": document(keys={"вперёд": [[3, 2]]}),
-        "a long unknown key": document(keys={"forward and then a little to the left, slowly": []}),
-        "nomove": document(keys={"nomove": []}),
-        "spans an object": document(keys={"forward": {}}),
-        "a span of three": document(keys={"forward": [[0, 1, 2]]}),
-        "a span a number": document(keys={"forward": [3]}),
-        "a span below 0": document(keys={"forward": [[-1, 2]]}),
-        "a span of no length": document(keys={"forward": [[0, 1], [3, 0]]}),
-        "a span of half frames": document(keys={"forward": [[0, 1.5]]}),
-        "a span far out": document(keys={"forward": [[99999, 9]]}),
-        "mouse a list": document(mouse=[]),
-        "a curve an object": document(mouse={"yaw": {}}),
-        "a keyframe of one": document(mouse={"yaw": [[3]]}),
-        "a keyframe a text": document(mouse={"pitch": ["3"]}),
-        "a keyframe below 0": document(mouse={"pitch": [[-3, 1]]}),
-        "a turn too fast": document(mouse={"yaw": [[3, 180.5]]}),
-        "a turn NaN": document(mouse={"yaw": [[3, float("nan")]]}),
-        "a turn infinite": document(mouse={"yaw": [[3, float("-inf")]]}),
-        "a turn true": document(mouse={"pitch": [[3, True]]}),
-        "a turn a text": document(mouse={"pitch": [[3, "fast"]]}),
-        "another easing": document(mouse={"yaw": [[3, 1, "bouncy"]]}),
-        "an easing null": document(mouse={"yaw": [[3, 1, None]]}),
-        "two keyframes": document(mouse={"yaw": [[3, 1], [3, 2]]}),
-        "prompts an object": document(prompts={}),
-        "a prompt of one": document(prompts=[[0]]),
-        "a prompt a number": document(prompts=[[0, 5]]),
-        "a prompt below 0": document(prompts=[[-1, "a"]]),
-        "two prompts": document(prompts=[[0, "a"], [0, "b"]]),
-        "half a character": document(prompts=[[0, "\ud800"]]),
-        "half an unknown character": document(note="a\udc00"),
-        "an unknown NaN": document(note=[float("nan")]),
-        "a member twice": '{"type":"track","version":1,"type":"track"}',
-        "a member twice inside": good.replace('"keys"', '"x": {"a": 1, "b": 2, "a": 3}, "keys"'),
-        "cut off": good[:30],
-        "cut off in a text": '{"type": "tra',
-        "a comma too few": '{"type":"track" "version":1}',
-        "a colon missing": '{"type" 1}',
-        "single quotes": "{'type': 'track'}",
-        "a comment": "{\n  // a walk\n}",
-        "two documents": good + good,
-        "a line break in a text": '{"type":"tr\nack"}',
-        "an escape of no letter": '{"type":"\\x"}',
-        "an escape of no number": '{"type":"\\u12g4"}',
-        "on the third line": '{\n "type": "track",\n "🚪": x}',
-        "a leading zero": '{"frames": 057}',
-        "a leading plus": '{"frames": +57}',
-        "hexadecimal": '{"frames": 0x39}',
-        "a point and nothing": '{"frames": 57.}',
-    }
-    return {f"refused: {name}": text for name, text in texts.items()}
 
 
 def golden(text: str) -> dict[str, Any]:
