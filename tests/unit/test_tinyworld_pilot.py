@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from worldmodel.metrics import suites
 from worldmodel.motion import integrate
 from worldmodel.tinyworld import data, engine, pilot, train_vae
 from worldmodel.track import Track
@@ -133,6 +134,18 @@ def test_random_actions_repeat_with_their_seed_and_stay_in_bounds() -> None:
     assert 0.05 < (first.keys.sum(-1) == 0).float().mean() < 0.5 and 0.2 < (first.turns == 0).float().mean() < 0.8
     assert not bool((first.keys[..., 0] * first.keys[..., 1]).any())
     assert not bool((first.keys[..., 2] * first.keys[..., 3]).any())
+
+
+def test_tapped_actions_are_like_those_of_drawn_paths() -> None:
+    first, again = (pilot.tapped_actions(np.random.default_rng(3), 200, 57) for _ in range(2))
+    assert torch.equal(first.keys, again.keys) and torch.equal(first.turns, again.turns)
+    drawn = suites.load()["drawn"]
+    for actions in (first.keys, drawn.keys):
+        changes = (actions[:, 1:] != actions[:, :-1]).any(-1).float().mean()
+        assert 0.2 < changes < 0.35 and 0.45 < (actions[..., 0] > 0).float().mean() < 0.8
+    assert set(first.keys.unique().tolist()) == {0.0, 1.0} and bool((first.keys.sum((0, 1)) > 0).all())
+    assert first.turns.abs().max() <= pilot.FASTEST
+    assert (first.turns[:, 1:] - first.turns[:, :-1]).abs().max() <= 2 * pilot.FASTEST / 12 + 1e-9
 
 
 @pytest.fixture(scope="module")

@@ -39,16 +39,16 @@ def encode_walks(vae: TinyVAE, pixels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def make_walks(random: np.random.Generator, count: int, frames: int) -> tuple[engine.Worlds, pilot.Walks]:
-    """Let `count` walkers play in worlds of the training split: random, held and scripted actions, or exploring."""
+    """Let `count` walkers play in training worlds: random, held, tapped and scripted actions, or exploring."""
     worlds, which, start = data.draw_starts(random, count)
     rows = frames - 1
     if random.random() < 0.2:
         return worlds, pilot.explore(worlds, which, start, rows, random)
-    actions = pilot.random_actions(random, count, rows)
+    actions, tapped = pilot.random_actions(random, count, rows), pilot.tapped_actions(random, count, rows)
     for walker in range(count):
         kind = random.random()
         if kind < 0.4:
-            held = pilot.single_actions()[random.integers(len(pilot.single_actions()))]
+            held = pilot.single_actions()[random.choice(len(pilot.SINGLE_ODDS), p=pilot.SINGLE_ODDS)]
             rows_held = rows if kind < 0.3 else int(random.integers(8, rows + 1))
             actions.keys[walker, :rows_held] = held.keys[0, 0]
             actions.turns[walker, :rows_held] = held.turns[0, 0]
@@ -57,6 +57,8 @@ def make_walks(random: np.random.Generator, count: int, frames: int) -> tuple[en
             both = pilot.there_and_back(half)
             actions.keys[walker, : 2 * (rows // 2)] = both.keys[0]
             actions.turns[walker, : 2 * (rows // 2)] = both.turns[0]
+        elif kind < 0.8:
+            actions.keys[walker], actions.turns[walker] = tapped.keys[walker], tapped.turns[walker]
     return worlds, pilot.play(worlds, which, start, actions)
 
 

@@ -114,6 +114,38 @@ def _random_turn(random: np.random.Generator, length: int) -> np.ndarray:
     return rate * eased
 
 
+def tapped_actions(random: np.random.Generator, walkers: int, rows: int) -> Actions:
+    """Draw keys that are tapped, mostly forward, and turns in wide bends.
+
+    A drawn path reaches the model like that: its keys know one speed only, and a slower path lets go of them at times.
+    """
+    keys = np.stack([_tapped_keys(random, rows) for _ in range(walkers)])
+    turns = np.stack([_bends(random, rows) for _ in range(walkers)])
+    return Actions(torch.from_numpy(keys), torch.from_numpy(turns))
+
+
+def _tapped_keys(random: np.random.Generator, rows: int) -> np.ndarray:
+    """Hold a choice of keys for a share of the rows of each stretch, so that what is owed stays below a step or so."""
+    keys = np.zeros((rows, 4), np.float32)
+    begin, owed, down = 0, random.uniform(-1, 1), False
+    while begin < rows:
+        end = min(begin + int(random.integers(12, 49)), rows)
+        choice = _CHOICES[0] if random.random() < 0.7 else _CHOICES[random.choice(len(_CHOICES), p=_ODDS)]
+        share, lag = random.uniform(0.3, 1.0), random.uniform(0.2, 0.8)
+        for row in range(begin, end):
+            owed += share - down
+            down = owed > (-lag if down else lag)
+            keys[row] = choice * down
+        begin = end
+    return keys
+
+
+def _bends(random: np.random.Generator, rows: int) -> np.ndarray:
+    """Interpolate between turns 12 rows apart, a third of them straight."""
+    rates = random.uniform(-FASTEST, FASTEST, rows // 12 + 3) * (random.random(rows // 12 + 3) < 0.7)
+    return np.interp(np.arange(rows) + random.uniform(0, 12), 12 * np.arange(len(rates)), rates)
+
+
 def hold(words: tuple[str, ...], turn: float, walkers: int, rows: int) -> Actions:
     """Hold the same keys and the same turn (degrees per frame) in every row."""
     keys = torch.tensor([float(word in words) for word in WORDS]).expand(walkers, rows, 4).clone()
@@ -215,3 +247,7 @@ def single_actions() -> list[Actions]:
         hold(("forward",), TURN, 1, 1),
         hold(("forward",), -TURN, 1, 1),
     ]
+
+
+SINGLE_ODDS = (0.08, 0.2, 0.2, 0.2, 0.08, 0.08, 0.04, 0.06, 0.06)
+"""How often to learn from each of `single_actions`: what players press least is learnt last."""
