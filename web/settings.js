@@ -76,8 +76,8 @@ app.registerExtension({
       name: "Size of the journal in GB",
       category: ["World Model", "Journal", "size"],
       tooltip:
-        "Rollout World keeps each finished chunk on disk, so that Stop, an error or a crash loses nothing. What was not " +
-        "used for longest makes room. 0 keeps nothing.",
+        "Rollout World keeps each finished chunk on disk, so that Stop, an error or a crash loses nothing. " +
+        "What was not used for longest makes room. 0 keeps nothing.",
       sortOrder: 2,
       type: "number",
       attrs: { min: 0, max: 100000, maxFractionDigits: 2 },

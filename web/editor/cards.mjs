@@ -1,5 +1,8 @@
 // @ts-check
-/** The empty track: a headline, one sentence, and four ready-made walks with a drawing each, over lanes that stay paintable. */
+/**
+ * The empty track: a headline, one sentence, and four ready-made walks with a drawing each, over lanes that stay
+ * paintable.
+ */
 import { make } from "../kit/dom.mjs"
 import { showsCards } from "./layout.mjs"
 import { putIn, suitable, title } from "./preset_menu.mjs"

@@ -1,5 +1,8 @@
 // @ts-check
-/** The mouse curves: yaw solid with a light fill to zero, pitch dashed, what lies outside the model's range hatched in place. */
+/**
+ * The mouse curves: yaw solid with a light fill to zero, pitch dashed, what lies outside the model's range hatched in
+ * place.
+ */
 import { lastSeen, toFrame, toX } from "../kit/ruler.mjs"
 import { signed } from "../kit/words.mjs"
 import { after } from "../track/sample.mjs"
@@ -14,8 +17,8 @@ import { WORDS } from "./words.mjs"
 
 const DASH = [4, 3]
 const DIAMOND = 4.5
-const KEYFRAME_GAP = 7
 /** Px between keyframes below which they are not drawn one by one. */
+const KEYFRAME_GAP = 7
 
 /**
  * List the corners of a curve in px: one per frame, or two per pixel column where frames are narrower.
@@ -55,7 +58,8 @@ function trace(context, points) {
 /**
  * Draw both curves.
  * @param {Context} context
- * @param {{layout: Layout, palette: Palette, timeline: Timeline, limit: number | null, from?: number, to?: number, reads: {yaw: boolean, pitch: boolean}}} scene `limit`: the model's range in degrees per frame
+ * @param {{layout: Layout, palette: Palette, timeline: Timeline, limit: number | null, from?: number, to?: number,
+ *   reads: {yaw: boolean, pitch: boolean}}} scene `limit`: the model's range in degrees per frame
  */
 export function drawCurves(context, { layout, palette, timeline, limit, from = 0, to = timeline.frames, reads }) {
   if (!layout.curve) return
@@ -153,7 +157,13 @@ function drawColumns(context, layout, palette, axis, columns, limit) {
   }
 }
 
-/** Zero line and the model's range. @param {Context} context @param {Layout} layout @param {Palette} palette @param {number | null} limit */
+/**
+ * Zero line and the model's range.
+ * @param {Context} context
+ * @param {Layout} layout
+ * @param {Palette} palette
+ * @param {number | null} limit
+ */
 function drawAxis(context, layout, palette, limit) {
   const { view } = layout
   const line = (/** @type {number} */ value, /** @type {number[]} */ dash) => {
@@ -171,7 +181,14 @@ function drawAxis(context, layout, palette, limit) {
   context.setLineDash([])
 }
 
-/** Hatch what the model cuts off, and draw the line it follows instead. @param {Context} context @param {Layout} layout @param {Palette} palette @param {[number, number][]} points @param {number} limit */
+/**
+ * Hatch what the model cuts off, and draw the line it follows instead.
+ * @param {Context} context
+ * @param {Layout} layout
+ * @param {Palette} palette
+ * @param {[number, number][]} points
+ * @param {number} limit
+ */
 function drawBeyond(context, layout, palette, points, limit) {
   for (const side of [limit, -limit]) {
     const edge = valueToY(layout, side)
@@ -201,7 +218,8 @@ function drawBeyond(context, layout, palette, points, limit) {
 /**
  * Draw the keyframes that are in reach: those in the range, the selected ones, or all when few are seen.
  * @param {Context} context
- * @param {{layout: Layout, palette: Palette, timeline: Timeline, range: import("../track/edits.mjs").Range | null, selected: readonly (readonly ["yaw" | "pitch", number])[]}} scene
+ * @param {{layout: Layout, palette: Palette, timeline: Timeline, range: import("../track/edits.mjs").Range | null,
+ *   selected: readonly (readonly ["yaw" | "pitch", number])[]}} scene
  */
 export function drawKeyframes(context, { layout, palette, timeline, range, selected }) {
   if (!layout.curve) return
@@ -222,7 +240,8 @@ export function drawKeyframes(context, { layout, palette, timeline, range, selec
 /**
  * List the keyframes of a curve that can be seen and grabbed.
  * @param {Layout} layout @param {Timeline} timeline @param {"yaw" | "pitch"} axis
- * @param {import("../track/edits.mjs").Range | null} range @param {readonly (readonly ["yaw" | "pitch", number])[]} selected
+ * @param {import("../track/edits.mjs").Range | null} range @param {readonly (readonly ["yaw" | "pitch", number])[]}
+ *   selected
  */
 export function seenKeyframes(layout, timeline, axis, range, selected) {
   const { view } = layout
@@ -253,7 +272,8 @@ export function diamond(context, x, y, colour, edge) {
 /**
  * Draw names, scale and the values at the playhead beside the curves.
  * @param {Context} context
- * @param {{layout: Layout, palette: Palette, values: {yaw: number, pitch: number}, limit: number, narrow: boolean, reads: {yaw: boolean, pitch: boolean}}} scene
+ * @param {{layout: Layout, palette: Palette, values: {yaw: number, pitch: number}, limit: number, narrow: boolean,
+ *   reads: {yaw: boolean, pitch: boolean}}} scene
  */
 export function drawCurveHeader(context, { layout, palette, values, limit, narrow, reads }) {
   if (!layout.curve) return

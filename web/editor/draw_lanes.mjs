@@ -1,5 +1,8 @@
 // @ts-check
-/** Key lanes and prompts: spans with their lengths, the wait of a prompt, caps that light up. Pure functions of state and layout. */
+/**
+ * Key lanes and prompts: spans with their lengths, the wait of a prompt, caps that light up. Pure functions of state
+ * and layout.
+ */
 import { roundBox } from "../kit/canvas.mjs"
 import { columnBoxes } from "../kit/columns.mjs"
 import { lastSeen, toFrame, toX } from "../kit/ruler.mjs"
@@ -16,11 +19,16 @@ import { WORDS } from "./words.mjs"
 /** @typedef {import("./state.mjs").EditorState} EditorState */
 
 const INSET = 4
+/** Px a span must be wide to carry its length. */
 const LABEL_FROM = 30
 const ROUND_FROM = 7
-/** Px a span must be wide to carry its length. */
 
-/** Lines between rows and the word in a lane that is not read. @param {Context} context @param {Layout} layout @param {Palette} palette */
+/**
+ * Lines between rows and the word in a lane that is not read.
+ * @param {Context} context
+ * @param {Layout} layout
+ * @param {Palette} palette
+ */
 export function drawRows(context, layout, palette) {
   context.fillStyle = palette.grid
   for (const { top } of [
@@ -37,7 +45,8 @@ export function drawRows(context, layout, palette) {
 /**
  * Draw the spans of all lanes.
  * @param {Context} context
- * @param {{layout: Layout, palette: Palette, timeline: Timeline, selected: EditorState["spans"], from?: number, to?: number, lengths?: boolean}} scene `lengths`: whether spans carry theirs
+ * @param {{layout: Layout, palette: Palette, timeline: Timeline, selected: EditorState["spans"], from?: number, to?:
+ *   number, lengths?: boolean}} scene `lengths`: whether spans carry theirs
  */
 export function drawLanes(
   context,
@@ -56,7 +65,13 @@ export function drawLanes(
   }
 }
 
-/** @param {Context} context @param {Layout} layout @param {Palette} palette @param {Lane} lane @param {readonly (readonly [number, number])[]} spans */
+/**
+ * @param {Context} context
+ * @param {Layout} layout
+ * @param {Palette} palette
+ * @param {Lane} lane
+ * @param {readonly (readonly [number, number])[]} spans
+ */
 function drawSpans(context, layout, palette, lane, spans) {
   const { view } = layout
   const [top, height] = [lane.top + INSET, lane.height - 2 * INSET]
@@ -71,7 +86,13 @@ function drawSpans(context, layout, palette, lane, spans) {
   context.globalAlpha = 1
 }
 
-/** @param {Context} context @param {Layout} layout @param {Palette} palette @param {Lane} lane @param {readonly (readonly [number, number])[]} spans */
+/**
+ * @param {Context} context
+ * @param {Layout} layout
+ * @param {Palette} palette
+ * @param {Lane} lane
+ * @param {readonly (readonly [number, number])[]} spans
+ */
 function drawLengths(context, { view }, palette, lane, spans) {
   context.fillStyle = lane.derived ? palette.text : palette.keyText
   context.font = `500 11px ${palette.font}`
@@ -86,7 +107,8 @@ function drawLengths(context, { view }, palette, lane, spans) {
 
 /**
  * Draw the outline of a span.
- * @param {Context} context @param {Layout} layout @param {Lane} lane @param {readonly [number, number]} span @param {string} colour @param {number} thickness @param {number[]} [dash]
+ * @param {Context} context @param {Layout} layout @param {Lane} lane @param {readonly [number, number]} span @param
+ *   {string} colour @param {number} thickness @param {number[]} [dash]
  */
 export function outline(context, layout, lane, [start, length], colour, thickness, dash = []) {
   const x = toX(layout.view, start)
@@ -102,7 +124,8 @@ export function outline(context, layout, lane, [start, length], colour, thicknes
 /**
  * Draw the prompts: pole and text from where it was asked, hatched until it takes effect.
  * @param {Context} context
- * @param {{layout: Layout, palette: Palette, timeline: Timeline, variant: import("../track/chunks.mjs").Variant, selected: readonly number[], quiet?: boolean}} scene `quiet`: without words about the lane
+ * @param {{layout: Layout, palette: Palette, timeline: Timeline, variant: import("../track/chunks.mjs").Variant,
+ *   selected: readonly number[], quiet?: boolean}} scene `quiet`: without words about the lane
  */
 export function drawPrompts(context, { layout, palette, timeline, variant, selected, quiet }) {
   const { view, prompt } = layout
@@ -133,7 +156,14 @@ export function drawPrompts(context, { layout, palette, timeline, variant, selec
   if (!variant.reads_text && !quiet) drawUnread(context, layout, palette, prompts, font)
 }
 
-/** Say that the model reads no text, if there is room behind the last prompt. @param {Context} context @param {Layout} layout @param {Palette} palette @param {Timeline["prompts"]} prompts @param {string} font */
+/**
+ * Say that the model reads no text, if there is room behind the last prompt.
+ * @param {Context} context
+ * @param {Layout} layout
+ * @param {Palette} palette
+ * @param {Timeline["prompts"]} prompts
+ * @param {string} font
+ */
 function drawUnread(context, { view, prompt }, palette, prompts, font) {
   const last = prompts[prompts.length - 1]
   const x = Math.max(view.left + 8, last ? toX(view, last[0]) + palette.measure(context, last[1], font) + 30 : 0)
@@ -142,7 +172,16 @@ function drawUnread(context, { view, prompt }, palette, prompts, font) {
   if (text) drawClipped(context, text, font, palette.second, x, prompt.top + prompt.height / 2 + 0.5, room, prompt)
 }
 
-/** @param {Context} context @param {string} text @param {string} font @param {string} colour @param {number} x @param {number} y @param {number} room @param {{top: number, height: number}} row */
+/**
+ * @param {Context} context
+ * @param {string} text
+ * @param {string} font
+ * @param {string} colour
+ * @param {number} x
+ * @param {number} y
+ * @param {number} room
+ * @param {{top: number, height: number}} row
+ */
 function drawClipped(context, text, font, colour, x, y, room, row) {
   if (room < 8) return
   context.save()
@@ -158,7 +197,8 @@ function drawClipped(context, text, font, colour, x, y, room, row) {
 /**
  * Draw the header: names of rows, key caps that light up while the playhead is inside a span.
  * @param {Context} context
- * @param {{layout: Layout, palette: Palette, held: (word: string) => boolean, cursor: number, narrow: boolean}} scene `cursor`: the lane of the keyboard, −1 for none
+ * @param {{layout: Layout, palette: Palette, held: (word: string) => boolean, cursor: number, narrow: boolean}} scene
+ *   `cursor`: the lane of the keyboard, −1 for none
  */
 export function drawHeader(context, { layout, palette, held, cursor, narrow }) {
   context.fillStyle = palette.plot

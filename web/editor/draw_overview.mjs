@@ -29,7 +29,8 @@ export function overviewWindow(layout, frames) {
 /**
  * Draw the overview.
  * @param {CanvasRenderingContext2D} context
- * @param {{layout: Layout, palette: import("../kit/palette.mjs").Palette, timeline: import("../track/timeline.mjs").Timeline, state: import("./state.mjs").EditorState}} scene
+ * @param {{layout: Layout, palette: import("../kit/palette.mjs").Palette, timeline:
+ *   import("../track/timeline.mjs").Timeline, state: import("./state.mjs").EditorState}} scene
  */
 export function drawOverview(context, { layout, palette, timeline, state }) {
   if (!layout.overview) return

@@ -1,5 +1,7 @@
 // @ts-check
-/** A recording: the take so far over the plot's ground, and the previous take as dashed outline ahead of the playhead. */
+/**
+ * A recording: the take so far over the plot's ground, and the previous take as dashed outline ahead of the playhead.
+ */
 import { drawChunks, lastSeen, toX } from "../kit/ruler.mjs"
 import { spansIn } from "../track/sample.mjs"
 import { curvePoints, drawCurves } from "./draw_curves.mjs"
@@ -11,7 +13,8 @@ import { readsOf } from "./state.mjs"
 /**
  * Draw the take (overlay) or what it will replace (content).
  * @param {Context} context
- * @param {{state: import("./state.mjs").EditorState, layout: import("./layout.mjs").Layout, palette: import("../kit/palette.mjs").Palette, ahead: boolean}} scene
+ * @param {{state: import("./state.mjs").EditorState, layout: import("./layout.mjs").Layout, palette:
+ *   import("../kit/palette.mjs").Palette, ahead: boolean}} scene
  */
 export function drawTake(context, { state, layout, palette, ahead }) {
   const { recording } = state
@@ -63,7 +66,11 @@ export function drawTake(context, { state, layout, palette, ahead }) {
   context.restore()
 }
 
-/** @param {Context} context @param {{timeline: import("../track/timeline.mjs").Timeline, layout: import("./layout.mjs").Layout, palette: import("../kit/palette.mjs").Palette, variant: import("../track/chunks.mjs").Variant, from: number}} scene */
+/**
+ * @param {Context} context
+ * @param {{timeline: import("../track/timeline.mjs").Timeline, layout: import("./layout.mjs").Layout, palette:
+ *   import("../kit/palette.mjs").Palette, variant: import("../track/chunks.mjs").Variant, from: number}} scene
+ */
 function drawFormer(context, { timeline, layout, palette, variant, from }) {
   const end = Math.ceil(lastSeen(layout.view)) + 1
   for (const lane of layout.lanes) {

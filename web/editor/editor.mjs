@@ -28,7 +28,8 @@ const OVERLAY = new Set([
 /**
  * Make an editor. What it shows is drawn by the `draw…` modules, what it does is done by gestures, keys and tools.
  * @param {{shell: ReturnType<typeof import("../kit/shell.mjs").makeShell>, signal: AbortSignal,
- *   commit: (change: () => void) => void, changed: () => void}} options `commit`: one step of the host's undo; `changed`:
+ *   commit: (change: () => void) => void, changed: () => void}} options `commit`: one step of the host's undo;
+ *   `changed`:
  *   tool bar, notice, status and strip show the state anew
  */
 export function makeEditor({ shell, signal, commit, changed }) {
@@ -68,7 +69,10 @@ export function makeEditor({ shell, signal, commit, changed }) {
     binding,
     refresh,
     spoken: SPOKEN,
-    /** @type {{play: () => void, record: (now?: boolean) => void, sheet: () => boolean, cancel: () => boolean, strip: any, map: () => void}} */
+    /**
+     * @type {{play: () => void, record: (now?: boolean) => void, sheet: () => boolean, cancel: () => boolean, strip:
+     *   any, map: () => void}}
+     */
     parts: /** @type {any} */ ({}),
     get state() {
       return state

@@ -13,8 +13,8 @@ import { yToValue } from "./layout.mjs"
 /** @typedef {"yaw" | "pitch"} Axis */
 
 const LEAST_ERROR = 0.02
-const PER_FACTOR = 80
 /** Px of drag that double the values. */
+const PER_FACTOR = 80
 
 /** @param {Editor} editor @param {{axis: Axis, frame: number}} hit @param {Point} start @returns {Gesture} */
 export function dragKeyframe(editor, { axis, frame }, start) {
@@ -58,7 +58,13 @@ export function dragKeyframe(editor, { axis, frame }, start) {
   }
 }
 
-/** Draw a curve by hand; on the other curve's line a click only chooses it. @param {Editor} editor @param {Axis} axis @param {Point} start @returns {Gesture} */
+/**
+ * Draw a curve by hand; on the other curve's line a click only chooses it.
+ * @param {Editor} editor
+ * @param {Axis} axis
+ * @param {Point} start
+ * @returns {Gesture}
+ */
 export function freehand(editor, axis, start) {
   const { timeline } = editor.state
   /** @type {[number, number][]} */

@@ -13,7 +13,8 @@ import { spanAt } from "../track/sample.mjs"
 
 /**
  * Snap a fractional frame as the editor is set; Alt pressed on the way frees it.
- * @param {Editor} editor @param {number} frame @param {Point} point @param {(word: string, start: number) => boolean} [left]
+ * @param {Editor} editor @param {number} frame @param {Point} point @param {(word: string, start: number) => boolean}
+ *   [left]
  */
 export function snapFrame(editor, frame, point, left) {
   const { state } = editor
@@ -22,7 +23,12 @@ export function snapFrame(editor, frame, point, left) {
   return snap(Math.max(0, frame), { mode, pixels: editor.layout().view.scale, variant: editor.variant, edges }).frame
 }
 
-/** The piece a click paints: one chunk's worth with chunk snap, else one frame. @param {Editor} editor @param {number} frame @returns {[number, number]} */
+/**
+ * The piece a click paints: one chunk's worth with chunk snap, else one frame.
+ * @param {Editor} editor
+ * @param {number} frame
+ * @returns {[number, number]}
+ */
 function clickSpan(editor, frame) {
   const whole = Math.max(0, Math.floor(frame))
   if (editor.state.snap !== "chunk") return [whole, whole + 1]
@@ -61,7 +67,12 @@ export function paintSpan(editor, lane, start) {
   }
 }
 
-/** @param {Editor} editor @param {{lane: Lane, span: readonly [number, number]}} hit @param {Point} start @returns {Gesture} */
+/**
+ * @param {Editor} editor
+ * @param {{lane: Lane, span: readonly [number, number]}} hit
+ * @param {Point} start
+ * @returns {Gesture}
+ */
 export function dragSpan(editor, { lane, span }, start) {
   const { timeline, spans } = editor.state
   const ref = /** @type {const} */ ([lane.word, span[0]])
@@ -112,7 +123,12 @@ export function dragSpan(editor, { lane, span }, start) {
   }
 }
 
-/** @param {Editor} editor @param {{lane: Lane, span: readonly [number, number], edge: any}} hit @param {Point} start @returns {Gesture} */
+/**
+ * @param {Editor} editor
+ * @param {{lane: Lane, span: readonly [number, number], edge: any}} hit
+ * @param {Point} start
+ * @returns {Gesture}
+ */
 export function trimEdge(editor, { lane, span, edge }, start) {
   const { timeline } = editor.state
   const ends = [span[0], span[0] + span[1]]

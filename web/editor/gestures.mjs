@@ -1,5 +1,8 @@
 // @ts-check
-/** The pointer on the plot: drag edits, click selects, double click creates or opens, Alt copies, Shift constrains or extends. */
+/**
+ * The pointer on the plot: drag edits, click selects, double click creates or opens, Alt copies, Shift constrains or
+ * extends.
+ */
 import { place } from "../kit/canvas.mjs"
 import { forTheHost } from "../kit/dom.mjs"
 import { lastSeen, scrolled, toFrame, zoomAround } from "../kit/ruler.mjs"
@@ -11,7 +14,10 @@ import { cursorOf, hitAt } from "./hit.mjs"
 import { typePrompt, typeSpan } from "./inline.mjs"
 import { extent, locked } from "./state.mjs"
 
-/** @typedef {{x: number, y: number, shift: boolean, alt: boolean, free: boolean, moved: boolean}} Point `alt`: at the press; `free`: Alt pressed since */
+/**
+ * @typedef {{x: number, y: number, shift: boolean, alt: boolean, free: boolean, moved: boolean}} Point `alt`: at the
+ *   press; `free`: Alt pressed since
+ */
 /**
  * @typedef {object} Gesture
  * @property {(point: Point) => void} [move]
@@ -23,8 +29,8 @@ import { extent, locked } from "./state.mjs"
 
 const DRAG = 3
 const ZOOM = 1.0015
-const LINES = 33
 /** Px of a wheel step that counts lines. */
+const LINES = 33
 
 /**
  * Listen to the pointer on the plot.
@@ -174,7 +180,12 @@ function hover(editor, plot, point) {
   if (plot.title !== title) plot.title = title
 }
 
-/** Zoom around the pointer, scroll with Shift; unfocused, with Ctrl or Meta and sideways it is the host's. @param {Editor} editor @param {HTMLElement} plot @param {WheelEvent} event */
+/**
+ * Zoom around the pointer, scroll with Shift; unfocused, with Ctrl or Meta and sideways it is the host's.
+ * @param {Editor} editor
+ * @param {HTMLElement} plot
+ * @param {WheelEvent} event
+ */
 function wheel(editor, plot, event) {
   const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY) && !event.shiftKey
   if (!plot.contains(document.activeElement) || forTheHost(event) || sideways || !editor.ready) return

@@ -14,18 +14,22 @@ import { extent, shownTimeline } from "./state.mjs"
 /** @typedef {import("./state.mjs").EditorState} EditorState */
 /** @typedef {"yaw" | "pitch"} Axis */
 /**
- * @typedef {{kind: "cap", lane: Lane} | {kind: "lane", lane: Lane} | {kind: "span", lane: Lane, span: readonly [number, number], edge: "start" | "end" | null}
- *   | {kind: "derived"} | {kind: "ruler"} | {kind: "chunks", chunk: number} | {kind: "handle", side: 0 | 1} | {kind: "bar"}
- *   | {kind: "prompts"} | {kind: "flag", frame: number} | {kind: "keyframe", axis: Axis, frame: number} | {kind: "curve", axis: Axis}
+ * @typedef {{kind: "cap", lane: Lane} | {kind: "lane", lane: Lane} | {kind: "span", lane: Lane, span: readonly [number,
+ *   number], edge: "start" | "end" | null}
+ *   | {kind: "derived"} | {kind: "ruler"} | {kind: "chunks", chunk: number} | {kind: "handle", side: 0 | 1} | {kind:
+ *   "bar"}
+ *   | {kind: "prompts"} | {kind: "flag", frame: number} | {kind: "keyframe", axis: Axis, frame: number} | {kind:
+ *   "curve", axis: Axis}
  *   | {kind: "curves"} | {kind: "grip"} | {kind: "band", what: string, start: number, length: number}
- *   | {kind: "overview", part: "from" | "to" | "inside" | "outside"} | {kind: "axis", axis: Axis} | {kind: "header"}} Hit
+ *   | {kind: "overview", part: "from" | "to" | "inside" | "outside"} | {kind: "axis", axis: Axis} | {kind: "header"}}
+ *   Hit
  */
 
 const EDGE = { inside: 5, outside: 3, share: 0.44 }
 const HANDLE = { half: 5, height: 22 }
 const NEAR = 6
-const LETTER = 5
 /** Px of a letter of a prompt, about. */
+const LETTER = 5
 
 /**
  * Name what is under a place.

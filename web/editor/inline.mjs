@@ -26,7 +26,9 @@ export function typePrompt(editor, plot, frame) {
     spellcheck: "false",
   })
   const left = Math.min(toX(view, frame), view.left + view.width - 160)
-  input.style.cssText = `left:${Math.max(view.left, left)}px;top:${prompt.top + 1}px;width:${Math.max(150, Math.min(360, view.left + view.width - left - 4))}px;height:${prompt.height - 2}px`
+  const width = Math.max(150, Math.min(360, view.left + view.width - left - 4))
+  const [x, y] = [Math.max(view.left, left), prompt.top + 1]
+  input.style.cssText = `left:${x}px;top:${y}px;width:${width}px;height:${prompt.height - 2}px`
   input.value = before
   plot.append(input)
   let over = false

@@ -15,7 +15,10 @@ import { extent, locked, shownTimeline } from "./state.mjs"
 const ZOOM = 1.5
 const SNAPS = /** @type {const} */ (["off", "frame", "chunk"])
 
-/** Keys that work at any time, also while edits are off: name -> what it does. @type {Record<string, (editor: Editor, event: KeyboardEvent) => void>} */
+/**
+ * Keys that work at any time, also while edits are off: name -> what it does.
+ * @type {Record<string, (editor: Editor, event: KeyboardEvent) => void>}
+ */
 const VIEW = {
   ArrowLeft: (editor, event) => step(editor, -1, event.shiftKey),
   ArrowRight: (editor, event) => step(editor, 1, event.shiftKey),

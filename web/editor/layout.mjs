@@ -24,8 +24,8 @@ const BAND = 14
 const OVERVIEW = 18
 const LEAST_CURVE = 64
 const MOST_LANE = 30
-const SAME_DEGREES = 4
 /** Degrees per frame at the edge of the curve area if neither the model nor the curve asks for more. */
+const SAME_DEGREES = 4
 
 /** Whether there is a curve area. @param {EditorState} state */
 function hasCurves(state) {

@@ -1,5 +1,8 @@
 // @ts-check
-/** The box of the path map: drawn when the track changes, its arrow when the playhead does; hover and click find a frame. */
+/**
+ * The box of the path map: drawn when the track changes, its arrow when the playhead does; hover and click find a
+ * frame.
+ */
 import { pill, place } from "../kit/canvas.mjs"
 import { make } from "../kit/dom.mjs"
 import { drawMap, drawMapOverlay, makeScene, mapLayout, nearestFrame, poseWords } from "./map.mjs"
@@ -23,15 +26,31 @@ export function makeMapBox(editor) {
   const ready = () => editor.ready && !element.hidden
   const moving = () => Boolean(editor.state.draft || editor.state.recording)
 
-  /** The scene of what is on show, made anew when the track, the model, the speed or the size changed. @param {import("../kit/canvas.mjs").Size} size */
+  /**
+   * The scene of what is on show, made anew when the track, the model, the speed or the size changed.
+   * @param {import("../kit/canvas.mjs").Size} size
+   */
   function scene(size) {
     const poses = editor.poses()
     const { variant } = editor
     const fps = fpsOf(editor.state)
     const frames = editor.state.recording ? Math.max(1, editor.state.playhead) : shownTimeline(editor.state).frames
-    const same = drawn && drawn.poses === poses && drawn.variant === variant && drawn.fps === fps && drawn.frames === frames && drawn.size === size
+    const same =
+      drawn &&
+      drawn.poses === poses &&
+      drawn.variant === variant &&
+      drawn.fps === fps &&
+      drawn.frames === frames &&
+      drawn.size === size
     if (!same) {
-      const made = makeScene({ poses, frames, variant, fps, area: mapLayout(size).area, keep: moving() ? drawn?.scene.fit : undefined })
+      const made = makeScene({
+        poses,
+        frames,
+        variant,
+        fps,
+        area: mapLayout(size).area,
+        keep: moving() ? drawn?.scene.fit : undefined,
+      })
       drawn = { poses, variant, fps, frames, size, scene: made }
     }
     return drawn.scene
@@ -39,10 +58,23 @@ export function makeMapBox(editor) {
 
   const layers = shell.layers(
     element,
-    (context, size) => ready() && drawMap(context, { scene: scene(size), palette: shell.palette, size, recording: Boolean(editor.state.recording) }),
+    (context, size) =>
+      ready() &&
+      drawMap(context, {
+        scene: scene(size),
+        palette: shell.palette,
+        size,
+        recording: Boolean(editor.state.recording),
+      }),
     (context, size) => {
       if (!ready()) return
-      drawMapOverlay(context, { scene: scene(size), palette: shell.palette, playhead: editor.state.playhead, ghost: editor.state.ghost, recording: Boolean(editor.state.recording) })
+      drawMapOverlay(context, {
+        scene: scene(size),
+        palette: shell.palette,
+        playhead: editor.state.playhead,
+        ghost: editor.state.ghost,
+        recording: Boolean(editor.state.recording),
+      })
       if (hover) pill(context, shell.palette, size, hover.text, hover.x, hover.y)
     },
   )
@@ -52,22 +84,37 @@ export function makeMapBox(editor) {
     const { x, y } = place(element, event)
     return { x, y, frame: nearestFrame(scene(layers.size), x, y) }
   }
-  element.addEventListener("pointermove", (event) => {
-    const found = find(event)
-    hover = found && found.frame !== null ? { text: poseWords(scene(layers.size), found.frame), x: found.x, y: found.y - 28 } : null
-    element.style.cursor = hover ? "pointer" : "default"
-    if ((found?.frame ?? null) !== editor.state.ghost) editor.set({ ghost: found?.frame ?? null })
-    layers.overlay()
-  }, { signal })
-  element.addEventListener("pointerleave", () => {
-    hover = null
-    if (editor.state.ghost !== null) editor.set({ ghost: null })
-    layers.overlay()
-  }, { signal })
-  element.addEventListener("click", (event) => {
-    const found = find(event)
-    if (found?.frame !== null && found) editor.goTo(found.frame, true)
-  }, { signal })
+  element.addEventListener(
+    "pointermove",
+    (event) => {
+      const found = find(event)
+      hover =
+        found && found.frame !== null
+          ? { text: poseWords(scene(layers.size), found.frame), x: found.x, y: found.y - 28 }
+          : null
+      element.style.cursor = hover ? "pointer" : "default"
+      if ((found?.frame ?? null) !== editor.state.ghost) editor.set({ ghost: found?.frame ?? null })
+      layers.overlay()
+    },
+    { signal },
+  )
+  element.addEventListener(
+    "pointerleave",
+    () => {
+      hover = null
+      if (editor.state.ghost !== null) editor.set({ ghost: null })
+      layers.overlay()
+    },
+    { signal },
+  )
+  element.addEventListener(
+    "click",
+    (event) => {
+      const found = find(event)
+      if (found?.frame !== null && found) editor.goTo(found.frame, true)
+    },
+    { signal },
+  )
 
   /** @type {any} */
   let last = null
@@ -76,7 +123,15 @@ export function makeMapBox(editor) {
     /** Draw what the change asks for: the arrow only, if only the playhead moved. */
     redraw() {
       const { state } = editor
-      const now = [shownTimeline(state), state.recording?.timeline, state.variant, state.askedFps, shell.narrow, state.map, shell.palette]
+      const now = [
+        shownTimeline(state),
+        state.recording?.timeline,
+        state.variant,
+        state.askedFps,
+        shell.narrow,
+        state.map,
+        shell.palette,
+      ]
       const same = last && now.every((value, i) => value === last[i])
       last = now
       if (same) layers.overlay()

@@ -1,5 +1,8 @@
 // @ts-check
-/** Action Tracks of workflows saved before there was an editor: text, preset and its values, in place of model, fps and track. */
+/**
+ * Action Tracks of workflows saved before there was an editor: text, preset and its values, in place of model, fps and
+ * track.
+ */
 import { presetText } from "../kit/server.mjs"
 
 const TYPE = "WMActionTrack"
@@ -18,7 +21,11 @@ export async function migrateWorkflow(workflow, variants) {
   await Promise.all(nodes.map((node) => migrateNode(node, variants)))
 }
 
-/** Whether a node was saved with a text first: now a model's title is. @param {any} node @param {{title: string, name: string}[]} variants */
+/**
+ * Whether a node was saved with a text first: now a model's title is.
+ * @param {any} node
+ * @param {{title: string, name: string}[]} variants
+ */
 export function isOld({ widgets_values: values }, variants) {
   return (
     Array.isArray(values) &&

@@ -20,7 +20,12 @@ export async function learnPresets() {
   return known
 }
 
-/** Presets that suit a model: those made for it first, none of another's; general ones only where there is a key to walk. @param {Editor} editor @returns {Preset[]} */
+/**
+ * Presets that suit a model: those made for it first, none of another's; general ones only where there is a key to
+ * walk.
+ * @param {Editor} editor
+ * @returns {Preset[]}
+ */
 export function suitable(editor) {
   const { name, keyboard, mouse } = editor.variant
   const general = keyboard.words.includes("forward") && mouse !== null

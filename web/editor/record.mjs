@@ -48,7 +48,12 @@ const CURVE_ERROR = 0.02
 /** Turn of an arrow key, as a share of the model's range; and that range where none is known. */
 const ARROW_SHARE = 0.5
 const USUAL_RANGE = 4
-const ARROWS = new Map([["ArrowRight", [1, 0]], ["ArrowLeft", [-1, 0]], ["ArrowUp", [0, 1]], ["ArrowDown", [0, -1]]])
+const ARROWS = new Map([
+  ["ArrowRight", [1, 0]],
+  ["ArrowLeft", [-1, 0]],
+  ["ArrowUp", [0, 1]],
+  ["ArrowDown", [0, -1]],
+])
 
 /**
  * Begin a take.
@@ -190,7 +195,11 @@ export function recorded({ settings, rows }) {
   const spans = rows.flatMap(({ held }, i) => held.map((word) => /** @type {const} */ ([word, from + i, 1])))
   const played = holdSpans(withKeys(timeline, Object.fromEntries(lanes)), variant, spans)
   return readAxes(variant).reduce((result, axis) => {
-    const piece = thinned(rows.map((row) => row[axis]), CURVE_ERROR, from)
+    const piece = thinned(
+      rows.map((row) => row[axis]),
+      CURVE_ERROR,
+      from,
+    )
     return withPiece(result, axis, from, rows.length, piece)
   }, played)
 }

@@ -1,5 +1,8 @@
 // @ts-check
-/** The recording bar in place of the strip: key pad, mouse pad, elapsed time, progress by chunks, the three keys that matter. */
+/**
+ * The recording bar in place of the strip: key pad, mouse pad, elapsed time, progress by chunks, the three keys that
+ * matter.
+ */
 import { make } from "../kit/dom.mjs"
 import { signed, time } from "../kit/words.mjs"
 import { chunkAt, wholeChunks } from "../track/chunks.mjs"
@@ -13,8 +16,8 @@ import { WORDS } from "./words.mjs"
 const PLACES = { Q: [1, 1], W: [1, 2], E: [1, 3], A: [2, 1], S: [2, 2], D: [2, 3], Z: [3, 1], X: [3, 2], C: [3, 3] }
 const MOST_SEGMENTS = 48
 const PAD = { width: 86, height: 62, inset: 13 }
-const UNKNOWN_RANGE = 8
 /** Degrees per frame of the pad's box where the model's range is not known. */
+const UNKNOWN_RANGE = 8
 
 /**
  * Build the bar.

@@ -1,5 +1,8 @@
 // @ts-check
-/** Recording: keyboard and mouse drive a take; Esc, a lost pointer lock and a lost window stop it and keep what there is. */
+/**
+ * Recording: keyboard and mouse drive a take; Esc, a lost pointer lock and a lost window stop it and keep what there
+ * is.
+ */
 import { take as swallow } from "../kit/dom.mjs"
 import {
   COUNT_IN,
@@ -23,8 +26,8 @@ import { WORDS } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
 
-const LOCK_WAIT = 500
 /** Milliseconds the browser may take to hand over the mouse. */
+const LOCK_WAIT = 500
 
 /**
  * Make the recorder of an editor.
@@ -77,7 +80,13 @@ async function capture(plot) {
   return Boolean(got)
 }
 
-/** @param {Editor} editor @param {boolean} captured @param {number} countIn @param {() => void} over @returns {() => void} stops and keeps */
+/**
+ * @param {Editor} editor
+ * @param {boolean} captured
+ * @param {number} countIn
+ * @param {() => void} over
+ * @returns {() => void} stops and keeps
+ */
 function run(editor, captured, countIn, over) {
   const { timeline, playhead, range } = editor.state
   const variant = editor.variant

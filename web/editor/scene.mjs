@@ -1,5 +1,8 @@
 // @ts-check
-/** What the two canvases of the plot show: content (lanes, curves, band, overview) and overlay (ruler, header, range, playhead). */
+/**
+ * What the two canvases of the plot show: content (lanes, curves, band, overview) and overlay (ruler, header, range,
+ * playhead).
+ */
 import { pill } from "../kit/canvas.mjs"
 import {
   drawBand,
@@ -108,7 +111,12 @@ export function drawOverlay(context, { state, layout, palette, narrow }) {
   if (state.pill) pill(context, palette, layout, state.pill.text, state.pill.x, state.pill.y)
 }
 
-/** @param {Context} context @param {{state: import("./state.mjs").EditorState, layout: import("./layout.mjs").Layout, palette: import("../kit/palette.mjs").Palette, narrow: boolean}} scene @param {import("../track/timeline.mjs").Timeline} timeline */
+/**
+ * @param {Context} context
+ * @param {{state: import("./state.mjs").EditorState, layout: import("./layout.mjs").Layout, palette:
+ *   import("../kit/palette.mjs").Palette, narrow: boolean}} scene
+ * @param {import("../track/timeline.mjs").Timeline} timeline
+ */
 function drawHeaderColumn(context, { state, layout, palette, narrow }, timeline) {
   const { playhead, recording } = state
   const variant = /** @type {import("../track/chunks.mjs").Variant} */ (state.variant)
@@ -135,7 +143,13 @@ function drawHeaderColumn(context, { state, layout, palette, narrow }, timeline)
   })
 }
 
-/** The handle that scales the curves in the range. @param {Context} context @param {import("./layout.mjs").Layout} layout @param {import("../kit/palette.mjs").Palette} palette @param {import("../track/edits.mjs").Range} range */
+/**
+ * The handle that scales the curves in the range.
+ * @param {Context} context
+ * @param {import("./layout.mjs").Layout} layout
+ * @param {import("../kit/palette.mjs").Palette} palette
+ * @param {import("../track/edits.mjs").Range} range
+ */
 function drawGrip(context, layout, palette, range) {
   const { x, y } = gripPlace(layout, range)
   context.fillStyle = palette.selection
@@ -152,7 +166,11 @@ export function gripPlace(layout, range) {
   return { x: (from + to) / 2, y: curve.top + 7 }
 }
 
-/** @param {Context} context @param {import("../kit/palette.mjs").Palette} palette @param {{axis: "yaw" | "pitch", points: [number, number][]}} stroke in px */
+/**
+ * @param {Context} context
+ * @param {import("../kit/palette.mjs").Palette} palette
+ * @param {{axis: "yaw" | "pitch", points: [number, number][]}} stroke in px
+ */
 function drawStroke(context, palette, { axis, points }) {
   context.strokeStyle = palette[axis]
   context.lineWidth = 2
@@ -163,7 +181,12 @@ function drawStroke(context, palette, { axis, points }) {
   context.setLineDash([])
 }
 
-/** @param {Context} context @param {import("./layout.mjs").Layout} layout @param {import("../kit/palette.mjs").Palette} palette @param {import("./state.mjs").EditorState} state */
+/**
+ * @param {Context} context
+ * @param {import("./layout.mjs").Layout} layout
+ * @param {import("../kit/palette.mjs").Palette} palette
+ * @param {import("./state.mjs").EditorState} state
+ */
 function drawCursor(context, layout, palette, state) {
   const lane = layout.lanes[state.lane]
   if (lane)

@@ -142,7 +142,8 @@ export const isEmpty = (timeline) =>
   [...timeline.yaw, ...timeline.pitch].every(([, value]) => value === 0)
 
 /**
- * The lanes of keys from top to bottom: the model's, the derived one for standing still first, then keys of other models.
+ * The lanes of keys from top to bottom: the model's, the derived one for standing still first, then keys of other
+ * models.
  * @param {Variant} variant
  * @param {Timeline} timeline
  * @returns {{word: string, title: string, letter: string, derived: boolean, foreign: boolean}[]}

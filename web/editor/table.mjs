@@ -155,7 +155,8 @@ export function makeTable(editor) {
 function emptyRow() {
   const field = (/** @type {string} */ name) => make("input", { name, tabindex: "-1" })
   return make(
-    "tr", {},
+    "tr",
+    {},
     make("th", { scope: "row" }),
     make("td", {}, field("frame")),
     make("td", {}, field("value")),

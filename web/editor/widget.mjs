@@ -26,11 +26,11 @@ import { makeTools } from "./tools.mjs"
 import { makeTransport } from "./transport.mjs"
 import { WORDS } from "./words.mjs"
 
-const AROUND = { tools: 40, status: 24, strip: 28, notice: 45, map: 158, record: 62 }
 /** Heights in px of what surrounds the plot. */
+const AROUND = { tools: 40, status: 24, strip: 28, notice: 45, map: 158, record: 62 }
 const LEAST = { width: 400, height: 330 }
-const USUAL = { width: 860, height: 590 }
 /** The size of a new node in px. */
+const USUAL = { width: 860, height: 590 }
 
 /**
  * Make the widget of a node's input.

@@ -7,8 +7,8 @@
 
 const MOST_DENSITY = 2
 const ZOOM_STEPS = [1, 1.5, 2]
-const SETTLED = 180
 /** Milliseconds without a wheel event after which the graph's zoom is read again. */
+const SETTLED = 180
 
 /**
  * Stack two canvases in a box.

@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * Boxes for what is narrower than a pixel: one per pixel column, so that thousands of spans cost as many boxes as pixels.
+ * Boxes for what is narrower than a pixel: one per pixel column, so that thousands of spans cost as many boxes as
+ * pixels.
  */
 
 /** Width in px below which a span is drawn as whole columns. */

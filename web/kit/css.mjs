@@ -30,19 +30,18 @@ const ROLES = `
   --wm-slow: #6a90b2; --wm-even: #267078; --wm-fast: #341860;
 }
 @media (forced-colors: active) {
-  .wm-editor, .wm-popup {
-    --wm-field: Canvas; --wm-plot: Canvas; --wm-text: CanvasText; --wm-second: CanvasText; --wm-foreground: CanvasText;
-    --wm-grid: GrayText; --wm-border: GrayText; --wm-frame: CanvasText; --wm-shade: Canvas; --wm-hover: Canvas;
-    --wm-selection: Highlight; --wm-key: CanvasText; --wm-key-text: Canvas; --wm-yaw: CanvasText; --wm-pitch: CanvasText;
-    --wm-alert: Highlight; --wm-record: Highlight; --wm-record-text: HighlightText;
-    --wm-slow: GrayText; --wm-even: CanvasText; --wm-fast: CanvasText;
-  }
+  .wm-editor, .wm-popup { --wm-field: Canvas; --wm-plot: Canvas; --wm-text: CanvasText; --wm-second: CanvasText;
+    --wm-foreground: CanvasText; --wm-grid: GrayText; --wm-border: GrayText; --wm-frame: CanvasText; --wm-shade: Canvas;
+    --wm-hover: Canvas; --wm-selection: Highlight; --wm-key: CanvasText; --wm-key-text: Canvas; --wm-yaw: CanvasText;
+    --wm-pitch: CanvasText; --wm-alert: Highlight; --wm-record: Highlight; --wm-record-text: HighlightText;
+    --wm-slow: GrayText; --wm-even: CanvasText; --wm-fast: CanvasText; }
 }`
 
 const FRAME = `
-.wm-editor { box-sizing: border-box; display: flex; flex-direction: column; position: relative; width: 100%; height: 100%;
-  min-height: var(--wm-least, 330px); padding: 4px 0 2px; color: var(--wm-text); font-size: 12px; line-height: 16px;
-  font-variant-numeric: tabular-nums; user-select: none; -webkit-user-select: none; cursor: default; }
+.wm-editor { box-sizing: border-box; display: flex; flex-direction: column; position: relative; width: 100%;
+  height: 100%; min-height: var(--wm-least, 330px); padding: 4px 0 2px; color: var(--wm-text); font-size: 12px;
+  line-height: 16px; font-variant-numeric: tabular-nums; user-select: none; -webkit-user-select: none;
+  cursor: default; }
 .wm-editor *, .wm-popup * { box-sizing: border-box; }
 .wm-editor [hidden], .wm-popup [hidden] { display: none !important; }
 .wm-editor > * { flex: none; }
@@ -57,40 +56,47 @@ const FRAME = `
 .wm-editor[data-off] .wm-plot { filter: saturate(.15); opacity: .85; }
 .wm-editor :focus-visible, .wm-popup :focus-visible { outline: 2px solid var(--wm-selection); outline-offset: 1px; }
 .wm-editor .wm-plot:focus-visible { outline: none; }
-.wm-hidden { position: absolute !important; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-.wm-status { display: flex; align-items: center; min-height: 24px; font-size: 11.5px; color: var(--wm-second); gap: 6px; }
+.wm-hidden { position: absolute !important; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+  white-space: nowrap; }
+.wm-status { display: flex; align-items: center; min-height: 24px; font-size: 11.5px; color: var(--wm-second);
+  gap: 6px; }
 .wm-status b { font-weight: 600; color: var(--wm-text); }
 .wm-status > .wm-left { flex: 1 1 auto; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .wm-status > .wm-right { flex: none; white-space: nowrap; }
 .wm-editor[data-narrow] .wm-status > .wm-right { display: none; }
 .wm-status .wm-dot { margin: 0 6px; opacity: .6; }
-.wm-link { appearance: none; border: 0; padding: 0 1px; margin-left: 8px; background: none; font: inherit; color: var(--wm-text);
-  text-decoration: underline; text-decoration-color: var(--wm-second); text-underline-offset: 3px; cursor: pointer; min-height: 24px; }
+.wm-link { appearance: none; border: 0; padding: 0 1px; margin-left: 8px; background: none; font: inherit;
+  color: var(--wm-text); text-decoration: underline; text-decoration-color: var(--wm-second);
+  text-underline-offset: 3px; cursor: pointer; min-height: 24px; }
 .wm-sign { color: var(--wm-alert); vertical-align: -3px; margin-right: 4px; }`
 
 const TOOLS = `
 .wm-tools { display: flex; align-items: center; gap: 4px; min-height: 32px; margin-bottom: 4px; white-space: nowrap; }
 .wm-tool { appearance: none; display: inline-flex; align-items: center; justify-content: center; gap: 6px; height: 24px;
-  min-width: 24px; padding: 0 4px; border: 0; border-radius: 5px; background: none; color: var(--wm-text); font: inherit;
-  line-height: 16px; cursor: pointer; flex: none; }
+  min-width: 24px; padding: 0 4px; border: 0; border-radius: 5px; background: none; color: var(--wm-text);
+  font: inherit; line-height: 16px; cursor: pointer; flex: none; }
 .wm-tool.wm-worded { padding: 0 8px; }
 .wm-tool.wm-filled { background: var(--wm-field); }
 .wm-tool:hover:not(:disabled) { background: var(--wm-hover); }
 .wm-tool[aria-pressed="true"] { background: var(--wm-field); box-shadow: inset 0 0 0 1px var(--wm-frame); }
 .wm-tool:disabled { opacity: .38; cursor: default; }
 .wm-tool.wm-recording, .wm-tool.wm-recording:hover { background: var(--wm-record); color: var(--wm-record-text); }
-.wm-red { width: 10px; height: 10px; border-radius: 50%; background: var(--wm-record); box-shadow: 0 0 0 1.5px color-mix(in srgb, var(--wm-record) 35%, transparent); }
+.wm-red { width: 10px; height: 10px; border-radius: 50%; background: var(--wm-record);
+  box-shadow: 0 0 0 1.5px color-mix(in srgb, var(--wm-record) 35%, transparent); }
 .wm-square { width: 9px; height: 9px; border-radius: 1.5px; background: currentColor; }
 .wm-tools .wm-line { width: 1px; height: 16px; margin: 0 4px; background: var(--wm-frame); flex: none; }
 .wm-tools .wm-space { flex: 1 1 0; min-width: 0; }
-.wm-icon { width: 16px; height: 16px; flex: none; fill: none; stroke: currentColor; stroke-width: 1.5; stroke-linecap: round; stroke-linejoin: round; }
+.wm-icon { width: 16px; height: 16px; flex: none; fill: none; stroke: currentColor; stroke-width: 1.5;
+  stroke-linecap: round; stroke-linejoin: round; }
 .wm-group { display: inline-flex; border-radius: 5px; background: var(--wm-field); flex: none; }
-.wm-group .wm-tool[aria-pressed="true"], .wm-group .wm-tool[aria-checked="true"] { background: var(--wm-plot); box-shadow: inset 0 0 0 1px var(--wm-frame); }
-.wm-field { display: inline-flex; align-items: center; height: 24px; padding: 0 8px; border-radius: 5px; background: var(--wm-field);
-  color: var(--wm-second); gap: 4px; flex: none; }
+.wm-group .wm-tool[aria-pressed="true"], .wm-group .wm-tool[aria-checked="true"] { background: var(--wm-plot);
+  box-shadow: inset 0 0 0 1px var(--wm-frame); }
+.wm-field { display: inline-flex; align-items: center; height: 24px; padding: 0 8px; border-radius: 5px;
+  background: var(--wm-field); color: var(--wm-second); gap: 4px; flex: none; }
 .wm-field:focus-within { box-shadow: inset 0 0 0 1px var(--wm-selection); }
-.wm-field input { appearance: none; border: 0; outline: none !important; padding: 0; margin: 0; height: 22px; background: none; color: var(--wm-text);
-  font: inherit; font-weight: 500; text-align: right; width: 4ch; cursor: ew-resize; touch-action: none; }
+.wm-field input { appearance: none; border: 0; outline: none !important; padding: 0; margin: 0; height: 22px;
+  background: none; color: var(--wm-text); font: inherit; font-weight: 500; text-align: right; width: 4ch;
+  cursor: ew-resize; touch-action: none; }
 .wm-field input:focus { cursor: text; user-select: text; -webkit-user-select: text; }
 .wm-field input[aria-invalid="true"] { text-decoration: underline wavy var(--wm-alert); }
 .wm-field input:disabled { opacity: .38; cursor: default; }
@@ -98,30 +104,35 @@ const TOOLS = `
 .wm-bare { background: none; padding: 0 2px; }`
 
 const PARTS = `
-.wm-notice { display: flex; align-items: center; gap: 10px; min-height: 40px; padding: 6px 8px 6px 12px; margin-bottom: 5px; border-radius: 6px;
-  background: var(--wm-field); line-height: 17px; }
+.wm-notice { display: flex; align-items: center; gap: 10px; min-height: 40px; padding: 6px 8px 6px 12px;
+  margin-bottom: 5px; border-radius: 6px; background: var(--wm-field); line-height: 17px; }
 .wm-notice.wm-alarm { box-shadow: inset 2px 0 0 var(--wm-alert); }
-.wm-notice .wm-words { flex: 1 1 auto; min-width: 0; overflow-wrap: anywhere; user-select: text; -webkit-user-select: text; }
+.wm-notice .wm-words { flex: 1 1 auto; min-width: 0; overflow-wrap: anywhere; user-select: text;
+  -webkit-user-select: text; }
 .wm-notice .wm-tool, .wm-push { background: var(--wm-plot); padding: 0 9px; height: 26px; }
-.wm-strip { display: flex; align-items: center; gap: 4px; min-height: 28px; padding: 2px 4px; border-radius: 6px; background: var(--wm-field);
-  font-size: 11.5px; white-space: nowrap; }
-.wm-chip { appearance: none; border: 0; border-radius: 5px; height: 22px; padding: 0 8px; display: inline-flex; align-items: center; gap: 6px;
-  background: none; color: var(--wm-text); font: inherit; cursor: pointer; flex: none; }
+.wm-strip { display: flex; align-items: center; gap: 4px; min-height: 28px; padding: 2px 4px; border-radius: 6px;
+  background: var(--wm-field); font-size: 11.5px; white-space: nowrap; }
+.wm-chip { appearance: none; border: 0; border-radius: 5px; height: 22px; padding: 0 8px; display: inline-flex;
+  align-items: center; gap: 6px; background: none; color: var(--wm-text); font: inherit; cursor: pointer; flex: none; }
 .wm-chip b { font-weight: 600; }
 .wm-chip:hover { background: var(--wm-hover); }
 .wm-chip[aria-pressed="true"] { background: var(--wm-plot); }
 .wm-chip.wm-dropped .wm-icon { color: var(--wm-alert); }
 .wm-strip[data-stale] .wm-chip { color: var(--wm-second); }
-.wm-ring { width: 7px; height: 7px; border: 1.5px solid var(--wm-second); border-radius: 50%; flex: none; margin: 0 2px; }
-.wm-issue { flex: 1 1 0; min-width: 0; overflow: hidden; text-overflow: ellipsis; color: var(--wm-second); border-left: 1px solid var(--wm-frame);
-  padding-left: 8px; margin-left: 4px; }
+.wm-ring { width: 7px; height: 7px; border: 1.5px solid var(--wm-second); border-radius: 50%; flex: none;
+  margin: 0 2px; }
+.wm-issue { flex: 1 1 0; min-width: 0; overflow: hidden; text-overflow: ellipsis; color: var(--wm-second);
+  border-left: 1px solid var(--wm-frame); padding-left: 8px; margin-left: 4px; }
 .wm-issue.wm-alone { border: 0; margin: 0; padding: 0 6px; }
 .wm-issue b { font-weight: 500; color: var(--wm-text); }
 .wm-editor[data-narrow] .wm-strip .wm-issue:not(.wm-alone) { visibility: hidden; }
-.wm-report { margin-top: 4px; max-height: 190px; overflow: auto; font-size: 11.5px; overscroll-behavior: contain; user-select: text; -webkit-user-select: text; }
+.wm-report { margin-top: 4px; max-height: 190px; overflow: auto; font-size: 11.5px; overscroll-behavior: contain;
+  user-select: text; -webkit-user-select: text; }
 .wm-report table { width: 100%; border-collapse: collapse; }
-.wm-report th { text-align: left; font-weight: 500; color: var(--wm-second); position: sticky; top: 0; background: var(--component-node-background, var(--wm-plot)); }
-.wm-report th, .wm-report td { padding: 3px 14px 3px 6px; height: 24px; border-bottom: 1px solid var(--wm-grid); vertical-align: top; }
+.wm-report th { text-align: left; font-weight: 500; color: var(--wm-second); position: sticky; top: 0;
+  background: var(--component-node-background, var(--wm-plot)); }
+.wm-report th, .wm-report td { padding: 3px 14px 3px 6px; height: 24px; border-bottom: 1px solid var(--wm-grid);
+  vertical-align: top; }
 .wm-report td:not(:last-child) { white-space: nowrap; }
 .wm-report td:last-child { color: var(--wm-second); }
 .wm-report tbody tr { cursor: pointer; }
@@ -129,11 +140,13 @@ const PARTS = `
 .wm-report tr[aria-selected="true"] { background: color-mix(in srgb, var(--wm-selection) 24%, transparent); }
 .wm-report td:first-child { width: 30px; }
 .wm-report .wm-dropped .wm-icon { color: var(--wm-alert); }
-.wm-popup { position: fixed; z-index: 3200; min-width: 168px; max-width: 360px; max-height: min(420px, 80vh); overflow: auto; padding: 4px; border-radius: 7px;
-  border: 1px solid var(--wm-frame); background: var(--wm-field); color: var(--wm-text); font: 12px/16px var(--font-inter, Inter, system-ui, sans-serif);
+.wm-popup { position: fixed; z-index: 3200; min-width: 168px; max-width: 360px; max-height: min(420px, 80vh);
+  overflow: auto; padding: 4px; border-radius: 7px; border: 1px solid var(--wm-frame); background: var(--wm-field);
+  color: var(--wm-text); font: 12px/16px var(--font-inter, Inter, system-ui, sans-serif);
   box-shadow: 0 6px 22px rgb(0 0 0 / .32); font-variant-numeric: tabular-nums; }
-.wm-entry { appearance: none; display: flex; align-items: center; gap: 8px; width: 100%; min-height: 26px; padding: 4px 8px; border: 0; border-radius: 4px;
-  background: none; color: inherit; font: inherit; text-align: left; cursor: pointer; }
+.wm-entry { appearance: none; display: flex; align-items: center; gap: 8px; width: 100%; min-height: 26px;
+  padding: 4px 8px; border: 0; border-radius: 4px; background: none; color: inherit; font: inherit; text-align: left;
+  cursor: pointer; }
 .wm-entry:hover:not(:disabled), .wm-entry:focus-visible { background: var(--wm-hover); }
 .wm-entry:disabled { opacity: .38; cursor: default; }
 .wm-entry .wm-label { flex: 1 1 auto; }
@@ -145,19 +158,22 @@ const PARTS = `
 .wm-mark { width: 16px; flex: none; }
 .wm-dialog { padding: 12px; max-width: 560px; max-height: 80vh; }
 .wm-dialog h3 { margin: 0 0 8px; font-size: 13px; font-weight: 600; }
-.wm-dialog textarea { width: 520px; max-width: 80vw; height: 240px; background: var(--wm-plot); color: var(--wm-text); border: 1px solid var(--wm-frame);
-  border-radius: 5px; font: 11.5px/16px ui-monospace, monospace; padding: 8px; resize: vertical; }
+.wm-dialog textarea { width: 520px; max-width: 80vw; height: 240px; background: var(--wm-plot); color: var(--wm-text);
+  border: 1px solid var(--wm-frame); border-radius: 5px; font: 11.5px/16px ui-monospace, monospace; padding: 8px;
+  resize: vertical; }
 .wm-dialog .wm-buttons { display: flex; gap: 6px; justify-content: flex-end; margin-top: 8px; }
 .wm-dialog p { margin: 6px 0; max-width: 520px; }
-.wm-sheet { position: absolute; inset: 0; padding: 10px 14px; overflow: auto; background: var(--wm-plot); font-size: 11.5px; z-index: 2;
-  display: grid; grid-template-columns: repeat(auto-fill, minmax(210px, 1fr)); gap: 3px 18px; align-content: start; }
+.wm-sheet { position: absolute; inset: 0; padding: 10px 14px; overflow: auto; background: var(--wm-plot);
+  font-size: 11.5px; z-index: 2; display: grid; grid-template-columns: repeat(auto-fill, minmax(210px, 1fr));
+  gap: 3px 18px; align-content: start; }
 .wm-sheet div { display: flex; gap: 10px; align-items: baseline; min-height: 22px; line-height: 15px; }
 .wm-sheet kbd { white-space: nowrap; }
-kbd.wm-key { display: inline-block; min-width: 20px; padding: 0 5px; border: 1px solid var(--wm-frame); border-radius: 4px; font: inherit; font-size: 11px;
-  text-align: center; color: var(--wm-text); }
+kbd.wm-key { display: inline-block; min-width: 20px; padding: 0 5px; border: 1px solid var(--wm-frame);
+  border-radius: 4px; font: inherit; font-size: 11px; text-align: center; color: var(--wm-text); }
 @media (forced-colors: active) {
   .wm-tool, .wm-chip, .wm-field, .wm-strip, .wm-notice { border: 1px solid ButtonBorder; }
-  .wm-tool[aria-pressed="true"], .wm-chip[aria-pressed="true"] { background: Highlight; color: HighlightText; forced-color-adjust: none; }
+  .wm-tool[aria-pressed="true"], .wm-chip[aria-pressed="true"] { background: Highlight; color: HighlightText;
+    forced-color-adjust: none; }
 }`
 
 /**

@@ -2,8 +2,8 @@
 /** A field for a frame, a time or a number: typed into, dragged sideways, stepped with the arrow keys. */
 import { forTheHost, make, take } from "./dom.mjs"
 
-const CLICK = 3
 /** Pixels a pointer may move in a click. */
+const CLICK = 3
 
 /**
  * Make a field.

@@ -34,7 +34,8 @@ export function addEditor({ node, name, type, root, getText, setText, leastHeigh
     root.addEventListener(
       kind,
       (event) => {
-        if (/** @type {MouseEvent} */ (event).button === 0 && kind !== "contextmenu") event.stopPropagation() // or the graph starts a drag of its own
+        // or the graph starts a drag of its own
+        if (/** @type {MouseEvent} */ (event).button === 0 && kind !== "contextmenu") event.stopPropagation()
       },
       { signal },
     )

@@ -84,7 +84,8 @@ function row(entry, close) {
 /**
  * Open an empty popup beside an element.
  * @param {HTMLElement} anchor
- * @param {{role: string, label: string, signal: AbortSignal, root: HTMLElement, anchored?: boolean}} options `anchored`:
+ * @param {{role: string, label: string, signal: AbortSignal, root: HTMLElement, anchored?: boolean}} options
+ *   `anchored`:
  *   a press on the anchor leaves it open, as its own press closes it
  */
 export function openPopup(anchor, { role, label, signal, root, anchored = true }) {
@@ -138,7 +139,8 @@ function placeBeside(element, anchor) {
 /**
  * Open a dialog with a text to edit.
  * @param {HTMLElement} anchor
- * @param {{title: string, text: string, keep: string, cancel: string, note?: string, signal: AbortSignal, root: HTMLElement,
+ * @param {{title: string, text: string, keep: string, cancel: string, note?: string, signal: AbortSignal, root:
+ *   HTMLElement,
  *   done: (text: string) => void}} options
  */
 export function openText(anchor, options) {

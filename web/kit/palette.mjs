@@ -7,8 +7,10 @@
  * @property {boolean} forced whether the system forces its own colours
  * @property {string} font family of the page
  * @property {string} plot @property {string} field @property {string} text @property {string} second
- * @property {string} foreground @property {string} grid @property {string} border @property {string} frame @property {string} shade
- * @property {string} selection @property {string} key @property {string} keyText @property {string} yaw @property {string} pitch
+ * @property {string} foreground @property {string} grid @property {string} border @property {string} frame @property
+ *   {string} shade
+ * @property {string} selection @property {string} key @property {string} keyText @property {string} yaw @property
+ *   {string} pitch
  * @property {string} alert @property {string} record @property {string} recordText
  * @property {string} slow @property {string} even @property {string} fast
  * @property {(amount: number) => string} speed colour of a share of the limit, 0 to 1
@@ -38,8 +40,8 @@ const ROLES = {
   even: "even",
   fast: "fast",
 }
-const DARK_BELOW = 0.4
 /** Relative luminance of the host's widget ground that parts dark palettes from light ones. */
+const DARK_BELOW = 0.4
 
 /**
  * Decide between dark and light, mark the root, and read all colours.

@@ -2,7 +2,8 @@
 /** The time axis both editors share: what part is seen, and its ruler, chunk row, range, playhead and binding band.
  * Pure functions of view, size and palette.
  *
- * A view is {first, scale, left, width}: the frame at the left edge (may be a fraction), px per frame, and the plot column's
+ * A view is {first, scale, left, width}: the frame at the left edge (may be a fraction), px per frame, and the plot
+ * column's
  * place in the canvas in px.
  */
 import { chunkAt, firstFrame } from "../track/chunks.mjs"
@@ -17,8 +18,8 @@ import { columnBoxes } from "./columns.mjs"
 
 export const RULER_HEIGHT = 22
 export const CHUNK_HEIGHT = 15
-const AFTER_END = 10
 /** Px after the last frame, so that its edge can be grabbed. */
+const AFTER_END = 10
 const LABEL_GAP = 46
 const TICK_GAP = 7
 const MOST_SCALE = 40
@@ -48,7 +49,14 @@ export function fitRange(view, [from, to], frames) {
   return bounded({ ...view, first: from - AFTER_END / scale, scale }, frames)
 }
 
-/** Zoom and keep the frame under a pixel still. @param {View} view @param {number} x @param {number} factor @param {number} frames @returns {View} */
+/**
+ * Zoom and keep the frame under a pixel still.
+ * @param {View} view
+ * @param {number} x
+ * @param {number} factor
+ * @param {number} frames
+ * @returns {View}
+ */
 export function zoomAround(view, x, factor, frames) {
   const least = fit(view, frames).scale
   const scale = Math.min(Math.max(least, MOST_SCALE), Math.max(least, view.scale * factor))
@@ -67,7 +75,13 @@ export function bounded(view, frames) {
   return { ...view, first: Math.max(0, Math.min(room, view.first)) }
 }
 
-/** Scroll as little as needed to see a frame. @param {View} view @param {number} frame @param {number} frames @returns {View} */
+/**
+ * Scroll as little as needed to see a frame.
+ * @param {View} view
+ * @param {number} frame
+ * @param {number} frames
+ * @returns {View}
+ */
 export function revealing(view, frame, frames) {
   const margin = Math.min(24 / view.scale, view.width / view.scale / 4)
   if (frame < view.first + margin) return bounded({ ...view, first: frame - margin }, frames)
@@ -91,7 +105,8 @@ function tickSteps(scale, variant) {
 /**
  * Draw frame numbers and ticks.
  * @param {Context} context
- * @param {{view: View, palette: Palette, variant: Variant, frames: number, top: number, avoid?: [number, number][]}} scene `avoid`: px covered by flag and range words
+ * @param {{view: View, palette: Palette, variant: Variant, frames: number, top: number, avoid?: [number, number][]}}
+ *   scene `avoid`: px covered by flag and range words
  */
 export function drawRuler(context, { view, palette, variant, frames, top, avoid = [] }) {
   const { label, tick } = tickSteps(view.scale, variant)
@@ -118,7 +133,11 @@ export function drawRuler(context, { view, palette, variant, frames, top, avoid 
   }
 }
 
-/** Draw the chunks' numbers. @param {Context} context @param {{view: View, palette: Palette, variant: Variant, frames: number, top: number}} scene */
+/**
+ * Draw the chunks' numbers.
+ * @param {Context} context
+ * @param {{view: View, palette: Palette, variant: Variant, frames: number, top: number}} scene
+ */
 export function drawChunkRow(context, { view, palette, variant, frames, top }) {
   const font = `10px ${palette.font}`
   const room = variant.chunk * view.scale
@@ -138,7 +157,11 @@ export function drawChunkRow(context, { view, palette, variant, frames, top }) {
   }
 }
 
-/** Shade every other chunk and draw the borders. @param {Context} context @param {{view: View, palette: Palette, variant: Variant, frames: number, top: number, bottom: number}} scene */
+/**
+ * Shade every other chunk and draw the borders.
+ * @param {Context} context
+ * @param {{view: View, palette: Palette, variant: Variant, frames: number, top: number, bottom: number}} scene
+ */
 export function drawChunks(context, { view, palette, variant, frames, top, bottom }) {
   const until = Math.min(frames, lastSeen(view))
   const right = view.left + view.width
@@ -169,7 +192,12 @@ export function drawChunks(context, { view, palette, variant, frames, top, botto
   }
 }
 
-/** Hatch what comes after the end. @param {Context} context @param {{view: View, palette: Palette, frames: number, content: number, top: number, bottom: number}} scene `content`: first frame after the last one that is kept */
+/**
+ * Hatch what comes after the end.
+ * @param {Context} context
+ * @param {{view: View, palette: Palette, frames: number, content: number, top: number, bottom: number}} scene
+ *   `content`: first frame after the last one that is kept
+ */
 export function drawTail(context, { view, palette, frames, content, top, bottom }) {
   if (content <= frames) return
   const from = Math.max(view.left, toX(view, frames))
@@ -181,7 +209,12 @@ export function drawTail(context, { view, palette, frames, content, top, bottom 
   if (toX(view, frames) >= view.left) context.fillRect(Math.round(from) - 1, top, 2, bottom - top)
 }
 
-/** Where the flag of the playhead is. @param {Context} context @param {{view: View, palette: Palette, text: string, playhead: number}} scene @returns {[number, number]} px */
+/**
+ * Where the flag of the playhead is.
+ * @param {Context} context
+ * @param {{view: View, palette: Palette, text: string, playhead: number}} scene
+ * @returns {[number, number]} px
+ */
 export function flagPlace(context, { view, palette, text, playhead }) {
   const width = Math.max(22, palette.measure(context, text, `600 11px ${palette.font}`) + 12)
   const x = toX(view, playhead)
@@ -189,7 +222,12 @@ export function flagPlace(context, { view, palette, text, playhead }) {
   return [left, left + width]
 }
 
-/** Draw the playhead with its flag. @param {Context} context @param {{view: View, palette: Palette, text: string, playhead: number, top: number, bottom: number, recording?: boolean}} scene */
+/**
+ * Draw the playhead with its flag.
+ * @param {Context} context
+ * @param {{view: View, palette: Palette, text: string, playhead: number, top: number, bottom: number, recording?:
+ *   boolean}} scene
+ */
 export function drawPlayhead(context, { view, palette, text, playhead, top, bottom, recording = false }) {
   const x = toX(view, playhead)
   if (x < view.left - 1 || x > view.left + view.width + 1) return
@@ -211,7 +249,12 @@ export function drawPlayhead(context, { view, palette, text, playhead, top, bott
   context.fillText(text, (left + right) / 2, top + 9.5)
 }
 
-/** How the range says its length. @param {Context} context @param {{view: View, palette: Palette, range: Range, playhead: number, narrow?: boolean}} scene @returns {{text: string, x: number, from: number, to: number}} */
+/**
+ * How the range says its length.
+ * @param {Context} context
+ * @param {{view: View, palette: Palette, range: Range, playhead: number, narrow?: boolean}} scene
+ * @returns {{text: string, x: number, from: number, to: number}}
+ */
 export function rangeLabel(context, { view, palette, range: [from, to], playhead, narrow = false }) {
   const [left, right] = [Math.max(view.left, toX(view, from)), Math.min(view.left + view.width, toX(view, to))]
   const frames = to - from
@@ -227,7 +270,12 @@ export function rangeLabel(context, { view, palette, range: [from, to], playhead
 /** @param {number} left @param {number} right @param {number} x @returns {[number, number]} */
 const widerSide = (left, right, x) => (x - left > right - x ? [left, x - 14] : [x + 14, right])
 
-/** Draw the range: its ground through all rows, its bar and handles in the ruler. @param {Context} context @param {{view: View, palette: Palette, range: Range, playhead: number, top: number, bottom: number, narrow?: boolean}} scene */
+/**
+ * Draw the range: its ground through all rows, its bar and handles in the ruler.
+ * @param {Context} context
+ * @param {{view: View, palette: Palette, range: Range, playhead: number, top: number, bottom: number, narrow?:
+ *   boolean}} scene
+ */
 export function drawRange(context, { view, palette, range, playhead, top, bottom, narrow = false }) {
   const edges = range.map((frame) => toX(view, frame))
   const right = view.left + view.width

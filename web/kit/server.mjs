@@ -2,8 +2,8 @@
 /** What Python works out for the editors: the models, the binding report, ready-made walks, canonical text. */
 import { api } from "../../../scripts/api.js"
 
-const QUIET = 120
 /** Milliseconds after the last change before the report is asked for. */
+const QUIET = 120
 
 /** @typedef {import("../track/chunks.mjs").Variant} Variant */
 /**
@@ -54,10 +54,21 @@ export function getVariants() {
 /** @returns {Promise<{name: string, seeded: boolean, frames_hint: number, sentence: string}[]>} */
 export const getPresets = () => ask("presets")
 
-/** Write any text of a track as canonical JSON. @param {string} text @param {AbortSignal} [signal] @returns {Promise<string>} */
+/**
+ * Write any text of a track as canonical JSON.
+ * @param {string} text
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<string>}
+ */
 export const canonicalText = (text, signal) => ask("canonical", { text }, signal).then((said) => said.canonical)
 
-/** Get a ready-made walk as canonical JSON. @param {string} name @param {number} frames @param {number} seed @returns {Promise<string>} */
+/**
+ * Get a ready-made walk as canonical JSON.
+ * @param {string} name
+ * @param {number} frames
+ * @param {number} seed
+ * @returns {Promise<string>}
+ */
 export const presetText = (name, frames, seed) => ask("preset", { name, frames, seed }).then((said) => said.canonical)
 
 /**
@@ -105,7 +116,12 @@ export function makeBinding(signal, changed) {
       asked = ""
       if (!state.stale) show({ ...state, stale: true })
     },
-    /** Ask for the report of a text. @param {string} text @param {string} model title or name @param {{fps?: number}} [more] the rate a path is drawn at */
+    /**
+     * Ask for the report of a text.
+     * @param {string} text
+     * @param {string} model title or name
+     * @param {{fps?: number}} [more] the rate a path is drawn at
+     */
     ask(text, model, more = {}) {
       const question = { text, model, ...more }
       if (signal.aborted || asked === JSON.stringify(question)) return

@@ -1,5 +1,7 @@
 // @ts-check
-/** The frame of an editor from top to bottom: tool bar, notice, body with the plot, status line, binding strip, report. */
+/**
+ * The frame of an editor from top to bottom: tool bar, notice, body with the plot, status line, binding strip, report.
+ */
 import { makeLayers } from "./canvas.mjs"
 import { injectStyle } from "./css.mjs"
 import { make } from "./dom.mjs"
@@ -11,7 +13,8 @@ const NARROW = 560
 
 /**
  * Build an editor's frame. Tool bar and strip are put in by `complete`, as they need the root.
- * @param {{name: string, kind: string, rules: string, signal: AbortSignal, leastHeight: number}} options `kind` names the style sheet of the editor, `rules` is it
+ * @param {{name: string, kind: string, rules: string, signal: AbortSignal, leastHeight: number}} options `kind` names
+ *   the style sheet of the editor, `rules` is it
  */
 export function makeShell({ name, kind, rules, signal, leastHeight }) {
   injectStyle(document, kind, rules)
@@ -75,7 +78,13 @@ export function makeShell({ name, kind, rules, signal, leastHeight }) {
     },
     /** Call back after a change of palette or form. @param {() => void} listener */
     onChange: (listener) => listeners.push(listener),
-    /** Stack canvases in a box of this editor. @param {HTMLElement} box @param {import("./canvas.mjs").Draw} content @param {import("./canvas.mjs").Draw} overlay @param {(size: import("./canvas.mjs").Size) => void} [resized] */
+    /**
+     * Stack canvases in a box of this editor.
+     * @param {HTMLElement} box
+     * @param {import("./canvas.mjs").Draw} content
+     * @param {import("./canvas.mjs").Draw} overlay
+     * @param {(size: import("./canvas.mjs").Size) => void} [resized]
+     */
     layers: (box, content, overlay, resized) => makeLayers(box, { signal, content, overlay, resized }),
   }
 }

@@ -1,5 +1,8 @@
 // @ts-check
-/** What the model makes of it: three chips that add up to the frames, the first issue in words, and the report as a table. */
+/**
+ * What the model makes of it: three chips that add up to the frames, the first issue in words, and the report as a
+ * table.
+ */
 import { make, take, forTheHost } from "./dom.mjs"
 import { icon } from "./icons.mjs"
 import { WORDS, counted, span } from "./words.mjs"
@@ -24,7 +27,8 @@ export function countKinds(report) {
 
 /**
  * Build the strip and the report.
- * @param {{signal: AbortSignal, chose: (row: BindingRow) => void, toggled: (open: boolean) => void, clean?: () => string}} options
+ * @param {{signal: AbortSignal, chose: (row: BindingRow) => void, toggled: (open: boolean) => void, clean?: () =>
+ *   string}} options
  *   `chose`: a row of the report was pressed; `clean` is said when the model gets everything
  */
 export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean }) {
@@ -234,7 +238,8 @@ function line(row, selected) {
 export function asText(report) {
   if (!report) return ""
   const counts = countKinds(report)
-  const head = `${report.model}, ${counted(report.frames, "frame")}: ${KINDS.map((kind) => `${counts[kind]} ${WORDS[kind]}`).join(", ")}`
+  const sums = KINDS.map((kind) => `${counts[kind]} ${WORDS[kind]}`).join(", ")
+  const head = `${report.model}, ${counted(report.frames, "frame")}: ${sums}`
   const rows = report.rows.map((row) =>
     [WORDS[row.kind], span(row.from, row.to + 1), row.what, row.asked, row.got, row.why].join("\t"),
   )

@@ -103,7 +103,8 @@ export function makeToolbar({ label, tools, signal, root }) {
     /**
      * Change a tool.
      * @param {string} id
-     * @param {{disabled?: boolean, pressed?: boolean, text?: string, hidden?: boolean, label?: string, icon?: import("./icons.mjs").IconName}} patch
+     * @param {{disabled?: boolean, pressed?: boolean, text?: string, hidden?: boolean, label?: string, icon?:
+     *   import("./icons.mjs").IconName}} patch
      */
     set(id, patch) {
       const { element: part, tool } = /** @type {any} */ (built.get(id))

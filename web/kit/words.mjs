@@ -54,7 +54,12 @@ export function time(value) {
   return `${sign}${minutes}:${(size - 60 * minutes).toFixed(1).padStart(4, "0")}`
 }
 
-/** Write a count with its noun: `1 frame`, `24 frames`. @param {number} count @param {string} noun @param {string} [plural] */
+/**
+ * Write a count with its noun: `1 frame`, `24 frames`.
+ * @param {number} count
+ * @param {string} noun
+ * @param {string} [plural]
+ */
 export function counted(count, noun, plural = `${noun}s`) {
   return `${grouped(count)} ${count === 1 ? noun : plural}`
 }

@@ -6,8 +6,8 @@ import { locked, shownPath } from "./state.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
 
-const WIDTH = 0.8
 /** Share of the top view that a new picture takes. */
+const WIDTH = 0.8
 
 /**
  * Look after an editor's picture.
@@ -32,14 +32,22 @@ export function makeBackground(editor) {
     const image = document.createElement("img")
     const mine = { name, image, ready: false }
     held = mine
-    image.addEventListener("load", () => {
-      if (signal.aborted || held !== mine) return
-      mine.ready = true
-      editor.redraw()
-    }, { signal })
-    image.addEventListener("error", () => {
-      if (held === mine) editor.fail(new Error(`the picture ${name} is not in the input folder.`))
-    }, { signal })
+    image.addEventListener(
+      "load",
+      () => {
+        if (signal.aborted || held !== mine) return
+        mine.ready = true
+        editor.redraw()
+      },
+      { signal },
+    )
+    image.addEventListener(
+      "error",
+      () => {
+        if (held === mine) editor.fail(new Error(`the picture ${name} is not in the input folder.`))
+      },
+      { signal },
+    )
     const [, folder, file] = /^(?:(.*)\/)?([^/]+)$/.exec(name) ?? [null, "", name]
     image.src = api.apiURL(`/view?${new URLSearchParams({ filename: file, subfolder: folder ?? "", type: "input" })}`)
   }
@@ -50,7 +58,10 @@ export function makeBackground(editor) {
     const input = document.createElement("input")
     input.type = "file"
     input.accept = "image/*"
-    input.addEventListener("change", () => input.files?.[0] && send(input.files[0]).catch(editor.fail), { signal, once: true })
+    input.addEventListener("change", () => input.files?.[0] && send(input.files[0]).catch(editor.fail), {
+      signal,
+      once: true,
+    })
     input.click()
   }
 
@@ -65,7 +76,17 @@ export function makeBackground(editor) {
     if (signal.aborted) return
     const { view, size } = editor
     const image = subfolder ? `${subfolder}/${name}` : name
-    editor.edit(setBackground(editor.state.path, { image, centre: [view.x, view.z], width: (size.width / view.scale) * WIDTH, opacity: 0.5, extra: [] }), { view }, `picture ${name}`)
+    editor.edit(
+      setBackground(editor.state.path, {
+        image,
+        centre: [view.x, view.z],
+        width: (size.width / view.scale) * WIDTH,
+        opacity: 0.5,
+        extra: [],
+      }),
+      { view },
+      `picture ${name}`,
+    )
   }
   return { upload, picture }
 }

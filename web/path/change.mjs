@@ -27,7 +27,11 @@ export function withKeyframes(path, keyframes) {
   return settled(path, { ...path, keyframes })
 }
 
-/** Return the canonical form; the same object if it says nothing new. @param {CameraPath} before @param {CameraPath} after */
+/**
+ * Return the canonical form; the same object if it says nothing new.
+ * @param {CameraPath} before
+ * @param {CameraPath} after
+ */
 export function settled(before, after) {
   const made = canonical(after)
   return write(made) === write(before) ? before : made

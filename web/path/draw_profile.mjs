@@ -1,7 +1,20 @@
 // @ts-check
-/** The profile: height, pitch and speed over the frames, and what the model makes of them. Pure functions of the scene. */
+/**
+ * The profile: height, pitch and speed over the frames, and what the model makes of them. Pure functions of the scene.
+ */
 import { pill } from "../kit/canvas.mjs"
-import { RULER_HEIGHT, drawBand, drawChunkRow, drawChunks, drawPlayhead, drawRuler, drawTail, flagPlace, lastSeen, toX } from "../kit/ruler.mjs"
+import {
+  RULER_HEIGHT,
+  drawBand,
+  drawChunkRow,
+  drawChunks,
+  drawPlayhead,
+  drawRuler,
+  drawTail,
+  flagPlace,
+  lastSeen,
+  toX,
+} from "../kit/ruler.mjs"
 import { angle, decimal } from "../kit/words.mjs"
 import { diamond } from "./marks.mjs"
 import { stroke, write } from "./draw_top.mjs"
@@ -9,12 +22,15 @@ import { toY } from "./profile.mjs"
 import { chunksOf, extent, limitOf } from "./state.mjs"
 import { WORDS } from "./words.mjs"
 
-/** @typedef {import("./draw_top.mjs").Scene & {profile: import("./profile.mjs").Profile, band: [string, number, number][]}} Scene */
+/**
+ * @typedef {import("./draw_top.mjs").Scene & {profile: import("./profile.mjs").Profile, band: [string, number,
+ *   number][]}} Scene
+ */
 /** @typedef {CanvasRenderingContext2D} Context */
 /** @typedef {import("./profile.mjs").Lane} Lane */
 
-const TOLD = 0.05
 /** Metres of height that count. */
+const TOLD = 0.05
 const SMALL = 4.5
 
 /** Draw all but playhead and pill. @param {Context} context @param {Scene} scene */
@@ -41,7 +57,8 @@ export function drawProfile(context, scene) {
   drawDiamonds(context, scene)
   drawHeads(context, scene)
   context.fillStyle = palette.grid
-  for (const y of [RULER_HEIGHT, profile.height.top, profile.pitch.top, profile.speed.top, profile.band.top]) context.fillRect(0, y, size.width, 1)
+  for (const y of [RULER_HEIGHT, profile.height.top, profile.pitch.top, profile.speed.top, profile.band.top])
+    context.fillRect(0, y, size.width, 1)
   context.fillStyle = palette.frame
   context.fillRect(view.left - 1, 0, 1, bottom)
 }
@@ -64,7 +81,12 @@ function drawHeads(context, { profile, palette, narrow, state }) {
   }
   row(words.frame, 11, "10.5px")
   row(words.chunk, RULER_HEIGHT + 8, "10.5px")
-  const lane = (/** @type {string} */ text, /** @type {Lane} */ { top, height }, /** @type {string} */ colour, /** @type {number[]} */ dash) => {
+  const lane = (
+    /** @type {string} */ text,
+    /** @type {Lane} */ { top, height },
+    /** @type {string} */ colour,
+    /** @type {number[]} */ dash,
+  ) => {
     const y = top + height / 2
     context.beginPath()
     context.moveTo(x, y)
@@ -82,7 +104,11 @@ function drawHeads(context, { profile, palette, narrow, state }) {
   context.fillText(words.speed, x, top + height - 12)
   write(context, palette, "10.5px", narrow ? "left" : "right", palette.second)
   const y = Math.max(top + 7, toY(profile.speed, limitOf(state)))
-  context.fillText(decimal(limitOf(state), narrow ? 1 : 2), narrow ? x : profile.head - 6, Math.min(y, top + height - 25))
+  context.fillText(
+    decimal(limitOf(state), narrow ? 1 : 2),
+    narrow ? x : profile.head - 6,
+    Math.min(y, top + height - 25),
+  )
   row(words.binding, profile.band.top + profile.band.height / 2 + 0.5, "10.5px")
 }
 
@@ -97,13 +123,21 @@ function traceCurve(context, { profile }, values, lane) {
   context.beginPath()
   for (let frame = first; frame <= last; frame += step) {
     let [low, high] = [values[frame], values[frame]]
-    for (let i = frame + 1; i < Math.min(frame + step, last + 1); i++) [low, high] = [Math.min(low, values[i]), Math.max(high, values[i])]
+    for (let i = frame + 1; i < Math.min(frame + step, last + 1); i++)
+      [low, high] = [Math.min(low, values[i]), Math.max(high, values[i])]
     context.lineTo(toX(view, frame), toY(lane, low))
     if (high !== low) context.lineTo(toX(view, frame), toY(lane, high))
   }
 }
 
-/** Hatch what lies between a curve and what remains of it. @param {Context} context @param {Scene} scene @param {ArrayLike<number>} values @param {Lane} lane @param {number} rest */
+/**
+ * Hatch what lies between a curve and what remains of it.
+ * @param {Context} context
+ * @param {Scene} scene
+ * @param {ArrayLike<number>} values
+ * @param {Lane} lane
+ * @param {number} rest
+ */
 function hatchLost(context, scene, values, lane, rest) {
   const { profile, palette } = scene
   const { view } = profile
@@ -128,7 +162,8 @@ function hatchLost(context, scene, values, lane, rest) {
 function drawHeight(context, scene) {
   const { drawn, profile, palette } = scene
   const heights = drawn.heights
-  if (heights.some((height) => Math.abs(height - heights[0]) > TOLD)) hatchLost(context, scene, heights, profile.height, heights[0])
+  if (heights.some((height) => Math.abs(height - heights[0]) > TOLD))
+    hatchLost(context, scene, heights, profile.height, heights[0])
   traceCurve(context, scene, heights, profile.height)
   stroke(context, palette.foreground, 1.75)
 }
@@ -137,7 +172,8 @@ function drawHeight(context, scene) {
 function drawPitch(context, scene) {
   const { drawn, profile, palette, state } = scene
   const pitches = drawn.pitches
-  if (!state.variant?.mouse?.reads_pitch && pitches.some((pitch) => Math.abs(pitch) > 0.05)) hatchLost(context, scene, pitches, profile.pitch, 0)
+  if (!state.variant?.mouse?.reads_pitch && pitches.some((pitch) => Math.abs(pitch) > 0.05))
+    hatchLost(context, scene, pitches, profile.pitch, 0)
   traceCurve(context, scene, pitches, profile.pitch)
   context.setLineDash([4, 3])
   stroke(context, palette.pitch, 1.75)
@@ -195,7 +231,13 @@ function drawDiamonds(context, scene) {
   if (state.chosen.length) {
     context.globalAlpha = 0.6
     context.fillStyle = palette.selection
-    for (const index of state.chosen) context.fillRect(Math.round(toX(view, drawn.path.keyframes[index].frame)), profile.height.top, 1, profile.band.top - profile.height.top)
+    for (const index of state.chosen)
+      context.fillRect(
+        Math.round(toX(view, drawn.path.keyframes[index].frame)),
+        profile.height.top,
+        1,
+        profile.band.top - profile.height.top,
+      )
     context.globalAlpha = 1
   }
   for (const [i, stop] of drawn.stops.entries()) {
@@ -205,13 +247,26 @@ function drawDiamonds(context, scene) {
     const chosen = state.chosen.includes(i)
     const beyond = stop.frame >= drawn.path.frames
     diamond(context, palette, [x, toY(profile.height, beyond ? -stop.place[1] : heights[at])], chosen, beyond, SMALL)
-    diamond(context, chosen ? palette : { ...palette, foreground: palette.pitch }, [x, toY(profile.pitch, pitches[at])], chosen, beyond, SMALL)
+    diamond(
+      context,
+      chosen ? palette : { ...palette, foreground: palette.pitch },
+      [x, toY(profile.pitch, pitches[at])],
+      chosen,
+      beyond,
+      SMALL,
+    )
   }
   context.restore()
   drawValues(context, scene, heights, pitches)
 }
 
-/** The values at the chosen keyframe. @param {Context} context @param {Scene} scene @param {ArrayLike<number>} heights @param {ArrayLike<number>} pitches */
+/**
+ * The values at the chosen keyframe.
+ * @param {Context} context
+ * @param {Scene} scene
+ * @param {ArrayLike<number>} heights
+ * @param {ArrayLike<number>} pitches
+ */
 function drawValues(context, scene, heights, pitches) {
   const { drawn, profile, palette, state } = scene
   const stop = drawn.path.keyframes[state.chosen[0] ?? -1]

@@ -1,6 +1,9 @@
 // @ts-check
-/** The top view's ground and ways: picture, grid, drawn path by speed, the model's path, legend. Pure functions of the scene. */
-import { decimal } from "../kit/words.mjs"
+/**
+ * The top view's ground and ways: picture, grid, drawn path by speed, the model's path, legend. Pure functions of the
+ * scene.
+ */
+import { DOT, decimal } from "../kit/words.mjs"
 import { chunkAt, firstFrame } from "../track/chunks.mjs"
 import { along, bezier, eased } from "./poses.mjs"
 import { chunksOf, limitOf } from "./state.mjs"
@@ -27,13 +30,13 @@ import { WORDS } from "./words.mjs"
  * @property {CanvasImageSource & {width: number, height: number} | null} picture
  */
 
-const PIECE = 4
 /** Px of the path drawn in one straight piece. */
+const PIECE = 4
 const THIN = 0.7
 const TICK = { gap: 9, half: 6 }
 const WHISKER = { frames: 3, metres: 0.04 }
-const LABEL_FROM = 0.2
 /** Metres from which on a residual is worth a label. */
+const LABEL_FROM = 0.2
 
 /** Draw everything that only an edit changes, below the keyframes. @param {Context} context @param {Scene} scene */
 export function drawGround(context, scene) {
@@ -57,8 +60,10 @@ export function drawWords(context, scene) {
   context.fillText(WORDS.top, 10, 15)
   const left = 16 + palette.measure(context, WORDS.top, `600 11.5px ${palette.font}`)
   write(context, palette, "11.5px", "left", palette.second)
-  const words = [drawn.metres ? `${decimal(drawn.metres, 1)} m` : "", narrow ? "" : WORDS.grid(String(step))].filter(Boolean)
-  context.fillText(words.join(" \u00b7 "), left, 15)
+  const words = [drawn.metres ? `${decimal(drawn.metres, 1)} m` : "", narrow ? "" : WORDS.grid(String(step))].filter(
+    Boolean,
+  )
+  context.fillText(words.join(` ${DOT} `), left, 15)
   drawLegend(context, scene)
 }
 
@@ -115,7 +120,8 @@ export function pathRuns({ state, drawn, view, size }) {
       const over = next < fast.length && frame >= fast[next][0] && span.start.ease !== "hold"
       const amount = Math.round(Math.min(1, (speeds[Math.min(frame, speeds.length - 1)] ?? 0) / limit) * 24) / 24
       const last = runs[runs.length - 1]
-      const goesOn = last && last.points[last.points.length - 2] === before[0] && last.points[last.points.length - 1] === before[1]
+      const goesOn =
+        last && last.points[last.points.length - 2] === before[0] && last.points[last.points.length - 1] === before[1]
       if (goesOn && last.amount === amount && last.fast === over) last.points.push(...point)
       else runs.push({ amount, fast: over, points: [...before, ...point], frame })
       before = point
@@ -124,7 +130,12 @@ export function pathRuns({ state, drawn, view, size }) {
   return runs
 }
 
-/** Ticks across the path where it is too fast. @param {Context} context @param {Scene} scene @param {ReturnType<typeof pathRuns>} runs */
+/**
+ * Ticks across the path where it is too fast.
+ * @param {Context} context
+ * @param {Scene} scene
+ * @param {ReturnType<typeof pathRuns>} runs
+ */
 function drawTicks(context, { palette }, runs) {
   context.beginPath()
   for (const { points } of runs.filter(({ fast }) => fast)) {
@@ -158,7 +169,12 @@ function drawChevrons(context, { state, drawn, view, size, palette }) {
   }
 }
 
-/** What the model walks, dashed, and how far it is from what was asked. @param {Context} context @param {Scene} scene @param {Followed} followed */
+/**
+ * What the model walks, dashed, and how far it is from what was asked.
+ * @param {Context} context
+ * @param {Scene} scene
+ * @param {Followed} followed
+ */
 function drawModel(context, { drawn, view, size, palette, rate, stale }, followed) {
   const { x, z } = drawn.samples
   context.save()
@@ -225,7 +241,14 @@ function drawLegend(context, { state, drawn, palette, size, view, narrow, follow
   entry(WORDS.chunk, 8, (x) => chevron(context, palette, [x + 4, y], Math.PI / 2))
 }
 
-/** @param {Context} context @param {Palette} palette @param {number} x @param {number} y @param {number} metres @param {number} scale */
+/**
+ * @param {Context} context
+ * @param {Palette} palette
+ * @param {number} x
+ * @param {number} y
+ * @param {number} metres
+ * @param {number} scale
+ */
 function scaleBar(context, palette, x, y, metres, scale) {
   const length = Math.round(metres * scale)
   context.beginPath()
@@ -286,7 +309,13 @@ export function stroke(context, colour, width) {
   context.stroke()
 }
 
-/** @param {Context} context @param {Palette} palette @param {string} font @param {CanvasTextAlign} align @param {string} colour */
+/**
+ * @param {Context} context
+ * @param {Palette} palette
+ * @param {string} font
+ * @param {CanvasTextAlign} align
+ * @param {string} colour
+ */
 export function write(context, palette, font, align, colour) {
   context.font = `${font} ${palette.font}`
   context.textAlign = align

@@ -19,7 +19,8 @@ const OVERLAY = new Set(["pill", "ghost", "stroke", "playing"])
 /**
  * Make an editor. What it shows is drawn by the `draw…` modules, what it does is done by gestures, keys and tools.
  * @param {{shell: ReturnType<typeof import("../kit/shell.mjs").makeShell>, signal: AbortSignal,
- *   commit: (change: () => void) => void, changed: () => void}} options `commit`: one step of the host's undo; `changed`:
+ *   commit: (change: () => void) => void, changed: () => void}} options `commit`: one step of the host's undo;
+ *   `changed`:
  *   tool bar, inspector, notice, status and strip show the state anew
  */
 export function makeEditor({ shell, signal, commit, changed }) {
@@ -54,8 +55,15 @@ export function makeEditor({ shell, signal, commit, changed }) {
   }
 
   const editor = {
-    shell, signal, binding, refresh, askBinding,
-    /** @type {{play: () => void, sheet: () => boolean, cancel: () => boolean, strip: any, inspect: () => void, upload: () => void, picture: () => any}} */
+    shell,
+    signal,
+    binding,
+    refresh,
+    askBinding,
+    /**
+     * @type {{play: () => void, sheet: () => boolean, cancel: () => boolean, strip: any, inspect: () => void, upload:
+     *   () => void, picture: () => any}}
+     */
     parts: /** @type {any} */ ({}),
     get state() {
       return state
@@ -82,7 +90,8 @@ export function makeEditor({ shell, signal, commit, changed }) {
     },
     get profile() {
       const { size } = layers.profile
-      if (laid?.state !== state || laid.size !== size || laid.narrow !== shell.narrow) laid = { state, size, narrow: shell.narrow, profile: profileOf(state, editor.drawn, size, shell.narrow) }
+      if (laid?.state !== state || laid.size !== size || laid.narrow !== shell.narrow)
+        laid = { state, size, narrow: shell.narrow, profile: profileOf(state, editor.drawn, size, shell.narrow) }
       return laid.profile
     },
     /** What the model makes of the path, if it is known. */
@@ -93,13 +102,23 @@ export function makeEditor({ shell, signal, commit, changed }) {
     scene() {
       const { stale } = binding.state
       return {
-        state, drawn: editor.drawn, view: editor.view, size: layers.top.size, palette: shell.palette, narrow: shell.narrow,
-        followed: editor.followed, rate: rateOf(state), stale, picture: editor.parts.picture?.() ?? null,
+        state,
+        drawn: editor.drawn,
+        view: editor.view,
+        size: layers.top.size,
+        palette: shell.palette,
+        narrow: shell.narrow,
+        followed: editor.followed,
+        rate: rateOf(state),
+        stale,
+        picture: editor.parts.picture?.() ?? null,
       }
     },
     profileScene() {
       const rate = rateOf(state)
-      const band = (binding.state.report?.band ?? []).map(([kind, start, length]) => /** @type {[string, number, number]} */ ([kind, start * rate, length * rate]))
+      const band = (binding.state.report?.band ?? []).map(
+        ([kind, start, length]) => /** @type {[string, number, number]} */ ([kind, start * rate, length * rate]),
+      )
       return { ...editor.scene(), size: layers.profile.size, profile: editor.profile, band }
     },
     redraw() {
@@ -109,7 +128,9 @@ export function makeEditor({ shell, signal, commit, changed }) {
     },
     /** Change what is shown. @param {Partial<PathState>} patch */
     set(patch) {
-      const names = Object.keys(patch).filter((name) => state[/** @type {"text"} */ (name)] !== patch[/** @type {"text"} */ (name)])
+      const names = Object.keys(patch).filter(
+        (name) => state[/** @type {"text"} */ (name)] !== patch[/** @type {"text"} */ (name)],
+      )
       if (!names.length) return
       state = Object.freeze({ ...state, ...patch })
       if (names.every((name) => OVERLAY.has(name))) {
@@ -175,7 +196,10 @@ export function makeEditor({ shell, signal, commit, changed }) {
       const playhead = Math.min(shownPath(state).frames - 1, Math.max(0, Math.round(frame)))
       editor.set({ playhead })
       if (state.scale) editor.show(revealing(editor.profile.view, playhead, extent(state)))
-      if (speak) editor.say(`frame ${playhead}, ${decimal(editor.drawn.speeds[playhead])} metres a second, looking ${angle(degrees(editor.drawn.samples.yaw[playhead]))}`)
+      if (speak)
+        editor.say(
+          `frame ${playhead}, ${decimal(editor.drawn.speeds[playhead])} metres a second, looking ${angle(degrees(editor.drawn.samples.yaw[playhead]))}`,
+        )
     },
     toggleReport: () => editor.parts.strip.setOpen(!editor.parts.strip.isOpen),
     toggleSheet: () => editor.parts.sheet(),

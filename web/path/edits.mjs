@@ -34,7 +34,10 @@ export function append(path, place, { look = "path", ...pace }) {
   const frame = last ? last.frame + walkFrames(length(minus(place, last.place)), pace.step) : 0
   if (frame >= MAX_FRAMES - 1) return { path, index: stops.length - 1 }
   const longer = withKeyframes(path, [...stops, keyframe(frame, place, { look })])
-  const timed = last && !path.closed ? slowSpans(fitted(longer), walking(pace), [stops.length - 1, stops.length - 2]) : fitted(longer)
+  const timed =
+    last && !path.closed
+      ? slowSpans(fitted(longer), walking(pace), [stops.length - 1, stops.length - 2])
+      : fitted(longer)
   return { path: timed, index: stops.length }
 }
 
@@ -94,7 +97,8 @@ export function duplicate(path, index, way = [0, 0, 0]) {
   const next = played(path)[index + 1]
   const copied = { ...stop, place: plus(stop.place, way), out: null, into: null }
   const between = next ? Math.floor((stop.frame + next.frame) / 2) : stop.frame + APART
-  if (between === stop.frame || between >= MAX_FRAMES) return { path: paste(path, [copied], stop.frame + 1).path, index: index + 1 }
+  if (between === stop.frame || between >= MAX_FRAMES)
+    return { path: paste(path, [copied], stop.frame + 1).path, index: index + 1 }
   const stops = [...path.keyframes]
   stops.splice(index + 1, 0, { ...copied, frame: between })
   return { path: fitted(withKeyframes(path, stops)), index: index + 1 }
@@ -112,7 +116,9 @@ export function paste(path, copied, frame) {
   const start = path.keyframes.some((stop) => stop.frame === frame) ? frame + 1 : frame
   const room = copied[copied.length - 1].frame - copied[0].frame + 1
   const before = path.keyframes.filter((stop) => stop.frame < start)
-  const after = path.keyframes.filter((stop) => stop.frame >= start).map((stop) => ({ ...stop, frame: stop.frame + room }))
+  const after = path.keyframes
+    .filter((stop) => stop.frame >= start)
+    .map((stop) => ({ ...stop, frame: stop.frame + room }))
   const placed = copied.map((stop) => ({ ...stop, frame: stop.frame - copied[0].frame + start }))
   if ([...placed, ...after].some((stop) => stop.frame >= MAX_FRAMES)) return { path, indices: [] }
   const target = path.target ?? (copied.some((stop) => stop.look === "target") ? copied[0].place : null)
@@ -185,13 +191,19 @@ export function tangents(path, index, spans = pathSpans(path)) {
 export function setLook(path, indices, look) {
   const frames = Math.max(path.frames, ...path.keyframes.map((stop) => stop.frame + 1))
   const samples = samplePath({ ...path, frames, closed: path.closed && frames === path.frames })
-  const [yaw, pitch] = [samples.yaw, samples.pitch].map((values) => (/** @type {number} */ frame) => degrees(values[frame]))
+  const [yaw, pitch] = [samples.yaw, samples.pitch].map(
+    (values) => (/** @type {number} */ frame) => degrees(values[frame]),
+  )
   const first = path.keyframes[indices[0]]
   const target = look === "target" && !path.target && first ? sight(first.place, samples.yaw[first.frame]) : path.target
   return changed({ ...path, target }, indices, (stop) => {
-    if (look === "keyed") return { look: typeof stop.look === "string" ? [turned(yaw(stop.frame)), pitch(stop.frame)] : stop.look }
+    if (look === "keyed")
+      return { look: typeof stop.look === "string" ? [turned(yaw(stop.frame)), pitch(stop.frame)] : stop.look }
     if (typeof look !== "string") return { look: [turned(look[0]), clamp(look[1], -90, 90)] }
-    return { look, pitch: look === "path" && typeof stop.look !== "string" ? stop.look[1] : look === "target" ? null : stop.pitch }
+    return {
+      look,
+      pitch: look === "path" && typeof stop.look !== "string" ? stop.look[1] : look === "target" ? null : stop.pitch,
+    }
   })
 }
 
@@ -203,12 +215,20 @@ export function setLook(path, indices, look) {
  */
 export function setPitch(path, indices, pitch) {
   const inside = clamp(pitch, -90, 90)
-  return changed(path, indices, ({ look }) => (typeof look === "string" ? { pitch: inside } : { look: [look[0], inside] }))
+  return changed(path, indices, ({ look }) =>
+    typeof look === "string" ? { pitch: inside } : { look: [look[0], inside] },
+  )
 }
 
-/** Put the target somewhere; without one, looks at it go along the path. @param {CameraPath} path @param {Vector | null} target */
+/**
+ * Put the target somewhere; without one, looks at it go along the path.
+ * @param {CameraPath} path
+ * @param {Vector | null} target
+ */
 export function setTarget(path, target) {
-  const keyframes = path.keyframes.map((stop) => (target || stop.look !== "target" ? stop : { ...stop, look: /** @type {Look} */ ("path") }))
+  const keyframes = path.keyframes.map((stop) =>
+    target || stop.look !== "target" ? stop : { ...stop, look: /** @type {Look} */ ("path") },
+  )
   return settled(path, { ...path, target, keyframes })
 }
 
@@ -217,7 +237,12 @@ export function setBackground(path, background) {
   return settled(path, { ...path, background })
 }
 
-/** Return a place a few metres ahead of a camera. @param {Vector} place @param {number} yaw radians @returns {Vector} */
+/**
+ * Return a place a few metres ahead of a camera.
+ * @param {Vector} place
+ * @param {number} yaw radians
+ * @returns {Vector}
+ */
 export function sight(place, yaw, metres = 3) {
   return plus(place, [Math.sin(yaw) * metres, 0, Math.cos(yaw) * metres])
 }
@@ -249,10 +274,17 @@ function split([a, b, c, d], t) {
   const [ab, bc, cd] = [mix(a, b), mix(b, c), mix(c, d)]
   const [abc, bcd] = [mix(ab, bc), mix(bc, cd)]
   const middle = mix(abc, bcd)
-  return [[a, ab, abc, middle], [middle, bcd, cd, d]]
+  return [
+    [a, ab, abc, middle],
+    [middle, bcd, cd, d],
+  ]
 }
 
-/** Part an easing in two that together come near it. @param {import("./path.mjs").Ease} ease @returns {import("./path.mjs").Ease[]} */
+/**
+ * Part an easing in two that together come near it.
+ * @param {import("./path.mjs").Ease} ease
+ * @returns {import("./path.mjs").Ease[]}
+ */
 function halves(ease) {
   if (ease === "smooth") return ["in", "out"]
   if (ease === "in") return ["in", "even"]

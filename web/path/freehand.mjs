@@ -12,16 +12,17 @@ import { fitted, slowSpans, walkFrames, walking } from "./timing.mjs"
 /** @typedef {import("./path.mjs").Vector} Vector */
 /** @typedef {{place: Vector, seconds: number}} Point of a stroke */
 
-const MOST = 80
 /** Keyframes that a stroke may have. */
-const LOOKED_AT = 24
+const MOST = 80
 /** Places of a span that the stroke is held against. */
+const LOOKED_AT = 24
 
 /**
  * Draw a stroke at the end of a path.
  * @param {CameraPath} path
  * @param {readonly Point[]} stroke
- * @param {import("./timing.mjs").Pace & {fps: number, error?: number, near?: number, look?: import("./path.mjs").Look}} how `error`:
+ * @param {import("./timing.mjs").Pace & {fps: number, error?: number, near?: number, look?: import("./path.mjs").Look}}
+ *   how `error`:
  *   metres; `near`: metres within which two places are one
  * @returns {CameraPath}
  */
@@ -31,14 +32,20 @@ export function drawStroke(path, stroke, { fps, error = 0.05, near = 0.1, look =
   if (points.length < 2) return path
   const joined = last !== undefined && length(minus(points[0].place, last.place)) <= near
   if (joined) points[0] = { ...points[0], place: last.place }
-  const chosen = fit(points.map(({ place }) => place), error)
+  const chosen = fit(
+    points.map(({ place }) => place),
+    error,
+  )
   let frame = last ? last.frame : 0
   const made = []
   for (const [i, at] of chosen.entries()) {
     const { place, seconds } = points[at]
     const from = i ? points[chosen[i - 1]] : last && { place: last.place, seconds }
     if (from) {
-      const needed = walkFrames(wayLength(points, i ? chosen[i - 1] : 0, i ? at : 0) || length(minus(place, from.place)), pace.step)
+      const needed = walkFrames(
+        wayLength(points, i ? chosen[i - 1] : 0, i ? at : 0) || length(minus(place, from.place)),
+        pace.step,
+      )
       frame += Math.max(needed, Math.round((seconds - from.seconds) * fps))
     }
     if (!(joined && i === 0)) made.push(keyframe(frame, place, { look }))
@@ -46,7 +53,11 @@ export function drawStroke(path, stroke, { fps, error = 0.05, near = 0.1, look =
   if (frame >= MAX_FRAMES - 1) return path
   const first = path.keyframes.length
   const drawn = fitted(withKeyframes(path, [...path.keyframes, ...made]))
-  return slowSpans(drawn, walking(pace), Array.from({ length: made.length }, (_, i) => first + i - 1).filter((i) => i >= 0))
+  return slowSpans(
+    drawn,
+    walking(pace),
+    Array.from({ length: made.length }, (_, i) => first + i - 1).filter((i) => i >= 0),
+  )
 }
 
 /**
@@ -76,7 +87,11 @@ export function fit(places, error) {
  * @returns {{at: number, by: number}[]}
  */
 function misses(places, chosen) {
-  const path = /** @type {CameraPath} */ ({ frames: 2, closed: false, keyframes: chosen.map((at, i) => keyframe(i, places[at])) })
+  const path = /** @type {CameraPath} */ ({
+    frames: 2,
+    closed: false,
+    keyframes: chosen.map((at, i) => keyframe(i, places[at])),
+  })
   return pathSpans(path).flatMap(({ curve }, i) => {
     const line = Array.from({ length: LOOKED_AT + 1 }, (_, k) => bezier(curve, k / LOOKED_AT))
     let worst = { at: -1, by: -1 }
@@ -101,7 +116,11 @@ function distance(place, line) {
   return least
 }
 
-/** Drop points that are nearer to the last kept one than a distance; both ends stay. @param {readonly Point[]} stroke @param {number} metres */
+/**
+ * Drop points that are nearer to the last kept one than a distance; both ends stay.
+ * @param {readonly Point[]} stroke
+ * @param {number} metres
+ */
 function apart(stroke, metres) {
   /** @type {Point[]} */
   const kept = []
@@ -119,7 +138,10 @@ function smoothed(points) {
   return points.map((point, i) => {
     if (!i || i === points.length - 1) return point
     const [a, b, c] = [points[i - 1].place, point.place, points[i + 1].place]
-    return { ...point, place: [(a[0] + 2 * b[0] + c[0]) / 4, (a[1] + 2 * b[1] + c[1]) / 4, (a[2] + 2 * b[2] + c[2]) / 4] }
+    return {
+      ...point,
+      place: [(a[0] + 2 * b[0] + c[0]) / 4, (a[1] + 2 * b[1] + c[1]) / 4, (a[2] + 2 * b[2] + c[2]) / 4],
+    }
   })
 }
 

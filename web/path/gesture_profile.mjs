@@ -1,7 +1,9 @@
 // @ts-check
-/** What a press on the profile begins: the playhead, keyframes in time, height and pitch, the speed between two of them. */
+/**
+ * What a press on the profile begins: the playhead, keyframes in time, height and pitch, the speed between two of them.
+ */
 import { CHUNK_HEIGHT, RULER_HEIGHT, toFrame, toX } from "../kit/ruler.mjs"
-import { angle, decimal } from "../kit/words.mjs"
+import { DOT, angle, decimal, signed } from "../kit/words.mjs"
 import { nearestBorder } from "../track/chunks.mjs"
 import { changed, insert, retime, retimeSpan, setPitch } from "./edits.mjs"
 import { toValue, toY } from "./profile.mjs"
@@ -11,7 +13,10 @@ import { keyframeWords } from "./words.mjs"
 /** @typedef {import("./editor.mjs").Editor} Editor */
 /** @typedef {import("./gestures.mjs").Point} Point */
 /** @typedef {import("./gestures.mjs").Gesture} Gesture */
-/** @typedef {{kind: "ruler" | "lane" | "band" | "none"} | {kind: "diamond", index: number, lane: "height" | "pitch", closing: boolean} | {kind: "speed", span: number}} Hit */
+/**
+ * @typedef {{kind: "ruler" | "lane" | "band" | "none"} | {kind: "diamond", index: number, lane: "height" | "pitch",
+ *   closing: boolean} | {kind: "speed", span: number}} Hit
+ */
 
 const REACH = 9
 const EDGE = 7
@@ -33,12 +38,19 @@ function hitProfile(editor, { x, y }) {
       const away = Math.hypot(toX(profile.view, frame) - x, toY(profile[lane], value) - y)
       if (away < least) [best, least] = [i, away]
     })
-    if (best >= 0) return { kind: "diamond", index: best % drawn.path.keyframes.length, lane, closing: best >= drawn.path.keyframes.length }
+    if (best >= 0)
+      return {
+        kind: "diamond",
+        index: best % drawn.path.keyframes.length,
+        lane,
+        closing: best >= drawn.path.keyframes.length,
+      }
   }
   const frame = toFrame(profile.view, x)
   const span = drawn.spans.findIndex(({ start, end }) => frame >= start.frame && frame < end.frame)
   const speed = drawn.speeds[Math.min(drawn.speeds.length - 1, Math.max(0, Math.floor(frame)))]
-  if (span >= 0 && y >= profile.speed.top && Math.abs(toY(profile.speed, speed) - y) <= EDGE) return { kind: "speed", span }
+  if (span >= 0 && y >= profile.speed.top && Math.abs(toY(profile.speed, speed) - y) <= EDGE)
+    return { kind: "speed", span }
   return { kind: "lane" }
 }
 
@@ -54,7 +66,10 @@ export function cursorOfProfile(editor, point) {
 export function beginProfile(editor, start) {
   const hit = hitProfile(editor, start)
   const follow = (/** @type {Point} */ { x }) => editor.goTo(Math.floor(toFrame(editor.profile.view, x) + 0.5))
-  if (hit.kind === "band") return { click: ({ x }) => editor.parts.strip.openAt(Math.floor(toFrame(editor.profile.view, x) / editor.scene().rate)) }
+  if (hit.kind === "band")
+    return {
+      click: ({ x }) => editor.parts.strip.openAt(Math.floor(toFrame(editor.profile.view, x) / editor.scene().rate)),
+    }
   if (locked(editor.state) || hit.kind === "ruler" || hit.kind === "lane") {
     follow(start)
     return { move: follow, done: follow }
@@ -74,7 +89,12 @@ export function openProfile(editor, point) {
   if (index >= 0) editor.edit(path, { chosen: [index] }, keyframeWords(index, path.keyframes[index]))
 }
 
-/** @param {Editor} editor @param {{index: number, lane: "height" | "pitch", closing: boolean}} hit @param {Point} start @returns {Gesture} */
+/**
+ * @param {Editor} editor
+ * @param {{index: number, lane: "height" | "pitch", closing: boolean}} hit
+ * @param {Point} start
+ * @returns {Gesture}
+ */
 function dragDiamond(editor, { index, lane, closing }, start) {
   const { state, profile } = editor
   const before = state.path
@@ -87,19 +107,28 @@ function dragDiamond(editor, { index, lane, closing }, start) {
     const up = !point.shift || Math.abs(dy) > Math.abs(dx)
     const level = toValue(profile[lane], toY(profile[lane], value) + dy)
     const next = up && Math.abs(dy) > 2 ? Math.round(level * ROUND[lane]) / ROUND[lane] : value
-    const valued = next === value ? before : lane === "height" ? changed(before, [index], ({ place }) => ({ place: [place[0], -next, place[2]] })) : setPitch(before, [index], next)
+    const valued =
+      next === value
+        ? before
+        : lane === "height"
+          ? changed(before, [index], ({ place }) => ({ place: [place[0], -next, place[2]] }))
+          : setPitch(before, [index], next)
     const wanted = stop.frame + dx / profile.view.scale
     const border = nearestBorder(chunksOf(state), wanted)
     const frame = Math.abs(border - wanted) * profile.view.scale <= CHUNK_PULL && !point.alt ? border : wanted
     const path = across && Math.abs(dx) > 2 ? retime(valued, index, frame) : valued
     return { path, next }
   }
-  const words = (/** @type {ReturnType<typeof dragged>} */ { path, next }) => `f ${path.keyframes[index].frame} \u00b7 ${lane === "height" ? `${decimal(next)} m` : angle(next)}`
+  const words = (/** @type {ReturnType<typeof dragged>} */ { path, next }) =>
+    `f ${path.keyframes[index].frame} ${DOT} ${lane === "height" ? `${decimal(next)} m` : angle(next)}`
   return {
     click: () => editor.set({ chosen: [index], playhead: frameAt }),
     move: (point) => {
       const made = dragged(point)
-      editor.preview(made.path, { chosen: [index], pill: { text: words(made), x: point.x, y: point.y - 30, where: "profile" } })
+      editor.preview(made.path, {
+        chosen: [index],
+        pill: { text: words(made), x: point.x, y: point.y - 30, where: "profile" },
+      })
     },
     done: (point) => editor.edit(dragged(point).path, { chosen: [index], pill: null }, words(dragged(point))),
   }
@@ -116,7 +145,8 @@ function dragSpeed(editor, index, start) {
     const speed = Math.max(mean / 40, 0.01, toValue(profile.speed, toY(profile.speed, mean) + point.y - start.y))
     return retimeSpan(before, index, Math.max(1, Math.round((frames * mean) / speed)))
   }
-  const words = (/** @type {import("./path.mjs").CameraPath} */ path) => `${path.frames - before.frames >= 0 ? "+" : "\u2212"}${Math.abs(path.frames - before.frames)} f \u00b7 ${path.frames} frames`
+  const words = (/** @type {import("./path.mjs").CameraPath} */ path) =>
+    `${signed(path.frames - before.frames, 0)} f ${DOT} ${path.frames} frames`
   return {
     click: (point) => editor.goTo(toFrame(profile.view, point.x)),
     move: (point) => {

@@ -1,7 +1,18 @@
 // @ts-check
 /** What a press on the top view begins: moving and copying keyframes, turning cameras, bending tangents, drawing. */
-import { angle, decimal, signed } from "../kit/words.mjs"
-import { append, duplicate, insert, move, setAutomatic, setLook, setTangent, setTarget, toggleLoop, turned } from "./edits.mjs"
+import { DOT, angle, decimal, signed } from "../kit/words.mjs"
+import {
+  append,
+  duplicate,
+  insert,
+  move,
+  setAutomatic,
+  setLook,
+  setTangent,
+  setTarget,
+  toggleLoop,
+  turned,
+} from "./edits.mjs"
 import { drawStroke } from "./freehand.mjs"
 import { END_REACH, hitTop, nearestFrame, wedgeEnd } from "./marks.mjs"
 import { degrees, plus } from "./poses.mjs"
@@ -15,8 +26,8 @@ import { keyframeWords } from "./words.mjs"
 /** @typedef {import("./path.mjs").CameraPath} CameraPath */
 /** @typedef {import("./path.mjs").Vector} Vector */
 
-const STEP = 15
 /** Degrees between the directions of a wedge turned with Shift. */
+const STEP = 15
 const STROKE_ERROR = { metres: 0.05, px: 1.5 }
 
 /**
@@ -53,13 +64,22 @@ export function hoverTop(editor, box, point) {
   const { state, drawn } = editor
   const hit = hitTop(editor.scene(), point.x, point.y)
   const off = locked(state)
-  const cursors = { keyframe: "grab", wedge: "crosshair", tangent: "grab", target: "grab", path: state.tool === "add" ? "copy" : "pointer", ground: state.tool === "add" ? "copy" : "default" }
+  const cursors = {
+    keyframe: "grab",
+    wedge: "crosshair",
+    tangent: "grab",
+    target: "grab",
+    path: state.tool === "add" ? "copy" : "pointer",
+    ground: state.tool === "add" ? "copy" : "default",
+  }
   box.style.cursor = off ? "default" : state.tool === "pen" ? "crosshair" : cursors[hit.kind]
   const frame = hit.kind === "path" ? hit.frame : null
   if (frame === null) return editor.set({ ghost: null, pill: null })
   const { x, z } = drawn.samples
-  const words = `f ${frame} \u00b7 ${decimal(x[frame])} right \u00b7 ${decimal(z[frame])} ahead \u00b7 ${decimal(drawn.speeds[frame])} m/s`
-  if (state.ghost?.frame !== frame) editor.set({ ghost: { frame }, pill: { text: words, x: point.x, y: point.y - 34, where: "top" } })
+  const place = [`${decimal(x[frame])} right`, `${decimal(z[frame])} ahead`]
+  const words = [`f ${frame}`, ...place, `${decimal(drawn.speeds[frame])} m/s`].join(` ${DOT} `)
+  if (state.ghost?.frame !== frame)
+    editor.set({ ghost: { frame }, pill: { text: words, x: point.x, y: point.y - 34, where: "top" } })
 }
 
 /** @param {Editor} editor @param {Point} start */
@@ -74,7 +94,12 @@ function panView(editor, start) {
   return { move: ({ x, y }) => editor.set({ view: panned(view, start.x - x, start.y - y) }) }
 }
 
-/** Where a pixel is on the ground; snapped to the grid if that is on. @param {Editor} editor @param {{x: number, y: number}} point @returns {[number, number]} */
+/**
+ * Where a pixel is on the ground; snapped to the grid if that is on.
+ * @param {Editor} editor
+ * @param {{x: number, y: number}} point
+ * @returns {[number, number]}
+ */
 function groundAt(editor, { x, y }) {
   const ground = toGround(editor.view, editor.size, x, y)
   return editor.state.grid ? snapped(editor, ground) : ground
@@ -98,7 +123,12 @@ function addAt(editor, point, frame) {
   addKeyframe(editor, x, z)
 }
 
-/** Add a keyframe at the end, at the height of the last one. @param {Editor} editor @param {number} x @param {number} z */
+/**
+ * Add a keyframe at the end, at the height of the last one.
+ * @param {Editor} editor
+ * @param {number} x
+ * @param {number} z
+ */
 export function addKeyframe(editor, x, z) {
   const { state } = editor
   const last = state.path.keyframes[state.path.keyframes.length - 1]
@@ -108,7 +138,12 @@ export function addKeyframe(editor, x, z) {
   editor.edit(seen, { chosen: [index], view: editor.view }, keyframeWords(index, seen.keyframes[index]))
 }
 
-/** Let new keyframes look where the tool bar says. @param {CameraPath} path @param {readonly number[]} indices @param {"path" | "target" | "keyed"} look */
+/**
+ * Let new keyframes look where the tool bar says.
+ * @param {CameraPath} path
+ * @param {readonly number[]} indices
+ * @param {"path" | "target" | "keyed"} look
+ */
 const withLook = (path, indices, look) => (look === "path" ? path : setLook(path, indices, look))
 
 /** @param {Editor} editor @param {number} index @param {Point} start @returns {Gesture} */
@@ -133,26 +168,38 @@ function dragKeyframe(editor, index, start) {
   const closes = (/** @type {CameraPath} */ path) => {
     const last = path.keyframes.length - 1
     if (path.closed || together.length !== 1 || at !== last || last < 2) return false
-    const [a, b] = [path.keyframes[0], path.keyframes[last]].map(({ place }) => toPixel(editor.view, editor.size, place[0], place[2]))
+    const [a, b] = [path.keyframes[0], path.keyframes[last]].map(({ place }) =>
+      toPixel(editor.view, editor.size, place[0], place[2]),
+    )
     return Math.hypot(a[0] - b[0], a[1] - b[1]) <= END_REACH
   }
   return {
     click: ({ shift }) => {
       const others = state.chosen.filter((one) => one !== index)
-      editor.set({ chosen: shift ? (state.chosen.includes(index) ? others : [...state.chosen, index]) : [index], playhead: Math.min(before.keyframes[at].frame, before.frames - 1) })
+      editor.set({
+        chosen: shift ? (state.chosen.includes(index) ? others : [...state.chosen, index]) : [index],
+        playhead: Math.min(before.keyframes[at].frame, before.frames - 1),
+      })
       editor.say(keyframeWords(index, before.keyframes[index]))
     },
     move: (point) => {
       const { way, path } = moved(point)
       const shown = closes(path) ? joinEnds(editor, path) : path
-      const text = closes(path) ? "close the loop" : `${signed(way[0])} right \u00b7 ${signed(way[1])} ahead`
-      editor.preview(shown, { chosen: together.filter((one) => one < shown.keyframes.length), pill: { text, x: point.x, y: point.y - 40, where: "top" } })
+      const text = closes(path) ? "close the loop" : `${signed(way[0])} right ${DOT} ${signed(way[1])} ahead`
+      editor.preview(shown, {
+        chosen: together.filter((one) => one < shown.keyframes.length),
+        pill: { text, x: point.x, y: point.y - 40, where: "top" },
+      })
     },
     done: (point) => {
       const { path } = moved(point)
       const joined = closes(path)
       const final = joined ? joinEnds(editor, path) : path
-      editor.edit(final, { chosen: joined ? [0] : together, pill: null }, joined ? "loop closed" : keyframeWords(at, final.keyframes[at]))
+      editor.edit(
+        final,
+        { chosen: joined ? [0] : together, pill: null },
+        joined ? "loop closed" : keyframeWords(at, final.keyframes[at]),
+      )
     },
   }
 }
@@ -194,9 +241,17 @@ function turnCamera(editor, index, start) {
     click: () => editor.set({ chosen: [index] }),
     move: (point) => {
       const { yaw, path: seen } = looks(point)
-      editor.preview(seen, { chosen: [index], pill: { text: `looks ${angle(yaw)}`, x: point.x, y: point.y - 36, where: "top" } })
+      editor.preview(seen, {
+        chosen: [index],
+        pill: { text: `looks ${angle(yaw)}`, x: point.x, y: point.y - 36, where: "top" },
+      })
     },
-    done: (point) => editor.edit(looks(point).path, { chosen: [index], pill: null }, `keyframe ${index} looks ${angle(looks(point).yaw)}`),
+    done: (point) =>
+      editor.edit(
+        looks(point).path,
+        { chosen: [index], pill: null },
+        `keyframe ${index} looks ${angle(looks(point).yaw)}`,
+      ),
   }
 }
 
@@ -245,13 +300,27 @@ function penStroke(editor, start) {
       add(point)
       const { scale } = editor.view
       const near = END_REACH / scale
-      const drawn = drawStroke(state.path, points, { ...paceOf(state), fps: fpsOf(state), error: Math.max(STROKE_ERROR.metres, STROKE_ERROR.px / scale), near })
+      const drawn = drawStroke(state.path, points, {
+        ...paceOf(state),
+        fps: fpsOf(state),
+        error: Math.max(STROKE_ERROR.metres, STROKE_ERROR.px / scale),
+        near,
+      })
       const first = state.path.keyframes.length
       const added = drawn.keyframes.map((_, i) => i).filter((i) => i >= first)
       const seen = withLook(drawn, added, state.look)
-      const ends = seen.keyframes.length > 2 && !seen.closed && Math.hypot(...[0, 2].map((k) => seen.keyframes[seen.keyframes.length - 1].place[k] - seen.keyframes[0].place[k])) <= near
+      const ends =
+        seen.keyframes.length > 2 &&
+        !seen.closed &&
+        Math.hypot(
+          ...[0, 2].map((k) => seen.keyframes[seen.keyframes.length - 1].place[k] - seen.keyframes[0].place[k]),
+        ) <= near
       const path = ends ? joinEnds(editor, seen) : seen
-      editor.edit(path, { stroke: null, view: editor.view, chosen: [] }, `${added.length} keyframes drawn${ends ? ", loop closed" : ""}`)
+      editor.edit(
+        path,
+        { stroke: null, view: editor.view, chosen: [] },
+        `${added.length} keyframes drawn${ends ? ", loop closed" : ""}`,
+      )
     },
   }
 }

@@ -1,5 +1,7 @@
 // @ts-check
-/** The pointer on top view and profile: drag edits, click selects, double click creates, Alt copies, Shift constrains. */
+/**
+ * The pointer on top view and profile: drag edits, click selects, double click creates, Alt copies, Shift constrains.
+ */
 import { place } from "../kit/canvas.mjs"
 import { forTheHost } from "../kit/dom.mjs"
 import { lastSeen, scrolled, zoomAround } from "../kit/ruler.mjs"
@@ -9,7 +11,10 @@ import { extent } from "./state.mjs"
 import { panned, zoomTop } from "./view.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
-/** @typedef {{x: number, y: number, shift: boolean, alt: boolean, time: number}} Point px of its box; `alt`: at the press */
+/**
+ * @typedef {{x: number, y: number, shift: boolean, alt: boolean, time: number}} Point px of its box; `alt`: at the
+ *   press
+ */
 /**
  * @typedef {object} Gesture
  * @property {(point: Point) => void} [move]
@@ -19,8 +24,8 @@ import { panned, zoomTop } from "./view.mjs"
 
 const DRAG = 3
 const ZOOM = 1.0015
-const LINES = 33
 /** Px of a wheel step that counts lines. */
+const LINES = 33
 
 /**
  * Listen to the pointer.
@@ -33,51 +38,73 @@ export function listenToPointer(editor, top, profile) {
   /** @type {{gesture: Gesture, start: Point, id: number, moved: boolean, box: HTMLElement} | null} */
   let drag = null
   const pointOf = (/** @type {HTMLElement} */ box, /** @type {PointerEvent | MouseEvent} */ event) => ({
-    ...place(box, event), shift: event.shiftKey, alt: drag ? drag.start.alt : event.altKey, time: event.timeStamp / 1000,
+    ...place(box, event),
+    shift: event.shiftKey,
+    alt: drag ? drag.start.alt : event.altKey,
+    time: event.timeStamp / 1000,
   })
 
   for (const box of [top, profile]) {
     const begin = box === top ? beginTop : beginProfile
-    box.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0 || drag || !ours(event) || !editor.ready) return
-      top.focus({ preventScroll: true })
-      const start = pointOf(box, event)
-      const gesture = begin(editor, start)
-      if (!gesture) return
-      if (!editor.state.view && editor.state.path.keyframes.length) editor.set({ view: editor.view }) // the ground stays while it is drawn on
-      drag = { gesture, start, id: event.pointerId, moved: false, box }
-      box.setPointerCapture(event.pointerId)
-    }, { signal })
-    box.addEventListener("pointermove", (event) => {
-      const point = pointOf(box, event)
-      if (!drag) {
-        if (!editor.ready || !ours(event)) return
-        if (box === top) hoverTop(editor, top, point)
-        else box.style.cursor = cursorOfProfile(editor, point)
-        return
-      }
-      if (!drag.moved && Math.hypot(point.x - drag.start.x, point.y - drag.start.y) < DRAG) return
-      drag.moved = true
-      const between = event.getCoalescedEvents?.() ?? []
-      for (const one of between.length > 1 ? between : [event]) drag.gesture.move?.(pointOf(box, one))
-    }, { signal })
-    box.addEventListener("pointerup", (event) => {
-      if (!drag || event.pointerId !== drag.id) return
-      const { gesture, moved } = drag
-      const point = pointOf(box, event)
-      drag = null
-      if (moved || !gesture.click) gesture.done?.(point)
-      else gesture.click(point)
-      editor.settle()
-    }, { signal })
+    box.addEventListener(
+      "pointerdown",
+      (event) => {
+        if (event.button !== 0 || drag || !ours(event) || !editor.ready) return
+        top.focus({ preventScroll: true })
+        const start = pointOf(box, event)
+        const gesture = begin(editor, start)
+        if (!gesture) return
+        // the ground stays while it is drawn on
+        if (!editor.state.view && editor.state.path.keyframes.length) editor.set({ view: editor.view })
+        drag = { gesture, start, id: event.pointerId, moved: false, box }
+        box.setPointerCapture(event.pointerId)
+      },
+      { signal },
+    )
+    box.addEventListener(
+      "pointermove",
+      (event) => {
+        const point = pointOf(box, event)
+        if (!drag) {
+          if (!editor.ready || !ours(event)) return
+          if (box === top) hoverTop(editor, top, point)
+          else box.style.cursor = cursorOfProfile(editor, point)
+          return
+        }
+        if (!drag.moved && Math.hypot(point.x - drag.start.x, point.y - drag.start.y) < DRAG) return
+        drag.moved = true
+        const between = event.getCoalescedEvents?.() ?? []
+        for (const one of between.length > 1 ? between : [event]) drag.gesture.move?.(pointOf(box, one))
+      },
+      { signal },
+    )
+    box.addEventListener(
+      "pointerup",
+      (event) => {
+        if (!drag || event.pointerId !== drag.id) return
+        const { gesture, moved } = drag
+        const point = pointOf(box, event)
+        drag = null
+        if (moved || !gesture.click) gesture.done?.(point)
+        else gesture.click(point)
+        editor.settle()
+      },
+      { signal },
+    )
     box.addEventListener("pointercancel", () => cancel(), { signal })
     box.addEventListener("lostpointercapture", () => drag && cancel(), { signal })
-    box.addEventListener("pointerleave", () => editor.set({ ghost: null, pill: drag ? editor.state.pill : null }), { signal })
-    box.addEventListener("dblclick", (event) => {
-      if (event.button !== 0 || !ours(event) || !editor.ready) return
-      if (box === top) openTop(editor, pointOf(box, event))
-      else openProfile(editor, pointOf(box, event))
-    }, { signal })
+    box.addEventListener("pointerleave", () => editor.set({ ghost: null, pill: drag ? editor.state.pill : null }), {
+      signal,
+    })
+    box.addEventListener(
+      "dblclick",
+      (event) => {
+        if (event.button !== 0 || !ours(event) || !editor.ready) return
+        if (box === top) openTop(editor, pointOf(box, event))
+        else openProfile(editor, pointOf(box, event))
+      },
+      { signal },
+    )
     box.addEventListener("wheel", (event) => wheel(editor, box, top, event), { signal, passive: false })
   }
 
@@ -96,17 +123,37 @@ export function listenToPointer(editor, top, profile) {
 /** Whether an event is on the canvas and not on something over it. @param {Event} event */
 const ours = (event) => /** @type {HTMLElement} */ (event.target).closest(".wm-over") === null
 
-/** Zoom around the pointer, pan with Shift and Alt; unfocused, with Ctrl or Meta and sideways it is the host's. @param {Editor} editor @param {HTMLElement} box @param {HTMLElement} top @param {WheelEvent} event */
+/**
+ * Zoom around the pointer, pan with Shift and Alt; unfocused, with Ctrl or Meta and sideways it is the host's.
+ * @param {Editor} editor
+ * @param {HTMLElement} box
+ * @param {HTMLElement} top
+ * @param {WheelEvent} event
+ */
 function wheel(editor, box, top, event) {
   const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY) && !event.shiftKey
-  if (!top.contains(document.activeElement) || (forTheHost(event) && !event.altKey) || event.ctrlKey || event.metaKey || sideways || !editor.ready) return
+  if (
+    !top.contains(document.activeElement) ||
+    (forTheHost(event) && !event.altKey) ||
+    event.ctrlKey ||
+    event.metaKey ||
+    sideways ||
+    !editor.ready
+  )
+    return
   event.preventDefault()
   event.stopPropagation()
   const { x, y } = place(box, event)
   const step = (event.deltaY || event.deltaX) * (event.deltaMode === 1 ? LINES : 1)
   if (box === top) {
     const { view, size } = editor
-    editor.set({ view: event.shiftKey ? panned(view, step, 0) : event.altKey ? panned(view, 0, step) : zoomTop(view, size, x, y, ZOOM ** -step) })
+    editor.set({
+      view: event.shiftKey
+        ? panned(view, step, 0)
+        : event.altKey
+          ? panned(view, 0, step)
+          : zoomTop(view, size, x, y, ZOOM ** -step),
+    })
     return
   }
   const { view } = editor.profile

@@ -12,13 +12,16 @@ import { WORDS, keyframeWords } from "./words.mjs"
 
 const ZOOM = 1.4
 const NUDGE = 0.05
-const NEAR = 0.1
 /** Metres within which the path's two ends are one. */
+const NEAR = 0.1
 
 /** Keyframes that were copied, for all Camera Paths of the page. @type {readonly import("./path.mjs").Keyframe[]} */
 let clip = []
 
-/** Keys that work at any time, also while edits are off. @type {Record<string, (editor: Editor, event: KeyboardEvent) => void>} */
+/**
+ * Keys that work at any time, also while edits are off.
+ * @type {Record<string, (editor: Editor, event: KeyboardEvent) => void>}
+ */
 const VIEW = {
   ArrowLeft: (editor, event) => arrow(editor, event, [-NUDGE, 0, 0], -1),
   ArrowRight: (editor, event) => arrow(editor, event, [NUDGE, 0, 0], 1),
@@ -61,20 +64,29 @@ const EDIT = {
  * @param {HTMLElement} plot
  */
 export function listenToKeys(editor, plot) {
-  plot.addEventListener("keydown", (event) => {
-    if (forTheHost(event) || event.target !== plot) return
-    const letter = event.key.length === 1 && /[a-z]/i.test(event.key)
-    const name = letter ? (event.shiftKey ? event.key.toUpperCase() : event.key.toLowerCase()) : event.key
-    const [view, edit] = [VIEW[name], EDIT[name]]
-    if (!view && !edit) return
-    take(event)
-    if (!editor.ready) return
-    if (view) view(editor, event)
-    else if (!locked(editor.state)) edit(editor, event)
-  }, { signal: editor.signal })
+  plot.addEventListener(
+    "keydown",
+    (event) => {
+      if (forTheHost(event) || event.target !== plot) return
+      const letter = event.key.length === 1 && /[a-z]/i.test(event.key)
+      const name = letter ? (event.shiftKey ? event.key.toUpperCase() : event.key.toLowerCase()) : event.key
+      const [view, edit] = [VIEW[name], EDIT[name]]
+      if (!view && !edit) return
+      take(event)
+      if (!editor.ready) return
+      if (view) view(editor, event)
+      else if (!locked(editor.state)) edit(editor, event)
+    },
+    { signal: editor.signal },
+  )
 }
 
-/** @param {Editor} editor @param {KeyboardEvent} event @param {import("./path.mjs").Vector} way @param {number} frames */
+/**
+ * @param {Editor} editor
+ * @param {KeyboardEvent} event
+ * @param {import("./path.mjs").Vector} way
+ * @param {number} frames
+ */
 function arrow(editor, { shiftKey }, way, frames) {
   if (shiftKey && !locked(editor.state)) nudge(editor, way)
   else if (!shiftKey && frames) editor.goTo(editor.state.playhead + frames, true)
@@ -85,7 +97,8 @@ function choose(editor, by) {
   const { keyframes, frames } = editor.drawn.path
   if (!keyframes.length) return
   const { chosen, playhead } = editor.state
-  const before = keyframes.filter((stop) => (by > 0 ? stop.frame <= playhead : stop.frame < playhead)).length - (by > 0 ? 1 : 0)
+  const before =
+    keyframes.filter((stop) => (by > 0 ? stop.frame <= playhead : stop.frame < playhead)).length - (by > 0 ? 1 : 0)
   const next = chosen.length ? chosen[0] + by : by > 0 ? before + 1 : before - 1
   const index = Math.min(keyframes.length - 1, Math.max(0, next))
   editor.set({ chosen: [index], playhead: Math.min(keyframes[index].frame, frames - 1) })
@@ -97,7 +110,10 @@ export function zoom(editor, factor) {
   const { size, view } = editor
   editor.set({ view: zoomTop(view, size, size.width / 2, size.height / 2, factor) })
   const time = editor.profile.view
-  const x = Math.min(time.left + time.width, Math.max(time.left, time.left + (editor.state.playhead - time.first) * time.scale))
+  const x = Math.min(
+    time.left + time.width,
+    Math.max(time.left, time.left + (editor.state.playhead - time.first) * time.scale),
+  )
   editor.show(revealing(zoomAround(time, x, factor, extent(editor.state)), editor.state.playhead, extent(editor.state)))
 }
 
@@ -105,7 +121,13 @@ export function zoom(editor, factor) {
 function fitChosen(editor) {
   const { chosen } = editor.state
   const { path } = editor.drawn
-  const bounds = chosen.length ? boundsOf({ ...editor.drawn, spans: [], path: { ...path, target: null, keyframes: path.keyframes.filter((_, i) => chosen.includes(i)) } }) : boundsOf(editor.drawn)
+  const bounds = chosen.length
+    ? boundsOf({
+        ...editor.drawn,
+        spans: [],
+        path: { ...path, target: null, keyframes: path.keyframes.filter((_, i) => chosen.includes(i)) },
+      })
+    : boundsOf(editor.drawn)
   editor.set({ view: fitTop(bounds, editor.size) })
 }
 

@@ -1,6 +1,10 @@
 // @ts-check
-/** The top view's handles: where keyframes, wedges, tangents and the target lie, what is under the pointer, how they look. */
+/**
+ * The top view's handles: where keyframes, wedges, tangents and the target lie, what is under the pointer, how they
+ * look.
+ */
 import { pill } from "../kit/canvas.mjs"
+import { DOT } from "../kit/words.mjs"
 import { tangents } from "./edits.mjs"
 import { stroke, trace, write } from "./draw_top.mjs"
 import { radians } from "./poses.mjs"
@@ -10,12 +14,15 @@ import { WORDS } from "./words.mjs"
 /** @typedef {import("./draw_top.mjs").Scene} Scene */
 /** @typedef {CanvasRenderingContext2D} Context */
 /** @typedef {[number, number]} Point px */
-/** @typedef {{kind: "keyframe" | "wedge", index: number} | {kind: "tangent", index: number, side: "out" | "into"} | {kind: "target"} | {kind: "path", frame: number} | {kind: "ground"}} Hit */
+/**
+ * @typedef {{kind: "keyframe" | "wedge", index: number} | {kind: "tangent", index: number, side: "out" | "into"} |
+ *   {kind: "target"} | {kind: "path", frame: number} | {kind: "ground"}} Hit
+ */
 
 const DIAMOND = 6.5
 const WEDGE = { length: 26, half: 0.42, from: 11 }
-const CROWDED = 60
 /** Keyframes from which on only the chosen ones show their wedge. */
+const CROWDED = 60
 const REACH = { keyframe: 11, tangent: 10, target: 13, path: 8 }
 const RING = 13
 const NEAR_END = 12
@@ -45,7 +52,11 @@ export function wedgeEnd(scene, index) {
 /** Whether a keyframe shows its wedge. @param {Scene} scene @param {number} index */
 const showsWedge = ({ drawn, state }, index) => drawn.path.keyframes.length <= CROWDED || state.chosen.includes(index)
 
-/** The tangent handles on show. @param {Scene} scene @returns {{index: number, side: "out" | "into", end: Point, from: Point}[]} */
+/**
+ * The tangent handles on show.
+ * @param {Scene} scene
+ * @returns {{index: number, side: "out" | "into", end: Point, from: Point}[]}
+ */
 function handles(scene) {
   const { state, drawn } = scene
   const index = state.chosen.length === 1 ? state.chosen[0] : -1
@@ -55,8 +66,19 @@ function handles(scene) {
   const from = at(scene, stop.place)
   const open = !drawn.path.closed
   return /** @type {const} */ (["out", "into"])
-    .filter((side) => !(open && ((side === "into" && index === 0) || (side === "out" && index === drawn.path.keyframes.length - 1))))
-    .map((side) => ({ index, side, from, end: /** @type {Point} */ ([from[0] + both[side][0] * scene.view.scale, from[1] - both[side][2] * scene.view.scale]) }))
+    .filter(
+      (side) =>
+        !(open && ((side === "into" && index === 0) || (side === "out" && index === drawn.path.keyframes.length - 1))),
+    )
+    .map((side) => ({
+      index,
+      side,
+      from,
+      end: /** @type {Point} */ ([
+        from[0] + both[side][0] * scene.view.scale,
+        from[1] - both[side][2] * scene.view.scale,
+      ]),
+    }))
 }
 
 /**
@@ -67,7 +89,9 @@ function handles(scene) {
 export function hitTop(scene, x, y) {
   const { drawn } = scene
   const near = ([px, py], /** @type {number} */ reach) => Math.hypot(px - x, py - y) <= reach
-  const chosen = handles(scene).find(({ end, from }) => near(end, REACH.tangent) && Math.hypot(end[0] - from[0], end[1] - from[1]) > 4)
+  const chosen = handles(scene).find(
+    ({ end, from }) => near(end, REACH.tangent) && Math.hypot(end[0] - from[0], end[1] - from[1]) > 4,
+  )
   if (chosen) return { kind: "tangent", index: chosen.index, side: chosen.side }
   const stops = drawn.path.keyframes
   let [best, least] = [-1, REACH.keyframe]
@@ -94,7 +118,13 @@ function inWedge(scene, index, x, y) {
   return Math.abs(apart - 2 * Math.PI * Math.round(apart / (2 * Math.PI))) < WEDGE.half + 0.12
 }
 
-/** Find the frame of the path that is nearest to a pixel. @param {Scene} scene @param {number} x @param {number} y @param {number} within */
+/**
+ * Find the frame of the path that is nearest to a pixel.
+ * @param {Scene} scene
+ * @param {number} x
+ * @param {number} y
+ * @param {number} within
+ */
 export function nearestFrame({ drawn, view, size }, x, y, within) {
   const { samples, spans } = drawn
   if (!spans.length) return null
@@ -112,7 +142,11 @@ export function nearestFrame({ drawn, view, size }, x, y, within) {
   return best
 }
 
-/** Draw keyframes, wedges, tangents, target and the ring that closes the loop. @param {Context} context @param {Scene} scene */
+/**
+ * Draw keyframes, wedges, tangents, target and the ring that closes the loop.
+ * @param {Context} context
+ * @param {Scene} scene
+ */
 export function drawMarks(context, scene) {
   const { drawn, state, palette } = scene
   const stops = drawn.path.keyframes
@@ -128,7 +162,9 @@ export function drawMarks(context, scene) {
     context.fill()
     stroke(context, palette.selection, 1.5)
   }
-  stops.forEach(({ place, frame }, i) => diamond(context, palette, at(scene, place), state.chosen.includes(i), frame >= drawn.path.frames))
+  stops.forEach(({ place, frame }, i) =>
+    diamond(context, palette, at(scene, place), state.chosen.includes(i), frame >= drawn.path.frames),
+  )
   drawLabels(context, scene)
 }
 
@@ -138,7 +174,10 @@ function drawWedge(context, scene, index) {
   const chosen = state.chosen.includes(index)
   const yaw = yawOf(scene, index)
   const [x, y] = at(scene, drawn.path.keyframes[index].place)
-  const corner = (/** @type {number} */ turn) => [x + Math.sin(yaw + turn) * WEDGE.length, y - Math.cos(yaw + turn) * WEDGE.length]
+  const corner = (/** @type {number} */ turn) => [
+    x + Math.sin(yaw + turn) * WEDGE.length,
+    y - Math.cos(yaw + turn) * WEDGE.length,
+  ]
   trace(context, [x, y, ...corner(-WEDGE.half), ...corner(WEDGE.half)])
   context.closePath()
   context.fillStyle = chosen ? palette.selection : palette.foreground
@@ -149,7 +188,13 @@ function drawWedge(context, scene, index) {
   context.globalAlpha = 1
 }
 
-/** @param {Context} context @param {import("../kit/palette.mjs").Palette} palette @param {Point} place @param {boolean} chosen @param {boolean} beyond */
+/**
+ * @param {Context} context
+ * @param {import("../kit/palette.mjs").Palette} palette
+ * @param {Point} place
+ * @param {boolean} chosen
+ * @param {boolean} beyond
+ */
 export function diamond(context, palette, [x, y], chosen, beyond = false, size = DIAMOND) {
   trace(context, [x, y - size, x + size, y, x, y + size, x - size, y])
   context.closePath()
@@ -178,7 +223,12 @@ function drawTarget(context, scene) {
   context.restore()
   context.beginPath()
   context.arc(x, y, 5.5, 0, 2 * Math.PI)
-  for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+  for (const [dx, dy] of [
+    [1, 0],
+    [-1, 0],
+    [0, 1],
+    [0, -1],
+  ]) {
     context.moveTo(x + dx * 3, y + dy * 3)
     context.lineTo(x + dx * 9, y + dy * 9)
   }
@@ -188,7 +238,11 @@ function drawTarget(context, scene) {
   context.fillText(WORDS.target, x + 13, y)
 }
 
-/** The ring at the start: dashed while open, solid when the loop is closed. @param {Context} context @param {Scene} scene */
+/**
+ * The ring at the start: dashed while open, solid when the loop is closed.
+ * @param {Context} context
+ * @param {Scene} scene
+ */
 function drawRing(context, scene) {
   const { drawn, palette } = scene
   context.save()
@@ -208,16 +262,23 @@ function drawLabels(context, scene) {
   /** @type {[number, number, number, number][]} */
   const taken = points.map(([x, y]) => [x - 7, y - 7, x + 7, y + 7])
   stops.forEach(({ frame }, i) => {
-    const text = narrow ? String(i) : `${i} \u00b7 f ${frame}`
+    const text = narrow ? String(i) : `${i} ${DOT} f ${frame}`
     const width = palette.measure(context, text, `11px ${palette.font}`)
     const out = Math.atan2(points[i][1] - middle[1], points[i][0] - middle[0])
     const yaw = yawOf(scene, i) - Math.PI / 2
-    const turns = [0, 0.6, -0.6, 1.2, -1.2, 2, -2, Math.PI].map((turn) => out + turn).sort((a, b) => Number(Math.cos(a - yaw) > 0.6) - Number(Math.cos(b - yaw) > 0.6))
+    const turns = [0, 0.6, -0.6, 1.2, -1.2, 2, -2, Math.PI]
+      .map((turn) => out + turn)
+      .sort((a, b) => Number(Math.cos(a - yaw) > 0.6) - Number(Math.cos(b - yaw) > 0.6))
     for (const turn of turns) {
       const x = points[i][0] + Math.cos(turn) * (15 + width / 2)
       const y = points[i][1] + Math.sin(turn) * 17
       const box = /** @type {[number, number, number, number]} */ ([x - width / 2 - 2, y - 7, x + width / 2 + 2, y + 7])
-      if (box[0] < 2 || box[2] > size.width - 2 || taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) continue
+      if (
+        box[0] < 2 ||
+        box[2] > size.width - 2 ||
+        taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])
+      )
+        continue
       taken.push(box)
       write(context, palette, "11px", "center", state.chosen.includes(i) ? palette.text : palette.second)
       context.lineJoin = "round"
@@ -230,12 +291,19 @@ function drawLabels(context, scene) {
   })
 }
 
-/** Draw what moves without an edit: the stroke in the making, the camera at the playhead, the pill. @param {Context} context @param {Scene} scene */
+/**
+ * Draw what moves without an edit: the stroke in the making, the camera at the playhead, the pill.
+ * @param {Context} context
+ * @param {Scene} scene
+ */
 export function drawTopOverlay(context, scene) {
   const { state, drawn, palette, view, size } = scene
   const { samples } = drawn
   if (state.stroke) {
-    trace(context, state.stroke.flatMap(([x, z]) => toPixel(view, size, x, z)))
+    trace(
+      context,
+      state.stroke.flatMap(([x, z]) => toPixel(view, size, x, z)),
+    )
     stroke(context, palette.selection, 2)
   }
   if (state.ghost && drawn.spans.length) {
@@ -270,4 +338,3 @@ function arrow(context, { drawn, view, size, palette }, frame) {
   context.fill()
   context.restore()
 }
-

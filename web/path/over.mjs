@@ -25,19 +25,34 @@ const DRAWINGS = {
 export function makeCards(editor) {
   const { plot } = editor.shell
   const cards = PRESETS.filter(({ id }) => DRAWINGS[id]).map((preset) => {
-    const button = make("button.wm-path-card.wm-over", { title: preset.note }, drawing(preset.id), make("span", { text: preset.name }))
+    const button = make(
+      "button.wm-path-card.wm-over",
+      { title: preset.note },
+      drawing(preset.id),
+      make("span", { text: preset.name }),
+    )
     button.addEventListener("click", () => {
       plot.focus({ preventScroll: true })
       putIn(editor, preset)
     })
-    button.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => (event.key === "Enter" || event.key === " ") && event.stopPropagation())
+    button.addEventListener(
+      "keydown",
+      (/** @type {KeyboardEvent} */ event) => (event.key === "Enter" || event.key === " ") && event.stopPropagation(),
+    )
     return button
   })
-  const element = make("div.wm-path-empty", { hidden: true }, make("h3", { text: WORDS.empty }), make("p", { text: WORDS.emptyHint }), make("div.wm-path-cards", {}, ...cards))
+  const element = make(
+    "div.wm-path-empty",
+    { hidden: true },
+    make("h3", { text: WORDS.empty }),
+    make("p", { text: WORDS.emptyHint }),
+    make("div.wm-path-cards", {}, ...cards),
+  )
   plot.append(element)
   return () => {
     const { state } = editor
-    const on = editor.ready && !shownPath(state).keyframes.length && !locked(state) && !state.stroke && state.tool === "pointer"
+    const on =
+      editor.ready && !shownPath(state).keyframes.length && !locked(state) && !state.stroke && state.tool === "pointer"
     if (element.hidden === on) element.hidden = !on
   }
 }
@@ -59,9 +74,19 @@ function drawing(id) {
  */
 export function makeSheet(editor) {
   const { plot } = editor.shell
-  const close = make("button.wm-tool.wm-path-close", { title: `${WORDS.close} (Esc)`, "aria-label": WORDS.close }, icon("cross"))
-  const line = (/** @type {string[]} */ [key, text]) => make("div", {}, make("kbd.wm-key", { text: key }), make("span", { text }))
-  const element = make("div.wm-sheet.wm-over", { role: "region", "aria-label": WORDS.help, "data-capture-wheel": "true", tabindex: "-1" }, close, ...[...KEYS, ...GESTURES].map(line))
+  const close = make(
+    "button.wm-tool.wm-path-close",
+    { title: `${WORDS.close} (Esc)`, "aria-label": WORDS.close },
+    icon("cross"),
+  )
+  const line = (/** @type {string[]} */ [key, text]) =>
+    make("div", {}, make("kbd.wm-key", { text: key }), make("span", { text }))
+  const element = make(
+    "div.wm-sheet.wm-over",
+    { role: "region", "aria-label": WORDS.help, "data-capture-wheel": "true", tabindex: "-1" },
+    close,
+    ...[...KEYS, ...GESTURES].map(line),
+  )
   const toggle = () => {
     if (element.isConnected) {
       element.remove()
@@ -89,14 +114,27 @@ export function makeTable(editor) {
     element,
     show() {
       const { keyframes, frames } = shownPath(editor.state)
-      const rows = keyframes.slice(0, 200).map(({ frame, place, look, ease }) => [String(frame), place[0].toFixed(2), place[2].toFixed(2), (0 - place[1]).toFixed(2), typeof look === "string" ? look : WORDS.lookNames.keyed, WORDS.eases[ease]])
+      const rows = keyframes
+        .slice(0, 200)
+        .map(({ frame, place, look, ease }) => [
+          String(frame),
+          place[0].toFixed(2),
+          place[2].toFixed(2),
+          (0 - place[1]).toFixed(2),
+          typeof look === "string" ? look : WORDS.lookNames.keyed,
+          WORDS.eases[ease],
+        ])
       if (JSON.stringify(rows) === shown) return
       shown = JSON.stringify(rows)
-      body.replaceChildren(...rows.map((cells, i) => {
-        const button = make("button", { text: String(i), tabindex: "-1" })
-        button.addEventListener("click", () => editor.set({ chosen: [i], playhead: Math.min(frames - 1, keyframes[i].frame) }))
-        return make("tr", {}, make("td", {}, button), ...cells.map((text) => make("td", { text })))
-      }))
+      body.replaceChildren(
+        ...rows.map((cells, i) => {
+          const button = make("button", { text: String(i), tabindex: "-1" })
+          button.addEventListener("click", () =>
+            editor.set({ chosen: [i], playhead: Math.min(frames - 1, keyframes[i].frame) }),
+          )
+          return make("tr", {}, make("td", {}, button), ...cells.map((text) => make("td", { text })))
+        }),
+      )
     },
   }
 }

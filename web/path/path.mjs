@@ -5,7 +5,17 @@
  * A place is [right, down, ahead] in metres, a tangent the way from there to the handle of the Bezier curve; angles are
  * degrees, yaw to the right and pitch up. A path is frozen and always canonical: sorted, numbers in thousandths.
  */
-import { MAX_FRAMES, Refusal, checkText, checkedList, checkedObject, checkedWhole, dump, load, shown } from "../track/json.mjs"
+import {
+  MAX_FRAMES,
+  Refusal,
+  checkText,
+  checkedList,
+  checkedObject,
+  checkedWhole,
+  dump,
+  load,
+  shown,
+} from "../track/json.mjs"
 import { byName, checkVersion, joined, strip, unknownMembers } from "../track/document.mjs"
 import { DEFAULT_FRAMES, frozen, thousandths } from "../track/timeline.mjs"
 
@@ -95,7 +105,11 @@ export function parse(text) {
  */
 export function write(path) {
   /** @type {[string, string][]} */
-  const members = [["type", '"path"'], ["version", String(VERSION)], ["frames", String(path.frames)]]
+  const members = [
+    ["type", '"path"'],
+    ["version", String(VERSION)],
+    ["frames", String(path.frames)],
+  ]
   if (path.closed) members.push(["closed", "true"])
   if (path.target) members.push(["target", numbers(path.target)])
   members.push(["keyframes", `[${path.keyframes.map(keyframeText).join(",")}]`])
@@ -115,13 +129,15 @@ export function canonical(path) {
     keyframes: frozen(path.keyframes.map(canonicalKeyframe).sort((a, b) => a.frame - b.frame)),
     closed: path.closed,
     target: target && rounded(target),
-    background: background && Object.freeze({
-      image: background.image,
-      centre: rounded(background.centre),
-      width: Math.max(thousandths(background.width), 0.001),
-      opacity: thousandths(background.opacity),
-      extra: frozen([...background.extra].sort(byName)),
-    }),
+    background:
+      background &&
+      Object.freeze({
+        image: background.image,
+        centre: rounded(background.centre),
+        width: Math.max(thousandths(background.width), 0.001),
+        opacity: thousandths(background.opacity),
+        extra: frozen([...background.extra].sort(byName)),
+      }),
     extra: frozen([...path.extra].sort(byName)),
   })
 }
@@ -203,9 +219,7 @@ function readKeyframes(entries, hasTarget) {
     const made = readKeyframe(entry, field)
     if (keyframes.has(made.frame)) throw new Refusal(`frame ${made.frame}: two keyframes stand here; keep one`)
     if (made.look === "target" && !hasTarget) {
-      throw new Refusal(
-        `frame ${made.frame}: ${field} looks at the target, and there is none; write "target":[0,0,0]`,
-      )
+      throw new Refusal(`frame ${made.frame}: ${field} looks at the target, and there is none; write "target":[0,0,0]`)
     }
     keyframes.set(made.frame, made)
   }
@@ -299,7 +313,10 @@ function between(value, field, unit, least, most) {
 /** @param {Keyframe} keyframe */
 function keyframeText({ frame, place, pitch, look, out, into, ease, extra }) {
   /** @type {[string, string][]} */
-  const members = [["f", String(frame)], ["p", numbers(place)]]
+  const members = [
+    ["f", String(frame)],
+    ["p", numbers(place)],
+  ]
   if (pitch !== null) members.push(["pitch", String(pitch)])
   if (look !== "path") members.push(["look", typeof look === "string" ? dump(look) : numbers(look)])
   if (out) members.push(["out", numbers(out)])
@@ -311,7 +328,12 @@ function keyframeText({ frame, place, pitch, look, out, into, ease, extra }) {
 /** @param {Background} background */
 function backgroundText({ image, centre, width, opacity, extra }) {
   /** @type {[string, string][]} */
-  const members = [["image", dump(image)], ["centre", numbers(centre)], ["width", String(width)], ["opacity", String(opacity)]]
+  const members = [
+    ["image", dump(image)],
+    ["centre", numbers(centre)],
+    ["width", String(width)],
+    ["opacity", String(opacity)],
+  ]
   return joined([...members, ...extra])
 }
 

@@ -2,7 +2,8 @@
 /**
  * A camera's path as poses: the cubic curve of worldmodel/path.py, walked evenly along its arc.
  *
- * Between two keyframes lies one Bezier curve (a span); t in 0..1 runs along it unevenly, u in 0..1 evenly along its arc.
+ * Between two keyframes lies one Bezier curve (a span); t in 0..1 runs along it unevenly, u in 0..1 evenly along its
+ * arc.
  */
 import { mirrored } from "./path.mjs"
 
@@ -96,7 +97,12 @@ export function speeds({ x, z }, fps) {
   return found
 }
 
-/** Metres over the ground from a frame to the next. @param {Float64Array} x @param {Float64Array} z @param {number} i */
+/**
+ * Metres over the ground from a frame to the next.
+ * @param {Float64Array} x
+ * @param {Float64Array} z
+ * @param {number} i
+ */
 export function apart(x, z, i) {
   const [dx, dz] = [x[i + 1] - x[i], z[i + 1] - z[i]]
   return Math.sqrt(dx * dx + dz * dz) // much faster than Math.hypot
@@ -120,7 +126,10 @@ export function played(path) {
  */
 export function pathSpans(path) {
   const stops = played(path)
-  const smooth = smoothTangents(stops.map(({ place }) => place), path.closed && stops.length > 2)
+  const smooth = smoothTangents(
+    stops.map(({ place }) => place),
+    path.closed && stops.length > 2,
+  )
   const spans = stops.slice(1).map((end, i) => {
     const start = stops[i]
     const curve = spanCurve(start, end, smooth[i], smooth[i + 1])
@@ -143,7 +152,8 @@ export function pathSpans(path) {
  */
 export function bezier([a, b, c, d], t) {
   const s = 1 - t
-  const at = (/** @type {number} */ i) => s * s * s * a[i] + 3 * s * s * t * b[i] + 3 * s * t * t * c[i] + t * t * t * d[i]
+  const at = (/** @type {number} */ i) =>
+    s * s * s * a[i] + 3 * s * s * t * b[i] + 3 * s * t * t * c[i] + t * t * t * d[i]
   return [at(0), at(1), at(2)]
 }
 
@@ -258,7 +268,8 @@ function arcOf(curve) {
  */
 function stand(samples, from, to, keyframe, ahead, target) {
   const { yaw, pitch } = looking(keyframe, keyframe.place, ahead, target)
-  for (let frame = from; frame < Math.min(to, samples.x.length); frame++) put(samples, frame, keyframe.place, yaw, pitch)
+  for (let frame = from; frame < Math.min(to, samples.x.length); frame++)
+    put(samples, frame, keyframe.place, yaw, pitch)
 }
 
 /** @param {Samples} samples @param {number} frame @param {Vector} place @param {number} yaw @param {number} pitch */
@@ -285,7 +296,10 @@ export function looking({ look, pitch }, place, ahead, target) {
   return { yaw: Math.atan2(right, on), pitch: pitch === null ? own : radians(pitch) }
 }
 
-/** Return the same turn in [-pi, pi); half a turn goes left, also if rounding made it a little less. @param {number} angle */
+/**
+ * Return the same turn in [-pi, pi); half a turn goes left, also if rounding made it a little less.
+ * @param {number} angle
+ */
 export function shorter(angle) {
   return angle - 2 * Math.PI * Math.floor((angle + Math.PI + 1e-9) / (2 * Math.PI))
 }

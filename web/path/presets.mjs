@@ -10,7 +10,19 @@ import { length, minus } from "./poses.mjs"
 
 /** @type {readonly {id: string, name: string, note: string, make: (pace: Pace) => CameraPath}[]} */
 export const PRESETS = Object.freeze([
-  { id: "ahead", name: "Walk ahead", note: "5 m, straight on", make: (pace) => timed(line([[0, 0], [0, 5]]), pace) },
+  {
+    id: "ahead",
+    name: "Walk ahead",
+    note: "5 m, straight on",
+    make: (pace) =>
+      timed(
+        line([
+          [0, 0],
+          [0, 5],
+        ]),
+        pace,
+      ),
+  },
   { id: "circle", name: "Circle a target", note: "2 m around it, looking at it", make: circle },
   { id: "eight", name: "Figure eight", note: "through the middle twice, closed", make: eight },
   { id: "corridor", name: "Corridor and turn", note: "4 m ahead, then right", make: corridor },
@@ -26,18 +38,39 @@ function circle(pace) {
 
 /** @param {Pace} pace */
 function eight(pace) {
-  const places = [[0, 0], [1.2, 1.3], [0, 2.6], [-1.2, 3.9], [0, 5.2], [1.2, 3.9], [0, 2.6], [-1.2, 1.3]]
+  const places = [
+    [0, 0],
+    [1.2, 1.3],
+    [0, 2.6],
+    [-1.2, 3.9],
+    [0, 5.2],
+    [1.2, 3.9],
+    [0, 2.6],
+    [-1.2, 1.3],
+  ]
   return timed({ ...line(places), closed: true }, pace)
 }
 
 /** @param {Pace} pace */
 function corridor(pace) {
-  return timed(line([[0, 0], [0, 3.2], [0.8, 4], [4, 4]]), pace)
+  return timed(
+    line([
+      [0, 0],
+      [0, 3.2],
+      [0.8, 4],
+      [4, 4],
+    ]),
+    pace,
+  )
 }
 
 /** @param {Pace} pace */
 function thereAndBack(pace) {
-  const path = line([[0, 0], [0, 3], [0, 0]])
+  const path = line([
+    [0, 0],
+    [0, 3],
+    [0, 0],
+  ])
   return timed({ ...path, keyframes: path.keyframes.map((stop) => ({ ...stop, look: [0, 0] })) }, pace)
 }
 
@@ -66,4 +99,3 @@ function timed(path, pace) {
   const back = path.closed ? walkFrames(length(minus(stops[0].place, stops[stops.length - 1].place)), pace.step) : 0
   return slowDown(canonical({ ...path, keyframes: stops, frames: frame + back + 1 }), pace)
 }
-

@@ -5,16 +5,21 @@ import { extent, limitOf } from "./state.mjs"
 
 /** @typedef {import("./state.mjs").PathState} PathState */
 /** @typedef {import("./state.mjs").Drawn} Drawn */
-/** @typedef {{top: number, height: number, low: number, high: number}} Lane `low` and `high` are the values at its edges */
-/** @typedef {{view: import("../kit/ruler.mjs").View, head: number, height: Lane, pitch: Lane, speed: Lane, band: {top: number, height: number}, bottom: number}} Profile */
+/**
+ * @typedef {{top: number, height: number, low: number, high: number}} Lane `low` and `high` are the values at its edges
+ */
+/**
+ * @typedef {{view: import("../kit/ruler.mjs").View, head: number, height: Lane, pitch: Lane, speed: Lane, band: {top:
+ *   number, height: number}, bottom: number}} Profile
+ */
 
 const HEAD = { wide: 79, narrow: 46 }
 const BAND = 14
 export const PROFILE_HEIGHT = { wide: 182, narrow: 164 }
 const SHARES = [0.36, 0.3, 0.34]
 const LEAST = { height: 0.5, pitch: 12 }
-const ROOM = 0.22
 /** Share of a lane's values that is left free above and below. */
+const ROOM = 0.22
 
 /**
  * Lay the profile out.
@@ -32,7 +37,8 @@ export function profileOf(state, drawn, { width, height }, narrow) {
   const lanes = heights.map((high, i) => ({ top: top + heights.slice(0, i).reduce((a, b) => a + b, 0), height: high }))
   const speed = Math.max(limitOf(state) * 1.25, ...drawn.speeds.subarray(0, 1))
   return {
-    view, head,
+    view,
+    head,
     height: { ...lanes[0], ...rangeOf(drawn.heights, LEAST.height) },
     pitch: { ...lanes[1], ...rangeOf(drawn.pitches, LEAST.pitch) },
     speed: { ...lanes[2], low: 0, high: Math.max(speed, Math.min(limitOf(state) * 3, most(drawn.speeds))) * 1.12 },

@@ -50,13 +50,45 @@ import { tooFast } from "./timing.mjs"
 
 /** @type {PathState} */
 export const START = Object.freeze({
-  text: "", path: EMPTY, problem: "", draft: null, linked: false, shown: null, variant: null, offline: "", askedFps: 0, view: null, first: 0,
-  scale: 0, playhead: 0, chosen: [], tool: "pointer", look: "path", grid: false, model: true, pill: null, ghost: null, stroke: null,
-  playing: false, failure: "", sheet: false,
+  text: "",
+  path: EMPTY,
+  problem: "",
+  draft: null,
+  linked: false,
+  shown: null,
+  variant: null,
+  offline: "",
+  askedFps: 0,
+  view: null,
+  first: 0,
+  scale: 0,
+  playhead: 0,
+  chosen: [],
+  tool: "pointer",
+  look: "path",
+  grid: false,
+  model: true,
+  pill: null,
+  ghost: null,
+  stroke: null,
+  playing: false,
+  failure: "",
+  sheet: false,
 })
 
 /** What is kept when the host's undo builds the node anew. */
-const KEPT = /** @type {const} */ (["view", "first", "scale", "playhead", "chosen", "tool", "look", "grid", "model", "shown"])
+const KEPT = /** @type {const} */ ([
+  "view",
+  "first",
+  "scale",
+  "playhead",
+  "chosen",
+  "tool",
+  "look",
+  "grid",
+  "model",
+  "shown",
+])
 
 /** @param {PathState} state @returns {Partial<PathState>} */
 export const viewState = (state) => Object.fromEntries(KEPT.map((name) => [name, state[name]]))
@@ -67,14 +99,20 @@ export const viewState = (state) => Object.fromEntries(KEPT.map((name) => [name,
  */
 export function withText(state, text) {
   const { path, error } = parse(text)
-  return settled(path ? { ...state, text, draft: null, path, problem: "" } : { ...state, text, draft: null, problem: error ?? "" })
+  return settled(
+    path ? { ...state, text, draft: null, path, problem: "" } : { ...state, text, draft: null, problem: error ?? "" },
+  )
 }
 
 /** Keep playhead and selection inside the path. @param {PathState} state @returns {PathState} */
 export function settled(state) {
   const { frames, keyframes } = shownPath(state)
   const chosen = state.chosen.filter((index) => index < keyframes.length)
-  return Object.freeze({ ...state, playhead: Math.min(state.playhead, frames - 1), chosen: chosen.length === state.chosen.length ? state.chosen : chosen })
+  return Object.freeze({
+    ...state,
+    playhead: Math.min(state.playhead, frames - 1),
+    chosen: chosen.length === state.chosen.length ? state.chosen : chosen,
+  })
 }
 
 /** The path on show. @param {PathState} state @returns {CameraPath} */
@@ -89,7 +127,11 @@ export const fpsOf = (state) => state.askedFps || state.variant?.fps || 1
 /** Frames of the path per frame of the model. @param {PathState} state */
 export const rateOf = (state) => fpsOf(state) / (state.variant?.fps || 1)
 
-/** What the model walks and turns at most in a frame of the path. @param {PathState} state @returns {import("./timing.mjs").Pace} */
+/**
+ * What the model walks and turns at most in a frame of the path.
+ * @param {PathState} state
+ * @returns {import("./timing.mjs").Pace}
+ */
 export function paceOf(state) {
   const { variant } = state
   const most = variant?.max_yaw
@@ -112,7 +154,8 @@ export const modelFrames = (state, frames) => Math.floor((frames - 1) / rateOf(s
 export const pathFrames = (state, frames) => Math.ceil((frames - 1) * rateOf(state) - 1e-6) + 1
 
 /** Frames of the model after its last whole chunk. @param {PathState} state */
-export const overOf = (state) => (state.variant ? leftOver(state.variant, modelFrames(state, shownPath(state).frames)) : 0)
+export const overOf = (state) =>
+  state.variant ? leftOver(state.variant, modelFrames(state, shownPath(state).frames)) : 0
 
 /** The model's chunks on the path's frames. @param {PathState} state @returns {Variant} */
 export function chunksOf(state) {
@@ -132,13 +175,24 @@ export function drawnCache() {
   let known = new Map()
   return (/** @type {PathState} */ state) => {
     const [path, pace, fps] = [shownPath(state), paceOf(state), fpsOf(state)]
-    if (last?.path === path && last.pace.step === pace.step && last.pace.turn === pace.turn && last.fps === fps) return last
+    if (last?.path === path && last.pace.step === pace.step && last.pace.turn === pace.turn && last.fps === fps)
+      return last
     const spans = pathSpans(path)
     /** @type {typeof known} */
     const used = new Map()
     const samples = samplePath(path, spans, (span) => {
       const { start, end, curve, resting } = span
-      const key = JSON.stringify([curve, start.look, start.pitch, end.look, end.pitch, start.ease, end.frame - start.frame, resting, path.target])
+      const key = JSON.stringify([
+        curve,
+        start.look,
+        start.pitch,
+        end.look,
+        end.pitch,
+        start.ease,
+        end.frame - start.frame,
+        resting,
+        path.target,
+      ])
       const found = known.get(key) ?? sampleSpan(span, path.target)
       used.set(key, found)
       return found
@@ -146,7 +200,19 @@ export function drawnCache() {
     known = used
     const metres = spans.reduce((sum, { arc }) => sum + arc[arc.length - 1], 0)
     const [heights, pitches] = [samples.y.map((y) => -y), samples.pitch.map(degrees)]
-    last = { path, pace, fps, spans, stops: played(path), samples, heights, pitches, speeds: speeds(samples, fps), fast: tooFast(path, samples, pace), metres }
+    last = {
+      path,
+      pace,
+      fps,
+      spans,
+      stops: played(path),
+      samples,
+      heights,
+      pitches,
+      speeds: speeds(samples, fps),
+      fast: tooFast(path, samples, pace),
+      metres,
+    }
     return last
   }
 }

@@ -24,7 +24,11 @@ export function showStatus(editor) {
   const [model, over] = [modelFrames(state, frames), overOf(state)]
   const chunks = wholeChunks(variant, model)
   const sum = shell.narrow ? counted(chunks, "chunk") : chunkSum(chunks, variant.first_chunk, variant.chunk)
-  const parts = [make("b", { text: counted(frames, "frame") }), `${time(frames / fps)} s at ${Number(fps.toFixed(2))} fps`, sum]
+  const parts = [
+    make("b", { text: counted(frames, "frame") }),
+    `${time(frames / fps)} s at ${Number(fps.toFixed(2))} fps`,
+    sum,
+  ]
   parts.push(over ? make("span", {}, sign(), make("b", { text: `${over} ${WORDS.left}` })) : `0 ${WORDS.left}`)
   shell.left.replaceChildren(...joined(parts), ...(over && !locked(state) ? repairs(editor, model) : []))
   shell.right.replaceChildren(...joined(here(editor)))
@@ -37,7 +41,11 @@ function here(editor) {
   const frame = state.playhead
   const at = Math.floor(frame / rateOf(state) + 1e-6)
   const residual = followed?.position?.[at]
-  const words = [make("span", {}, "frame ", make("b", { text: String(frame) })), `chunk ${chunkAt(variant, at)}`, `${decimal(drawn.speeds[frame] ?? 0)} m/s`]
+  const words = [
+    make("span", {}, "frame ", make("b", { text: String(frame) })),
+    `chunk ${chunkAt(variant, at)}`,
+    `${decimal(drawn.speeds[frame] ?? 0)} m/s`,
+  ]
   return residual === undefined ? words : [...words, `residual ${decimal(residual)} m`]
 }
 
@@ -59,8 +67,12 @@ function repairs(editor, frames) {
     button.addEventListener("click", press)
     return button
   }
-  const [less, more] = [trimmedFrames(variant, frames), extendedFrames(variant, frames)].map((count) => count && pathFrames(state, count))
-  const trim = less ? [link(WORDS.trim(less), () => editor.edit(setFrames(editor.state.path, less), {}, `${less} frames`))] : []
+  const [less, more] = [trimmedFrames(variant, frames), extendedFrames(variant, frames)].map(
+    (count) => count && pathFrames(state, count),
+  )
+  const trim = less
+    ? [link(WORDS.trim(less), () => editor.edit(setFrames(editor.state.path, less), {}, `${less} frames`))]
+    : []
   return [...trim, link(WORDS.stretch(more), () => editor.edit(stretch(editor.state.path, more), {}, `${more} frames`))]
 }
 
@@ -72,16 +84,38 @@ function repairs(editor, frames) {
  */
 export function noticeOf(editor, { copyIn, again }) {
   const { state } = editor
-  if (state.failure) return { alarm: true, strong: WORDS.failed, text: state.failure, actions: [{ label: WORDS.close, press: () => editor.set({ failure: "" }) }] }
-  if (state.offline) return { alarm: true, strong: WORDS.offline, text: `${state.offline}.`, actions: [{ label: WORDS.again, press: again }] }
+  if (state.failure)
+    return {
+      alarm: true,
+      strong: WORDS.failed,
+      text: state.failure,
+      actions: [{ label: WORDS.close, press: () => editor.set({ failure: "" }) }],
+    }
+  if (state.offline)
+    return {
+      alarm: true,
+      strong: WORDS.offline,
+      text: `${state.offline}.`,
+      actions: [{ label: WORDS.again, press: again }],
+    }
   if (state.linked) {
     const text = `${SHARED.readOnly} ${state.shown ? WORDS.onLink : WORDS.noRun}`
-    return { icon: "link", strong: SHARED.linked, text, actions: [{ label: SHARED.copyIn, hint: SHARED.copyInHint, disabled: !state.shown, press: copyIn }] }
+    return {
+      icon: "link",
+      strong: SHARED.linked,
+      text,
+      actions: [{ label: SHARED.copyIn, hint: SHARED.copyInHint, disabled: !state.shown, press: copyIn }],
+    }
   }
   if (state.problem) {
     const newer = state.problem.includes("newer version")
     const text = state.problem.replace(/^Path JSON: /, "")
-    return { alarm: true, strong: newer ? WORDS.newer : WORDS.notPath, text: `${text}${/[.!?]$/.test(text) ? "" : "."} ${WORDS.lastValid}`, actions: [{ label: SHARED.editText, press: (button) => editText(editor, button) }] }
+    return {
+      alarm: true,
+      strong: newer ? WORDS.newer : WORDS.notPath,
+      text: `${text}${/[.!?]$/.test(text) ? "" : "."} ${WORDS.lastValid}`,
+      actions: [{ label: SHARED.editText, press: (button) => editText(editor, button) }],
+    }
   }
   const { frames, keyframes, closed } = state.path
   const beyond = keyframes.filter(({ frame }) => frame >= frames - (closed ? 1 : 0)).length
@@ -89,14 +123,31 @@ export function noticeOf(editor, { copyIn, again }) {
   const end = Math.max(frames, keyframes[keyframes.length - 1].frame + (closed ? 2 : 1))
   const use = pathFrames(state, extendedFrames(state.variant, modelFrames(state, end)))
   return {
-    icon: "warn", strong: WORDS.after(counted(beyond, "keyframe")), text: WORDS.afterText(extent(state) - 1),
-    actions: [{ label: WORDS.use(use), hint: WORDS.useHint, press: () => editor.edit(setFrames(editor.state.path, use), {}, `${use} frames`) }],
+    icon: "warn",
+    strong: WORDS.after(counted(beyond, "keyframe")),
+    text: WORDS.afterText(extent(state) - 1),
+    actions: [
+      {
+        label: WORDS.use(use),
+        hint: WORDS.useHint,
+        press: () => editor.edit(setFrames(editor.state.path, use), {}, `${use} frames`),
+      },
+    ],
   }
 }
 
 /** Edit the text itself. @param {Editor} editor @param {HTMLElement} anchor */
 function editText(editor, anchor) {
-  openText(anchor, { title: WORDS.textTitle, note: WORDS.textNote, text: editor.state.text, keep: SHARED.keep, cancel: SHARED.cancel, signal: editor.signal, root: editor.shell.root, done: editor.typeText })
+  openText(anchor, {
+    title: WORDS.textTitle,
+    note: WORDS.textNote,
+    text: editor.state.text,
+    keep: SHARED.keep,
+    cancel: SHARED.cancel,
+    signal: editor.signal,
+    root: editor.shell.root,
+    done: editor.typeText,
+  })
 }
 
 /** The sentence shown in place of the chips, if any. @param {Editor} editor */

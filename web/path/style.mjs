@@ -10,10 +10,12 @@ export const RULES = `
 .wm-looks .wm-tool { color: var(--wm-second); }
 .wm-looks .wm-tool[aria-checked="true"] { color: var(--wm-text); }
 .wm-inspector { flex: none; width: 212px; min-height: 0; position: relative; }
-.wm-inspect { position: absolute; inset: 0; overflow: auto; display: flex; flex-direction: column; gap: 8px; scrollbar-width: thin; overscroll-behavior: contain; }
+.wm-inspect { position: absolute; inset: 0; overflow: auto; display: flex; flex-direction: column; gap: 8px;
+  scrollbar-width: thin; overscroll-behavior: contain; }
 .wm-inspect > * { flex: none; }
 .wm-inspect [hidden] { display: none; }
-.wm-inspect section { border-top: 1px solid var(--wm-frame); padding-top: 7px; display: flex; flex-direction: column; gap: 4px; }
+.wm-inspect section { border-top: 1px solid var(--wm-frame); padding-top: 7px; display: flex; flex-direction: column;
+  gap: 4px; }
 .wm-inspect .wm-grow { flex: 1 1 auto; }
 .wm-inspect .wm-title { display: flex; align-items: center; justify-content: space-between; min-height: 20px; }
 .wm-inspect .wm-title b { font-weight: 600; }
@@ -24,9 +26,11 @@ export const RULES = `
 .wm-fields .wm-field { padding: 0 8px; min-width: 0; }
 .wm-fields .wm-field input { flex: 1 1 0; min-width: 0; }
 .wm-fields .wm-wide { grid-column: 1 / -1; }
-.wm-choice { appearance: none; display: flex; align-items: center; gap: 5px; height: 24px; padding: 0 6px 0 8px; border: 0; border-radius: 5px; background: var(--wm-field);
-  color: var(--wm-second); font: inherit; line-height: 16px; cursor: pointer; min-width: 0; }
-.wm-choice .wm-said { flex: 1 1 auto; text-align: right; color: var(--wm-text); font-weight: 500; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.wm-choice { appearance: none; display: flex; align-items: center; gap: 5px; height: 24px; padding: 0 6px 0 8px;
+  border: 0; border-radius: 5px; background: var(--wm-field); color: var(--wm-second); font: inherit; line-height: 16px;
+  cursor: pointer; min-width: 0; }
+.wm-choice .wm-said { flex: 1 1 auto; text-align: right; color: var(--wm-text); font-weight: 500; overflow: hidden;
+  text-overflow: ellipsis; white-space: nowrap; }
 .wm-choice:hover:not(:disabled) { background: var(--wm-hover); }
 .wm-choice:disabled { opacity: .38; cursor: default; }
 .wm-facts { display: grid; grid-template-columns: auto auto; gap: 0 8px; margin: 0; line-height: 22px; }
@@ -43,15 +47,19 @@ export const RULES = `
   background: var(--wm-plot); border: 1px solid var(--wm-selection); border-radius: 6px; }
 [data-wm-kind="path"][data-narrow] .wm-body { position: relative; }
 .wm-editor[data-off] .wm-inspector .wm-fields, .wm-editor[data-off] .wm-inspect-row .wm-field { opacity: .6; }
-.wm-path-empty { position: absolute; inset: 0; display: flex; flex-direction: column; align-items: center; justify-content: center; gap: 4px; text-align: center; pointer-events: none; padding: 4px 8px; }
+.wm-path-empty { position: absolute; inset: 0; display: flex; flex-direction: column; align-items: center;
+  justify-content: center; gap: 4px; text-align: center; pointer-events: none; padding: 4px 8px; }
 .wm-path-empty[hidden] { display: none; }
 .wm-path-empty h3 { margin: 0; font-size: 13.5px; font-weight: 600; line-height: 20px; }
 .wm-path-empty p { margin: 0 0 10px; color: var(--wm-second); }
 .wm-path-cards { display: flex; flex-wrap: wrap; justify-content: center; gap: 8px; }
-.wm-path-card { appearance: none; pointer-events: auto; display: flex; flex-direction: column; align-items: center; gap: 5px; width: 118px; padding: 10px 4px 8px; border: 1px solid var(--wm-frame);
-  border-radius: 6px; background: var(--wm-field); color: var(--wm-text); font: inherit; cursor: pointer; }
-.wm-path-card:hover, .wm-path-card:focus-visible { border-color: var(--wm-selection); outline: none; box-shadow: 0 0 0 1px var(--wm-selection); }
-.wm-path-card svg { width: 48px; height: 36px; fill: none; stroke: currentColor; stroke-width: 1.7; stroke-linecap: round; stroke-linejoin: round; }
+.wm-path-card { appearance: none; pointer-events: auto; display: flex; flex-direction: column; align-items: center;
+  gap: 5px; width: 118px; padding: 10px 4px 8px; border: 1px solid var(--wm-frame); border-radius: 6px;
+  background: var(--wm-field); color: var(--wm-text); font: inherit; cursor: pointer; }
+.wm-path-card:hover, .wm-path-card:focus-visible { border-color: var(--wm-selection); outline: none;
+  box-shadow: 0 0 0 1px var(--wm-selection); }
+.wm-path-card svg { width: 48px; height: 36px; fill: none; stroke: currentColor; stroke-width: 1.7;
+  stroke-linecap: round; stroke-linejoin: round; }
 [data-narrow] .wm-path-card { width: 84px; padding: 7px 2px 6px; font-size: 11px; line-height: 14px; }
 [data-narrow] .wm-path-card svg { width: 36px; height: 27px; }
 .wm-path-close { position: absolute; top: 6px; right: 6px; }

@@ -5,7 +5,10 @@ import { MAX_FRAMES } from "./path.mjs"
 import { apart, length, minus, pathSpans, played, sampleSpan, shorter } from "./poses.mjs"
 
 /** @typedef {import("./path.mjs").CameraPath} CameraPath */
-/** @typedef {{step: number, turn: number | null}} Pace metres and radians per frame that the model walks and turns at most */
+/**
+ * @typedef {{step: number, turn: number | null}} Pace metres and radians per frame that the model walks and turns at
+ *   most
+ */
 
 const SLACK = 1.001
 const NEARLY = 1.0005
@@ -89,7 +92,11 @@ export function toggleLoop(path, { near, ...pace }) {
  * @param {Pace} pace
  */
 export function slowDown(path, pace) {
-  return slowSpans(path, pace, played(path).map((_, i) => i))
+  return slowSpans(
+    path,
+    pace,
+    played(path).map((_, i) => i),
+  )
 }
 
 /**
@@ -100,7 +107,9 @@ export function slowDown(path, pace) {
  * @returns {[from: number, to: number][]} half open
  */
 export function tooFast(path, { x, z, yaw }, { step, turn }) {
-  const cuts = new Set(played(path).flatMap((stop, i, all) => (stop.ease === "hold" && all[i + 1] ? [all[i + 1].frame - 1] : [])))
+  const cuts = new Set(
+    played(path).flatMap((stop, i, all) => (stop.ease === "hold" && all[i + 1] ? [all[i + 1].frame - 1] : [])),
+  )
   /** @type {[number, number][]} */
   const found = []
   for (let i = 0; i + 1 < x.length; i++) {
@@ -114,7 +123,11 @@ export function tooFast(path, { x, z, yaw }, { step, turn }) {
   return found
 }
 
-/** A pace that may turn as fast as it likes: what is drawn is timed by its length alone. @param {Pace} pace @returns {Pace} */
+/**
+ * A pace that may turn as fast as it likes: what is drawn is timed by its length alone.
+ * @param {Pace} pace
+ * @returns {Pace}
+ */
 export const walking = ({ step }) => ({ step, turn: null })
 
 /** Count the frames a way takes. @param {number} metres @param {number} step metres per frame */
@@ -152,7 +165,12 @@ export function slowSpans(path, pace, indices) {
   return path
 }
 
-/** How many times faster than the model a span is at its fastest. @param {import("./poses.mjs").Span} span @param {CameraPath} path @param {Pace} pace */
+/**
+ * How many times faster than the model a span is at its fastest.
+ * @param {import("./poses.mjs").Span} span
+ * @param {CameraPath} path
+ * @param {Pace} pace
+ */
 function excessOf(span, path, { step, turn }) {
   const { x, z, yaw } = sampleSpan(span, path.target)
   let most = 0

@@ -18,10 +18,22 @@ const GRID_GAP = 9
 const BAR_LONGEST = 72
 
 /** @param {TopView} view @param {Size} size @param {number} x @param {number} z @returns {[number, number]} px */
-export const toPixel = (view, { width, height }, x, z) => [width / 2 + view.scale * (x - view.x), height / 2 - view.scale * (z - view.z)]
+export const toPixel = (view, { width, height }, x, z) => [
+  width / 2 + view.scale * (x - view.x),
+  height / 2 - view.scale * (z - view.z),
+]
 
-/** @param {TopView} view @param {Size} size @param {number} px @param {number} py @returns {[x: number, z: number]} metres */
-export const toGround = (view, { width, height }, px, py) => [view.x + (px - width / 2) / view.scale, view.z - (py - height / 2) / view.scale]
+/**
+ * @param {TopView} view
+ * @param {Size} size
+ * @param {number} px
+ * @param {number} py
+ * @returns {[x: number, z: number]} metres
+ */
+export const toGround = (view, { width, height }, px, py) => [
+  view.x + (px - width / 2) / view.scale,
+  view.z - (py - height / 2) / view.scale,
+]
 
 /**
  * Show all of some ground.
@@ -53,9 +65,20 @@ export function boundsOf({ path, samples, spans }) {
   return bounds
 }
 
-/** Zoom and keep the ground under a pixel still. @param {TopView} view @param {Size} size @param {number} px @param {number} py @param {number} factor @returns {TopView} */
+/**
+ * Zoom and keep the ground under a pixel still.
+ * @param {TopView} view
+ * @param {Size} size
+ * @param {number} px
+ * @param {number} py
+ * @param {number} factor
+ * @returns {TopView}
+ */
 export function zoomTop(view, size, px, py, factor) {
-  const scale = Math.min(Math.max(SCALES[1], view.scale), Math.max(Math.min(SCALES[0], view.scale), view.scale * factor))
+  const scale = Math.min(
+    Math.max(SCALES[1], view.scale),
+    Math.max(Math.min(SCALES[0], view.scale), view.scale * factor),
+  )
   const [x, z] = toGround(view, size, px, py)
   return { x: x - (px - size.width / 2) / scale, z: z + (py - size.height / 2) / scale, scale }
 }
@@ -64,7 +87,8 @@ export function zoomTop(view, size, px, py, factor) {
 export const panned = (view, px, py) => ({ ...view, x: view.x + px / view.scale, z: view.z - py / view.scale })
 
 /** Metres between the lines of the grid. @param {TopView} view */
-export const gridStep = ({ scale }) => STEPS.slice(3).find((step) => step * scale >= GRID_GAP) ?? STEPS[STEPS.length - 1]
+export const gridStep = ({ scale }) =>
+  STEPS.slice(3).find((step) => step * scale >= GRID_GAP) ?? STEPS[STEPS.length - 1]
 
 /** Metres that places snap to. @param {TopView} view */
 export const snapStep = ({ scale }) => (scale >= 60 ? 0.1 : scale >= 24 ? 0.25 : gridStep({ x: 0, z: 0, scale }))

@@ -25,8 +25,8 @@ import { makeTools } from "./tools.mjs"
 import { makeTransport } from "./transport.mjs"
 import { WORDS } from "./words.mjs"
 
-const AROUND = { tools: 40, status: 24, strip: 28, notice: 45, report: 194, row: 32, gap: 8 }
 /** Heights in px of what surrounds top view and profile. */
+const AROUND = { tools: 40, status: 24, strip: 28, notice: 45, report: 194, row: 32, gap: 8 }
 const LEAST = { width: 400, height: 520, top: { wide: 250, narrow: 210 } }
 const USUAL = { width: 820, height: 680 }
 
@@ -44,8 +44,18 @@ export function makeCameraPath(node, name, app) {
   const profile = make("div.wm-plot.wm-profile")
   shell.body.prepend(make("div.wm-path-column", {}, shell.plot, profile))
   editor.useLayers({
-    top: shell.layers(shell.plot, drawTop, (context) => editor.ready && drawTopOverlay(context, editor.scene()), () => editor.redraw()),
-    profile: shell.layers(profile, (context) => editor.ready && drawProfile(context, editor.profileScene()), (context) => editor.ready && drawProfileOverlay(context, editor.profileScene()), () => editor.redraw()),
+    top: shell.layers(
+      shell.plot,
+      drawTop,
+      (context) => editor.ready && drawTopOverlay(context, editor.scene()),
+      () => editor.redraw(),
+    ),
+    profile: shell.layers(
+      profile,
+      (context) => editor.ready && drawProfile(context, editor.profileScene()),
+      (context) => editor.ready && drawProfileOverlay(context, editor.profileScene()),
+      () => editor.redraw(),
+    ),
   })
   const strip = makeStrip({
     signal,
@@ -53,14 +63,34 @@ export function makeCameraPath(node, name, app) {
     chose: (row) => editor.goTo(row.from * rateOf(editor.state), true),
     toggled: (open) => grow(open ? AROUND.report : -AROUND.report),
   })
-  const [tools, inspector, cards, table] = [makeTools(editor), makeInspector(editor), makeCards(editor), makeTable(editor)]
+  const [tools, inspector, cards, table] = [
+    makeTools(editor),
+    makeInspector(editor),
+    makeCards(editor),
+    makeTable(editor),
+  ]
   shell.body.append(inspector.element)
   shell.complete(tools.element, strip.element, strip.report, table.element)
   const host = addEditor({
-    node, name, type: "WM_PATH_EDITOR", root: shell.root, app, life, leastHeight,
-    getText: () => editor.state.text, setText: (text) => editor.setText(typeof text === "string" ? text : ""), linkChanged: readNode, executed: showRun,
+    node,
+    name,
+    type: "WM_PATH_EDITOR",
+    root: shell.root,
+    app,
+    life,
+    leastHeight,
+    getText: () => editor.state.text,
+    setText: (text) => editor.setText(typeof text === "string" ? text : ""),
+    linkChanged: readNode,
+    executed: showRun,
   })
-  Object.assign(editor.parts, { strip, play: makeTransport(editor), sheet: makeSheet(editor), inspect: inspector.inspect, ...makeBackground(editor) })
+  Object.assign(editor.parts, {
+    strip,
+    play: makeTransport(editor),
+    sheet: makeSheet(editor),
+    inspect: inspector.inspect,
+    ...makeBackground(editor),
+  })
   editor.parts.cancel = listenToPointer(editor, shell.plot, profile).cancel
   listenToKeys(editor, shell.plot)
   shell.onChange(() => editor.redraw())
@@ -138,8 +168,17 @@ export function makeCameraPath(node, name, app) {
   /** The least height of all parts together, in px. */
   function leastHeight() {
     const form = shell.narrow ? "narrow" : "wide"
-    const around = AROUND.tools + AROUND.gap + AROUND.status + AROUND.strip + (shell.notice.element.hidden ? 0 : AROUND.notice) + (strip.isOpen ? AROUND.report : 0)
-    return Math.max(LEAST.height, around + LEAST.top[form] + PROFILE_HEIGHT[form] + (shell.narrow ? AROUND.row + AROUND.gap : 0))
+    const around =
+      AROUND.tools +
+      AROUND.gap +
+      AROUND.status +
+      AROUND.strip +
+      (shell.notice.element.hidden ? 0 : AROUND.notice) +
+      (strip.isOpen ? AROUND.report : 0)
+    return Math.max(
+      LEAST.height,
+      around + LEAST.top[form] + PROFILE_HEIGHT[form] + (shell.narrow ? AROUND.row + AROUND.gap : 0),
+    )
   }
 
   /** Make the node higher, or lower again. @param {number} by */
@@ -161,11 +200,15 @@ export function makeCameraPath(node, name, app) {
     strip.show(editor.binding.state, insteadOfChips(editor))
     showStatus(editor)
     const { frames, keyframes } = shownPath(state)
-    shell.plot.setAttribute("aria-label", `${WORDS.editor}, ${counted(frames, "frame")}, ${counted(keyframes.length, "keyframe")}, playhead at ${state.playhead}`)
+    shell.plot.setAttribute(
+      "aria-label",
+      `${WORDS.editor}, ${counted(frames, "frame")}, ${counted(keyframes.length, "keyframe")}, playhead at ${state.playhead}`,
+    )
     const now = leastHeight()
     if (now === least) return
     shell.root.style.setProperty("--wm-least", `${now}px`)
-    if (least && now > least && node.size[1] < now + 60) node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])])
+    if (least && now > least && node.size[1] < now + 60)
+      node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])])
     least = now
   }
 
@@ -174,7 +217,8 @@ export function makeCameraPath(node, name, app) {
     minWidth: USUAL.width,
     minHeight: USUAL.height,
     /** For the node's menu: what can be done while a link drives the node. */
-    menu: () => (editor.state.linked ? [{ label: SHARED.copyIn, disabled: !editor.state.shown, callback: copyIn }] : []),
+    menu: () =>
+      editor.state.linked ? [{ label: SHARED.copyIn, disabled: !editor.state.shown, callback: copyIn }] : [],
     editor,
   }
 }
