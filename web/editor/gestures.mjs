@@ -3,7 +3,7 @@
  * The pointer on the plot: drag edits, click selects, double click creates or opens, Alt copies, Shift constrains or
  * extends.
  */
-import { place } from "../kit/canvas.mjs"
+import { place, placeIn, standOf } from "../kit/canvas.mjs"
 import { forTheHost } from "../kit/dom.mjs"
 import { lastSeen, scrolled, toFrame, zoomAround } from "../kit/ruler.mjs"
 import { curveAt } from "../track/sample.mjs"
@@ -39,11 +39,11 @@ const LINES = 33
  */
 export function listenToPointer(editor, plot) {
   const { signal } = editor
-  /** @type {{gesture: Gesture, start: Point, id: number, moved: boolean} | null} */
+  /** @type {{gesture: Gesture, start: Point, id: number, moved: boolean, stand: ReturnType<typeof standOf>} | null} */
   let drag = null
 
   const pointOf = (/** @type {PointerEvent | MouseEvent} */ event) => {
-    const { x, y } = place(plot, event)
+    const { x, y } = placeIn(drag?.stand ?? standOf(plot), event)
     const start = drag?.start
     return {
       x,
@@ -64,7 +64,7 @@ export function listenToPointer(editor, plot) {
       const start = pointOf(event)
       const gesture = begin(editor, start)
       if (!gesture) return
-      drag = { gesture, start, id: event.pointerId, moved: false }
+      drag = { gesture, start, id: event.pointerId, moved: false, stand: standOf(plot) }
       try {
         plot.setPointerCapture(event.pointerId)
       } catch {

@@ -101,18 +101,35 @@ function sharpness(box) {
 }
 
 /**
+ * Measure where a box lies on the page, at every zoom of the graph; during a drag once is enough.
+ * @param {HTMLElement} box
+ */
+export function standOf(box) {
+  const { left, top, width, height } = box.getBoundingClientRect()
+  return {
+    left,
+    top,
+    wide: width / box.offsetWidth || 1,
+    high: height / box.offsetHeight || 1,
+    inset: [box.clientLeft, box.clientTop],
+  }
+}
+
+/**
+ * Tell where a pointer is, in px of a box.
+ * @param {ReturnType<typeof standOf>} stand of the box
+ * @param {{clientX: number, clientY: number}} event
+ */
+export function placeIn({ left, top, wide, high, inset }, { clientX, clientY }) {
+  return { x: (clientX - left) / wide - inset[0], y: (clientY - top) / high - inset[1] }
+}
+
+/**
  * Tell where a pointer is, in px of the box, at every zoom of the graph.
  * @param {HTMLElement} box
  * @param {{clientX: number, clientY: number}} event
  */
-export function place(box, event) {
-  const rect = box.getBoundingClientRect()
-  const [wide, high] = [rect.width / box.offsetWidth || 1, rect.height / box.offsetHeight || 1]
-  return {
-    x: (event.clientX - rect.left) / wide - box.clientLeft,
-    y: (event.clientY - rect.top) / high - box.clientTop,
-  }
-}
+export const place = (box, event) => placeIn(standOf(box), event)
 
 /**
  * Draw a little word pill, kept inside the box.

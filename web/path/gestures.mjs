@@ -2,7 +2,7 @@
 /**
  * The pointer on top view and profile: drag edits, click selects, double click creates, Alt copies, Shift constrains.
  */
-import { place } from "../kit/canvas.mjs"
+import { place, placeIn, standOf } from "../kit/canvas.mjs"
 import { forTheHost } from "../kit/dom.mjs"
 import { lastSeen, scrolled, zoomAround } from "../kit/ruler.mjs"
 import { beginProfile, cursorOfProfile, openProfile } from "./gesture_profile.mjs"
@@ -35,10 +35,13 @@ const LINES = 33
  */
 export function listenToPointer(editor, top, profile) {
   const { signal } = editor
-  /** @type {{gesture: Gesture, start: Point, id: number, moved: boolean, box: HTMLElement} | null} */
+  /**
+   * @type {{gesture: Gesture, start: Point, id: number, moved: boolean, box: HTMLElement,
+   *   stand: ReturnType<typeof standOf>} | null}
+   */
   let drag = null
   const pointOf = (/** @type {HTMLElement} */ box, /** @type {PointerEvent | MouseEvent} */ event) => ({
-    ...place(box, event),
+    ...placeIn(drag?.stand ?? standOf(box), event),
     shift: event.shiftKey,
     alt: drag ? drag.start.alt : event.altKey,
     time: event.timeStamp / 1000,
@@ -56,7 +59,7 @@ export function listenToPointer(editor, top, profile) {
         if (!gesture) return
         // the ground stays while it is drawn on
         if (!editor.state.view && editor.state.path.keyframes.length) editor.set({ view: editor.view })
-        drag = { gesture, start, id: event.pointerId, moved: false, box }
+        drag = { gesture, start, id: event.pointerId, moved: false, box, stand: standOf(box) }
         box.setPointerCapture(event.pointerId)
       },
       { signal },
