@@ -22,15 +22,13 @@ from ..geometry import (
 )
 from ..timeline import MAX_FRAMES, shortened
 from .lines import number, quaternion
-from .poses_json import read_intrinsics
+from .poses_json import PICTURE, read_intrinsics
 
 MODELS = {
     "SIMPLE_PINHOLE": (0, 0, 1, 2), "PINHOLE": (0, 1, 2, 3), "SIMPLE_RADIAL": (0, 0, 1, 2), "RADIAL": (0, 0, 1, 2),
     "OPENCV": (0, 1, 2, 3), "FULL_OPENCV": (0, 1, 2, 3),
 }  # fmt: skip
 """Camera models, and where fx, fy, cx, cy stand among their parameters; distortion is left out."""
-PICTURE = (640, 352)
-"""Width and height that are written, in pixels: poses know only shares."""
 
 
 class Model(NamedTuple):

@@ -18,6 +18,7 @@ import torch
 
 from ..timeline import LETTERS, MAX_DEGREES, MAX_FRAMES, WORDS, shortened, unknown_word
 from ..track import Track
+from .json_text import holds_half_character
 
 PASSED_OVER = (
     "frame", "seconds", "x", "y", "z", "yaw", "pitch", "roll", "next_x", "next_y", "next_z", "next_yaw", "next_pitch",
@@ -108,7 +109,7 @@ def _value(cell: str, name: str, line: int) -> float:
 def _checked_prompt(prompt: str, line: int) -> str:
     if len(prompt) > MAX_CELL:
         raise ValueError(f"line {line}: a prompt of {len(prompt)} letters; write at most {MAX_CELL}")
-    if any("\ud800" <= letter <= "\udfff" for letter in prompt):
+    if holds_half_character(prompt):
         raise ValueError(f"line {line}: the prompt holds half of a character (a lone surrogate); write it again")
     return prompt
 

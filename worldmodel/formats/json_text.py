@@ -89,9 +89,14 @@ def is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def holds_half_character(text: str) -> bool:
+    """Tell whether a text holds a lone surrogate, which UTF-8 cannot carry."""
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def check_text(text: str, field: str) -> None:
     """Refuse what UTF-8 cannot carry."""
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
+    if holds_half_character(text):
         raise ValueError(f"{field} holds half of a character (a lone surrogate); write its text again")
 
 

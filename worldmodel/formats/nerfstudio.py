@@ -15,10 +15,7 @@ import torch
 from ..geometry import Poses, check_poses, flip_camera, from_z_up, pixel_intrinsics, share_intrinsics, to_z_up
 from ..timeline import MAX_FRAMES
 from .json_text import checked_list, checked_number, checked_numbers, checked_object, dump, load, shown
-from .poses_json import read_fps, read_intrinsics
-
-PICTURE = (640, 352)
-"""Width and height that are written, in pixels: poses know only shares."""
+from .poses_json import PICTURE, read_fps, read_intrinsics
 
 
 def read(text: str) -> Poses:

@@ -27,6 +27,7 @@ from torch import Tensor
 from ..geometry import Poses, check_poses
 from ..timeline import MAX_DEGREES, MAX_FRAMES, WORDS, shortened, unknown_word
 from ..track import Track
+from .json_text import holds_half_character
 from .poses_json import read_fps, read_intrinsics
 
 KINDS = {
@@ -164,7 +165,7 @@ def _prompts(arrays: dict[str, np.ndarray], frames: int) -> tuple[tuple[int, str
     rising = all(a[0] < b[0] for a, b in pairwise(prompts))
     if len(prompts) > MAX_PROMPTS or not rising or any(not 0 <= frame < frames for frame, _ in prompts):
         raise ValueError(f"prompt_frames must rise, from 0 to {frames - 1}, and be at most {MAX_PROMPTS}")
-    if any("\ud800" <= letter <= "\udfff" for _, text in prompts for letter in text):
+    if any(holds_half_character(text) for _, text in prompts):
         raise ValueError("prompt_texts holds half of a character (a lone surrogate); write it again")
     return prompts
 

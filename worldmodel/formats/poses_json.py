@@ -15,6 +15,8 @@ from .document import check_version
 from .json_text import checked_number, checked_numbers, dump, load, shown
 
 VERSION = 1
+PICTURE = (640, 352)
+"""Width and height, in pixels, that formats with pixels are written for: poses know only shares."""
 
 
 def read(text: str) -> Poses:
