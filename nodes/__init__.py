@@ -12,6 +12,7 @@ NODE_MODULES: tuple[str, ...] = (
     "tracks",
     "camera_path",
     "track_files",
+    "track_edits",
     "rollout",
     "archive",
     "compare",

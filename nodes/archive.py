@@ -9,7 +9,7 @@ import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ..worldmodel.archive import load_world, save_world
+from ..worldmodel.archive import SUFFIX, load_world, save_world
 from ..worldmodel.inventory import count, describe_world, summary
 from ..worldmodel.state import World as WorldState
 from ..worldmodel.state import frames, rewind
@@ -17,11 +17,13 @@ from ..worldmodel.track import Track as DenseTrack
 from ..worldmodel.variants import variant_named
 from ..worldmodel.walked import walked_track
 from ..worldmodel.world_picture import Sheet, draw_world, shown_chunks
-from .host import decoder, progress, world_files
+from .host import decoder, files, progress
 from .host.vae import kind_of
 from .rolling import check_vae
+from .schema import CATEGORY, INT32, SEED, validated
 from .types import Track, World
 
+WORLDS = files.SavedFiles("world_file: found no world file", (SUFFIX,), "Save World", {})
 SAME, NEW = "same seed", "new seed"
 
 
@@ -34,7 +36,7 @@ class SaveWorld(io.ComfyNode):
         return io.Schema(
             node_id="WMSaveWorld",
             display_name="Save World",
-            category="World Model",
+            category=CATEGORY,
             description="Writes a world into the output folder, bit for bit, and hands it on. Load World takes it up "
             "again at any time.",
             search_aliases=["save state", "checkpoint", "keep world", "archive", "export world"],
@@ -53,18 +55,14 @@ class SaveWorld(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, filename_prefix: str | None) -> bool | str:
         """Name a prefix that leads elsewhere when the graph is queued."""
-        try:
-            world_files.check_prefix("linked" if filename_prefix is None else filename_prefix)
-        except ValueError as error:
-            return str(error)
-        return True
+        return validated(files.check_prefix, filename_prefix)
 
     @classmethod
     def execute(cls, world: WorldState, filename_prefix: str = "worldmodel/world") -> io.NodeOutput:
         """Write the file and say where it is."""
-        path = save_world(world, world_files.new_world_file(filename_prefix))
+        path = save_world(world, files.new_file(filename_prefix, SUFFIX))
         saved = f"Saved {count(len(world.chunks), 'chunk')}, {count(frames(world), 'frame')}:"
-        report = f"{saved}\n{world_files.listed_name(path)}"
+        report = f"{saved}\n{files.listed_name(path)}"
         progress.tell(report)
         return io.NodeOutput(world, ui={"text": [report]})
 
@@ -78,14 +76,14 @@ class LoadWorld(io.ComfyNode):
         return io.Schema(
             node_id="WMLoadWorld",
             display_name="Load World",
-            category="World Model",
+            category=CATEGORY,
             description="Reads a world that Save World wrote. Rollout World goes on as if it had never stopped.",
             search_aliases=["load state", "resume", "go on", "restore world", "import world"],
             inputs=[
                 io.Combo.Input(
                     "world_file",
-                    options=world_files.world_names(),
-                    default=world_files.NEWEST,
+                    options=WORLDS.names(),
+                    default=files.NEWEST,
                     tooltip="A file that Save World wrote, from the output folder, or put into the input folder. "
                     "the newest: the one written last.",
                 )
@@ -97,22 +95,17 @@ class LoadWorld(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, world_file: str | None) -> bool | str:
         """Name a missing file when the graph is queued; a linked name is known only later."""
-        try:
-            if world_file is not None:
-                world_files.world_path(world_file)
-        except ValueError as error:
-            return str(error)
-        return True
+        return validated(WORLDS.path, world_file)
 
     @classmethod
     def fingerprint_inputs(cls, world_file: str) -> str:
         """Load again when the file changed, or another one is the newest."""
-        return world_files.fingerprint(world_file)
+        return WORLDS.fingerprint(world_file)
 
     @classmethod
-    def execute(cls, world_file: str = world_files.NEWEST) -> io.NodeOutput:
+    def execute(cls, world_file: str = files.NEWEST) -> io.NodeOutput:
         """Read the file, check all of it, and say what is in it."""
-        path = world_files.world_path(world_file)
+        path = WORLDS.path(world_file)
         world = load_world(path)
         report = "\n".join((f"{path.name}:", *summary(world)))
         progress.tell(report)
@@ -125,11 +118,10 @@ class RewindWorld(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node to the host."""
-        limit = 2**31 - 1
         return io.Schema(
             node_id="WMRewindWorld",
             display_name="Rewind World",
-            category="World Model",
+            category=CATEGORY,
             description="Takes a world back to an earlier chunk, so that it can walk on another way, or the same way "
             "with another seed. The world that went in stays as it was.",
             search_aliases=["undo", "fork", "branch", "go back", "trim", "try again", "reroll"],
@@ -138,8 +130,8 @@ class RewindWorld(io.ComfyNode):
                 io.Int.Input(
                     "chunks",
                     default=-1,
-                    min=-limit,
-                    max=limit,
+                    min=-INT32,
+                    max=INT32,
                     tooltip="How many chunks to keep. Negative counts from the end: -1 drops the last chunk, -2 the "
                     "last two. 0 keeps only the start.",
                 ),
@@ -152,9 +144,7 @@ class RewindWorld(io.ComfyNode):
                 ),
                 io.Int.Input(
                     "new_seed",
-                    default=0,
-                    min=0,
-                    max=2**64 - 1,
+                    **SEED,
                     control_after_generate=io.ControlAfterGenerate.fixed,
                     tooltip="Goes out where new seed is chosen.",
                 ),
@@ -187,7 +177,7 @@ class WorldInfo(io.ComfyNode):
         return io.Schema(
             node_id="WMWorldInfo",
             display_name="World Info",
-            category="World Model",
+            category=CATEGORY,
             description="Shows what is in a world: chunks, frames, seeds, what was held when, the path from above, and "
             "with a VAE a picture of every chunk.",
             search_aliases=["inspect", "contact sheet", "timeline", "statistics", "map", "describe world"],

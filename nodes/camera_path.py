@@ -14,11 +14,8 @@ from ..worldmodel.geometry import Poses
 from ..worldmodel.path import begin_at, parse_path, path_poses, write_path
 from ..worldmodel.track import write_track
 from .host import progress
-from .track_files import WALKERS
+from .schema import CATEGORY, FPS, WALKERS, edited_by, shown_by_editor, validated
 from .types import Track
-
-_MAX_SHOWN = 2**20
-"""Letters of a path's JSON that are sent to the page; its editor shows what a link brought."""
 
 
 class CameraPath(io.ComfyNode):
@@ -30,7 +27,7 @@ class CameraPath(io.ComfyNode):
         return io.Schema(
             node_id="WMCameraPath",
             display_name="Camera Path",
-            category="World Model",
+            category=CATEGORY,
             description="A camera's way, drawn from above and in profile, as the keys and the mouse that walk it; says "
             "what the model cannot follow.",
             search_aliases=["trajectory", "spline", "draw", "dolly", "orbit", "camera motion", "keyframes", "track"],
@@ -43,9 +40,7 @@ class CameraPath(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "fps",
-                    default=0.0,
-                    min=0.0,
-                    max=240.0,
+                    **FPS,
                     step=0.1,
                     tooltip="Frames a second that the path is drawn at. 0: the model's own.",
                 ),
@@ -56,10 +51,7 @@ class CameraPath(io.ComfyNode):
                 ),
                 io.String.Input(
                     "path",
-                    default="",
-                    multiline=True,
-                    # the widget of web/camera_path.js on a socket that takes any text
-                    extra_dict={"widgetType": "WM_PATH_EDITOR"},
+                    **edited_by("WM_PATH_EDITOR"),
                     tooltip="The path. Linked in, it is the JSON of a path.",
                 ),
             ],
@@ -74,11 +66,7 @@ class CameraPath(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, path: str | None) -> bool | str:
         """Name a mistake when the graph is queued; a linked text is known only later."""
-        try:
-            parse_path(path)
-        except ValueError as error:
-            return str(error)
-        return True
+        return validated(parse_path, path)
 
     @classmethod
     def execute(cls, model: str, fps: float, path: str, start_camera: Mapping[str, Any] | None = None) -> io.NodeOutput:
@@ -92,8 +80,7 @@ class CameraPath(io.ComfyNode):
         said = f"{drawn.frames} frames at {fps or variant.fps:g} a second -> {track.frames} for {variant.title}."
         report = f"{said}\n{binding_report(bind_followed(followed, variant), variant).text()}"
         progress.tell(report)
-        text = write_path(drawn)
-        return io.NodeOutput(track, write_track(track), report, ui={"wm": [text] if len(text) <= _MAX_SHOWN else []})
+        return io.NodeOutput(track, write_track(track), report, ui=shown_by_editor(write_path(drawn)))
 
 
 NODES = [CameraPath]

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-import torch
 from comfy_api.latest import io
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -18,8 +17,10 @@ from ..worldmodel.state import World as WorldState
 from ..worldmodel.state import frames
 from ..worldmodel.variants import variant_named
 from ..worldmodel.walked import walked_track
+from .frames import FIRST_FRAME, LAST_FRAME, chosen_span, gathered
 from .host import decoder, progress
 from .rolling import check_vae
+from .schema import CATEGORY
 from .types import World
 
 HOLD, CUT = "hold the last frame", "cut to the shortest"
@@ -31,11 +32,10 @@ class CompareWorlds(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node to the host."""
-        limit = 2**31 - 1
         return io.Schema(
             node_id="WMCompareWorlds",
             display_name="Compare Worlds",
-            category="World Model",
+            category=CATEGORY,
             description="Shows two to four worlds side by side, frame by frame, with what each was told; beside the "
             "truth, where there is one, it also measures how near each comes to it.",
             search_aliases=["side by side", "grid", "branches", "psnr", "versus", "diff", "ground truth"],
@@ -53,8 +53,8 @@ class CompareWorlds(io.ComfyNode):
                     options=[HOLD, CUT],
                     tooltip="What happens where one ends first: its last frame stays, darker, or all end there.",
                 ),
-                io.Int.Input("first_frame", default=0, min=0, max=limit, tooltip="The first frame to show."),
-                io.Int.Input("last_frame", default=-1, min=-1, max=limit, tooltip="The last one. -1: the last of all."),
+                io.Int.Input("first_frame", **FIRST_FRAME, tooltip="The first frame to show."),
+                io.Int.Input("last_frame", **LAST_FRAME, tooltip="The last one. -1: the last of all."),
                 io.Boolean.Input("controls", default=True, tooltip="Draws the keys and the mouse of each world."),
                 io.Int.Input(
                     "scale",
@@ -135,7 +135,8 @@ def compare(worlds: Mapping[str, WorldState], world_vae: Any, truth: Tensor | No
     names = column_names(wishes.labels, [*worlds, *([] if truth is None else ["truth"])])
     first, *others = worlds.values()
     lengths = [frames(world) for world in worlds.values()] + ([] if truth is None else [len(truth)])
-    span = shown_span(wishes, max(lengths) if wishes.length == HOLD else min(lengths))
+    total = max(lengths) if wishes.length == HOLD else min(lengths)
+    span = chosen_span(wishes.first_frame, wishes.last_frame, total)
     columns = [
         Column(name, length, decoder.decode_frames(world_vae, world, *_within(span, length)),
                walked_track(world) if wishes.controls else None)
@@ -147,10 +148,8 @@ def compare(worlds: Mapping[str, WorldState], world_vae: Any, truth: Tensor | No
         errors = Errors(variant, names[:-1])
     partings = [parting(first, other, (names[0], name)) for name, other in zip(names[1:], others, strict=False)]
     marks = sorted({part.frame for part in partings if span.first < part.frame <= span.last})
-    images = _gathered(
-        side_by_side(columns, span, size, scale=wishes.scale, branches=marks, errors=errors),
-        span.last + 1 - span.first,
-    )
+    pictures = side_by_side(columns, span, size, scale=wishes.scale, branches=marks, errors=errors)
+    images = gathered((picture[None] for picture in pictures), span)
     measured = errors.lines() if errors else []
     said = [f"{count(len(worlds), 'world')}, frames {span.first}-{span.last}, {variant.fps:g} fps."]
     said += [part.said for part in partings] + [f"PSNR against {names[-1]}, {line}" for line in measured[:1]]
@@ -196,21 +195,6 @@ def column_names(labels: str, fields: Sequence[str]) -> list[str]:
     return [label or name for label, name in zip_longest(given, names, fillvalue="")]
 
 
-def shown_span(wishes: Wishes, total: int) -> Span:
-    """Return the frames to show out of `total`.
-
-    Raises:
-        ValueError: there are no such frames.
-    """
-    last = total - 1 if wishes.last_frame < 0 else wishes.last_frame
-    if wishes.first_frame > last or last >= total:
-        raise ValueError(
-            f"first_frame, last_frame: found {wishes.first_frame} to {last}, expected a range within 0 to {total - 1}; "
-            "change them."
-        )
-    return Span(wishes.first_frame, last)
-
-
 def _within(span: Span, length: int) -> Span:
     """The part of a span that a column has, at least its last frame."""
     return Span(min(span.first, length - 1), min(span.last, length - 1))
@@ -224,17 +208,6 @@ def _truth(truth: Tensor, span: Span, size: tuple[int, int]) -> Iterator[Tensor]
             planes = picture.float().movedim(-1, 0)[None]
             picture = interpolate(planes, size=size, mode="bicubic", antialias=True)[0].movedim(0, -1).clamp(0, 1)
         yield picture[None]
-
-
-def _gathered(pictures: Iterator[Tensor], total: int) -> Tensor:
-    images, bar = None, progress.Progress(total)
-    for row, picture in enumerate(pictures):
-        if images is None:
-            images = torch.empty(total, *picture.shape)
-        images[row] = picture
-        bar.advance()
-    assert images is not None
-    return images
 
 
 NODES = [CompareWorlds]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from .host import checkpoints, clip, files, model_files, vae
-
-CATEGORY = "World Model"
+from .host import checkpoints, clip, model_files, vae
+from .schema import CATEGORY
 
 
 class LoadWorldModel(io.ComfyNode):
@@ -26,7 +25,7 @@ class LoadWorldModel(io.ComfyNode):
                 io.Combo.Input(
                     "model_name",
                     options=model_files.offered("diffusion_models"),
-                    default=files.BUILT_IN,
+                    default=model_files.BUILT_IN,
                     tooltip="The small world that comes with this pack, or a file in the folder diffusion_models; "
                     "an entry that ends in / is a folder with one model in it.",
                 ),
@@ -92,7 +91,7 @@ class LoadWorldVAE(io.ComfyNode):
                 io.Combo.Input(
                     "vae_name",
                     options=model_files.offered("vae"),
-                    default=files.BUILT_IN,
+                    default=model_files.BUILT_IN,
                     tooltip="The VAE of the built-in Tiny World, or a file in the folder vae; Wan2.1_VAE.pth of a "
                     "Matrix-Game release is also found in diffusion_models.",
                 )

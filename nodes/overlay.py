@@ -9,6 +9,7 @@ from ..worldmodel.overlay import MAX_SCALE, draw_controls
 from ..worldmodel.timeline import MAX_FRAMES
 from ..worldmodel.track import Track as DenseTrack
 from .host.progress import Progress
+from .schema import CATEGORY
 from .types import Track
 
 SMOOTH, PIXELS = "smooth", "pixels"
@@ -23,7 +24,7 @@ class OverlayControls(io.ComfyNode):
         return io.Schema(
             node_id="WMOverlayControls",
             display_name="Overlay Controls",
-            category="World Model",
+            category=CATEGORY,
             description="Draws keys held, mouse, frame counter and the path from above on the frames of a track.",
             search_aliases=["keyboard overlay", "hud", "show controls", "draw keys", "minimap"],
             inputs=[

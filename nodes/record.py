@@ -15,6 +15,7 @@ from ..worldmodel.tinyworld import engine, pilot, record, walks
 from ..worldmodel.track import Track as DenseTrack
 from ..worldmodel.variants import VARIANTS
 from .host import files, progress
+from .schema import CATEGORY, INT32, SEED, validated
 from .types import Track
 
 TINY_WORLD = VARIANTS["tiny_world"]
@@ -40,7 +41,7 @@ class RecordTinyWorld(io.ComfyNode):
         return io.Schema(
             node_id="WMRecordTinyWorld",
             display_name="Record Tiny World",
-            category="World Model",
+            category=CATEGORY,
             description="Walks through the true Tiny World, by a track or as a pilot likes, and writes film, table, "
             "arrays and captions into the output folder: data to train on, or the truth beside a rollout.",
             search_aliases=[
@@ -59,10 +60,10 @@ class RecordTinyWorld(io.ComfyNode):
                     "world_seed",
                     default=7,
                     min=0,
-                    max=2**31 - 1,
+                    max=INT32,
                     tooltip="Which world. The built-in model was trained on worlds from 10000 on, on none below.",
                 ),
-                io.Int.Input("place", default=0, min=0, max=2**31 - 1, tooltip="Where in it, and facing where."),
+                io.Int.Input("place", default=0, min=0, max=INT32, tooltip="Where in it, and facing where."),
                 io.Combo.Input(
                     "pilot",
                     options=list(PILOTS),
@@ -78,9 +79,7 @@ class RecordTinyWorld(io.ComfyNode):
                 ),
                 io.Int.Input(
                     "seed",
-                    default=0,
-                    min=0,
-                    max=2**64 - 1,
+                    **SEED,
                     control_after_generate=io.ControlAfterGenerate.increment,
                     tooltip="The pilot's walk; every run with another seed adds another walk to the folder.",
                 ),
@@ -106,11 +105,7 @@ class RecordTinyWorld(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, folder: str | None) -> bool | str:
         """Name a folder that lies elsewhere when the graph is queued."""
-        try:
-            files.output_folder("linked" if folder is None else folder, "folder")
-        except ValueError as error:
-            return str(error)
-        return True
+        return validated(files.output_folder, folder)
 
     @classmethod
     def execute(
@@ -120,7 +115,7 @@ class RecordTinyWorld(io.ComfyNode):
         """Walk, write the walk down, and show its film."""
         begin = walks.place_in(world_seed, place)
         chosen = walk_track(*begin, track) if track else walk_pilot(*begin, PILOTS[pilot], frames, seed)
-        recording = record.Recording(files.output_folder(folder, "folder"), {})
+        recording = record.Recording(files.output_folder(folder), {})
         frames_seen = Frames(chosen.walk.frames)
         line = recording.add(chosen.walk, (height, width), depth, chosen.turned_down, frames_seen)
         recording.finish()

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import torch
 from comfy_api.latest import io
 from torch import Tensor
 
 from ..worldmodel.state import World as WorldState
 from ..worldmodel.state import frames as frames_of
 from ..worldmodel.track import Track as DenseTrack
+from .frames import FIRST_FRAME, LAST_FRAME, chosen_span, gathered
 from .host import decoder, progress
 from .rolling import Wishes, check_vae, describe, open_pages, parse_steps, plan_rollout, roll
+from .schema import CATEGORY, FPS, SEED, validated
 from .types import Track, World
 
 
@@ -26,7 +26,7 @@ class RolloutWorld(io.ComfyNode):
         return io.Schema(
             node_id="WMRolloutWorld",
             display_name="Rollout World",
-            category="World Model",
+            category=CATEGORY,
             description="Walks into a world as the track says, chunk after chunk, and hands out the grown world. "
             "With a VAE connected it shows the newest frame of each chunk and writes the film while rolling.",
             search_aliases=["world model", "sample", "generate", "walk", "play", "interactive video", "ksampler"],
@@ -36,9 +36,7 @@ class RolloutWorld(io.ComfyNode):
                 Track.Input("track", tooltip="What the player does. Its frame 0 is the first new frame."),
                 io.Int.Input(
                     "seed",
-                    default=0,
-                    min=0,
-                    max=2**64 - 1,
+                    **SEED,
                     control_after_generate=io.ControlAfterGenerate.fixed,
                     tooltip="Each chunk draws its noise from this seed and its own number.",
                 ),
@@ -57,9 +55,7 @@ class RolloutWorld(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "fps",
-                    default=0.0,
-                    min=0.0,
-                    max=240.0,
+                    **FPS,
                     step=1.0,
                     tooltip="Frames per second of the film; it does not change the walk. 0: the model's own.",
                 ),
@@ -86,11 +82,7 @@ class RolloutWorld(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, steps: str | None) -> bool | str:
         """Name a mistake in the steps when the graph is queued."""
-        try:
-            parse_steps(steps or "")
-        except ValueError as error:
-            return str(error)
-        return True
+        return validated(parse_steps, steps)
 
     @classmethod
     def execute(
@@ -120,21 +112,18 @@ class DecodeWorld(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node to the host."""
-        limit = 2**31 - 1
         return io.Schema(
             node_id="WMDecodeWorld",
             display_name="Decode World",
-            category="World Model",
+            category=CATEGORY,
             description="Decodes a world, or some of its frames, piece by piece; beyond the pictures themselves its "
             "memory does not grow with the length.",
             search_aliases=["vae decode", "world to images", "frames"],
             inputs=[
                 World.Input("world", tooltip="A world that has been rolled out."),
                 io.Vae.Input("vae", tooltip="The VAE that belongs to it."),
-                io.Int.Input("first_frame", default=0, min=0, max=limit, tooltip="The first frame to decode."),
-                io.Int.Input(
-                    "last_frame", default=-1, min=-1, max=limit, tooltip="The last one. -1: the last of the world."
-                ),
+                io.Int.Input("first_frame", **FIRST_FRAME, tooltip="The first frame to decode."),
+                io.Int.Input("last_frame", **LAST_FRAME, tooltip="The last one. -1: the last of the world."),
             ],
             outputs=[io.Image.Output(display_name="images")],
         )
@@ -158,25 +147,8 @@ def decode_range(world: WorldState, world_vae: Any, first: int, last: int) -> Te
     total = frames_of(world)
     if not total:
         raise ValueError("world: found no frames, expected a world that was rolled out; put Rollout World before.")
-    last = total - 1 if last < 0 else last
-    if first > last or last >= total:
-        raise ValueError(
-            f"first_frame, last_frame: found {first} to {last}, expected a range within 0 to {total - 1}; change them."
-        )
-    bar = progress.Progress(last + 1 - first)
-    return _gathered(decoder.decode_frames(world_vae, world, first, last), last + 1 - first, bar)
-
-
-def _gathered(pieces: Iterator[Tensor], total: int, bar: progress.Progress) -> Tensor:
-    images, row = None, 0
-    for piece in pieces:
-        if images is None:
-            images = torch.empty(total, *piece.shape[1:], dtype=piece.dtype, device=piece.device)
-        images[row : row + len(piece)] = piece
-        row += len(piece)
-        bar.advance(len(piece))
-    assert images is not None and row == total, f"{row} of {total} frames were decoded"
-    return images
+    span = chosen_span(first, last, total)
+    return gathered(decoder.decode_frames(world_vae, world, *span), span)
 
 
 NODES = [RolloutWorld, DecodeWorld]

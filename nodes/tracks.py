@@ -7,12 +7,11 @@ from comfy_api.latest import io
 from ..worldmodel.bind import bind_track, binding_report
 from ..worldmodel.track import parse_timeline, sample, write_track
 from ..worldmodel.variants import TITLES
+from .schema import CATEGORY, FPS, edited_by, shown_by_editor, validated
 from .types import Track
 
 _FROM_TEXT = "from the text"
 """What graphs of the first release say in their `preset` where the text counts."""
-_MAX_SHOWN = 2**20
-"""Letters of a track's JSON that are sent to the page; its editor shows what a link brought."""
 
 
 class ActionTrack(io.ComfyNode):
@@ -24,7 +23,7 @@ class ActionTrack(io.ComfyNode):
         return io.Schema(
             node_id="WMActionTrack",
             display_name="Action Track",
-            category="World Model",
+            category=CATEGORY,
             description="Keys and mouse, frame by frame: painted, recorded, picked from the presets, or fed as text.",
             search_aliases=["keyboard", "mouse", "controls", "actions", "wasd", "walk", "track", "timeline"],
             # none is required: a graph from before there were `model` and `fps` still runs
@@ -39,20 +38,15 @@ class ActionTrack(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "fps",
-                    default=0.0,
-                    min=0.0,
-                    max=240.0,
+                    **FPS,
                     step=0.1,
                     optional=True,
                     tooltip="Frames a second while recording, playing and in what is shown. 0: the model's own.",
                 ),
                 io.String.Input(
                     "track",
-                    default="",
-                    multiline=True,
+                    **edited_by("WM_TRACK_EDITOR"),
                     optional=True,
-                    # the widget of web/action_track.js on a socket that takes any text
-                    extra_dict={"widgetType": "WM_TRACK_EDITOR"},
                     tooltip="The track. Linked in, it is the JSON of a track or a short text: forward*24 "
                     "right+yaw_right*12 idle holds keys together with +, for * frames; yaw_right is 1.5 degrees a "
                     "frame, yaw_right(2.5) another angle.",
@@ -75,11 +69,7 @@ class ActionTrack(io.ComfyNode):
                 f"preset: found {preset!r}, expected the track's text alone; choose the preset in the node's editor, "
                 "or send its JSON as track."
             )
-        try:
-            parse_timeline(track)
-        except ValueError as error:
-            return str(error)
-        return True
+        return validated(parse_timeline, track)
 
     @classmethod
     def execute(cls, track: str | None = None, model: str = next(iter(TITLES)), **_: object) -> io.NodeOutput:
@@ -87,7 +77,7 @@ class ActionTrack(io.ComfyNode):
         timeline = parse_timeline(track)
         dense, text = sample(timeline), write_track(timeline)
         report = binding_report(bind_track(dense, TITLES[model]), TITLES[model])
-        return io.NodeOutput(dense, text, report.text(), ui={"wm": [text] if len(text) <= _MAX_SHOWN else []})
+        return io.NodeOutput(dense, text, report.text(), ui=shown_by_editor(text))
 
 
 NODES = [ActionTrack]

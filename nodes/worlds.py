@@ -19,12 +19,13 @@ from ..worldmodel.track import Track as DenseTrack
 from ..worldmodel.variants import VARIANTS, Variant
 from ..worldmodel.weights import check_latent_formats
 from .host import clip, network, progress, sampling, vae
+from .schema import CATEGORY, INT32
 from .types import Track, World
 
 TINY_WORLD = VARIANTS["tiny_world"]
 SIDE = 16
 """Sides of a start are multiples of this: 8 pixels to a latent, 2 latents to a token."""
-LARGEST = 8192
+_PIXELS = {"optional": True, "default": 0, "min": 0, "max": 8192, "step": SIDE}
 
 
 class TinyWorldView(io.ComfyNode):
@@ -36,7 +37,7 @@ class TinyWorldView(io.ComfyNode):
         return io.Schema(
             node_id="WMTinyWorldView",
             display_name="Tiny World View",
-            category="World Model",
+            category=CATEGORY,
             description="Renders a place in a procedural world that the built-in model has never seen: a picture to "
             "start from, and the true film of a track to compare a rollout with.",
             search_aliases=["tiny world", "start image", "raycaster", "procedural", "ground truth"],
@@ -48,7 +49,7 @@ class TinyWorldView(io.ComfyNode):
                     max=engine.HELD_OUT_SEEDS - 1,
                     tooltip="Which world. All of these were kept out of the training.",
                 ),
-                io.Int.Input("place", default=0, min=0, max=2**31 - 1, tooltip="Where in it, and facing where."),
+                io.Int.Input("place", default=0, min=0, max=INT32, tooltip="Where in it, and facing where."),
                 Track.Input("track", optional=True, tooltip="The walk of the true film; without it, the place only."),
             ],
             outputs=[
@@ -73,7 +74,7 @@ class StartWorld(io.ComfyNode):
         return io.Schema(
             node_id="WMStartWorld",
             display_name="Start World",
-            category="World Model",
+            category=CATEGORY,
             description="Turns a picture into the beginning of a world, which Rollout World walks into. "
             "The picture is cropped in the middle and resized to the size of the model.",
             search_aliases=["image to world", "first frame", "begin", "init"],
@@ -88,20 +89,12 @@ class StartWorld(io.ComfyNode):
                 ),
                 io.Int.Input(
                     "width",
-                    optional=True,
-                    default=0,
-                    min=0,
-                    max=LARGEST,
-                    step=SIDE,
+                    **_PIXELS,
                     tooltip="Pixels, a multiple of 16. 0: the model's own, the only size it was trained on.",
                 ),
                 io.Int.Input(
                     "height",
-                    optional=True,
-                    default=0,
-                    min=0,
-                    max=LARGEST,
-                    step=SIDE,
+                    **_PIXELS,
                     tooltip="Pixels, a multiple of 16. 0: the model's own, the only size it was trained on.",
                 ),
             ],

@@ -13,7 +13,9 @@ from .track import Track, parse_track, write_track
 MAX_BYTES, MAX_JSON_BYTES = 256 * 2**20, 64 * 2**20
 """Largest file that is opened; JSON takes many times its size while it is read."""
 SUFFIXES = (".json", ".csv", ".npz", ".txt", ".tum")
-"""Files that may hold a track or a camera; COLMAP's is images.txt, with cameras.txt beside it."""
+"""Files that may hold a track or a camera."""
+BESIDE = {"images.txt": "cameras.txt"}
+"""COLMAP's file, and the one beside it that is read and written with it."""
 FORMATS = {
     "JSON": ".json",
     "CSV": ".csv",
@@ -45,8 +47,8 @@ def read_track_file(path: Path) -> Content:
         ValueError: one sentence that names the file, and line, frame or member.
     """
     try:
-        if path.name == "images.txt":
-            cameras = path.with_name("cameras.txt")
+        if path.name in BESIDE:
+            cameras = path.with_name(BESIDE[path.name])
             if not cameras.is_file():
                 raise ValueError("found no cameras.txt beside it; COLMAP writes both")
             return parse_colmap(_bytes(cameras), _bytes(path))
@@ -98,7 +100,7 @@ def write_track_file(content: Content, path: Path, form: str) -> None:
         return
     if form == "COLMAP":
         model = colmap.write(poses)
-        path.with_name("cameras.txt").write_text(model.cameras, encoding="utf-8", newline="\n")
+        path.with_name(BESIDE[path.name]).write_text(model.cameras, encoding="utf-8", newline="\n")
         text = model.images
     elif form in OF_TRACKS:
         text = write_track(track) if form == "JSON" else csv_table.write(track)

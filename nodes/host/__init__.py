@@ -7,16 +7,17 @@ clip        CLIP vision files to the host's tower, and what it sees of a picture
 decoder     frames from latents, piece by piece
 sampling    one host sampling session for a whole rollout
 progress    the progress bar and its preview
-files       the host's folders
+model_files the built-in weights and the host's model folders
+files       the host's folders for what is made
 identity    which model a graph rolls out with
 journal     where finished chunks are kept, and the user's setting
-routes      what the page's editors ask
+routes      what the page asks: the editors and the settings
 headless    the host without its server, for commands
 """
 
 from __future__ import annotations
 
-from . import journal, network, routes
+from . import network, routes
 
 __all__ = ["register"]
 
@@ -24,5 +25,4 @@ __all__ = ["register"]
 def register() -> None:
     """Make the world models known to the host's loading path, and answer what the page asks."""
     network.register()
-    journal.add_routes()
     routes.add_routes()

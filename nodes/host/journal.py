@@ -1,13 +1,10 @@
-"""Where the journal lies, how large the user lets it be, and what the settings dialog asks about it."""
+"""Where the journal lies, and how large the user lets it be."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import math
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import folder_paths
@@ -52,22 +49,3 @@ def _gigabytes(settings: Path) -> float | None:
         return None
     usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
     return value if usable else None
-
-
-def add_routes() -> None:
-    """Let the settings dialog see how full the journal is, and empty it; without a running server nobody asks."""
-    server = getattr(sys.modules.get("server"), "PromptServer", None)
-    if not hasattr(server, "instance"):
-        return
-    from aiohttp import web
-
-    async def answer(act: Callable[[Path], journal.Usage]) -> web.Response:
-        return web.json_response((await asyncio.to_thread(act, journal_folder()))._asdict())
-
-    @server.instance.routes.get("/wm/journal")
-    async def tell_usage(_: web.Request) -> web.Response:
-        return await answer(journal.usage)
-
-    @server.instance.routes.post("/wm/journal/clear")
-    async def clear(_: web.Request) -> web.Response:
-        return await answer(journal.clear)

@@ -1,4 +1,4 @@
-"""What the loaders offer: model files and folders below the host's model folders.
+"""What the loaders offer: the built-in weights, and model files and folders below the host's model folders.
 
 A release may be put whole into the folder diffusion_models: its VAE and CLIP are then offered where they belong.
 """
@@ -11,8 +11,11 @@ from pathlib import Path, PurePath
 import folder_paths
 
 from ...worldmodel.file_kinds import DIFFUSERS_FOLDER, is_part, parts_of
-from . import files
 
+BUILT_IN = "Tiny World"
+"""What the lists call the weights that the pack brings along."""
+WEIGHTS = Path(__file__).resolve().parents[2] / "worldmodel" / "tinyworld" / "weights"
+BUILT_IN_FILES = {"diffusion_models": "tiny_world.safetensors", "vae": "tiny_world_vae.safetensors"}
 MODELS = "diffusion_models"
 _RELEASED_FOLDERS = ("base_distilled_model", "gta_distilled_model", "templerun_distilled_model")
 _RELEASED_FILES = {
@@ -27,11 +30,10 @@ def offered(folder: str) -> list[str]:
     Args:
         folder: the host's name of a model folder.
     """
-    if folder == MODELS:
-        listed = files.model_names(folder)
-        return [*listed, *sorted(_model_folders(listed))]
-    own = files.model_names(folder) if folder in files.BUILT_IN_FILES else folder_paths.get_filename_list(folder)
-    return [*own, *(name for name in _from_releases(folder) if name not in own)]
+    built_in = [BUILT_IN] if folder in BUILT_IN_FILES else []
+    own = [*built_in, *folder_paths.get_filename_list(folder)]
+    more = sorted(_model_folders(own)) if folder == MODELS else _from_releases(folder)
+    return [*own, *(name for name in more if name not in own)]
 
 
 def find(folder: str, name: str, field: str) -> Path:
@@ -45,11 +47,21 @@ def find(folder: str, name: str, field: str) -> Path:
     Raises:
         ValueError: there is no such file in the host's folders.
     """
-    if folder == MODELS and name in _model_folders(files.model_names(folder)):
+    if name == BUILT_IN and folder in BUILT_IN_FILES:
+        return _built_in(folder, field)
+    listed = folder_paths.get_filename_list(folder)
+    if folder == MODELS and name in _model_folders(listed):
         return next(path for base in folder_paths.get_folder_paths(folder) if (path := Path(base) / name).is_dir())
-    if name not in folder_paths.get_filename_list(folder) and name in _from_releases(folder):
-        return files.model_path(MODELS, name, field)
-    return files.model_path(folder, name, field)
+    if name not in listed and name in _from_releases(folder):
+        return find(MODELS, name, field)
+    # only listed names: a name such as ../x would leave the folder
+    found = folder_paths.get_full_path(folder, name) if name in listed else None
+    if found is None:
+        raise ValueError(
+            f"{field}: found no file {name!r} in the host's {folder} folders, expected one of the list; "
+            "put the file there and refresh the page."
+        )
+    return Path(found)
 
 
 def fingerprint(folder: str, name: str, field: str) -> str:
@@ -69,6 +81,16 @@ def stamp(path: Path, name: str) -> tuple[str, int, int]:
     """Return path, bytes and date (in ns) of a model; of several parts the sum and the newest."""
     status = [part.stat() for part in parts_of(path, name)]
     return str(path), sum(part.st_size for part in status), max(part.st_mtime_ns for part in status)
+
+
+def _built_in(folder: str, field: str) -> Path:
+    path = WEIGHTS / BUILT_IN_FILES[folder]
+    if not path.is_file():
+        raise ValueError(
+            f"{field}: found no {path.name} in the pack's own folder {path.parent}, expected the built-in {BUILT_IN}; "
+            "install the pack again."
+        )
+    return path
 
 
 def _model_folders(listed: Iterable[str]) -> set[str]:

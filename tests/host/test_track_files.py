@@ -88,7 +88,7 @@ def test_a_saved_walk_is_the_loaded_one(
 ) -> None:
     saved = module.SaveTrack.execute(track, form, f"round/{form}", "Tiny World")
     name = saved.ui["text"][0].splitlines()[1]
-    assert name in module.track_files.track_names() and saved.args[0] is track
+    assert name in module.TRACKS.names() and saved.args[0] is track
     loaded = module.LoadTrack.execute(name, "Tiny World")
     assert of_pack("worldmodel.track").same_track(loaded.args[0]._replace(camera=None), track)
     assert of_pack("worldmodel.track").parse_track(loaded.args[1]).frames == track.frames
@@ -115,13 +115,14 @@ def test_keys_in_a_file_count_before_its_camera(module: ModuleType, track: Any) 
     assert module.LoadTrack.execute(name, "Tiny World").args[0].camera is None
 
 
-def test_edits_let_go_of_a_camera(module: ModuleType, track: Any) -> None:
+def test_edits_let_go_of_a_camera(module: ModuleType, of_pack: Callable[[str], ModuleType], track: Any) -> None:
     filmed = track._replace(camera=module.camera_of(track, module.WALKERS["Tiny World"], 60.0))
+    edits = of_pack("nodes.track_edits")
     made = (
-        module.JoinTracks.execute(filmed, filmed),
-        module.RepeatTrack.execute(filmed, 2),
-        module.ReverseTrack.execute(filmed),
-        module.RetimeTrack.execute(filmed, 57),
+        edits.JoinTracks.execute(filmed, filmed),
+        edits.RepeatTrack.execute(filmed, 2),
+        edits.ReverseTrack.execute(filmed),
+        edits.RetimeTrack.execute(filmed, 57),
     )
     assert [node.args[0].camera for node in made] == [None] * 4
 
@@ -130,7 +131,7 @@ def test_blender_gets_a_script_that_the_list_does_not_offer(module: ModuleType, 
     name = module.SaveTrack.execute(track, "Blender", "round/b", "Tiny World").ui["text"][0].splitlines()[1]
     script = (output / name.removesuffix(" [output]")).read_text(encoding="utf-8")
     compile(script, name, "exec")
-    assert name not in module.track_files.track_names()
+    assert name not in module.TRACKS.names()
 
 
 def test_nothing_is_written_over(module: ModuleType, track: Any) -> None:

@@ -68,7 +68,7 @@ def run(nodes: dict[str, Any]) -> Callable[..., Any]:
 @pytest.fixture
 def built_in(of_pack: Callable[[str], ModuleType], weights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The random weights in the place of the built-in ones."""
-    monkeypatch.setattr(of_pack("nodes.host.files"), "WEIGHTS", weights)
+    monkeypatch.setattr(of_pack("nodes.host.model_files"), "WEIGHTS", weights)
     return weights
 
 

@@ -134,7 +134,7 @@ def test_a_path_outside_the_hosts_folders(name: str, run: Callable, refusal: Ref
 def test_built_in_weights_that_are_missing(
     of_pack: Callable[[str], ModuleType], run: Callable, refusal: Refusal, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(of_pack("nodes.host.files"), "WEIGHTS", tmp_path)
+    monkeypatch.setattr(of_pack("nodes.host.model_files"), "WEIGHTS", tmp_path)
     assert "install the pack again" in refusal(run, "WMLoadWorldModel", "Tiny World")
 
 

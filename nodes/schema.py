@@ -1,0 +1,43 @@
+"""What several nodes say alike: their category, numbers and texts of their inputs, mistakes when a graph is queued."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..worldmodel.variants import TITLES
+
+CATEGORY = "World Model"
+WALKERS = {title: variant for title, variant in TITLES.items() if variant.mouse is not None}
+"""Models that walk with keys and turn with the mouse, Tiny World first."""
+INT32 = 2**31 - 1
+SEED = {"default": 0, "min": 0, "max": 2**64 - 1}
+FPS = {"default": 0.0, "min": 0.0, "max": 240.0}
+"""0 is the model's own."""
+_MAX_SHOWN = 2**20
+"""Letters of a text that are sent to the page."""
+
+
+def edited_by(widget: str) -> dict[str, Any]:
+    """Return what gives a text input one of the editors of web/, on a socket that takes any text."""
+    return {"default": "", "multiline": True, "extra_dict": {"widgetType": widget}}
+
+
+def shown_by_editor(text: str) -> dict[str, list[str]]:
+    """Return what a node tells its editor, which shows what a link brought."""
+    return {"wm": [text] if len(text) <= _MAX_SHOWN else []}
+
+
+def validated(check: Callable[[str], object], value: str | None) -> bool | str:
+    """Tell the host whether an input is right: `True`, or what is wrong with it.
+
+    Args:
+        check: raises ValueError.
+        value: `None` where a link brings it, and it is known only later.
+    """
+    if value is not None:
+        try:
+            check(value)
+        except ValueError as error:
+            return str(error)
+    return True
