@@ -39,39 +39,7 @@ class CompareWorlds(io.ComfyNode):
             description="Shows two to four worlds side by side, frame by frame, with what each was told; beside the "
             "truth, where there is one, it also measures how near each comes to it.",
             search_aliases=["side by side", "grid", "branches", "psnr", "versus", "diff", "ground truth"],
-            inputs=[
-                World.Input("world_1", tooltip="The first column. The others are compared with it."),
-                World.Input("world_2", tooltip="The second column, often another branch of the same world."),
-                io.Vae.Input("vae", tooltip="The VAE that belongs to all of them."),
-                io.String.Input(
-                    "labels",
-                    default="",
-                    tooltip="Names of the columns, separated by commas, the truth's last. Empty: world 1, world 2 ...",
-                ),
-                io.Combo.Input(
-                    "length",
-                    options=[HOLD, CUT],
-                    tooltip="What happens where one ends first: its last frame stays, darker, or all end there.",
-                ),
-                io.Int.Input("first_frame", **FIRST_FRAME, tooltip="The first frame to show."),
-                io.Int.Input("last_frame", **LAST_FRAME, tooltip="The last one. -1: the last of all."),
-                io.Boolean.Input("controls", default=True, tooltip="Draws the keys and the mouse of each world."),
-                io.Int.Input(
-                    "scale",
-                    default=0,
-                    min=0,
-                    max=MAX_SCALE,
-                    tooltip="Enlarges the pictures. 0: small ones until readable, all together at most 1280 wide.",
-                ),
-                World.Input("world_3", optional=True, tooltip="A third column."),
-                World.Input("world_4", optional=True, tooltip="A fourth column."),
-                io.Image.Input(
-                    "truth",
-                    optional=True,
-                    tooltip="A last column, such as the true film of Tiny World View: its frame 0 belongs to frame 0 "
-                    "of the worlds.",
-                ),
-            ],
+            inputs=_inputs(),
             outputs=[
                 io.Image.Output(display_name="images", tooltip="The frames, for Create Video."),
                 io.Float.Output(display_name="fps", tooltip="Frames per second of the worlds, for Create Video."),
@@ -95,6 +63,43 @@ class CompareWorlds(io.ComfyNode):
         progress.tell("\n".join(result.summary))
         text = "\n".join((*result.summary, *result.chunks))
         return io.NodeOutput(result.images, result.fps, text, ui={"text": [text]})
+
+
+def _inputs() -> list[io.Input]:
+    """Describe what is compared, and how it is shown."""
+    return [
+        World.Input("world_1", tooltip="The first column. The others are compared with it."),
+        World.Input("world_2", tooltip="The second column, often another branch of the same world."),
+        io.Vae.Input("vae", tooltip="The VAE that belongs to all of them."),
+        io.String.Input(
+            "labels",
+            default="",
+            tooltip="Names of the columns, separated by commas, the truth's last. Empty: world 1, world 2 ...",
+        ),
+        io.Combo.Input(
+            "length",
+            options=[HOLD, CUT],
+            tooltip="What happens where one ends first: its last frame stays, darker, or all end there.",
+        ),
+        io.Int.Input("first_frame", **FIRST_FRAME, tooltip="The first frame to show."),
+        io.Int.Input("last_frame", **LAST_FRAME, tooltip="The last one. -1: the last of all."),
+        io.Boolean.Input("controls", default=True, tooltip="Draws the keys and the mouse of each world."),
+        io.Int.Input(
+            "scale",
+            default=0,
+            min=0,
+            max=MAX_SCALE,
+            tooltip="Enlarges the pictures. 0: small ones until readable, all together at most 1280 wide.",
+        ),
+        World.Input("world_3", optional=True, tooltip="A third column."),
+        World.Input("world_4", optional=True, tooltip="A fourth column."),
+        io.Image.Input(
+            "truth",
+            optional=True,
+            tooltip="A last column, such as the true film of Tiny World View: its frame 0 belongs to frame 0 "
+            "of the worlds.",
+        ),
+    ]
 
 
 class Wishes(NamedTuple):

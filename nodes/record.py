@@ -37,7 +37,6 @@ class RecordTinyWorld(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Describe the node to the host."""
-        side = {"min": record.LEAST_SIDE, "max": record.MOST_SIDE}
         return io.Schema(
             node_id="WMRecordTinyWorld",
             display_name="Record Tiny World",
@@ -55,44 +54,7 @@ class RecordTinyWorld(io.ComfyNode):
                 "pilot",
                 "tiny world",
             ],
-            inputs=[
-                io.Int.Input(
-                    "world_seed",
-                    default=7,
-                    min=0,
-                    max=INT32,
-                    tooltip="Which world. The built-in model was trained on worlds from 10000 on, on none below.",
-                ),
-                io.Int.Input("place", default=0, min=0, max=INT32, tooltip="Where in it, and facing where."),
-                io.Combo.Input(
-                    "pilot",
-                    options=list(PILOTS),
-                    tooltip="Who walks where no track is connected: from goal to goal, at random, with one key held, "
-                    "there and exactly back, or one of these.",
-                ),
-                io.Int.Input(
-                    "frames",
-                    default=57,
-                    min=walks.LEAST_FRAMES,
-                    max=MAX_FRAMES,
-                    tooltip="Length of the pilot's walk. A rollout has whole chunks: 9, 21, 33, 45, 57 ... frames.",
-                ),
-                io.Int.Input(
-                    "seed",
-                    **SEED,
-                    control_after_generate=io.ControlAfterGenerate.increment,
-                    tooltip="The pilot's walk; every run with another seed adds another walk to the folder.",
-                ),
-                io.Int.Input("width", default=WIDTH, **side, tooltip="Width of the frames in pixels."),
-                io.Int.Input("height", default=HEIGHT, **side, tooltip="Height of the frames in pixels."),
-                io.Boolean.Input("depth", default=False, tooltip="Adds a depth map of every frame to the NPZ."),
-                io.String.Input(
-                    "folder",
-                    default="worldmodel/recording",
-                    tooltip="Folder inside the output folder. Walks are added to it, none is written over.",
-                ),
-                Track.Input("track", optional=True, tooltip="The walk, instead of the pilot's."),
-            ],
+            inputs=_inputs(),
             outputs=[
                 io.Video.Output(display_name="film", tooltip="The film that was written."),
                 Track.Output(display_name="track", tooltip="What was played; Rollout World can play it too."),
@@ -130,6 +92,49 @@ class RecordTinyWorld(io.ComfyNode):
             frames_seen.images,
             ui={**shown, "text": [report]},
         )
+
+
+def _inputs() -> list[io.Input]:
+    """Describe what is walked, and how it is written down."""
+    side = {"min": record.LEAST_SIDE, "max": record.MOST_SIDE}
+    return [
+        io.Int.Input(
+            "world_seed",
+            default=7,
+            min=0,
+            max=INT32,
+            tooltip="Which world. The built-in model was trained on worlds from 10000 on, on none below.",
+        ),
+        io.Int.Input("place", default=0, min=0, max=INT32, tooltip="Where in it, and facing where."),
+        io.Combo.Input(
+            "pilot",
+            options=list(PILOTS),
+            tooltip="Who walks where no track is connected: from goal to goal, at random, with one key held, "
+            "there and exactly back, or one of these.",
+        ),
+        io.Int.Input(
+            "frames",
+            default=57,
+            min=walks.LEAST_FRAMES,
+            max=MAX_FRAMES,
+            tooltip="Length of the pilot's walk. A rollout has whole chunks: 9, 21, 33, 45, 57 ... frames.",
+        ),
+        io.Int.Input(
+            "seed",
+            **SEED,
+            control_after_generate=io.ControlAfterGenerate.increment,
+            tooltip="The pilot's walk; every run with another seed adds another walk to the folder.",
+        ),
+        io.Int.Input("width", default=WIDTH, **side, tooltip="Width of the frames in pixels."),
+        io.Int.Input("height", default=HEIGHT, **side, tooltip="Height of the frames in pixels."),
+        io.Boolean.Input("depth", default=False, tooltip="Adds a depth map of every frame to the NPZ."),
+        io.String.Input(
+            "folder",
+            default="worldmodel/recording",
+            tooltip="Folder inside the output folder. Walks are added to it, none is written over.",
+        ),
+        Track.Input("track", optional=True, tooltip="The walk, instead of the pilot's."),
+    ]
 
 
 class Frames:

@@ -30,47 +30,7 @@ class RolloutWorld(io.ComfyNode):
             description="Walks into a world as the track says, chunk after chunk, and hands out the grown world. "
             "With a VAE connected it shows the newest frame of each chunk and writes the film while rolling.",
             search_aliases=["world model", "sample", "generate", "walk", "play", "interactive video", "ksampler"],
-            inputs=[
-                io.Model.Input("model", tooltip="The world model, from Load World Model, patched as you like."),
-                World.Input("world", tooltip="Where to go on: from Start World, or from another Rollout World."),
-                Track.Input("track", tooltip="What the player does. Its frame 0 is the first new frame."),
-                io.Int.Input(
-                    "seed",
-                    **SEED,
-                    control_after_generate=io.ControlAfterGenerate.fixed,
-                    tooltip="Each chunk draws its noise from this seed and its own number.",
-                ),
-                io.String.Input(
-                    "steps",
-                    default="",
-                    tooltip="Noise levels to visit, falling, such as 1000, 666, 333. Empty: the model's own.",
-                ),
-                io.Float.Input(
-                    "shift",
-                    default=0.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
-                    tooltip="Moves the levels towards noise, in place of ModelSamplingSD3. 0: the model's own.",
-                ),
-                io.Float.Input(
-                    "fps",
-                    **FPS,
-                    step=1.0,
-                    tooltip="Frames per second of the film; it does not change the walk. 0: the model's own.",
-                ),
-                io.Vae.Input("vae", optional=True, tooltip="Decodes the preview and the film. Without it: no film."),
-                io.Int.Input(
-                    "context_budget",
-                    default=0,
-                    min=0,
-                    max=1_000_000,
-                    optional=True,
-                    advanced=True,
-                    tooltip="MB of RAM in which the world may carry what the model remembers, so that the next Rollout "
-                    "World begins at once; the frames are the same without. 0: auto, at most 2 GB. 1: none.",
-                ),
-            ],
+            inputs=_inputs(),
             outputs=[
                 World.Output(display_name="world", tooltip="The grown world; the one that went in stays as it was."),
                 io.Video.Output(display_name="film", tooltip="The frames this node added."),
@@ -104,6 +64,51 @@ class RolloutWorld(io.ComfyNode):
         report = describe(plan, world, grown, pages)
         progress.tell(report)
         return io.NodeOutput(grown, film, ui={"text": [report]})
+
+
+def _inputs() -> list[io.Input]:
+    """Describe what a rollout needs, and what is open to the artist."""
+    return [
+        io.Model.Input("model", tooltip="The world model, from Load World Model, patched as you like."),
+        World.Input("world", tooltip="Where to go on: from Start World, or from another Rollout World."),
+        Track.Input("track", tooltip="What the player does. Its frame 0 is the first new frame."),
+        io.Int.Input(
+            "seed",
+            **SEED,
+            control_after_generate=io.ControlAfterGenerate.fixed,
+            tooltip="Each chunk draws its noise from this seed and its own number.",
+        ),
+        io.String.Input(
+            "steps",
+            default="",
+            tooltip="Noise levels to visit, falling, such as 1000, 666, 333. Empty: the model's own.",
+        ),
+        io.Float.Input(
+            "shift",
+            default=0.0,
+            min=0.0,
+            max=100.0,
+            step=0.1,
+            tooltip="Moves the levels towards noise, in place of ModelSamplingSD3. 0: the model's own.",
+        ),
+        io.Float.Input(
+            "fps",
+            **FPS,
+            step=1.0,
+            tooltip="Frames per second of the film; it does not change the walk. 0: the model's own.",
+        ),
+        io.Vae.Input("vae", optional=True, tooltip="Decodes the preview and the film. Without it: no film."),
+        io.Int.Input(
+            "context_budget",
+            default=0,
+            min=0,
+            max=1_000_000,
+            optional=True,
+            advanced=True,
+            tooltip="MB of RAM in which the world may carry what the model remembers, so that the next Rollout "
+            "World begins at once; the frames are the same without. 0: auto, at most 2 GB. 1: none.",
+        ),
+    ]
 
 
 class DecodeWorld(io.ComfyNode):
