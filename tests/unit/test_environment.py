@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import comfy_host
 import environment
 import pytest
+from repository import REPOSITORY
 
 
 def comfyui_of(folder: Path, version: str) -> Path:
@@ -68,3 +71,10 @@ def test_the_pack_is_shipped_without_what_only_developers_need(tmp_path: Path) -
     names = {path.name for path in pack.iterdir()}
     assert {"__init__.py", "nodes", "worldmodel", "web", "pyproject.toml", "LICENSE"} <= names
     assert not {"tests", "scripts", "output", ".git", ".venv", ".host"} & names
+
+
+def test_scripts_import_the_library_from_anywhere_and_behind_all_else(tmp_path: Path) -> None:
+    code = "import repository, worldmodel, sys; print(sys.path[-1])"
+    variables = {**os.environ, "PYTHONPATH": str(REPOSITORY / "scripts")}
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=variables, check=True, capture_output=True)
+    assert run.stdout.decode().strip() == str(REPOSITORY)
