@@ -37,7 +37,7 @@ def add_routes() -> None:
 
     def on_journal(route: Callable[[str], Callable], path: str, act: Callable[[Path], journal.Usage]) -> None:
         @route(path)
-        async def tell_usage(_: web.Request) -> web.Response:
+        async def tell(_: web.Request) -> web.Response:
             return web.json_response((await asyncio.to_thread(act, journal_folder()))._asdict())
 
     listing("/wm/variants", editor.variants)

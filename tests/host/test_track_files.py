@@ -82,6 +82,10 @@ def test_nothing_is_read_from_elsewhere(module: ModuleType) -> None:
             module.LoadTrack.execute(name, "Tiny World")
 
 
+def test_a_linked_name_is_known_only_later(module: ModuleType) -> None:
+    assert module.LoadTrack.validate_inputs(None) is True and module.SaveTrack.validate_inputs(None) is True
+
+
 @pytest.mark.parametrize("form", ["JSON", "CSV", "NPZ", "camera JSON", "TUM", "COLMAP", "nerfstudio"])
 def test_a_saved_walk_is_the_loaded_one(
     module: ModuleType, of_pack: Callable[[str], ModuleType], track: Any, form: str
