@@ -3,26 +3,10 @@
 import { app } from "../../scripts/app.js"
 import { migrateWorkflow } from "./editor/migrate.mjs"
 import { makeActionTrack } from "./editor/widget.mjs"
+import { register } from "./kit/register.mjs"
 import { getVariants } from "./kit/server.mjs"
 
-/** @type {WeakMap<any, ReturnType<typeof makeActionTrack>>} */
-const editors = new WeakMap()
-
-app.registerExtension({
-  name: "wm.action_track",
-  getCustomWidgets() {
-    return {
-      WM_TRACK_EDITOR(/** @type {any} */ node, /** @type {string} */ name) {
-        const made = makeActionTrack(node, name, app)
-        editors.set(node, made)
-        return made
-      },
-    }
-  },
-  getNodeMenuItems(/** @type {any} */ node) {
-    const items = editors.get(node)?.menu() ?? []
-    return items.map(({ label, disabled, callback }) => ({ content: label, disabled, callback }))
-  },
+register(app, "wm.action_track", "WM_TRACK_EDITOR", makeActionTrack, {
   async beforeConfigureGraph(/** @type {any} */ workflow) {
     const used = JSON.stringify(workflow ?? {}).includes('"WMActionTrack"')
     if (!used) return

@@ -7,7 +7,15 @@ import re
 
 import pytest
 from browser.camera_path_page import ASKED, CORNER, DRAGGED, PLAN, REST, VALUE, Editor
+from editor_page import EditorPage
 from playwright.sync_api import Page, expect
+
+HELD = """() => {
+  const root = document.querySelector(".wm-editor")
+  const bars = [".wm-tools", ".wm-strip"].map((name) => root.querySelector(name))
+  return root.offsetHeight <= root.parentElement.offsetHeight && bars.every((bar) => bar.scrollWidth <= bar.clientWidth)
+}"""
+"""Whether nothing sticks out below the editor, nor to the right of the tool bar and of the binding strip."""
 
 
 def near(a: list[float], b: list[float], metres: float = 0.15) -> bool:
@@ -195,6 +203,15 @@ def copy_load_and_remove(page: Page) -> None:
     assert page.evaluate("() => document.querySelectorAll('.wm-popup').length") == 0
 
 
+@pytest.mark.parametrize("kind", ["WMActionTrack", "WMCameraPath"])
+def test_a_small_node_holds_its_editor(page: Page, kind: str) -> None:
+    """No part sticks out of a node that is as low as it can be, nor tools and chips out of a narrow one."""
+    editor = EditorPage(page, kind, "track" if kind == "WMActionTrack" else "path")
+    for width in (900, 420, 300):
+        editor.add(size=(width, 400))
+        page.wait_for_function(HELD)
+
+
 def test_states_forms_and_cost(page: Page, renderer: str) -> None:
     """What is shown when there is no path, a broken one or a linked one; narrow and light; and at what cost."""
     say_what_is_the_matter(page, renderer)
@@ -206,9 +223,9 @@ def test_states_forms_and_cost(page: Page, renderer: str) -> None:
 def say_what_is_the_matter(page: Page, renderer: str) -> None:
     """Empty, invalid, newer, over-long."""
     editor = Editor(page, None)
-    expect(page.locator(".wm-path-card")).to_have_count(4)
+    expect(page.locator(".wm-card")).to_have_count(4)
     editor.screenshot(f"camera_path_{renderer}_empty")
-    page.locator(".wm-path-card").nth(1).click()
+    page.locator(".wm-card").nth(1).click()
     page.wait_for_timeout(REST)
     assert editor.path["closed"] and "kept" in editor.report()
     editor.screenshot(f"camera_path_{renderer}_circle")

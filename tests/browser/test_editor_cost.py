@@ -8,7 +8,7 @@ import random
 import pytest
 from comfy_host import PACK
 from editor_page import EditorPage
-from playwright.sync_api import CDPSession, Page
+from playwright.sync_api import CDPSession, Page, expect
 
 FRAMES = 10_000
 STEPS = 90
@@ -40,6 +40,19 @@ COUNT_REQUESTS = """(pack) => {
     }
   }
 }"""
+
+
+NOTE_LISTENERS = """(pack) => {
+  window.wmListeners = []
+  const before = EventTarget.prototype.addEventListener
+  EventTarget.prototype.addEventListener = function (kind, heard, options) {
+    const caller = new Error().stack.split("\\n")[2]
+    const ours = this instanceof Node && caller.includes(pack)
+    if (ours) window.wmListeners.push({ words: `${kind} ${caller.trim()}`, signal: options?.signal })
+    return before.call(this, kind, heard, options)
+  }
+}"""
+LEFT = "() => wmListeners.filter(({ signal }) => !signal?.aborted).map(({ words }) => words)"
 
 
 def long_track() -> str:
@@ -103,3 +116,15 @@ def test_an_editor_at_rest_asks_for_no_frames(page: Page, kind: str, widget: str
     assert page.evaluate("window.wmRequests") == []
     editor.press("ArrowRight")
     assert page.evaluate("window.wmRequests.length") > 0, "nothing was counted at all"
+
+
+@pytest.mark.parametrize(
+    ("kind", "widget", "text"), [("WMActionTrack", "track", long_track()), PATH], ids=["keys", "path"]
+)
+def test_a_removed_editor_leaves_no_listener(page: Page, kind: str, widget: str, text: str) -> None:
+    page.evaluate(NOTE_LISTENERS, PACK)
+    EditorPage(page, kind, widget).add(**{widget: text})
+    assert len(page.evaluate(LEFT)) > 0, "nothing was noted at all"
+    page.evaluate("app.graph.clear()")
+    expect(page.locator(".wm-editor")).to_have_count(0)
+    assert page.evaluate(LEFT) == []

@@ -13,6 +13,8 @@ const COLUMN = { first: 0, scale: 1, left: 104, width: 560 }
 test("numbers are written as the artist reads them", () => {
   assert.deepEqual([signed(3.55), signed(-0.3), signed(0), signed(-0.001)], ["+3.55", "\u22120.30", "+0.00", "+0.00"])
   assert.deepEqual([time(11.0625), time(83.4), time(-2)], ["11.06", "1:23.4", "\u22122.00"])
+  assert.deepEqual([time(59.99), time(59.999), time(60)], ["59.99", "1:00.0", "1:00.0"])
+  assert.deepEqual([time(119.94), time(119.96), time(-3599.99)], ["1:59.9", "2:00.0", "\u221260:00.0"])
   assert.deepEqual([angle(-9), decimal(2.1)], ["\u22129.0\u00b0", "2.10"])
   assert.deepEqual([span(57, 81), span(57, 58), spanLength(36, 47)], ["57\u201380", "57", "36\u201346 \u00b7 11 f"])
   assert.equal(chunkSum(15, 9, 12), "15 chunks, 9 + 14 \u00d7 12")

@@ -3,6 +3,7 @@
  * The empty track: a headline, one sentence, and four ready-made walks with a drawing each, over lanes that stay
  * paintable.
  */
+import { makeCard } from "../kit/cards.mjs"
 import { make } from "../kit/dom.mjs"
 import { showsCards } from "./layout.mjs"
 import { putIn, suitable, title } from "./preset_menu.mjs"
@@ -18,12 +19,7 @@ const DRAWINGS = {
   "there and back": "M18 32c0-12 3-16 10-24M24 9l4-2 1 5M22 32c0-11 4-15 10-22M19 28l3 4 4-3",
   "random from a seed": "M6 28c6 2 8-8 14-8s4 8 10 6 2-14 12-18M38 6l4 2-1 4",
 }
-const BARS = [
-  [4, 6],
-  [14, 13],
-  [24, 20],
-  [34, 27],
-]
+const BARS = "M4 6h10M14 13h10M24 20h10M34 27h10"
 
 /**
  * Keep the cards on the plot while the track is empty.
@@ -56,33 +52,12 @@ export function makeCards(editor, plot) {
 
 /** @param {Editor} editor @param {import("./preset_menu.mjs").Preset} preset */
 function card(editor, preset) {
-  const button = make(
-    "button.wm-card.wm-over",
-    { title: preset.sentence },
-    drawing(preset.name),
-    make("span", { text: title(preset) }),
-  )
-  button.addEventListener("click", () => {
-    editor.shell.plot.focus({ preventScroll: true })
-    putIn(editor, preset)
+  const own = DRAWINGS[/** @type {"walk"} */ (preset.name)]
+  return makeCard(editor, {
+    name: title(preset),
+    note: preset.sentence,
+    drawing: own ?? BARS,
+    look: own ? "" : "wm-bars",
+    press: () => putIn(editor, preset),
   })
-  button.addEventListener(
-    "keydown",
-    (/** @type {KeyboardEvent} */ event) => (event.key === "Enter" || event.key === " ") && event.stopPropagation(),
-  )
-  return button
-}
-
-/** @param {string} name */
-function drawing(name) {
-  const space = "http://www.w3.org/2000/svg"
-  const svg = document.createElementNS(space, "svg")
-  svg.setAttribute("viewBox", "0 0 48 36")
-  svg.setAttribute("aria-hidden", "true")
-  const path = DRAWINGS[/** @type {"walk"} */ (name)]
-  const d = path ?? BARS.map(([x, y]) => `M${x} ${y}h10`).join("")
-  const line = svg.appendChild(document.createElementNS(space, "path"))
-  line.setAttribute("d", d)
-  if (!path) line.setAttribute("class", "wm-bars")
-  return svg
 }

@@ -4,9 +4,9 @@ import { forTheHost, make, take } from "../kit/dom.mjs"
 import { makeField, parseFrames } from "../kit/fields.mjs"
 import { openPopup } from "../kit/menu.mjs"
 import { toX } from "../kit/ruler.mjs"
+import { fpsOf } from "../kit/state.mjs"
 import { firstFrame } from "../track/chunks.mjs"
 import { deletePrompts, setPrompt, trimSpan } from "../track/edits.mjs"
-import { fpsOf } from "./state.mjs"
 import { WORDS } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */

@@ -1,18 +1,19 @@
 // @ts-check
-/** The keyboard of the focused plot. Every handled key is taken, also when there is nothing to do; all others pass. */
-import { forTheHost, take } from "../kit/dom.mjs"
-import { fit, fitRange, revealing, zoomAround } from "../kit/ruler.mjs"
+/** What the keys of the focused plot do. */
+import { listenToKeys } from "../kit/keys.mjs"
+import { fit, fitRange } from "../kit/ruler.mjs"
 import { grownToChunks } from "../track/chunks.mjs"
 import { clearRange, deleteKeyframes, deletePrompts, deleteSpans, fillOrClear, toggle } from "../track/edits.mjs"
 import { copy, cutOut, paste, repeat } from "./clipboard.mjs"
 import { addKeyframe } from "./gesture_curves.mjs"
 import { nextChunk } from "./gesture_time.mjs"
 import { typePrompt } from "./inline.mjs"
-import { extent, locked, shownTimeline } from "./state.mjs"
+import { extent, shownTimeline } from "./state.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
 
-const ZOOM = 1.5
+/** How many times nearer a press on a key or a button shows the frames. */
+export const ZOOM = 1.5
 const SNAPS = /** @type {const} */ (["off", "frame", "chunk"])
 
 /**
@@ -34,9 +35,9 @@ const VIEW = {
   "}": grow,
   k: (editor) => editor.play(),
   g: (editor) => editor.setSnap(SNAPS[(SNAPS.indexOf(editor.state.snap) + 1) % SNAPS.length]),
-  "-": (editor) => zoom(editor, 1 / ZOOM),
-  "=": (editor) => zoom(editor, ZOOM),
-  "+": (editor) => zoom(editor, ZOOM),
+  "-": (editor) => editor.zoomTime(1 / ZOOM),
+  "=": (editor) => editor.zoomTime(ZOOM),
+  "+": (editor) => editor.zoomTime(ZOOM),
   0: (editor) => editor.set({ scale: 0, first: 0 }),
   z: (editor) =>
     editor.show(
@@ -68,29 +69,9 @@ const EDIT = {
 /**
  * Listen to the keyboard on the plot.
  * @param {Editor} editor
- * @param {HTMLElement} plot
  */
-export function listenToKeys(editor, plot) {
-  plot.addEventListener(
-    "keydown",
-    (event) => {
-      if (forTheHost(event) || event.target !== plot || editor.state.recording) return
-      const name =
-        event.key.length === 1 && !event.shiftKey
-          ? event.key.toLowerCase()
-          : event.key.length === 1 && /[a-z]/i.test(event.key)
-            ? event.key.toUpperCase()
-            : event.key
-      const [view, edit] = [VIEW[name], EDIT[name]]
-      if (!view && !edit) return
-      take(event)
-      if (!editor.ready) return
-      if (view) view(editor, event)
-      else if (!locked(editor.state)) edit(editor, event)
-    },
-    { signal: editor.signal },
-  )
-}
+export const listen = (editor) =>
+  listenToKeys(editor, { view: VIEW, edit: EDIT, off: () => Boolean(editor.state.recording) })
 
 /** @param {Editor} editor @param {number} by @param {boolean} extend */
 function step(editor, by, extend) {
@@ -136,17 +117,6 @@ function changeLane(editor, by) {
   )
   editor.set({ lane, cursor: true })
   editor.say(lanes[lane].title)
-}
-
-/** @param {Editor} editor @param {number} factor */
-function zoom(editor, factor) {
-  const { view } = editor.layout()
-  const x = Math.min(
-    view.left + view.width,
-    Math.max(view.left, view.left + (editor.state.playhead - view.first) * view.scale),
-  )
-  const zoomed = zoomAround(view, x, factor, extent(editor.state))
-  editor.show(revealing(zoomed, editor.state.playhead, extent(editor.state)))
 }
 
 /** @param {Editor} editor */

@@ -183,7 +183,7 @@ function drawLegend(context, scene, palette, { left, top, width, height }, besid
     [again, (place) => haloSample(context, palette, place)],
   ]
   if (beside) {
-    speedBar(context, palette, [left + 8, top + 12], scene.fastest)
+    speedBar(context, palette, [left + 8, top + 12], `${decimal(scene.fastest, 1)} m/s`)
     column.forEach(([word, draw], i) => entry(context, palette, word, draw, left + 14, top + 34 + 19 * i))
     scaleBar(context, palette, [left + 8, Math.min(top + height - 8, top + 34 + 19 * 4 + 6)], scale, BAR_LONGEST)
     return
@@ -193,7 +193,7 @@ function drawLegend(context, scene, palette, { left, top, width, height }, besid
     x = entry(context, palette, word, draw, x, top + 15) + 13
   }
   scaleBar(context, palette, [left + 10, top + 36], scale, BAR_LONGEST)
-  speedBar(context, palette, [left + width - 112, top + 36], scene.fastest)
+  speedBar(context, palette, [left + width - 112, top + 36], `${decimal(scene.fastest, 1)} m/s`)
 }
 
 /**

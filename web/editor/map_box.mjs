@@ -5,8 +5,9 @@
  */
 import { pill, place } from "../kit/canvas.mjs"
 import { make } from "../kit/dom.mjs"
+import { fpsOf } from "../kit/state.mjs"
 import { drawMap, drawMapOverlay, makeScene, mapLayout, nearestFrame, poseWords } from "./map.mjs"
-import { fpsOf, shownTimeline } from "./state.mjs"
+import { shownTimeline } from "./state.mjs"
 import { WORDS } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */

@@ -1,6 +1,7 @@
 // @ts-check
 /** Ready-made walks: the entries of the menu, the cards of an empty track, and putting one in. */
 import { getPresets, presetText } from "../kit/server.mjs"
+import { WORDS as SHARED } from "../kit/words.mjs"
 import { copyRange, pasteClip, setFrames } from "../track/edits.mjs"
 import { parse } from "../track/timeline.mjs"
 import { isEmpty } from "./state.mjs"
@@ -37,7 +38,7 @@ export function suitable(editor) {
 
 /** @param {Editor} editor @returns {import("../kit/menu.mjs").Entry[]} */
 export function presetEntries(editor) {
-  if (!editor.ready) return [{ heading: WORDS.presets }]
+  if (!editor.ready) return [{ heading: SHARED.presets }]
   const { range, timeline } = editor.state
   const where = range ? WORDS.intoRange : isEmpty(timeline) ? WORDS.intoTrack : WORDS.atPlayhead
   const suits = suitable(editor)
@@ -46,7 +47,7 @@ export function presetEntries(editor) {
     note: preset.sentence,
     press: () => putIn(editor, preset),
   })
-  return [{ heading: `${WORDS.presets} \u00b7 ${where}` }, ...suits.map(entry)]
+  return [{ heading: `${SHARED.presets} \u00b7 ${where}` }, ...suits.map(entry)]
 }
 
 /** @param {Preset} preset */

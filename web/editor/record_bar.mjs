@@ -4,10 +4,10 @@
  * matter.
  */
 import { make } from "../kit/dom.mjs"
+import { fpsOf } from "../kit/state.mjs"
 import { signed, time } from "../kit/words.mjs"
 import { chunkAt, wholeChunks } from "../track/chunks.mjs"
 import { rangeOf } from "./record.mjs"
-import { fpsOf } from "./state.mjs"
 import { WORDS } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */

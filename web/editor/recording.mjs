@@ -4,6 +4,7 @@
  * is.
  */
 import { take as swallow } from "../kit/dom.mjs"
+import { fpsOf } from "../kit/state.mjs"
 import {
   COUNT_IN,
   SENSITIVITY,
@@ -21,7 +22,7 @@ import {
   shownNow,
   takeBack,
 } from "./record.mjs"
-import { fpsOf, locked } from "./state.mjs"
+import { locked } from "./state.mjs"
 import { WORDS } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */

@@ -1,5 +1,6 @@
 // @ts-check
 /** What an Action Track editor knows, as one frozen object, and what follows from it. */
+import { COMMON } from "../kit/state.mjs"
 import { integrate } from "../track/poses.mjs"
 import { contentEnd, laneWords } from "../track/edits.mjs"
 import { EMPTY, parse } from "../track/timeline.mjs"
@@ -9,22 +10,10 @@ import { WORDS } from "./words.mjs"
 /** @typedef {import("../track/chunks.mjs").Variant} Variant */
 /** @typedef {import("../track/edits.mjs").Range} Range */
 /**
- * @typedef {object} EditorState
- * @property {string} text the widget's value, sent as it is
+ * @typedef {object} Own what only an Action Track has
  * @property {Timeline} timeline the last valid one
- * @property {string} problem what is wrong with the text; empty if nothing is
  * @property {boolean} short the text is the short form, which the first edit turns into JSON
  * @property {boolean} unread the server has not yet said what the short form means
- * @property {Timeline | null} draft while a gesture goes on
- * @property {boolean} linked a link gives the value
- * @property {{text: string, timeline: Timeline} | null} shown what the last run was given
- * @property {Variant | null} variant
- * @property {Variant[]} variants
- * @property {string} offline why the models are not known; empty if they are
- * @property {number} askedFps the node's fps; 0 = the model's own
- * @property {number} first frame at the left edge
- * @property {number} scale px per frame; 0 = fit
- * @property {number} playhead
  * @property {Range | null} range
  * @property {readonly (readonly [string, number])[]} spans selected, by word and first frame
  * @property {readonly (readonly ["yaw" | "pitch", number])[]} points selected keyframes
@@ -40,28 +29,16 @@ import { WORDS } from "./words.mjs"
  * @property {{axis: "yaw" | "pitch", points: [number, number][]} | null} stroke a freehand stroke, in px
  * @property {"yaw" | "pitch"} axis the curve that freehand draws
  * @property {readonly (readonly [string, number, number])[]} olds where dragged spans were: word, first frame, length
- * @property {boolean} playing
- * @property {string} failure what went wrong on the way to the server
  * @property {any} recording what `recording.mjs` shows
  */
+/** @typedef {import("../kit/state.mjs").Common<Timeline> & Own} EditorState */
 
 /** @type {EditorState} */
 export const START = Object.freeze({
-  text: "",
+  ...COMMON,
   timeline: EMPTY,
-  problem: "",
   short: false,
   unread: false,
-  draft: null,
-  linked: false,
-  shown: null,
-  variant: null,
-  variants: [],
-  offline: "",
-  askedFps: 0,
-  first: 0,
-  scale: 0,
-  playhead: 0,
   range: null,
   spans: [],
   points: [],
@@ -77,8 +54,6 @@ export const START = Object.freeze({
   stroke: null,
   axis: "yaw",
   olds: [],
-  playing: false,
-  failure: "",
   recording: null,
 })
 
@@ -124,13 +99,10 @@ export function settled(state) {
 
 /** The track on show. @param {EditorState} state @returns {Timeline} */
 export const shownTimeline = (state) =>
-  state.draft ?? (state.linked && state.shown ? state.shown.timeline : state.timeline)
+  state.draft ?? (state.linked && state.shown ? state.shown.value : state.timeline)
 
 /** Whether edits are off. @param {EditorState} state */
 export const locked = (state) => state.linked || state.problem !== "" || state.unread || !state.variant
-
-/** Frames per second of display and recording. @param {EditorState} state */
-export const fpsOf = (state) => state.askedFps || state.variant?.fps || 1
 
 /** Frames there is something to see of: the track and what is kept behind its end. @param {EditorState} state */
 export const extent = (state) => Math.max(shownTimeline(state).frames, contentEnd(shownTimeline(state)))

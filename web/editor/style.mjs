@@ -10,30 +10,17 @@ export const RULES = `
 .wm-map canvas + canvas { pointer-events: none; }
 [data-narrow] .wm-map { width: 100%; height: 150px; }
 .wm-editor[data-off] .wm-map { filter: saturate(.15); opacity: .85; }
-.wm-empty { position: absolute; right: 0; display: flex; flex-direction: column; align-items: center;
-  justify-content: center; gap: 4px; pointer-events: none; text-align: center; padding: 2px 8px; }
-.wm-empty h3 { margin: 0; font-size: 13.5px; font-weight: 600; line-height: 20px; }
-.wm-empty p { margin: 0 0 10px; color: var(--wm-second); }
-.wm-empty p b { font-weight: 500; color: var(--wm-text); }
-.wm-cards { display: flex; justify-content: center; gap: 8px; max-height: 190px; width: 100%; }
-[data-narrow] .wm-cards { flex-wrap: wrap; }
-.wm-card { appearance: none; pointer-events: auto; display: flex; flex-direction: column; align-items: center; gap: 4px;
-  flex: 0 1 112px; min-width: 0; padding: 10px 4px 8px; border: 1px solid var(--wm-frame); border-radius: 6px;
-  background: var(--wm-field); color: var(--wm-text); font: inherit; cursor: pointer; }
-.wm-card:hover, .wm-card:focus-visible { border-color: var(--wm-selection); outline: none;
-  box-shadow: 0 0 0 1px var(--wm-selection); }
-.wm-card svg { width: 48px; height: 36px; fill: none; stroke: currentColor; stroke-width: 1.7; stroke-linecap: round;
-  stroke-linejoin: round; }
+[data-wm-kind="action"] .wm-empty { right: 0; padding: 2px 8px; }
+[data-wm-kind="action"] .wm-cards { max-height: 190px; width: 100%; }
+[data-wm-kind="action"] .wm-card { gap: 4px; flex: 0 1 112px; min-width: 0; }
 .wm-card svg .wm-bars { stroke: var(--wm-key); stroke-width: 4; }
-[data-narrow] .wm-empty p { display: none; }
-[data-narrow] .wm-card { flex: none; width: 78px; padding: 6px 2px; font-size: 11px; }
-[data-narrow] .wm-card svg { width: 36px; height: 27px; }
+[data-wm-kind="action"][data-narrow] .wm-empty p { display: none; }
+[data-wm-kind="action"][data-narrow] .wm-cards { flex-wrap: wrap; }
+[data-wm-kind="action"][data-narrow] .wm-card { flex: none; width: 78px; padding: 6px 2px; }
 .wm-prompt { position: absolute; z-index: 1; border: 1px solid var(--wm-selection); border-radius: 4px; padding: 0 6px;
   background: var(--wm-field); color: var(--wm-text); font: 11.5px/16px inherit; font-family: inherit;
   font-size: 11.5px; user-select: text; -webkit-user-select: text; outline: none; }
 .wm-pair { display: flex; gap: 4px; min-width: 0; padding: 6px; }
-.wm-close { position: absolute; top: 6px; right: 6px; }
-.wm-sheet kbd { flex: none; }
 .wm-recordbar { display: flex; align-items: center; gap: 14px; padding: 10px 12px; border-radius: 6px;
   background: var(--wm-field); min-height: 86px; }
 .wm-pad { display: grid; gap: 4px; grid-auto-columns: 28px; grid-auto-rows: 28px; flex: none; }

@@ -124,7 +124,8 @@ export function makeTable(editor) {
     editor.edit(timeline, {}, WORDS.table.edited(nameOf(row, editor.variant), row.frame))
   }
 
-  body.addEventListener("change", (/** @type {Event} */ event) => {
+  const { signal } = editor
+  const changed = (/** @type {Event} */ event) => {
     event.stopPropagation()
     const input = /** @type {HTMLInputElement} */ (event.target)
     const row = rows[/** @type {HTMLTableRowElement} */ (input.closest("tr")).sectionRowIndex]
@@ -132,22 +133,25 @@ export function makeTable(editor) {
     edited(change(editor.state.timeline, editor.variant, row, input.value), row)
     written = [] // what was not taken is set back
     refresh()
-  })
-  body.addEventListener("click", (/** @type {Event} */ event) => {
+  }
+  const pressed = (/** @type {Event} */ event) => {
     const button = /** @type {HTMLElement} */ (event.target).closest("button")
     if (!button) return
     const row = rows[/** @type {HTMLTableRowElement} */ (button.closest("tr")).sectionRowIndex]
     edited(withoutRow(editor.state.timeline, row), row)
-  })
-  element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+  }
+  const typed = (/** @type {KeyboardEvent} */ event) => {
     if (!forTheHost(event)) event.stopPropagation()
-  })
+  }
+  body.addEventListener("change", changed, { signal })
+  body.addEventListener("click", pressed, { signal })
+  element.addEventListener("keydown", typed, { signal })
 
   function refresh() {
     clearTimeout(timer)
-    if (!editor.signal.aborted) timer = setTimeout(write, REST)
+    if (!signal.aborted) timer = setTimeout(write, REST)
   }
-  editor.signal.addEventListener("abort", () => clearTimeout(timer))
+  signal.addEventListener("abort", () => clearTimeout(timer))
   return { element, refresh }
 }
 

@@ -1,34 +1,35 @@
 // @ts-check
 /** The Action Track widget: builds the editor's parts in one element and ties them to the node. */
-import { addEditor, handOver, takeOver, watchFocus } from "../kit/host.mjs"
-import { canonicalText, getVariants } from "../kit/server.mjs"
+import { makeHeight } from "../kit/height.mjs"
+import { tie } from "../kit/node.mjs"
+import { canonicalText } from "../kit/server.mjs"
+import { makeSheet } from "../kit/sheet.mjs"
 import { makeShell } from "../kit/shell.mjs"
 import { makeStrip } from "../kit/strip.mjs"
+import { makeTransport } from "../kit/transport.mjs"
 import { WORDS as SHARED } from "../kit/words.mjs"
 import { parse } from "../track/timeline.mjs"
 import { makeCards } from "./cards.mjs"
 import { makeEditor } from "./editor.mjs"
 import { listenToPointer } from "./gestures.mjs"
-import { listenToKeys } from "./keys.mjs"
+import { listen } from "./keys.mjs"
 import { leastPlot } from "./layout.mjs"
 import { makeMapBox } from "./map_box.mjs"
 import { learnPresets } from "./preset_menu.mjs"
 import { makeRecordBar } from "./record_bar.mjs"
 import { makeRecorder } from "./recording.mjs"
 import { drawContent, drawOverlay } from "./scene.mjs"
-import { makeSheet } from "./sheet.mjs"
 import { stateWords } from "./spoken.mjs"
 import { viewState } from "./state.mjs"
-import { insteadOfChips, noticeOf, showStatus } from "./status.mjs"
+import { insteadOfChips, showStatus, trackNotice } from "./status.mjs"
 import { RULES } from "./style.mjs"
 import { makeTable } from "./table.mjs"
 import { makeTools } from "./tools.mjs"
-import { makeTransport } from "./transport.mjs"
-import { WORDS } from "./words.mjs"
+import { GESTURES, KEYS, WORDS } from "./words.mjs"
 
-/** Heights in px of what surrounds the plot. */
-const AROUND = { tools: 40, status: 24, strip: 28, notice: 45, map: 158, record: 62 }
-const LEAST = { width: 400, height: 330 }
+/** Heights in px of what is not always there. */
+const AROUND = { map: 158, record: 62 }
+const LEAST_HEIGHT = 330
 /** The size of a new node in px. */
 const USUAL = { width: 860, height: 590 }
 
@@ -37,12 +38,13 @@ const USUAL = { width: 860, height: 590 }
  * @param {any} node
  * @param {string} name
  * @param {any} app
+ * @returns {import("../kit/register.mjs").Made}
  */
 export function makeActionTrack(node, name, app) {
   const life = new AbortController()
   const { signal } = life
-  const shell = makeShell({ name: WORDS.editor, kind: "action", rules: RULES, signal, leastHeight: LEAST.height })
-  const editor = makeEditor({ shell, signal, commit: (change) => host.commit(change), changed: show })
+  const shell = makeShell({ name: WORDS.editor, kind: "action", rules: RULES, signal, leastHeight: LEAST_HEIGHT })
+  const editor = makeEditor({ shell, signal, commit: (change) => tied.commit(change), changed: show })
   const scene = () => ({
     state: editor.state,
     layout: editor.layout(),
@@ -56,7 +58,7 @@ export function makeActionTrack(node, name, app) {
     (context) => editor.ready && drawOverlay(context, scene()),
     () => {
       editor.redraw()
-      giveFocus()
+      tied.takeFocus()
     },
   )
   editor.useLayers(layers)
@@ -67,7 +69,7 @@ export function makeActionTrack(node, name, app) {
       editor.set({ range: [row.from, row.to + 1] })
       editor.goTo(row.from)
     },
-    toggled: (open) => grow(open),
+    toggled: () => height.follow(),
   })
   const [tools, cards, map, bar, table] = [
     makeTools(editor),
@@ -78,71 +80,31 @@ export function makeActionTrack(node, name, app) {
   ]
   shell.body.append(map.element)
   shell.complete(tools.element, strip.element, bar.element, strip.report, table.element)
-  const host = addEditor({
+  const height = makeHeight({ node, shell, strip, least: LEAST_HEIGHT, plots: leastPlots })
+  const tied = tie(editor, {
     node,
     name,
-    type: "WM_TRACK_EDITOR",
-    root: shell.root,
     app,
+    type: "WM_TRACK_EDITOR",
     life,
-    leastHeight,
-    getText: () => editor.state.text,
-    setText: (text) => editor.setText(typeof text === "string" ? text : ""),
-    linkChanged: readNode,
-    executed: showRun,
+    leastHeight: height.leastHeight,
+    read: (text) => parse(text).timeline,
+    viewState,
+    learnMore: learnPresets,
   })
   Object.assign(editor.parts, {
     strip,
     map: map.redraw,
-    play: makeTransport(editor),
+    play: makeTransport(editor, () => editor.state.range ?? [0, editor.frames]),
     record: makeRecorder(editor),
-    sheet: makeSheet(editor),
+    sheet: makeSheet(editor, KEYS, GESTURES),
     cancel: listenToPointer(editor, shell.plot).cancel,
+    readShort,
   })
-  listenToKeys(editor, shell.plot)
+  listen(editor)
   shell.onChange(() => editor.redraw())
   shell.plot.addEventListener("focus", () => layers.overlay(), { signal })
   shell.plot.addEventListener("blur", () => layers.overlay(), { signal })
-  for (const other of ["model", "fps"]) host.onSibling(other, readNode)
-  const focus = watchFocus(shell.root, signal)
-  /** @type {any} */
-  let left = null
-  queueMicrotask(() => {
-    left = takeOver(node) // now the node has its id
-    if (left) editor.take({ ...editor.state, ...left.view })
-  })
-  signal.addEventListener("abort", () => handOver(node, { view: viewState(editor.state), focused: focus.isOurs() }))
-  editor.readShort = readShort
-  learn()
-
-  /** Take the focus that the editor before this one had; once there is something to focus. */
-  function giveFocus() {
-    if (!left?.focused) return
-    left.focused = false
-    requestAnimationFrame(() => shell.plot.focus({ preventScroll: true }))
-  }
-
-  /** Read what the node's other widgets and links say. */
-  function readNode() {
-    const { variants } = editor.state
-    const title = host.sibling("model")
-    const variant = variants.find((one) => one.title === title || one.name === title) ?? variants[0] ?? null
-    const fps = Number(host.sibling("fps"))
-    editor.set({ variant, askedFps: fps > 0 ? fps : 0, linked: host.linked })
-    editor.askBinding()
-  }
-
-  /** Learn the models and presets. */
-  async function learn() {
-    try {
-      const [variants] = await Promise.all([getVariants(), learnPresets()])
-      if (signal.aborted) return
-      editor.set({ variants, offline: "" })
-      readNode()
-    } catch (error) {
-      if (!signal.aborted) editor.set({ offline: error instanceof Error ? error.message : String(error) })
-    }
-  }
 
   /** Read a short form through the server. */
   async function readShort() {
@@ -163,65 +125,18 @@ export function makeActionTrack(node, name, app) {
     editor.askBinding()
   }
 
-  /** Show what a run was given. @param {unknown} text */
-  function showRun(text) {
-    const read = typeof text === "string" ? parse(text) : {}
-    if (!read.timeline) return
-    editor.set({ shown: { text: /** @type {string} */ (text), timeline: read.timeline } })
-    editor.redraw()
-    editor.askBinding()
-  }
-
-  /** Take the shown text in and unplug the link: one step of undo. */
-  function copyIn() {
-    const { shown } = editor.state
-    if (!shown) return
-    host.commit(() => {
-      host.unlink()
-      editor.set({ linked: false })
-      editor.setText(shown.text)
-    })
-  }
-
-  /** The least height of all parts together, in px. */
-  function leastHeight() {
+  /** The least height of plot and map, in px. */
+  function leastPlots() {
     const { state } = editor
-    const around =
-      AROUND.tools +
-      AROUND.status +
-      AROUND.strip +
-      (shell.notice.element.hidden ? 0 : AROUND.notice) +
-      (strip.isOpen ? strip.report.offsetHeight + 4 : 0)
-    return Math.max(
-      LEAST.height,
-      around +
-        leastPlot(state, shell.narrow) +
-        (shell.narrow && state.map ? AROUND.map : 0) +
-        (state.recording ? AROUND.record : 0),
-    )
+    const map = shell.narrow && state.map ? AROUND.map : 0
+    return leastPlot(state, shell.narrow) + map + (state.recording ? AROUND.record : 0)
   }
 
-  let grown = 0
-  /** Make the node higher by the report, or lower again. @param {boolean} open */
-  function grow(open) {
-    const by = open ? strip.report.offsetHeight + 4 : -grown
-    grown = open ? by : 0
-    if (by) resize(node.size[1] + by)
-  }
-
-  /** @param {number} height of the node in px */
-  function resize(height) {
-    node.setSize([node.size[0], height])
-    node.graph?.setDirtyCanvas(true, true)
-  }
-
-  let least = 0
   /** Show the state in all parts that are not drawn. */
   function show() {
     const { state } = editor
     tools.show()
-    const notice = noticeOf(editor, { copyIn, again: learn })
-    shell.notice.show(notice)
+    shell.notice.show(trackNotice(editor, tied))
     shell.root.toggleAttribute("data-off", state.linked || state.problem !== "")
     map.show()
     cards()
@@ -231,20 +146,8 @@ export function makeActionTrack(node, name, app) {
     showStatus(editor)
     table.refresh()
     shell.plot.setAttribute("aria-label", stateWords(state))
-    const now = leastHeight()
-    if (now === least) return
-    shell.root.style.setProperty("--wm-least", `${now}px`)
-    least = now
-    const needed = node.computeSize()[1]
-    if (needed > node.size[1]) resize(needed)
+    height.settle()
   }
 
-  return {
-    widget: host.widget,
-    minWidth: USUAL.width,
-    minHeight: USUAL.height,
-    /** For the node's menu: what can be done while a link drives the node. */
-    menu: () =>
-      editor.state.linked ? [{ label: SHARED.copyIn, disabled: !editor.state.shown, callback: copyIn }] : [],
-  }
+  return { widget: tied.widget, minWidth: USUAL.width, minHeight: USUAL.height, menu: tied.menu }
 }

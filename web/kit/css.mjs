@@ -114,6 +114,8 @@ const PARTS = `
   background: var(--wm-field); font-size: 11.5px; white-space: nowrap; }
 .wm-chip { appearance: none; border: 0; border-radius: 5px; height: 22px; padding: 0 8px; display: inline-flex;
   align-items: center; gap: 6px; background: none; color: var(--wm-text); font: inherit; cursor: pointer; flex: none; }
+.wm-editor[data-narrow] .wm-chip { flex: 0 1 auto; min-width: 0; }
+.wm-editor[data-narrow] .wm-chip span { overflow: hidden; text-overflow: ellipsis; }
 .wm-chip b { font-weight: 600; }
 .wm-chip:hover { background: var(--wm-hover); }
 .wm-chip[aria-pressed="true"] { background: var(--wm-plot); }
@@ -125,7 +127,7 @@ const PARTS = `
   border-left: 1px solid var(--wm-frame); padding-left: 8px; margin-left: 4px; }
 .wm-issue.wm-alone { border: 0; margin: 0; padding: 0 6px; }
 .wm-issue b { font-weight: 500; color: var(--wm-text); }
-.wm-editor[data-narrow] .wm-strip .wm-issue:not(.wm-alone) { visibility: hidden; }
+.wm-editor[data-narrow] .wm-strip .wm-issue:not(.wm-alone) { visibility: hidden; border: 0; margin: 0; padding: 0; }
 .wm-report { margin-top: 4px; max-height: 190px; overflow: auto; font-size: 11.5px; overscroll-behavior: contain;
   user-select: text; -webkit-user-select: text; }
 .wm-report table { width: 100%; border-collapse: collapse; }
@@ -163,11 +165,27 @@ const PARTS = `
   resize: vertical; }
 .wm-dialog .wm-buttons { display: flex; gap: 6px; justify-content: flex-end; margin-top: 8px; }
 .wm-dialog p { margin: 6px 0; max-width: 520px; }
+.wm-empty { position: absolute; display: flex; flex-direction: column; align-items: center; justify-content: center;
+  gap: 4px; pointer-events: none; text-align: center; }
+.wm-empty h3 { margin: 0; font-size: 13.5px; font-weight: 600; line-height: 20px; }
+.wm-empty p { margin: 0 0 10px; color: var(--wm-second); }
+.wm-empty p b { font-weight: 500; color: var(--wm-text); }
+.wm-cards { display: flex; justify-content: center; gap: 8px; }
+.wm-card { appearance: none; pointer-events: auto; display: flex; flex-direction: column; align-items: center;
+  padding: 10px 4px 8px; border: 1px solid var(--wm-frame); border-radius: 6px; background: var(--wm-field);
+  color: var(--wm-text); font: inherit; cursor: pointer; }
+.wm-card:hover, .wm-card:focus-visible { border-color: var(--wm-selection); outline: none;
+  box-shadow: 0 0 0 1px var(--wm-selection); }
+.wm-card svg { width: 48px; height: 36px; fill: none; stroke: currentColor; stroke-width: 1.7; stroke-linecap: round;
+  stroke-linejoin: round; }
+[data-narrow] .wm-card { font-size: 11px; }
+[data-narrow] .wm-card svg { width: 36px; height: 27px; }
 .wm-sheet { position: absolute; inset: 0; padding: 10px 14px; overflow: auto; background: var(--wm-plot);
   font-size: 11.5px; z-index: 2; display: grid; grid-template-columns: repeat(auto-fill, minmax(210px, 1fr));
   gap: 3px 18px; align-content: start; }
 .wm-sheet div { display: flex; gap: 10px; align-items: baseline; min-height: 22px; line-height: 15px; }
-.wm-sheet kbd { white-space: nowrap; }
+.wm-sheet kbd { white-space: nowrap; flex: none; }
+.wm-close { position: absolute; top: 6px; right: 6px; }
 kbd.wm-key { display: inline-block; min-width: 20px; padding: 0 5px; border: 1px solid var(--wm-frame);
   border-radius: 4px; font: inherit; font-size: 11px; text-align: center; color: var(--wm-text); }
 @media (forced-colors: active) {

@@ -1,7 +1,5 @@
 // @ts-check
 /** What every view from above draws alike: ways, chevrons, the camera, the grid's step, the bars of the legend. */
-import { decimal } from "./words.mjs"
-
 /** @import { Palette } from "./palette.mjs" */
 /** @typedef {CanvasRenderingContext2D} Context */
 /** @typedef {readonly [number, number]} Place px */
@@ -9,7 +7,9 @@ import { decimal } from "./words.mjs"
 const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000]
 const BARS = [0.1, 0.2, 0.5, ...STEPS]
 const WEDGE = { length: 28, half: 0.5, opacity: 0.25 }
-const SPEED_BAR = 40
+const RAMP = { left: 12, width: 40, after: 7 }
+/** Px that the colours of speed take before the words behind them. */
+export const SPEED_BAR = RAMP.left + RAMP.width + RAMP.after
 
 /**
  * Choose the metres between lines of the grid.
@@ -133,16 +133,16 @@ export function scaleBar(context, palette, [x, y], scale, longest) {
  * @param {Context} context
  * @param {Palette} palette
  * @param {Place} place left end, at the middle of the words
- * @param {number} fastest metres per second
+ * @param {string} fastest in words
  */
 export function speedBar(context, palette, [x, y], fastest) {
-  for (let i = 0; i < SPEED_BAR; i++) {
-    context.fillStyle = palette.speed((i + 0.5) / SPEED_BAR)
-    context.fillRect(x + 12 + i, y - 2.5, 1.5, 5)
+  for (let i = 0; i < RAMP.width; i++) {
+    context.fillStyle = palette.speed((i + 0.5) / RAMP.width)
+    context.fillRect(x + RAMP.left + i, y - 2.5, 1.5, 5)
   }
   write(context, palette, "11px", "left", palette.second)
   context.fillText("0", x, y)
-  context.fillText(`${decimal(fastest, 1)} m/s`, x + SPEED_BAR + 19, y)
+  context.fillText(fastest, x + SPEED_BAR, y)
 }
 
 /**

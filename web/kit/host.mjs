@@ -9,6 +9,9 @@
  * @property {() => void} [linkChanged] @property {(value: any) => void} [executed] what a run sent as `ui.wm`
  */
 
+/** Px that the classic renderer keeps for itself of the height that a node's last widget asks for. */
+const LOST = 8
+
 /**
  * Add an editor's element to a node as the widget of an input.
  * @param {Binding} binding
@@ -17,7 +20,7 @@ export function addEditor({ node, name, type, root, getText, setText, leastHeigh
   const widget = node.addDOMWidget(name, type, root, {
     getValue: getText,
     setValue: setText,
-    getMinHeight: leastHeight,
+    getMinHeight: () => leastHeight() + LOST,
     hideOnZoom: false,
     margin: 10,
   })

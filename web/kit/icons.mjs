@@ -52,3 +52,10 @@ export function icon(name) {
   if (look === "dots") line.setAttribute("stroke-width", "2.4")
   return svg
 }
+
+/** Make the sign of a warning. */
+export function sign() {
+  const warning = icon("warn")
+  warning.classList.add("wm-sign")
+  return warning
+}

@@ -12,8 +12,8 @@ import { icon } from "./icons.mjs"
  * @property {{label: string, hint?: string, press: (button: HTMLElement) => void, disabled?: boolean}[]} [actions]
  */
 
-/** Build the place of the notice; nothing shows until it is told. */
-export function makeNotice() {
+/** Build the place of the notice; nothing shows until it is told. @param {AbortSignal} signal */
+export function makeNotice(signal) {
   const element = make("div.wm-notice", { role: "status" })
   element.hidden = true
   let shown = ""
@@ -40,7 +40,7 @@ export function makeNotice() {
           title: action.hint ?? action.label,
           disabled: action.disabled,
         })
-        button.addEventListener("click", () => action.press(button))
+        button.addEventListener("click", () => action.press(button), { signal })
         element.append(button)
       }
     },

@@ -29,7 +29,7 @@ export function makeShell({ name, kind, rules, signal, leastHeight }) {
   const body = make("div.wm-body", {}, plot)
   const [left, right] = [make("span.wm-left"), make("span.wm-right")]
   const status = make("div.wm-status", {}, left, right)
-  const notice = makeNotice()
+  const notice = makeNotice(signal)
   const speaker = makeSpeaker(signal)
   root.append(notice.element, body, status, speaker.element)
   /** @type {import("./palette.mjs").Palette | null} */

@@ -145,13 +145,14 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
     )
     report.replaceChildren(make("table", { "aria-label": WORDS.report }, make("thead", {}, head), body))
     if (!rows.length) report.append(make("p", { text: WORDS.nothing }))
-    body.addEventListener("click", (/** @type {MouseEvent} */ event) => {
+    const press = (/** @type {MouseEvent} */ event) => {
       const element = /** @type {HTMLElement} */ (event.target).closest("tr")
       if (!element) return
       const row = rows[/** @type {HTMLTableRowElement} */ (element).sectionRowIndex]
       mark(found.rows.indexOf(row))
       chose(row)
-    })
+    }
+    body.addEventListener("click", press, { signal })
   }
 
   /** @param {number} index */

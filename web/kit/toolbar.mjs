@@ -31,25 +31,30 @@ export function makeToolbar({ label, tools, signal, root }) {
   /** @type {Map<string, {tool: Tool, element: any}>} */
   const built = new Map()
   let narrow = false
+  let fitted = 0
+  /** Tools for which the bar is too narrow even in its narrow form. @type {Set<string>} */
+  const crowded = new Set()
   for (const tool of tools) {
-    const part = build(tool)
+    const part = build(tool, signal)
     built.set(tool.id, { tool, element: part })
     element.append(part)
   }
-  const more = build({
-    id: "more",
-    icon: "more",
-    label: WORDS.more,
-    opens: false,
-    press: () => openMenu(more, overflow(), { label: WORDS.more, signal, root }),
-  })
+  const more = build(
+    {
+      id: "more",
+      icon: "more",
+      label: WORDS.more,
+      press: () => openMenu(more, overflow(), { label: WORDS.more, signal, root }),
+    },
+    signal,
+  )
   more.setAttribute("aria-haspopup", "menu")
   more.hidden = true
   element.append(more)
 
   function overflow() {
     return [...built.values()].flatMap(({ tool, element: part }) => {
-      if (tool.narrow !== "menu") return []
+      if (tool.narrow !== "menu" && !crowded.has(tool.id)) return []
       if (tool.entries) return tool.entries()
       if (tool.kind === "part") return [{ element: part }]
       const checked = tool.kind === "toggle" ? part.getAttribute("aria-pressed") === "true" : undefined
@@ -96,6 +101,28 @@ export function makeToolbar({ label, tools, signal, root }) {
   )
   queueMicrotask(() => settle())
 
+  /** Show what belongs into the bar's form. */
+  function form() {
+    for (const { tool, element: part } of built.values()) {
+      const gone = (narrow && tool.narrow && tool.narrow !== "bar") || crowded.has(tool.id)
+      part.style.display = gone ? "none" : ""
+      const said = part.querySelector?.(".wm-said")
+      if (said && tool.icon && tool.kind !== "part") said.style.display = narrow && !tool.narrowText ? "none" : ""
+    }
+    more.hidden = !narrow
+  }
+
+  /** Move buttons into the menu, the last first, until the others have room. */
+  function fit() {
+    fitted = element.clientWidth
+    const movable = narrow ? [...built.values()].filter(({ tool }) => !tool.narrow && tool.press).reverse() : []
+    for (const { tool } of movable) {
+      if (element.scrollWidth <= fitted) return
+      crowded.add(tool.id)
+      form()
+    }
+  }
+
   return {
     element,
     /** @param {string} id */
@@ -118,23 +145,20 @@ export function makeToolbar({ label, tools, signal, root }) {
       if (patch.label !== undefined) name(part, patch.label, tool.key)
       if (patch.icon !== undefined) part.querySelector(".wm-icon").replaceWith(icon(patch.icon))
     },
-    /** @param {boolean} on */
+    /** Take the narrow form, or the wide one; to be called when the width may have changed. @param {boolean} on */
     setNarrow(on) {
-      if (on === narrow) return
+      if (on === narrow && (!on || element.clientWidth === fitted)) return
       narrow = on
-      for (const { tool, element: part } of built.values()) {
-        part.style.display = on && tool.narrow && tool.narrow !== "bar" ? "none" : ""
-        const said = part.querySelector?.(".wm-said")
-        if (said && tool.icon && tool.kind !== "part") said.style.display = on && !tool.narrowText ? "none" : ""
-      }
-      more.hidden = !on
+      crowded.clear()
+      form()
+      fit()
       settle()
     },
   }
 }
 
-/** @param {Tool} tool */
-function build(tool) {
+/** @param {Tool} tool @param {AbortSignal} signal */
+function build(tool, signal) {
   if (tool.kind === "line") return make("span.wm-line", { "aria-hidden": "true" })
   if (tool.kind === "space") return make("span.wm-space", { "aria-hidden": "true" })
   if (tool.kind === "part") return tool.element
@@ -147,7 +171,7 @@ function build(tool) {
   }
   if (tool.kind === "toggle") button.setAttribute("aria-pressed", "false")
   name(button, tool.label ?? tool.text ?? tool.id, tool.key)
-  button.addEventListener("click", (/** @type {MouseEvent} */ event) => tool.press?.(event))
+  button.addEventListener("click", (/** @type {MouseEvent} */ event) => tool.press?.(event), { signal })
   return button
 }
 

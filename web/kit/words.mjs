@@ -30,6 +30,24 @@ export const WORDS = {
   editText: "Edit text",
   keep: "Keep",
   cancel: "Cancel",
+  lastValid: "Shown: the last valid one.",
+  offline: "The models are not known:",
+  again: "Try again",
+  failed: "That did not work:",
+  close: "Close",
+  onLink: "Shown: what the last run was given.",
+  noRun: "What the link gives is shown after a run.",
+  left: "left over",
+  trim: (/** @type {number} */ n) => `trim to ${n}`,
+  use: (/** @type {number} */ frames) => `Use ${frames}`,
+  play: "Play",
+  pause: "Pause",
+  playhead: "Playhead, frame",
+  seconds: "Playhead, seconds",
+  presets: "Presets",
+  zoomIn: "Zoom in",
+  zoomOut: "Zoom out",
+  help: "Keys and gestures",
   typed: "Type 57, 57f, 3.5s, c5 (start of chunk 5), +12 or *2; drag sideways to change",
 }
 
@@ -48,10 +66,11 @@ export function signed(value, places = 2) {
 /** Write a time: `11.06`, above a minute `1:23.4`. @param {number} value in seconds */
 export function time(value) {
   const sign = value < 0 ? MINUS : ""
-  const size = Math.abs(value)
-  if (size < 60) return sign + size.toFixed(2)
-  const minutes = Math.floor(size / 60 + 1e-9)
-  return `${sign}${minutes}:${(size - 60 * minutes).toFixed(1).padStart(4, "0")}`
+  const text = Math.abs(value).toFixed(2)
+  if (Number(text) < 60) return sign + text
+  const tenths = Math.round(Math.abs(value) * 10) // rounded as a whole, or 59.99 seconds would become 60.0
+  const minutes = Math.floor(tenths / 600)
+  return `${sign}${minutes}:${(tenths / 10 - 60 * minutes).toFixed(1).padStart(4, "0")}`
 }
 
 /**

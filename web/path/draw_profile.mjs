@@ -3,6 +3,7 @@
  * The profile: height, pitch and speed over the frames, and what the model makes of them. Pure functions of the scene.
  */
 import { pill } from "../kit/canvas.mjs"
+import { stroke, write } from "../kit/ground.mjs"
 import {
   RULER_HEIGHT,
   drawBand,
@@ -16,8 +17,7 @@ import {
   toX,
 } from "../kit/ruler.mjs"
 import { angle, decimal } from "../kit/words.mjs"
-import { diamond } from "./marks.mjs"
-import { stroke, write } from "./draw_top.mjs"
+import { diamond } from "./draw_marks.mjs"
 import { toY } from "./profile.mjs"
 import { chunksOf, extent, limitOf } from "./state.mjs"
 import { WORDS } from "./words.mjs"

@@ -3,11 +3,12 @@
  * The top view's ground and ways: picture, grid, drawn path by speed, the model's path, legend. Pure functions of the
  * scene.
  */
+import { SPEED_BAR, chevron, scaleBar, speedBar, stroke, trace, write } from "../kit/ground.mjs"
 import { DOT, decimal } from "../kit/words.mjs"
 import { chunkAt, firstFrame } from "../track/chunks.mjs"
 import { along, bezier, eased } from "./poses.mjs"
-import { chunksOf, limitOf } from "./state.mjs"
-import { barMetres, gridStep, toGround, toPixel } from "./view.mjs"
+import { chunkStart, chunksOf, limitOf } from "./state.mjs"
+import { gridStep, toGround, toPixel } from "./view.mjs"
 import { WORDS } from "./words.mjs"
 
 /** @typedef {import("../kit/palette.mjs").Palette} Palette */
@@ -33,6 +34,7 @@ import { WORDS } from "./words.mjs"
 /** Px of the path drawn in one straight piece. */
 const PIECE = 4
 const THIN = 0.7
+const BAR_LONGEST = 72
 const TICK = { gap: 9, half: 6 }
 const WHISKER = { frames: 3, metres: 0.04 }
 /** Metres from which on a residual is worth a label. */
@@ -56,7 +58,7 @@ export function drawGround(context, scene) {
 export function drawWords(context, scene) {
   const { palette, drawn, view, narrow } = scene
   const step = gridStep(view)
-  write(context, palette, "600 11.5px", "left", palette.text)
+  write(context, palette, "600 11.5px", "left")
   context.fillText(WORDS.top, 10, 15)
   const left = 16 + palette.measure(context, WORDS.top, `600 11.5px ${palette.font}`)
   write(context, palette, "11.5px", "left", palette.second)
@@ -163,7 +165,7 @@ function drawChevrons(context, { state, drawn, view, size, palette }) {
   const { x, z, yaw } = drawn.samples
   for (let index = 1; firstFrame(chunks, index) < drawn.path.frames; index += 1) {
     if (chunks.chunk * 0.1 * view.scale < 4 && index % 8) continue
-    const frame = Math.round(firstFrame(chunks, index))
+    const frame = chunkStart(state, index)
     if (frame >= x.length) break
     chevron(context, palette, toPixel(view, size, x[frame], z[frame]), yaw[frame])
   }
@@ -213,20 +215,12 @@ export function residualLabel({ state, followed, stale, view, size }) {
 /** @param {Context} context @param {Scene} scene */
 function drawLegend(context, { state, drawn, palette, size, view, narrow, followed }) {
   const y = size.height - 14
-  scaleBar(context, palette, 12, y, barMetres(view), view.scale)
+  scaleBar(context, palette, [12, y], view.scale, BAR_LONGEST)
   if (!drawn.spans.length) return
-  let right = size.width - 12
   const limit = `${decimal(limitOf(state), narrow ? 1 : 2)} m/s`
-  write(context, palette, "11px", "right", palette.second)
-  context.fillText(limit, right, y)
-  right -= palette.measure(context, limit, `11px ${palette.font}`) + 7 + 42
-  for (let i = 0; i < 42; i++) {
-    context.fillStyle = palette.speed((i + 0.5) / 42)
-    context.fillRect(right + i, y - 3, 1.5, 6)
-  }
-  write(context, palette, "11px", "right", palette.second)
-  context.fillText("0", right - 6, y)
-  right -= 30
+  let right = size.width - 12 - palette.measure(context, limit, `11px ${palette.font}`) - SPEED_BAR
+  speedBar(context, palette, [right, y], limit)
+  right -= 24
   if (narrow) return
   const entry = (/** @type {string} */ word, /** @type {number} */ wide, /** @type {(x: number) => void} */ sample) => {
     const width = palette.measure(context, word, `11px ${palette.font}`)
@@ -239,30 +233,6 @@ function drawLegend(context, { state, drawn, palette, size, view, narrow, follow
   if (drawn.fast.length) entry(WORDS.tooFast, 20, (x) => fastSample(context, palette, x, y))
   if (state.model && followed) entry(WORDS.modelPath, 22, (x) => dashes(context, palette, x, y))
   entry(WORDS.chunk, 8, (x) => chevron(context, palette, [x + 4, y], Math.PI / 2))
-}
-
-/**
- * @param {Context} context
- * @param {Palette} palette
- * @param {number} x
- * @param {number} y
- * @param {number} metres
- * @param {number} scale
- */
-function scaleBar(context, palette, x, y, metres, scale) {
-  const length = Math.round(metres * scale)
-  context.beginPath()
-  context.moveTo(x + 0.5, y - 5)
-  context.lineTo(x + 0.5, y + 2.5)
-  context.lineTo(x + length + 0.5, y + 2.5)
-  context.lineTo(x + length + 0.5, y - 5)
-  context.lineCap = "butt"
-  context.lineJoin = "miter"
-  context.strokeStyle = palette.second
-  context.lineWidth = 1
-  context.stroke()
-  write(context, palette, "11px", "left", palette.second)
-  context.fillText(`${metres} m`, x + length + 8, y)
 }
 
 /** @param {Context} context @param {Palette} palette @param {number} x @param {number} y */
@@ -281,44 +251,4 @@ function dashes(context, palette, x, y) {
   context.setLineDash([5, 4])
   stroke(context, palette.foreground, 1.25)
   context.setLineDash([])
-}
-
-/** @param {Context} context @param {Palette} palette @param {readonly [number, number]} place @param {number} yaw */
-export function chevron(context, palette, [x, y], yaw) {
-  context.save()
-  context.translate(x, y)
-  context.rotate(yaw)
-  trace(context, [-4, 3, 0, -2.5, 4, 3])
-  stroke(context, palette.plot, 3.5)
-  stroke(context, palette.foreground, 1.5)
-  context.restore()
-}
-
-/** @param {Context} context @param {readonly number[]} points x, y after one another */
-export function trace(context, points) {
-  context.beginPath()
-  for (let i = 0; i < points.length; i += 2) context.lineTo(points[i], points[i + 1])
-}
-
-/** @param {Context} context @param {string} colour @param {number} width */
-export function stroke(context, colour, width) {
-  context.strokeStyle = colour
-  context.lineWidth = width
-  context.lineCap = context.getLineDash().length ? "butt" : "round"
-  context.lineJoin = "round"
-  context.stroke()
-}
-
-/**
- * @param {Context} context
- * @param {Palette} palette
- * @param {string} font
- * @param {CanvasTextAlign} align
- * @param {string} colour
- */
-export function write(context, palette, font, align, colour) {
-  context.font = `${font} ${palette.font}`
-  context.textAlign = align
-  context.textBaseline = "middle"
-  context.fillStyle = colour
 }

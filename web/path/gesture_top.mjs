@@ -1,5 +1,6 @@
 // @ts-check
 /** What a press on the top view begins: moving and copying keyframes, turning cameras, bending tangents, drawing. */
+import { fpsOf } from "../kit/state.mjs"
 import { DOT, angle, decimal, signed } from "../kit/words.mjs"
 import {
   append,
@@ -16,7 +17,7 @@ import {
 import { drawStroke } from "./freehand.mjs"
 import { END_REACH, hitTop, nearestFrame, wedgeEnd } from "./marks.mjs"
 import { degrees, plus } from "./poses.mjs"
-import { fpsOf, locked, paceOf } from "./state.mjs"
+import { locked, paceOf } from "./state.mjs"
 import { panned, snapStep, toGround, toPixel } from "./view.mjs"
 import { keyframeWords } from "./words.mjs"
 

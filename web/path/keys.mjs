@@ -1,16 +1,16 @@
 // @ts-check
-/** The keyboard of the focused plot. Every handled key is taken, also when there is nothing to do; all others pass. */
-import { forTheHost, take } from "../kit/dom.mjs"
-import { revealing, zoomAround } from "../kit/ruler.mjs"
+/** What the keys of the focused plot do. */
+import { listenToKeys } from "../kit/keys.mjs"
 import { duplicate, insert, paste, remove, setTarget, sight, toggleLoop } from "./edits.mjs"
 import { nudge } from "./gesture_top.mjs"
-import { extent, locked, paceOf } from "./state.mjs"
+import { locked, paceOf } from "./state.mjs"
 import { boundsOf, fitTop, zoomTop } from "./view.mjs"
 import { WORDS, keyframeWords } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
 
-const ZOOM = 1.4
+/** How many times nearer a press on a key or a button shows the path. */
+export const ZOOM = 1.4
 const NUDGE = 0.05
 /** Metres within which the path's two ends are one. */
 const NEAR = 0.1
@@ -61,25 +61,8 @@ const EDIT = {
 /**
  * Listen to the keyboard on the plot.
  * @param {Editor} editor
- * @param {HTMLElement} plot
  */
-export function listenToKeys(editor, plot) {
-  plot.addEventListener(
-    "keydown",
-    (event) => {
-      if (forTheHost(event) || event.target !== plot) return
-      const letter = event.key.length === 1 && /[a-z]/i.test(event.key)
-      const name = letter ? (event.shiftKey ? event.key.toUpperCase() : event.key.toLowerCase()) : event.key
-      const [view, edit] = [VIEW[name], EDIT[name]]
-      if (!view && !edit) return
-      take(event)
-      if (!editor.ready) return
-      if (view) view(editor, event)
-      else if (!locked(editor.state)) edit(editor, event)
-    },
-    { signal: editor.signal },
-  )
-}
+export const listen = (editor) => listenToKeys(editor, { view: VIEW, edit: EDIT })
 
 /**
  * @param {Editor} editor
@@ -109,12 +92,7 @@ function choose(editor, by) {
 export function zoom(editor, factor) {
   const { size, view } = editor
   editor.set({ view: zoomTop(view, size, size.width / 2, size.height / 2, factor) })
-  const time = editor.profile.view
-  const x = Math.min(
-    time.left + time.width,
-    Math.max(time.left, time.left + (editor.state.playhead - time.first) * time.scale),
-  )
-  editor.show(revealing(zoomAround(time, x, factor, extent(editor.state)), editor.state.playhead, extent(editor.state)))
+  editor.zoomTime(factor)
 }
 
 /** Show the chosen keyframes, or all. @param {Editor} editor */

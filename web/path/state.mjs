@@ -1,6 +1,7 @@
 // @ts-check
 /** What a Camera Path editor knows, as one frozen object, and what follows from it. */
-import { leftOver } from "../track/chunks.mjs"
+import { COMMON, fpsOf } from "../kit/state.mjs"
+import { firstFrame } from "../track/chunks.mjs"
 import { EMPTY, parse } from "./path.mjs"
 import { degrees, pathSpans, played, radians, samplePath, sampleSpan, speeds } from "./poses.mjs"
 import { tooFast } from "./timing.mjs"
@@ -9,20 +10,9 @@ import { tooFast } from "./timing.mjs"
 /** @typedef {import("../track/chunks.mjs").Variant} Variant */
 /** @typedef {import("./view.mjs").TopView} TopView */
 /**
- * @typedef {object} PathState
- * @property {string} text the widget's value, sent as it is
+ * @typedef {object} Own what only a Camera Path has
  * @property {CameraPath} path the last valid one
- * @property {string} problem what is wrong with the text; empty if nothing is
- * @property {CameraPath | null} draft while a gesture goes on
- * @property {boolean} linked a link gives the value
- * @property {{text: string, path: CameraPath} | null} shown what the last run was given
- * @property {Variant | null} variant
- * @property {string} offline why the models are not known; empty if they are
- * @property {number} askedFps the node's fps; 0 = the model's own
  * @property {TopView | null} view of the top view; null = all of it
- * @property {number} first frame at the profile's left edge
- * @property {number} scale px per frame of the profile; 0 = fit
- * @property {number} playhead
  * @property {readonly number[]} chosen selected keyframes, the leading one first
  * @property {"pointer" | "pen" | "add"} tool
  * @property {"path" | "target" | "keyed"} look of new keyframes
@@ -31,10 +21,9 @@ import { tooFast } from "./timing.mjs"
  * @property {{text: string, x: number, y: number, where: "top" | "profile"} | null} pill
  * @property {{frame: number} | null} ghost a hovered frame
  * @property {readonly (readonly [number, number])[] | null} stroke a freehand stroke, right and ahead
- * @property {boolean} playing
- * @property {string} failure
  * @property {boolean} sheet whether the inspector's sheet is open in the narrow form
  */
+/** @typedef {import("../kit/state.mjs").Common<CameraPath> & Own} PathState */
 /**
  * @typedef {object} Drawn a path and what follows from it
  * @property {CameraPath} path
@@ -50,19 +39,9 @@ import { tooFast } from "./timing.mjs"
 
 /** @type {PathState} */
 export const START = Object.freeze({
-  text: "",
+  ...COMMON,
   path: EMPTY,
-  problem: "",
-  draft: null,
-  linked: false,
-  shown: null,
-  variant: null,
-  offline: "",
-  askedFps: 0,
   view: null,
-  first: 0,
-  scale: 0,
-  playhead: 0,
   chosen: [],
   tool: "pointer",
   look: "path",
@@ -71,8 +50,6 @@ export const START = Object.freeze({
   pill: null,
   ghost: null,
   stroke: null,
-  playing: false,
-  failure: "",
   sheet: false,
 })
 
@@ -116,13 +93,10 @@ export function settled(state) {
 }
 
 /** The path on show. @param {PathState} state @returns {CameraPath} */
-export const shownPath = (state) => state.draft ?? (state.linked && state.shown ? state.shown.path : state.path)
+export const shownPath = (state) => state.draft ?? (state.linked && state.shown ? state.shown.value : state.path)
 
 /** Whether edits are off. @param {PathState} state */
 export const locked = (state) => state.linked || state.problem !== "" || !state.variant
-
-/** Frames per second that the path is drawn at. @param {PathState} state */
-export const fpsOf = (state) => state.askedFps || state.variant?.fps || 1
 
 /** Frames of the path per frame of the model. @param {PathState} state */
 export const rateOf = (state) => fpsOf(state) / (state.variant?.fps || 1)
@@ -153,16 +127,15 @@ export const modelFrames = (state, frames) => Math.floor((frames - 1) / rateOf(s
 /** Frames of the path for so many of the model. @param {PathState} state @param {number} frames of the model */
 export const pathFrames = (state, frames) => Math.ceil((frames - 1) * rateOf(state) - 1e-6) + 1
 
-/** Frames of the model after its last whole chunk. @param {PathState} state */
-export const overOf = (state) =>
-  state.variant ? leftOver(state.variant, modelFrames(state, shownPath(state).frames)) : 0
-
 /** The model's chunks on the path's frames. @param {PathState} state @returns {Variant} */
 export function chunksOf(state) {
   const variant = /** @type {Variant} */ (state.variant)
   const rate = rateOf(state)
   return rate === 1 ? variant : { ...variant, first_chunk: variant.first_chunk * rate, chunk: variant.chunk * rate }
 }
+
+/** The path's frame at which a chunk starts. @param {PathState} state @param {number} index */
+export const chunkStart = (state, index) => Math.round(firstFrame(chunksOf(state), index))
 
 /** The first chosen keyframe. @param {PathState} state */
 export const leader = (state) => (state.chosen.length ? shownPath(state).keyframes[state.chosen[0]] : undefined)

@@ -47,21 +47,8 @@ export const RULES = `
   background: var(--wm-plot); border: 1px solid var(--wm-selection); border-radius: 6px; }
 [data-wm-kind="path"][data-narrow] .wm-body { position: relative; }
 .wm-editor[data-off] .wm-inspector .wm-fields, .wm-editor[data-off] .wm-inspect-row .wm-field { opacity: .6; }
-.wm-path-empty { position: absolute; inset: 0; display: flex; flex-direction: column; align-items: center;
-  justify-content: center; gap: 4px; text-align: center; pointer-events: none; padding: 4px 8px; }
-.wm-path-empty[hidden] { display: none; }
-.wm-path-empty h3 { margin: 0; font-size: 13.5px; font-weight: 600; line-height: 20px; }
-.wm-path-empty p { margin: 0 0 10px; color: var(--wm-second); }
-.wm-path-cards { display: flex; flex-wrap: wrap; justify-content: center; gap: 8px; }
-.wm-path-card { appearance: none; pointer-events: auto; display: flex; flex-direction: column; align-items: center;
-  gap: 5px; width: 118px; padding: 10px 4px 8px; border: 1px solid var(--wm-frame); border-radius: 6px;
-  background: var(--wm-field); color: var(--wm-text); font: inherit; cursor: pointer; }
-.wm-path-card:hover, .wm-path-card:focus-visible { border-color: var(--wm-selection); outline: none;
-  box-shadow: 0 0 0 1px var(--wm-selection); }
-.wm-path-card svg { width: 48px; height: 36px; fill: none; stroke: currentColor; stroke-width: 1.7;
-  stroke-linecap: round; stroke-linejoin: round; }
-[data-narrow] .wm-path-card { width: 84px; padding: 7px 2px 6px; font-size: 11px; line-height: 14px; }
-[data-narrow] .wm-path-card svg { width: 36px; height: 27px; }
-.wm-path-close { position: absolute; top: 6px; right: 6px; }
-[data-wm-kind="path"] .wm-sheet kbd { flex: none; }
+[data-wm-kind="path"] .wm-empty { inset: 0; padding: 4px 8px; }
+[data-wm-kind="path"] .wm-cards { flex-wrap: wrap; }
+[data-wm-kind="path"] .wm-card { gap: 5px; width: 118px; }
+[data-wm-kind="path"][data-narrow] .wm-card { width: 84px; padding: 7px 2px 6px; line-height: 14px; }
 `

@@ -1,16 +1,16 @@
 // @ts-check
 /** The tool bar of the Camera Path. */
 import { make } from "../kit/dom.mjs"
-import { makeField, parseFrames } from "../kit/fields.mjs"
 import { openMenu } from "../kit/menu.mjs"
+import { makeTimeFields } from "../kit/time_fields.mjs"
 import { makeToolbar } from "../kit/toolbar.mjs"
-import { time } from "../kit/words.mjs"
-import { extendedFrames, firstFrame } from "../track/chunks.mjs"
+import { WORDS as SHARED } from "../kit/words.mjs"
+import { extendedFrames } from "../track/chunks.mjs"
 import { setBackground, setFrames, setLook, stretch } from "./edits.mjs"
-import { closeLoop, zoom } from "./keys.mjs"
+import { ZOOM, closeLoop, zoom } from "./keys.mjs"
 import { MAX_FRAMES } from "./path.mjs"
 import { PRESETS } from "./presets.mjs"
-import { chunksOf, fpsOf, locked, modelFrames, paceOf, pathFrames, shownPath } from "./state.mjs"
+import { chunkStart, locked, modelFrames, paceOf, pathFrames, shownPath } from "./state.mjs"
 import { WORDS } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
@@ -21,7 +21,6 @@ const TOOLS = /** @type {const} */ ([
   ["pen", "pen"],
   ["add", "diamond"],
 ])
-const ZOOM = 1.4
 /** Px of width from which on the tool bar has room for its words. */
 const WORDED = 770
 
@@ -33,7 +32,12 @@ const WORDED = 770
 export function makeTools(editor) {
   const { signal, shell } = editor
   const { root } = shell
-  const fields = timeFields(editor)
+  const fields = makeTimeFields(editor, {
+    label: WORDS.frames,
+    most: MAX_FRAMES,
+    chunkStart: (index) => chunkStart(editor.state, index),
+    withFrames: (frames) => setFrames(editor.state.path, frames),
+  })
   const looks = lookSwitch(editor)
   /** @type {import("../kit/toolbar.mjs").Tool[]} */
   const tools = [
@@ -47,7 +51,7 @@ export function makeTools(editor) {
       }))
     ),
     { id: "line1", kind: "line" },
-    { id: "play", icon: "play", label: WORDS.play, key: "K", press: () => editor.play() },
+    { id: "play", icon: "play", label: SHARED.play, key: "K", press: () => editor.play() },
     { id: "frame", kind: "part", element: fields.frames },
     { id: "time", kind: "part", element: fields.seconds, narrow: "menu" },
     { id: "line2", kind: "line", narrow: "gone" },
@@ -74,15 +78,15 @@ export function makeTools(editor) {
     { id: "line3", kind: "line", narrow: "gone" },
     {
       id: "presets",
-      text: WORDS.presets,
+      text: SHARED.presets,
       label: WORDS.presetsHint,
       opens: true,
       narrow: "menu",
       entries: () => presetEntries(editor),
-      press: () => openMenu(bar.get("presets"), presetEntries(editor), { label: WORDS.presets, signal, root }),
+      press: () => openMenu(bar.get("presets"), presetEntries(editor), { label: SHARED.presets, signal, root }),
     },
     { id: "fit", icon: "fit", label: WORDS.fit, key: "0", press: () => editor.set({ view: null, scale: 0, first: 0 }) },
-    { id: "help", icon: "help", label: WORDS.help, key: "?", press: () => editor.toggleSheet(), narrow: "menu" },
+    { id: "help", icon: "help", label: SHARED.help, key: "?", press: () => editor.toggleSheet(), narrow: "menu" },
   ]
   const bar = makeToolbar({ label: WORDS.tools, tools, signal, root })
 
@@ -95,7 +99,7 @@ export function makeTools(editor) {
     bar.set("play", {
       disabled: !state.variant,
       icon: state.playing ? "pause" : "play",
-      label: state.playing ? WORDS.pause : WORDS.play,
+      label: state.playing ? SHARED.pause : SHARED.play,
     })
     bar.set("loop", {
       disabled: off || keyframes.length < 2,
@@ -130,15 +134,15 @@ function presetEntries(editor) {
     ? [{ label: WORDS.backgroundGone, disabled: off, press: () => editor.edit(setBackground(state.path, null)) }]
     : []
   return [
-    { heading: WORDS.presets },
+    { heading: SHARED.presets },
     ...presets,
     { line: true },
     { label: WORDS.background, disabled: off, press: () => editor.parts.upload() },
     ...gone,
     { line: true },
     { label: WORDS.snapGrid, key: "G", checked: state.grid, press: () => editor.set({ grid: !state.grid }) },
-    { label: WORDS.zoomIn, key: "=", press: () => zoom(editor, ZOOM) },
-    { label: WORDS.zoomOut, key: "\u2212", press: () => zoom(editor, 1 / ZOOM) },
+    { label: SHARED.zoomIn, key: "=", press: () => zoom(editor, ZOOM) },
+    { label: SHARED.zoomOut, key: "\u2212", press: () => zoom(editor, 1 / ZOOM) },
   ]
 }
 
@@ -211,61 +215,4 @@ export function lookEntries(editor, indices) {
     { heading: WORDS.forAll },
     ...LOOKS.map((look) => entry(look, all)),
   ]
-}
-
-/** The fields of playhead, length and time. @param {Editor} editor */
-function timeFields(editor) {
-  const { signal } = editor
-  const axis = (/** @type {number} */ now) => ({
-    now,
-    fps: fpsOf(editor.state),
-    chunkStart: (/** @type {number} */ index) => Math.round(firstFrame(chunksOf(editor.state), index)),
-  })
-  const shared = {
-    signal,
-    low: () => 0,
-    high: () => shownPath(editor.state).frames - 1,
-    preview: (/** @type {number} */ frame) => editor.goTo(frame),
-    commit: (/** @type {number} */ frame) => editor.goTo(frame, true),
-  }
-  const frame = makeField({
-    ...shared,
-    label: WORDS.playhead,
-    columns: 4,
-    format: String,
-    parse: (text, now) => parseFrames(text, axis(now)),
-  })
-  const second = makeField({
-    ...shared,
-    label: WORDS.seconds,
-    unit: "s",
-    columns: 5,
-    format: (value) => time(value / fpsOf(editor.state)),
-    parse: (text, now) => parseFrames(text, { ...axis(now), plain: "seconds" }),
-  })
-  const length = makeField({
-    label: WORDS.frames,
-    signal,
-    columns: 4,
-    format: String,
-    low: () => 1,
-    high: () => MAX_FRAMES,
-    parse: (text, now) => parseFrames(text, axis(now)),
-    preview: (value) => editor.preview(setFrames(editor.state.path, value)),
-    commit: (value) => editor.edit(setFrames(editor.state.path, value), {}, `${value} frames`),
-  })
-  length.input.style.textAlign = "left"
-  return {
-    frames: make("span.wm-field", {}, frame.input, make("span", { text: "/" }), length.input),
-    seconds: second.element,
-    /** @param {boolean} off */
-    show(off) {
-      const { frames } = shownPath(editor.state)
-      frame.input.style.width = length.input.style.width = `${Math.max(2, String(frames).length)}ch`
-      frame.show(editor.state.playhead)
-      second.show(editor.state.playhead)
-      length.show(frames)
-      length.disable(off)
-    },
-  }
 }

@@ -4,6 +4,7 @@
  *
  *     place in px   [width / 2 + scale * (x - view.x), height / 2 - scale * (z - view.z)]
  */
+import { gridMetres } from "../kit/ground.mjs"
 
 /** @typedef {{x: number, z: number, scale: number}} TopView metres in the middle, px per metre */
 /** @typedef {{width: number, height: number}} Size */
@@ -13,9 +14,7 @@ const MARGIN = { side: 46, top: 40, bottom: 46 }
 const LEAST_METRES = 4
 const SCALES = [1, 400]
 const FITTED_SCALE = 90
-const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000]
 const GRID_GAP = 9
-const BAR_LONGEST = 72
 
 /** @param {TopView} view @param {Size} size @param {number} x @param {number} z @returns {[number, number]} px */
 export const toPixel = (view, { width, height }, x, z) => [
@@ -87,11 +86,7 @@ export function zoomTop(view, size, px, py, factor) {
 export const panned = (view, px, py) => ({ ...view, x: view.x + px / view.scale, z: view.z - py / view.scale })
 
 /** Metres between the lines of the grid. @param {TopView} view */
-export const gridStep = ({ scale }) =>
-  STEPS.slice(3).find((step) => step * scale >= GRID_GAP) ?? STEPS[STEPS.length - 1]
+export const gridStep = ({ scale }) => gridMetres(scale, GRID_GAP)
 
 /** Metres that places snap to. @param {TopView} view */
-export const snapStep = ({ scale }) => (scale >= 60 ? 0.1 : scale >= 24 ? 0.25 : gridStep({ x: 0, z: 0, scale }))
-
-/** Length of the scale bar in metres. @param {TopView} view */
-export const barMetres = ({ scale }) => STEPS.filter((step) => step * scale <= BAR_LONGEST).pop() ?? STEPS[0]
+export const snapStep = ({ scale }) => (scale >= 60 ? 0.1 : scale >= 24 ? 0.25 : gridMetres(scale, GRID_GAP))

@@ -2,32 +2,35 @@
 /** The Camera Path widget: builds the editor's parts in one element and ties them to the node. */
 import { pill } from "../kit/canvas.mjs"
 import { make } from "../kit/dom.mjs"
-import { addEditor, handOver, takeOver, watchFocus } from "../kit/host.mjs"
-import { getVariants } from "../kit/server.mjs"
+import { makeHeight } from "../kit/height.mjs"
+import { tie } from "../kit/node.mjs"
+import { makeSheet } from "../kit/sheet.mjs"
 import { makeShell } from "../kit/shell.mjs"
 import { makeStrip } from "../kit/strip.mjs"
-import { WORDS as SHARED, counted } from "../kit/words.mjs"
+import { makeTransport } from "../kit/transport.mjs"
+import { counted } from "../kit/words.mjs"
 import { makeBackground } from "./background.mjs"
+import { makeCards } from "./cards.mjs"
+import { drawMarks, drawTopOverlay } from "./draw_marks.mjs"
 import { drawProfile, drawProfileOverlay } from "./draw_profile.mjs"
 import { drawGround, drawWords, residualLabel } from "./draw_top.mjs"
 import { makeEditor } from "./editor.mjs"
 import { listenToPointer } from "./gestures.mjs"
 import { makeInspector } from "./inspector.mjs"
-import { listenToKeys } from "./keys.mjs"
-import { drawMarks, drawTopOverlay } from "./marks.mjs"
-import { makeCards, makeSheet, makeTable } from "./over.mjs"
+import { listen } from "./keys.mjs"
 import { parse } from "./path.mjs"
 import { PROFILE_HEIGHT } from "./profile.mjs"
 import { rateOf, shownPath, viewState } from "./state.mjs"
-import { insteadOfChips, noticeOf, showStatus } from "./status.mjs"
+import { insteadOfChips, pathNotice, showStatus } from "./status.mjs"
 import { RULES } from "./style.mjs"
+import { makeTable } from "./table.mjs"
 import { makeTools } from "./tools.mjs"
-import { makeTransport } from "./transport.mjs"
-import { WORDS } from "./words.mjs"
+import { GESTURES, KEYS, WORDS } from "./words.mjs"
 
-/** Heights in px of what surrounds top view and profile. */
-const AROUND = { tools: 40, status: 24, strip: 28, notice: 45, report: 194, row: 32, gap: 8 }
-const LEAST = { width: 400, height: 520, top: { wide: 250, narrow: 210 } }
+/** Heights in px: of the inspector's row in the narrow form, of the gap between two parts, of the top view at least. */
+const PARTS = { row: 32, gap: 8, top: { wide: 250, narrow: 210 } }
+const LEAST_HEIGHT = 520
+/** The size of a new node in px. */
 const USUAL = { width: 820, height: 680 }
 
 /**
@@ -35,12 +38,13 @@ const USUAL = { width: 820, height: 680 }
  * @param {any} node
  * @param {string} name
  * @param {any} app
+ * @returns {import("../kit/register.mjs").Made}
  */
 export function makeCameraPath(node, name, app) {
   const life = new AbortController()
   const { signal } = life
-  const shell = makeShell({ name: WORDS.editor, kind: "path", rules: RULES, signal, leastHeight: LEAST.height })
-  const editor = makeEditor({ shell, signal, commit: (change) => host.commit(change), changed: show })
+  const shell = makeShell({ name: WORDS.editor, kind: "path", rules: RULES, signal, leastHeight: LEAST_HEIGHT })
+  const editor = makeEditor({ shell, signal, commit: (change) => tied.commit(change), changed: show })
   const profile = make("div.wm-plot.wm-profile")
   shell.body.prepend(make("div.wm-path-column", {}, shell.plot, profile))
   editor.useLayers({
@@ -48,7 +52,10 @@ export function makeCameraPath(node, name, app) {
       shell.plot,
       drawTop,
       (context) => editor.ready && drawTopOverlay(context, editor.scene()),
-      () => editor.redraw(),
+      () => {
+        editor.redraw()
+        tied.takeFocus()
+      },
     ),
     profile: shell.layers(
       profile,
@@ -61,7 +68,7 @@ export function makeCameraPath(node, name, app) {
     signal,
     clean: () => WORDS.clean,
     chose: (row) => editor.goTo(row.from * rateOf(editor.state), true),
-    toggled: (open) => grow(open ? AROUND.report : -AROUND.report),
+    toggled: () => height.follow(),
   })
   const [tools, inspector, cards, table] = [
     makeTools(editor),
@@ -71,48 +78,27 @@ export function makeCameraPath(node, name, app) {
   ]
   shell.body.append(inspector.element)
   shell.complete(tools.element, strip.element, strip.report, table.element)
-  const host = addEditor({
+  const height = makeHeight({ node, shell, strip, least: LEAST_HEIGHT, plots: leastPlots })
+  const tied = tie(editor, {
     node,
     name,
-    type: "WM_PATH_EDITOR",
-    root: shell.root,
     app,
+    type: "WM_PATH_EDITOR",
     life,
-    leastHeight,
-    getText: () => editor.state.text,
-    setText: (text) => editor.setText(typeof text === "string" ? text : ""),
-    linkChanged: readNode,
-    executed: showRun,
+    leastHeight: height.leastHeight,
+    read: (text) => parse(text).path,
+    viewState,
   })
   Object.assign(editor.parts, {
     strip,
-    play: makeTransport(editor),
-    sheet: makeSheet(editor),
+    play: makeTransport(editor, () => [0, editor.frames]),
+    sheet: makeSheet(editor, KEYS, GESTURES),
     inspect: inspector.inspect,
+    cancel: listenToPointer(editor, shell.plot, profile).cancel,
     ...makeBackground(editor),
   })
-  editor.parts.cancel = listenToPointer(editor, shell.plot, profile).cancel
-  listenToKeys(editor, shell.plot)
+  listen(editor)
   shell.onChange(() => editor.redraw())
-  for (const other of ["model", "fps"]) host.onSibling(other, readNode)
-  const focus = watchFocus(shell.root, signal)
-  queueMicrotask(() => {
-    const left = takeOver(node) // now the node has its id
-    if (!left || signal.aborted) return
-    editor.take({ ...editor.state, ...left.view })
-    if (left.focused) giveFocus()
-  })
-  signal.addEventListener("abort", () => handOver(node, { view: viewState(editor.state), focused: focus.isOurs() }))
-  /** @type {import("../track/chunks.mjs").Variant[]} */
-  let variants = []
-  learn()
-
-  /** Take the focus that the editor before this one had, once there is something to focus. */
-  function giveFocus(tries = 20) {
-    if (signal.aborted) return
-    if (shell.plot.offsetParent) shell.plot.focus({ preventScroll: true })
-    else if (tries) setTimeout(() => giveFocus(tries - 1), 30)
-  }
 
   /** @param {CanvasRenderingContext2D} context */
   function drawTop(context) {
@@ -125,69 +111,13 @@ export function makeCameraPath(node, name, app) {
     if (label) pill(context, scene.palette, scene.size, label.text, label.x, label.y)
   }
 
-  /** Read what the node's other widgets and links say. */
-  function readNode() {
-    const title = host.sibling("model")
-    const variant = variants.find((one) => one.title === title || one.name === title) ?? variants[0] ?? null
-    const fps = Number(host.sibling("fps"))
-    editor.set({ variant, askedFps: fps > 0 ? fps : 0, linked: host.linked })
-    editor.askBinding()
-  }
-
-  /** Learn the models. */
-  async function learn() {
-    try {
-      variants = await getVariants()
-      if (signal.aborted) return
-      editor.set({ offline: "" })
-      readNode()
-    } catch (error) {
-      if (!signal.aborted) editor.set({ offline: error instanceof Error ? error.message : String(error) })
-    }
-  }
-
-  /** Show what a run was given. @param {unknown} text */
-  function showRun(text) {
-    const { path } = typeof text === "string" ? parse(text) : { path: undefined }
-    if (!path) return
-    editor.set({ shown: { text: /** @type {string} */ (text), path } })
-    editor.askBinding()
-  }
-
-  /** Take the shown text in and unplug the link: one step of undo. */
-  function copyIn() {
-    const { shown } = editor.state
-    if (!shown) return
-    host.commit(() => {
-      host.unlink()
-      editor.set({ linked: false })
-      editor.setText(shown.text)
-    })
-  }
-
-  /** The least height of all parts together, in px. */
-  function leastHeight() {
+  /** The least height of top view, profile and the inspector's row, in px. */
+  function leastPlots() {
     const form = shell.narrow ? "narrow" : "wide"
-    const around =
-      AROUND.tools +
-      AROUND.gap +
-      AROUND.status +
-      AROUND.strip +
-      (shell.notice.element.hidden ? 0 : AROUND.notice) +
-      (strip.isOpen ? AROUND.report : 0)
-    return Math.max(
-      LEAST.height,
-      around + LEAST.top[form] + PROFILE_HEIGHT[form] + (shell.narrow ? AROUND.row + AROUND.gap : 0),
-    )
+    const row = shell.narrow ? PARTS.row + PARTS.gap : 0
+    return PARTS.top[form] + PARTS.gap + PROFILE_HEIGHT[form] + row
   }
 
-  /** Make the node higher, or lower again. @param {number} by */
-  function grow(by) {
-    if (by > 0 || node.size[1] + by >= leastHeight()) node.setSize([node.size[0], node.size[1] + by])
-    node.graph?.setDirtyCanvas(true, true)
-  }
-
-  let least = 0
   /** Show the state in all parts that are not drawn. */
   function show() {
     const { state } = editor
@@ -195,30 +125,15 @@ export function makeCameraPath(node, name, app) {
     inspector.show()
     cards()
     if (!state.draft) table.show()
-    shell.notice.show(noticeOf(editor, { copyIn, again: learn }))
+    shell.notice.show(pathNotice(editor, tied))
     shell.root.toggleAttribute("data-off", state.linked || state.problem !== "")
     strip.show(editor.binding.state, insteadOfChips(editor))
     showStatus(editor)
     const { frames, keyframes } = shownPath(state)
-    shell.plot.setAttribute(
-      "aria-label",
-      `${WORDS.editor}, ${counted(frames, "frame")}, ${counted(keyframes.length, "keyframe")}, playhead at ${state.playhead}`,
-    )
-    const now = leastHeight()
-    if (now === least) return
-    shell.root.style.setProperty("--wm-least", `${now}px`)
-    if (least && now > least && node.size[1] < now + 60)
-      node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])])
-    least = now
+    const counts = `${counted(frames, "frame")}, ${counted(keyframes.length, "keyframe")}`
+    shell.plot.setAttribute("aria-label", `${WORDS.editor}, ${counts}, playhead at ${state.playhead}`)
+    height.settle()
   }
 
-  return {
-    widget: host.widget,
-    minWidth: USUAL.width,
-    minHeight: USUAL.height,
-    /** For the node's menu: what can be done while a link drives the node. */
-    menu: () =>
-      editor.state.linked ? [{ label: SHARED.copyIn, disabled: !editor.state.shown, callback: copyIn }] : [],
-    editor,
-  }
+  return { widget: tied.widget, minWidth: USUAL.width, minHeight: USUAL.height, menu: tied.menu }
 }

@@ -1,10 +1,15 @@
 // @ts-check
-/** Playing: the playhead walks at the track's speed; nothing else is drawn. */
-import { lastSeen } from "../kit/ruler.mjs"
-import { fpsOf, shownTimeline } from "./state.mjs"
+/** Playing: the playhead walks at the node's speed; nothing else is drawn. */
+import { lastSeen } from "./ruler.mjs"
+import { fpsOf } from "./state.mjs"
 
-/** @param {import("./editor.mjs").Editor} editor @returns {() => void} plays, or pauses */
-export function makeTransport(editor) {
+/**
+ * Make the transport of an editor.
+ * @param {import("./editor.mjs").Base} editor
+ * @param {() => readonly [from: number, to: number]} span the frames that are played, `to` the first one after them
+ * @returns {() => void} plays, or pauses
+ */
+export function makeTransport(editor, span) {
   let request = 0
   editor.signal.addEventListener("abort", () => cancelAnimationFrame(request))
 
@@ -16,11 +21,10 @@ export function makeTransport(editor) {
 
   return () => {
     if (editor.state.playing) return stop()
-    if (!editor.ready || editor.state.recording) return
-    const { range } = editor.state
-    const end = range ? range[1] : shownTimeline(editor.state).frames
-    const inside = editor.state.playhead >= (range?.[0] ?? 0) && editor.state.playhead < end - 1
-    const first = inside ? editor.state.playhead : (range?.[0] ?? 0)
+    if (!editor.ready) return
+    const [from, end] = span()
+    const { playhead } = editor.state
+    const first = playhead >= from && playhead < end - 1 ? playhead : from
     const began = performance.now()
     editor.set({ playing: true, playhead: first })
     let last = first
@@ -34,7 +38,7 @@ export function makeTransport(editor) {
       if (frame > last) {
         last = frame
         editor.set({ playhead: frame })
-        const { view } = editor.layout()
+        const view = editor.timeView
         if (frame >= lastSeen(view)) editor.show({ ...view, first: frame })
       }
       request = requestAnimationFrame(step)

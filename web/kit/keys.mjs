@@ -1,0 +1,35 @@
+// @ts-check
+/** The keyboard of a focused plot. Every handled key is taken, also when there is nothing to do; all others pass. */
+import { forTheHost, take } from "./dom.mjs"
+
+/**
+ * @template E
+ * @typedef {Record<string, (editor: E, event: KeyboardEvent) => void>} Keys name of a key -> what it does; a letter's
+ *   name is a capital with Shift
+ */
+
+/**
+ * Listen to the keyboard on a plot.
+ * @template {import("./editor.mjs").Base} E
+ * @param {E} editor
+ * @param {{view: Keys<E>, edit: Keys<E>, off?: () => boolean}} keys `view`: at any time, also while edits are off;
+ *   `off`: while all keys are somebody else's
+ */
+export function listenToKeys(editor, { view, edit, off = () => false }) {
+  const { plot } = editor.shell
+  plot.addEventListener(
+    "keydown",
+    (/** @type {KeyboardEvent} */ event) => {
+      if (forTheHost(event) || event.target !== plot || off()) return
+      const letter = /^[a-z]$/i.test(event.key)
+      const name = letter ? (event.shiftKey ? event.key.toUpperCase() : event.key.toLowerCase()) : event.key
+      const [look, change] = [view[name], edit[name]]
+      if (!look && !change) return
+      take(event)
+      if (!editor.ready) return
+      if (look) look(editor, event)
+      else if (!editor.locked) change(editor, event)
+    },
+    { signal: editor.signal },
+  )
+}

@@ -1,0 +1,35 @@
+// @ts-check
+/** How an editor becomes a widget of the host. */
+
+/**
+ * @typedef {object} Made what a widget is to the host
+ * @property {any} widget
+ * @property {number} minWidth px of a new node
+ * @property {number} minHeight
+ * @property {() => {content: string, disabled: boolean, callback: () => void}[]} menu entries of the node's menu
+ */
+
+/**
+ * Register a kind of widget.
+ * @param {any} app
+ * @param {string} extension its name
+ * @param {string} type of the widget
+ * @param {(node: any, name: string, app: any) => Made} make
+ * @param {object} [more] of the extension
+ */
+export function register(app, extension, type, make, more = {}) {
+  /** @type {WeakMap<any, Made>} */
+  const editors = new WeakMap()
+  app.registerExtension({
+    name: extension,
+    getCustomWidgets: () => ({
+      [type](/** @type {any} */ node, /** @type {string} */ name) {
+        const made = make(node, name, app)
+        editors.set(node, made)
+        return made
+      },
+    }),
+    getNodeMenuItems: (/** @type {any} */ node) => editors.get(node)?.menu() ?? [],
+    ...more,
+  })
+}

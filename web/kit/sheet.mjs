@@ -1,0 +1,44 @@
+// @ts-check
+/** The list of keys and gestures over a plot. */
+import { make } from "./dom.mjs"
+import { icon } from "./icons.mjs"
+import { WORDS } from "./words.mjs"
+
+/**
+ * Make the sheet.
+ * @param {{shell: {plot: HTMLElement}, signal: AbortSignal}} editor
+ * @param {...string[][]} lists of a key, or a gesture, and what it does
+ * @returns {{toggle: () => void, close: () => boolean}} `close` tells whether the sheet was open
+ */
+export function makeSheet({ shell: { plot }, signal }, ...lists) {
+  const cross = make(
+    "button.wm-tool.wm-close",
+    { title: `${WORDS.close} (Esc)`, "aria-label": WORDS.close },
+    icon("cross"),
+  )
+  const line = (/** @type {string[]} */ [key, text]) =>
+    make("div", {}, make("kbd.wm-key", { text: key }), make("span", { text }))
+  const element = make(
+    "div.wm-sheet.wm-over",
+    { role: "region", "aria-label": WORDS.help, "data-capture-wheel": "true", tabindex: "-1" },
+    cross,
+    ...lists.flat().map(line),
+  )
+  function close() {
+    if (!element.isConnected) return false
+    element.remove()
+    plot.focus({ preventScroll: true })
+    return true
+  }
+  cross.addEventListener("click", close, { signal })
+  element.addEventListener("wheel", (/** @type {WheelEvent} */ event) => event.stopPropagation(), {
+    passive: true,
+    signal,
+  })
+  return {
+    close,
+    toggle() {
+      if (!close()) plot.append(element)
+    },
+  }
+}
