@@ -4,15 +4,16 @@
  * extends.
  */
 import { place, placeIn, standOf } from "../kit/canvas.mjs"
-import { forTheHost } from "../kit/dom.mjs"
-import { lastSeen, scrolled, toFrame, zoomAround } from "../kit/ruler.mjs"
+import { onCanvas } from "../kit/dom.mjs"
+import { toFrame } from "../kit/ruler.mjs"
+import { takeWheel, wheelTime } from "../kit/wheel.mjs"
 import { curveAt } from "../track/sample.mjs"
 import { addKeyframe, dragKeyframe, dragPrompt, freehand, scaleCurves } from "./gesture_curves.mjs"
 import { dragSpan, paintSpan, selectLane, snapFrame, trimEdge } from "./gesture_lanes.mjs"
 import { dragBar, dragHandle, dragOverview, movePlayhead, selectChunk, setRange } from "./gesture_time.mjs"
 import { cursorOf, hitAt } from "./hit.mjs"
 import { typePrompt, typeSpan } from "./inline.mjs"
-import { extent, locked } from "./state.mjs"
+import { locked } from "./state.mjs"
 
 /**
  * @typedef {{x: number, y: number, shift: boolean, alt: boolean, free: boolean, moved: boolean}} Point `alt`: at the
@@ -28,9 +29,6 @@ import { extent, locked } from "./state.mjs"
 /** @typedef {import("./editor.mjs").Editor} Editor */
 
 const DRAG = 3
-const ZOOM = 1.0015
-/** Px of a wheel step that counts lines. */
-const LINES = 33
 
 /**
  * Listen to the pointer on the plot.
@@ -58,7 +56,7 @@ export function listenToPointer(editor, plot) {
   plot.addEventListener(
     "pointerdown",
     (event) => {
-      if (event.button !== 0 || drag || !ours(event) || !editor.ready) return
+      if (event.button !== 0 || drag || !onCanvas(event) || !editor.ready) return
       plot.focus({ preventScroll: true })
       editor.set({ cursor: false })
       const start = pointOf(event)
@@ -79,7 +77,7 @@ export function listenToPointer(editor, plot) {
     "pointermove",
     (event) => {
       if (!drag) {
-        if (editor.ready && ours(event)) hover(editor, plot, pointOf(event))
+        if (editor.ready && onCanvas(event)) hover(editor, plot, pointOf(event))
         return
       }
       const point = pointOf(event)
@@ -120,16 +118,13 @@ export function listenToPointer(editor, plot) {
   plot.addEventListener(
     "dblclick",
     (event) => {
-      if (event.button === 0 && ours(event) && editor.ready) open(editor, plot, pointOf(event))
+      if (event.button === 0 && onCanvas(event) && editor.ready) open(editor, plot, pointOf(event))
     },
     { signal },
   )
   plot.addEventListener("wheel", (event) => wheel(editor, plot, event), { signal, passive: false })
   return { cancel }
 }
-
-/** Whether an event is on the canvas and not on a card, a field or a sheet over it. @param {Event} event */
-const ours = (event) => /** @type {HTMLElement} */ (event.target).closest(".wm-over") === null
 
 /** @param {Editor} editor @param {Point} start @returns {Gesture | null} */
 function begin(editor, start) {
@@ -181,19 +176,12 @@ function hover(editor, plot, point) {
 }
 
 /**
- * Zoom around the pointer, scroll with Shift; unfocused, with Ctrl or Meta and sideways it is the host's.
+ * Zoom around the pointer, scroll with Shift; with Alt too the wheel is the host's.
  * @param {Editor} editor
  * @param {HTMLElement} plot
  * @param {WheelEvent} event
  */
 function wheel(editor, plot, event) {
-  const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY) && !event.shiftKey
-  if (!plot.contains(document.activeElement) || forTheHost(event) || sideways || !editor.ready) return
-  event.preventDefault()
-  event.stopPropagation()
-  const { view } = editor.layout()
-  const frames = extent(editor.state)
-  const step = (event.deltaY || event.deltaX) * (event.deltaMode === 1 ? LINES : 1)
-  if (event.shiftKey) editor.show(scrolled(view, (step / view.width) * (lastSeen(view) - view.first) * 0.6, frames))
-  else editor.show(zoomAround(view, Math.max(view.left, place(plot, event).x), ZOOM ** -step, frames))
+  const step = event.altKey ? null : takeWheel(editor, event)
+  if (step !== null) wheelTime(editor, step, place(plot, event).x, event.shiftKey)
 }

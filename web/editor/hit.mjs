@@ -2,7 +2,7 @@
 /** What lies under a pixel of the plot. A pure function of state, layout and place. */
 import { toFrame, toX } from "../kit/ruler.mjs"
 import { chunkAt } from "../track/chunks.mjs"
-import { after, curveAt, spanAt } from "../track/sample.mjs"
+import { after, curveAt } from "../track/sample.mjs"
 import { seenKeyframes } from "./draw_curves.mjs"
 import { overviewWindow } from "./draw_overview.mjs"
 import { valueToY } from "./layout.mjs"

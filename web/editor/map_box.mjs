@@ -87,7 +87,7 @@ export function makeMapBox(editor) {
   }
   element.addEventListener(
     "pointermove",
-    (event) => {
+    (/** @type {MouseEvent} */ event) => {
       const found = find(event)
       hover =
         found && found.frame !== null
@@ -110,7 +110,7 @@ export function makeMapBox(editor) {
   )
   element.addEventListener(
     "click",
-    (event) => {
+    (/** @type {MouseEvent} */ event) => {
       const found = find(event)
       if (found?.frame !== null && found) editor.goTo(found.frame, true)
     },

@@ -26,7 +26,7 @@ export async function migrateWorkflow(workflow, variants) {
  * @param {any} node
  * @param {{title: string, name: string}[]} variants
  */
-export function isOld({ widgets_values: values }, variants) {
+function isOld({ widgets_values: values }, variants) {
   return (
     Array.isArray(values) &&
     values.length > 0 &&

@@ -48,5 +48,4 @@ export const RULES = `
 [data-narrow] .wm-legend, [data-narrow] .wm-turns { display: none; }
 [data-narrow] .wm-recordbar { gap: 8px; }
 [data-narrow] .wm-mouse { width: 60px; height: 44px; }
-.wm-table { max-height: 60vh; overflow: auto; }
 `

@@ -47,7 +47,6 @@ export const WORDS = {
   snapNotes: { off: "whole frames only", frame: "span ends and playhead", chunk: "chunk borders too" },
   fit: "Show the whole track",
   map: "Show the path map",
-  overview: "Show the overview",
   empty: "No keys yet",
   emptyHint: ["Press ", "Record", " and walk, drag in a lane, or start from a preset."],
   emptyStrip: (/** @type {string} */ frames) => `Nothing to bind: the model stands still for all ${frames}.`,

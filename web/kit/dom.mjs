@@ -31,6 +31,14 @@ export function forTheHost(event) {
 }
 
 /**
+ * Tell whether an event is on a canvas and not on a card, a field or a sheet over it.
+ * @param {Event} event
+ */
+export function onCanvas(event) {
+  return /** @type {HTMLElement} */ (event.target).closest(".wm-over") === null
+}
+
+/**
  * Take an event: neither the browser nor the host handles it any more.
  * @param {Event} event
  */

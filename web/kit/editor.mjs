@@ -131,6 +131,10 @@ export function makeBase({ shell, signal, commit, changed }, rules) {
     get frames() {
       return rules.shown(state).frames
     },
+    /** Frames there is something to see of. */
+    get extent() {
+      return rules.extent(state)
+    },
     get timeView() {
       return rules.timeView()
     },

@@ -13,7 +13,7 @@ import { columnBoxes } from "./columns.mjs"
 /** @typedef {import("./palette.mjs").Palette} Palette */
 /** @typedef {{first: number, scale: number, left: number, width: number}} View */
 /** @typedef {import("../track/chunks.mjs").Variant} Variant */
-/** @typedef {[from: number, to: number]} Range `to` is the first frame after it */
+/** @typedef {readonly [from: number, to: number]} Range `to` is the first frame after it */
 /** @typedef {CanvasRenderingContext2D} Context */
 
 export const RULER_HEIGHT = 22

@@ -18,7 +18,7 @@ const QUIET = 120
  */
 
 /** A sentence the server said about what it was asked. */
-export class Refused extends Error {}
+class Refused extends Error {}
 
 /**
  * Ask a route of ours.

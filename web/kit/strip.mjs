@@ -11,7 +11,7 @@ import { WORDS, counted, span } from "./words.mjs"
 /** @typedef {import("./server.mjs").BindingRow} BindingRow */
 /** @typedef {{report: BindingReport | null, stale: boolean, error: string}} Binding */
 
-export const KINDS = /** @type {const} */ (["kept", "quantised", "dropped"])
+const KINDS = /** @type {const} */ (["kept", "quantised", "dropped"])
 const SIGNS = /** @type {const} */ ({ kept: "check", quantised: "about", dropped: "cross" })
 
 /**
@@ -19,7 +19,7 @@ const SIGNS = /** @type {const} */ ({ kept: "check", quantised: "about", dropped
  * @param {BindingReport} report
  * @returns {Record<string, number>}
  */
-export function countKinds(report) {
+function countKinds(report) {
   const counts = { kept: 0, quantised: 0, dropped: 0 }
   for (const [kind, , length] of report.band) counts[/** @type {keyof typeof counts} */ (kind)] += length
   return counts
@@ -236,7 +236,7 @@ function line(row, selected) {
 }
 
 /** Write a report as a text of columns. @param {BindingReport | null} report */
-export function asText(report) {
+function asText(report) {
   if (!report) return ""
   const counts = countKinds(report)
   const sums = KINDS.map((kind) => `${counts[kind]} ${WORDS[kind]}`).join(", ")

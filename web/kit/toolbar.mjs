@@ -77,13 +77,14 @@ export function makeToolbar({ label, tools, signal, root }) {
         (stop) => /** @type {HTMLElement} */ (stop).offsetParent,
       )
     )
-  function settle(/** @type {HTMLElement | undefined} */ current = undefined) {
+  /** Keep one stop for the Tab key. @param {EventTarget | null} [current] */
+  function settle(current = null) {
     const list = stops()
-    const chosen = current && list.includes(current) ? current : (list.find((stop) => stop.tabIndex === 0) ?? list[0])
+    const chosen = list.find((stop) => stop === current) ?? list.find((stop) => stop.tabIndex === 0) ?? list[0]
     for (const stop of element.querySelectorAll("button, input"))
       /** @type {HTMLElement} */ (stop).tabIndex = stop === chosen ? 0 : -1
   }
-  element.addEventListener("focusin", (event) => settle(/** @type {HTMLElement} */ (event.target)), { signal })
+  element.addEventListener("focusin", (/** @type {FocusEvent} */ { target }) => settle(target), { signal })
   element.addEventListener(
     "keydown",
     (/** @type {KeyboardEvent} */ event) => {

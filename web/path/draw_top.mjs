@@ -5,7 +5,7 @@
  */
 import { SPEED_BAR, chevron, scaleBar, speedBar, stroke, trace, write } from "../kit/ground.mjs"
 import { DOT, decimal } from "../kit/words.mjs"
-import { chunkAt, firstFrame } from "../track/chunks.mjs"
+import { firstFrame } from "../track/chunks.mjs"
 import { along, bezier, eased } from "./poses.mjs"
 import { chunkStart, chunksOf, limitOf } from "./state.mjs"
 import { gridStep, toGround, toPixel } from "./view.mjs"

@@ -1,24 +1,12 @@
 // @ts-check
 /** What a press on the top view begins: moving and copying keyframes, turning cameras, bending tangents, drawing. */
-import { fpsOf } from "../kit/state.mjs"
 import { DOT, angle, decimal, signed } from "../kit/words.mjs"
-import {
-  append,
-  duplicate,
-  insert,
-  move,
-  setAutomatic,
-  setLook,
-  setTangent,
-  setTarget,
-  toggleLoop,
-  turned,
-} from "./edits.mjs"
-import { drawStroke } from "./freehand.mjs"
+import { duplicate, move, setAutomatic, setLook, setTangent, setTarget, turned } from "./edits.mjs"
+import { addAt, joinEnds, penStroke, snapped } from "./gesture_draw.mjs"
 import { END_REACH, hitTop, nearestFrame, wedgeEnd } from "./marks.mjs"
 import { degrees, plus } from "./poses.mjs"
-import { locked, paceOf } from "./state.mjs"
-import { panned, snapStep, toGround, toPixel } from "./view.mjs"
+import { locked } from "./state.mjs"
+import { panned, toGround, toPixel } from "./view.mjs"
 import { keyframeWords } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
@@ -29,7 +17,6 @@ import { keyframeWords } from "./words.mjs"
 
 /** Degrees between the directions of a wedge turned with Shift. */
 const STEP = 15
-const STROKE_ERROR = { metres: 0.05, px: 1.5 }
 
 /**
  * Begin what a press starts.
@@ -95,58 +82,6 @@ function panView(editor, start) {
   return { move: ({ x, y }) => editor.set({ view: panned(view, start.x - x, start.y - y) }) }
 }
 
-/**
- * Where a pixel is on the ground; snapped to the grid if that is on.
- * @param {Editor} editor
- * @param {{x: number, y: number}} point
- * @returns {[number, number]}
- */
-function groundAt(editor, { x, y }) {
-  const ground = toGround(editor.view, editor.size, x, y)
-  return editor.state.grid ? snapped(editor, ground) : ground
-}
-
-/** @param {Editor} editor @param {[number, number]} ground @returns {[number, number]} */
-function snapped(editor, [x, z]) {
-  const step = snapStep(editor.view)
-  return [Math.round(x / step) * step, Math.round(z / step) * step]
-}
-
-/** @param {Editor} editor @param {Point} point @param {number | null} frame */
-function addAt(editor, point, frame) {
-  const { state } = editor
-  if (frame !== null) {
-    const { path, index } = insert(state.path, frame)
-    if (index >= 0) editor.edit(path, { chosen: [index], playhead: frame }, keyframeWords(index, path.keyframes[index]))
-    return
-  }
-  const [x, z] = groundAt(editor, point)
-  addKeyframe(editor, x, z)
-}
-
-/**
- * Add a keyframe at the end, at the height of the last one.
- * @param {Editor} editor
- * @param {number} x
- * @param {number} z
- */
-export function addKeyframe(editor, x, z) {
-  const { state } = editor
-  const last = state.path.keyframes[state.path.keyframes.length - 1]
-  const place = /** @type {Vector} */ ([x, last ? last.place[1] : 0, z])
-  const { path, index } = append(state.path, place, paceOf(state))
-  const seen = withLook(path, [index], state.look)
-  editor.edit(seen, { chosen: [index], view: editor.view }, keyframeWords(index, seen.keyframes[index]))
-}
-
-/**
- * Let new keyframes look where the tool bar says.
- * @param {CameraPath} path
- * @param {readonly number[]} indices
- * @param {"path" | "target" | "keyed"} look
- */
-const withLook = (path, indices, look) => (look === "path" ? path : setLook(path, indices, look))
-
 /** @param {Editor} editor @param {number} index @param {Point} start @returns {Gesture} */
 function dragKeyframe(editor, index, start) {
   const { state } = editor
@@ -204,9 +139,6 @@ function dragKeyframe(editor, index, start) {
     },
   }
 }
-
-/** Let the last keyframe become the first one again. @param {Editor} editor @param {CameraPath} path */
-const joinEnds = (editor, path) => toggleLoop(path, { ...paceOf(editor.state), near: Infinity })
 
 /** @param {Editor} editor @param {number} index @param {"out" | "into"} side @param {Point} start @returns {Gesture} */
 function dragTangent(editor, index, side, start) {
@@ -275,53 +207,6 @@ function dragTarget(editor, start) {
     done: (point) => {
       const moved = put(point)
       editor.edit(moved, {}, "target moved")
-    },
-  }
-}
-
-/** A stroke of the pen; a click adds a keyframe. @param {Editor} editor @param {Point} start @returns {Gesture} */
-function penStroke(editor, start) {
-  const { state } = editor
-  const last = state.path.keyframes[state.path.keyframes.length - 1]
-  const height = last ? last.place[1] : 0
-  /** @type {import("./freehand.mjs").Point[]} */
-  const points = []
-  const add = (/** @type {Point} */ point) => {
-    const [x, z] = toGround(editor.view, editor.size, point.x, point.y)
-    points.push({ place: [x, height, z], seconds: point.time })
-  }
-  add(start)
-  return {
-    click: () => addAt(editor, start, null),
-    move: (point) => {
-      add(point)
-      editor.set({ stroke: points.map(({ place }) => /** @type {const} */ ([place[0], place[2]])), view: editor.view })
-    },
-    done: (point) => {
-      add(point)
-      const { scale } = editor.view
-      const near = END_REACH / scale
-      const drawn = drawStroke(state.path, points, {
-        ...paceOf(state),
-        fps: fpsOf(state),
-        error: Math.max(STROKE_ERROR.metres, STROKE_ERROR.px / scale),
-        near,
-      })
-      const first = state.path.keyframes.length
-      const added = drawn.keyframes.map((_, i) => i).filter((i) => i >= first)
-      const seen = withLook(drawn, added, state.look)
-      const ends =
-        seen.keyframes.length > 2 &&
-        !seen.closed &&
-        Math.hypot(
-          ...[0, 2].map((k) => seen.keyframes[seen.keyframes.length - 1].place[k] - seen.keyframes[0].place[k]),
-        ) <= near
-      const path = ends ? joinEnds(editor, seen) : seen
-      editor.edit(
-        path,
-        { stroke: null, view: editor.view, chosen: [] },
-        `${added.length} keyframes drawn${ends ? ", loop closed" : ""}`,
-      )
     },
   }
 }

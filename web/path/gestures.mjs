@@ -3,11 +3,10 @@
  * The pointer on top view and profile: drag edits, click selects, double click creates, Alt copies, Shift constrains.
  */
 import { place, placeIn, standOf } from "../kit/canvas.mjs"
-import { forTheHost } from "../kit/dom.mjs"
-import { lastSeen, scrolled, zoomAround } from "../kit/ruler.mjs"
+import { onCanvas } from "../kit/dom.mjs"
+import { nearer, takeWheel, wheelTime } from "../kit/wheel.mjs"
 import { beginProfile, cursorOfProfile, openProfile } from "./gesture_profile.mjs"
 import { beginTop, hoverTop, openTop } from "./gesture_top.mjs"
-import { extent } from "./state.mjs"
 import { panned, zoomTop } from "./view.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
@@ -23,9 +22,6 @@ import { panned, zoomTop } from "./view.mjs"
  */
 
 const DRAG = 3
-const ZOOM = 1.0015
-/** Px of a wheel step that counts lines. */
-const LINES = 33
 
 /**
  * Listen to the pointer.
@@ -52,7 +48,7 @@ export function listenToPointer(editor, top, profile) {
     box.addEventListener(
       "pointerdown",
       (event) => {
-        if (event.button !== 0 || drag || !ours(event) || !editor.ready) return
+        if (event.button !== 0 || drag || !onCanvas(event) || !editor.ready) return
         top.focus({ preventScroll: true })
         const start = pointOf(box, event)
         const gesture = begin(editor, start)
@@ -69,7 +65,7 @@ export function listenToPointer(editor, top, profile) {
       (event) => {
         const point = pointOf(box, event)
         if (!drag) {
-          if (!editor.ready || !ours(event)) return
+          if (!editor.ready || !onCanvas(event)) return
           if (box === top) hoverTop(editor, top, point)
           else box.style.cursor = cursorOfProfile(editor, point)
           return
@@ -102,7 +98,7 @@ export function listenToPointer(editor, top, profile) {
     box.addEventListener(
       "dblclick",
       (event) => {
-        if (event.button !== 0 || !ours(event) || !editor.ready) return
+        if (event.button !== 0 || !onCanvas(event) || !editor.ready) return
         if (box === top) openTop(editor, pointOf(box, event))
         else openProfile(editor, pointOf(box, event))
       },
@@ -123,44 +119,20 @@ export function listenToPointer(editor, top, profile) {
   return { cancel }
 }
 
-/** Whether an event is on the canvas and not on something over it. @param {Event} event */
-const ours = (event) => /** @type {HTMLElement} */ (event.target).closest(".wm-over") === null
-
 /**
- * Zoom around the pointer, pan with Shift and Alt; unfocused, with Ctrl or Meta and sideways it is the host's.
+ * Zoom around the pointer, pan with Shift and Alt.
  * @param {Editor} editor
  * @param {HTMLElement} box
  * @param {HTMLElement} top
  * @param {WheelEvent} event
  */
 function wheel(editor, box, top, event) {
-  const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY) && !event.shiftKey
-  if (
-    !top.contains(document.activeElement) ||
-    (forTheHost(event) && !event.altKey) ||
-    event.ctrlKey ||
-    event.metaKey ||
-    sideways ||
-    !editor.ready
-  )
-    return
-  event.preventDefault()
-  event.stopPropagation()
+  const step = takeWheel(editor, event)
+  if (step === null) return
   const { x, y } = place(box, event)
-  const step = (event.deltaY || event.deltaX) * (event.deltaMode === 1 ? LINES : 1)
-  if (box === top) {
-    const { view, size } = editor
-    editor.set({
-      view: event.shiftKey
-        ? panned(view, step, 0)
-        : event.altKey
-          ? panned(view, 0, step)
-          : zoomTop(view, size, x, y, ZOOM ** -step),
-    })
-    return
-  }
-  const { view } = editor.profile
-  const frames = extent(editor.state)
-  if (event.shiftKey) editor.show(scrolled(view, (step / view.width) * (lastSeen(view) - view.first) * 0.6, frames))
-  else editor.show(zoomAround(view, Math.max(view.left, x), ZOOM ** -step, frames))
+  const { view, size } = editor
+  if (box !== top) wheelTime(editor, step, x, event.shiftKey)
+  else if (event.shiftKey) editor.set({ view: panned(view, step, 0) })
+  else if (event.altKey) editor.set({ view: panned(view, 0, step) })
+  else editor.set({ view: zoomTop(view, size, x, y, nearer(step)) })
 }

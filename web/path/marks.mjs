@@ -77,7 +77,7 @@ export function handles(scene) {
  */
 export function hitTop(scene, x, y) {
   const { drawn } = scene
-  const near = ([px, py], /** @type {number} */ reach) => Math.hypot(px - x, py - y) <= reach
+  const near = (/** @type {Point} */ [px, py], /** @type {number} */ reach) => Math.hypot(px - x, py - y) <= reach
   const chosen = handles(scene).find(
     ({ end, from }) => near(end, REACH.tangent) && Math.hypot(end[0] - from[0], end[1] - from[1]) > 4,
   )

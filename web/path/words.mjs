@@ -87,8 +87,6 @@ export const WORDS = {
   afterText: (/** @type {number} */ last) => `kept but not reached (up to frame ${last}).`,
   useHint: "Lengthen the path to whole chunks that reach its last keyframe",
   stretch: (/** @type {number} */ n) => `stretch to ${n}`,
-  notRead: "not read by this model",
-  level: "this model walks on level ground",
   table: "Keyframes",
   columns: ["keyframe", "frame", "right", "ahead", "height", "look", "easing"],
 }
