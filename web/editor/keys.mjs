@@ -25,15 +25,12 @@ const VIEW = {
   ArrowRight: (editor, event) => step(editor, 1, event.shiftKey),
   PageUp: (editor) => editor.goTo(nextChunk(editor, -1), true),
   PageDown: (editor) => editor.goTo(nextChunk(editor, 1), true),
-  Home: (editor) => editor.goTo(0, true),
-  End: (editor) => editor.goTo(shownTimeline(editor.state).frames - 1, true),
   ArrowUp: (editor) => changeLane(editor, -1),
   ArrowDown: (editor) => changeLane(editor, 1),
   "[": (editor) => setEnd(editor, 0),
   "]": (editor) => setEnd(editor, 1),
   "{": grow,
   "}": grow,
-  k: (editor) => editor.play(),
   g: (editor) => editor.setSnap(SNAPS[(SNAPS.indexOf(editor.state.snap) + 1) % SNAPS.length]),
   "-": (editor) => editor.zoomTime(1 / ZOOM),
   "=": (editor) => editor.zoomTime(ZOOM),
@@ -46,10 +43,7 @@ const VIEW = {
         : fit(editor.layout().view, extent(editor.state)),
     ),
   o: (editor) => editor.set({ overview: !editor.state.overview }),
-  b: (editor) => editor.toggleReport(),
-  "?": (editor) => editor.toggleSheet(),
   C: (editor) => copy(editor),
-  Escape: (editor) => editor.escape(),
 }
 
 /** Keys that edit. @type {Record<string, (editor: Editor, event: KeyboardEvent) => void>} */

@@ -8,12 +8,22 @@ import { forTheHost, take } from "./dom.mjs"
  *   name is a capital with Shift
  */
 
+/** Keys that do the same in every editor, at any time. @type {Keys<import("./editor.mjs").Base>} */
+const EVERYWHERE = {
+  Home: (editor) => editor.goTo(0, true),
+  End: (editor) => editor.goTo(Infinity, true),
+  k: (editor) => editor.play(),
+  b: (editor) => editor.toggleReport(),
+  "?": (editor) => editor.toggleSheet(),
+  Escape: (editor) => editor.escape(),
+}
+
 /**
  * Listen to the keyboard on a plot.
  * @template {import("./editor.mjs").Base} E
  * @param {E} editor
- * @param {{view: Keys<E>, edit: Keys<E>, off?: () => boolean}} keys `view`: at any time, also while edits are off;
- *   `off`: while all keys are somebody else's
+ * @param {{view: Keys<E>, edit: Keys<E>, off?: () => boolean}} keys the editor's own; `view`: at any time, also while
+ *   edits are off; `off`: while all keys are somebody else's
  */
 export function listenToKeys(editor, { view, edit, off = () => false }) {
   const { plot } = editor.shell
@@ -23,7 +33,7 @@ export function listenToKeys(editor, { view, edit, off = () => false }) {
       if (forTheHost(event) || event.target !== plot || off()) return
       const letter = /^[a-z]$/i.test(event.key)
       const name = letter ? (event.shiftKey ? event.key.toUpperCase() : event.key.toLowerCase()) : event.key
-      const [look, change] = [view[name], edit[name]]
+      const [look, change] = [view[name] ?? EVERYWHERE[name], edit[name]]
       if (!look && !change) return
       take(event)
       if (!editor.ready) return

@@ -29,9 +29,6 @@ const VIEW = {
   ArrowDown: (editor, event) => arrow(editor, event, [0, 0, -NUDGE], 0),
   PageUp: (editor) => choose(editor, -1),
   PageDown: (editor) => choose(editor, 1),
-  Home: (editor) => editor.goTo(0, true),
-  End: (editor) => editor.goTo(Infinity, true),
-  k: (editor) => editor.play(),
   g: (editor) => editor.set({ grid: !editor.state.grid }),
   "-": (editor) => zoom(editor, 1 / ZOOM),
   "=": (editor) => zoom(editor, ZOOM),
@@ -39,10 +36,7 @@ const VIEW = {
   0: (editor) => editor.set({ view: null, scale: 0, first: 0 }),
   z: fitChosen,
   o: (editor) => editor.set({ model: !editor.state.model }),
-  b: (editor) => editor.toggleReport(),
-  "?": (editor) => editor.toggleSheet(),
   C: (editor) => copy(editor),
-  Escape: (editor) => editor.escape(),
 }
 
 /** Keys that edit. @type {Record<string, (editor: Editor, event: KeyboardEvent) => void>} */
