@@ -358,6 +358,17 @@ def test_walks_of_all_kinds_fit_their_actions() -> None:
         torch.testing.assert_close(again.places, made.places, atol=1e-9, rtol=0)
 
 
+def test_walls_seldom_stop_the_walks_that_it_learns_from() -> None:
+    shares = []
+    for seed in range(3):
+        worlds, made = latents.make_walks(np.random.default_rng(seed), 32, latents.SHORT)
+        anywhere = pilot.play(worlds, *data.draw_starts(np.random.default_rng(seed), 32)[1:], made.actions)
+        held = made.actions.keys.any(-1)
+        shares.append([(walks.bumped & held).sum() / held.sum() for walks in (made, anywhere)])
+    kept, drawn = torch.tensor(shares).mean(0)
+    assert kept < 0.06 and drawn > 2 * kept
+
+
 # ---- how it goes on ----
 
 

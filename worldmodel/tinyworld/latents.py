@@ -59,7 +59,18 @@ def make_walks(random: np.random.Generator, count: int, frames: int) -> tuple[en
             actions.turns[walker, : 2 * (rows // 2)] = both.turns[0]
         elif kind < 0.8:
             actions.keys[walker], actions.turns[walker] = tapped.keys[walker], tapped.turns[walker]
-    return worlds, pilot.play(worlds, which, start, actions)
+    return worlds, _freest(worlds, [start, *(engine.random_starts(worlds, which, random) for _ in range(5))], actions)
+
+
+def _freest(worlds: engine.Worlds, starts: list[tuple[Tensor, Tensor]], actions: pilot.Actions) -> pilot.Walks:
+    """Play actions from several starts and keep the walks that walls stop least, or a key would mean to stand still."""
+    which = torch.arange(len(actions.keys))
+    played = [pilot.play(worlds, which, start, actions) for start in starts]
+    freest = torch.stack([walks.bumped.sum(1) for walks in played]).argmin(0)
+    places, yaws, bumped = (
+        torch.stack([getattr(walks, name) for walks in played])[freest, which] for name in ("places", "yaws", "bumped")
+    )
+    return pilot.Walks(which, actions, places, yaws, bumped)
 
 
 def write_shards(
