@@ -65,6 +65,7 @@ LOOKS = {
     "always at the target": document([{**k, "look": "target"} for k in L_SHAPE], target=[-2, 0, 1]),
     "at the target, own pitch": document(changed(1, look="target", pitch=5), target=[4, -1, 4]),
     "on the target": document(changed(0, look="target"), target=[0, 0, 0]),
+    "on the target in a bend": document(changed(1, look="target"), target=[0, -0.5, 3]),
     "keyed": document(changed(1, look=[-135, 20])),
     "keyed over the back": document(
         [{**L_SHAPE[0], "look": [170, 0]}, {**L_SHAPE[1], "look": [-160, 10]}, {**L_SHAPE[2], "look": [530, 0]}]

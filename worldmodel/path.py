@@ -263,9 +263,11 @@ def _look(
     if keyframe.look == "path":
         return along, pitch
     right, down, ahead = (np.array(target, dtype=np.float64) - places).T
+    away = np.hypot(right, ahead)
     if keyframe.pitch is None:
-        pitch = np.arctan2(-down, np.hypot(right, ahead))
-    return np.arctan2(right, ahead), pitch
+        pitch = np.arctan2(-down, away)
+    # above, below or in the target no direction is nearer than the path's own
+    return np.where(away < STILL, along, np.arctan2(right, ahead)), pitch
 
 
 def _eased(ease: str, u: np.ndarray) -> np.ndarray:

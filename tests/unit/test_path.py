@@ -140,6 +140,15 @@ def test_axes() -> None:
     np.testing.assert_allclose(looks, [90, -45, 0], atol=1e-9)
 
 
+def test_in_its_target_the_camera_looks_along_the_path() -> None:
+    path = parse_path(GOLDEN["on the target in a bend"]["text"])
+    along = path._replace(keyframes=tuple(k._replace(look="path") for k in path.keyframes))
+    yaw, ahead = (np.degrees(sample_path(one).yaw) for one in (path, along))
+    frame = path.keyframes[1].frame
+    assert ahead[frame] > 10
+    np.testing.assert_allclose(yaw[frame], ahead[frame], atol=1e-9)
+
+
 def test_looks_are_blended_on_the_shorter_arc_with_the_easing() -> None:
     path = parse_path(GOLDEN["keyed over the back"]["text"])
     yaw, pitch = np.degrees(sample_path(path).yaw), np.degrees(sample_path(path).pitch)

@@ -292,8 +292,10 @@ export function looking({ look, pitch }, place, ahead, target) {
   if (typeof look !== "string") return { yaw: radians(look[0]), pitch: radians(look[1]) }
   if (look === "path" || !target) return { yaw: ahead, pitch: radians(pitch ?? 0) }
   const [right, down, on] = minus(target, place)
-  const own = Math.atan2(-down, Math.hypot(right, on))
-  return { yaw: Math.atan2(right, on), pitch: pitch === null ? own : radians(pitch) }
+  const away = Math.hypot(right, on)
+  const own = Math.atan2(-down, away)
+  // above, below or in the target no direction is nearer than the path's own
+  return { yaw: away < STILL ? ahead : Math.atan2(right, on), pitch: pitch === null ? own : radians(pitch) }
 }
 
 /**
