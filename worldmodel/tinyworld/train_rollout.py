@@ -46,8 +46,9 @@ LONGEST = 30
 """Chunks of a rollout at the end of the training; it begins with 3."""
 SHORT = 3
 """Chunks of most rollouts, at most."""
-PUSH = 1.0
-"""Root mean square by which the critic would move a clean estimate, beside an error of weight 1."""
+PUSH = (1.0, 1.5)
+"""Root mean square by which the critic would move a clean estimate of a first and of a later chunk, beside an error of
+weight 1."""
 ANCHORS = (0.6, 0.05)
 """Weight of the error against the truth in a rollout's first chunks; what comes later the start does not tell."""
 SMOOTH = 0.05
@@ -300,7 +301,7 @@ def _rolled(
     figures["spread"] = window[:, :, SEAM:].square().mean().sqrt().item()
     if warming:
         return None
-    loss = -PUSH * (estimate * judge.push(window, actions, chunk)).mean()
+    loss = -PUSH[min(chunk, 1)] * (estimate * judge.push(window, actions, chunk)).mean()
     if truth is not None:
         errors.push(estimate - truth, torch.ones(len(estimate), dtype=torch.bool, device=estimate.device))
         error = (estimate - truth).square().mean()
