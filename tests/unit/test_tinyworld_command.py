@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from worldmodel.metrics import follows, suites
 from worldmodel.tinyworld import pilot, train_dit, train_vae
 from worldmodel.tinyworld.__main__ import main
 from worldmodel.tinyworld.export import describe, export_model, export_vae
@@ -37,26 +36,6 @@ def test_exported_files_play_and_carry_their_recipe(runs):
     assert film.shape == (1, 3, 9, 64, 96) and film.isfinite().all()
     about = read_metadata(load_safetensors(model)[1])
     assert about["recipe"] == "none" and about["measured"] == {"obeys": 0.5}
-
-
-def test_the_gain_of_the_keys_is_that_of_the_layer_that_reads_them(runs):
-    paths = [runs / "as_it_was.safetensors", runs / "stronger.safetensors"]
-    for path, gain in zip(paths, (1.0, 1.5), strict=True):
-        export_model(runs / "model", {}, path, gain)
-        assert read_metadata(load_safetensors(path)[1])["key_gain"] == gain
-    before, after = (load_safetensors(path)[0] for path in paths)
-    changed = {name for name in before if not torch.equal(before[name], after[name])}
-    assert changed == {f"blocks.{block}.action_model.keyboard_embed.0.weight" for block in (0, 1, 2)}
-    for name in changed:
-        torch.testing.assert_close(after[name].float(), 1.5 * before[name].float(), rtol=2e-3, atol=1e-4)
-
-
-def test_gains_are_told_with_how_far_the_film_walks(runs, monkeypatch, capsys):
-    monkeypatch.setattr(suites, "_BATCH", 1)
-    monkeypatch.setattr(follows, "CHUNKS", 2)
-    assert main(["gains", "--model", str(runs / "model"), "--gains", "1", "2", "--walks", "1"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split(": way ")[0] for line in lines] == ["gain 1.00", "gain 2.00"]
 
 
 def test_the_latent_format_of_the_model_goes_into_both_files(runs):

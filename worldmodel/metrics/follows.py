@@ -66,16 +66,14 @@ class _Chunk(NamedTuple):
     after: Tensor
 
 
-def measure(
-    player: Player, tracks: Tracks, walks: int, levels: Levels | None = None, kinds: tuple[str, ...] = ("made", "coded")
-) -> tuple[Motion, ...]:
+def measure(player: Player, tracks: Tracks, walks: int, levels: Levels | None = None) -> tuple[Motion, Motion]:
     """Let the model follow the first `walks` tracks of a suite; return its motion, and that of the true films through
     the VAE, which shows what the measure itself can tell."""
     found = []
     for number, batch in tracks.batches(walks, 16):
         pieces = list(films(player, batch, player.variant.first_frame(CHUNKS), SEED + number, levels))
-        whole = (torch.cat([getattr(piece, kind) for piece in pieces], 1) for kind in kinds)
-        found.append([explain(film, batch, player.variant) for film in whole])
+        made, coded = (torch.cat([getattr(piece, name) for piece in pieces], 1) for name in ("made", "coded"))
+        found.append((explain(made, batch, player.variant), explain(coded, batch, player.variant)))
     return tuple(Motion(*map(torch.cat, zip(*motions, strict=True))) for motions in zip(*found, strict=True))
 
 

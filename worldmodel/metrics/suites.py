@@ -99,11 +99,11 @@ def gather(parts: Iterator[Tracks], tracks: int) -> Tracks:
     return Tracks(*(torch.cat(column)[:tracks] for column in zip(*taken, strict=True)))
 
 
-def _supply(name: str, held_out: bool = True) -> Iterator[tuple[np.random.Generator, tuple]]:
-    """Yield batches of starts, each with a generator of its own, so that a batch can be drawn alone."""
+def _supply(name: str) -> Iterator[tuple[np.random.Generator, tuple]]:
+    """Yield batches of held-out starts, each with a generator of its own, so that a batch can be drawn alone."""
     for number in count():
         random = np.random.default_rng([1, *name.encode(), number])
-        yield random, data.draw_starts(random, _BATCH, held_out)
+        yield random, data.draw_starts(random, _BATCH, held_out=True)
 
 
 def _tracks(worlds: engine.Worlds, start: tuple[Tensor, Tensor], actions: pilot.Actions) -> Tracks:
@@ -136,9 +136,9 @@ def draw_moving(rows: int = 32, judged: int = 25) -> Iterator[Tracks]:
         yield Tracks(*(value[moving] for value in drawn))
 
 
-def draw_drawn(frames: int = 57, held_out: bool = True) -> Iterator[Tracks]:
+def draw_drawn(frames: int = 57) -> Iterator[Tracks]:
     """Draw camera paths of four keyframes, compiled to keys and mouse, that lead along no wall."""
-    for random, (worlds, which, start) in _supply("drawn", held_out):
+    for random, (worlds, which, start) in _supply("drawn"):
         rows = [follow(path_poses(draw_path(random, frames)), VARIANTS["tiny_world"]).track for _ in range(_BATCH)]
         # a path that never strafes has no column for it
         keys = torch.stack([

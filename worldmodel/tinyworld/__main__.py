@@ -71,14 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--vae", type=Path, help="run of the VAE or of its decoder")
     export.add_argument("--model", type=Path, required=True, help="run of the model")
     export.add_argument("--recipe", type=json.loads, default={}, help="JSON that goes into the metadata")
-    export.add_argument("--key-gain", type=float, default=1.0, help="scale of what the model feels of its keys")
     export.set_defaults(command=_export)
-
-    gains = commands.add_parser("gains", help="how far the film walks in training worlds, for gains of the keys")
-    gains.add_argument("--model", type=Path, required=True, help="run of the model")
-    gains.add_argument("--gains", type=float, nargs="+", default=[1.0, 1.2, 1.4], help="for export's --key-gain")
-    gains.add_argument("--walks", type=int, default=48, help="drawn paths (default 48)")
-    gains.set_defaults(command=_gains)
 
     record = commands.add_parser("record", help="record walks: films, tables, arrays and captions")
     record.add_argument("--out", type=Path, required=True, help="folder of the recording; it goes on if it exists")
@@ -142,17 +135,7 @@ def _export(options: argparse.Namespace) -> None:
 
     if options.vae is not None:
         export_vae(options.vae, options.model, options.recipe)
-    export_model(options.model, options.recipe, key_gain=options.key_gain)
-
-
-def _gains(options: argparse.Namespace) -> None:
-    from ..metrics.calibration import responses
-    from .export import open_player
-
-    for gain, found in responses(open_player(options.model), options.gains, options.walks):
-        way, turn, shown = ("{:.3f} [{:.3f}, {:.3f}]".format(*one) for one in found)
-        sys.stdout.write(f"gain {gain:.2f}: way {way}, turn {turn}, shown {shown}\n")
-        sys.stdout.flush()
+    export_model(options.model, options.recipe)
 
 
 def _record(options: argparse.Namespace) -> None:

@@ -13,8 +13,6 @@ from ..weights import METADATA_KEY, load_network, recognise
 from .player import MODEL_FILE, VAE_FILE, Player, load_player
 
 LATENT_FORMAT = "tiny_world"
-_KEYS = "keyboard_embed.0.weight"
-"""The layer that reads the keys; without keys it says nothing, whatever its gain."""
 
 
 def open_player(model: Path | None = None, vae: Path | None = None) -> Player:
@@ -72,23 +70,14 @@ def export_vae(run: Path, shards_from: Path, recipe: dict, path: Path = VAE_FILE
     _write(path, weights, {"kind": "tiny_vae", **widths, **latent_format(shards_from), **recipe})
 
 
-def export_model(run: Path, recipe: dict, path: Path = MODEL_FILE, key_gain: float = 1.0) -> None:
-    """Write the moving average of a run's weights.
-
-    Args:
-        key_gain: how much more strongly than in the run the model feels its keys (metrics/calibration.py).
-    """
+def export_model(run: Path, recipe: dict, path: Path = MODEL_FILE) -> None:
+    """Write the moving average of a run's weights."""
     from .train_dit import SIZES
 
     state = torch.load(run / "state.pt", map_location="cpu", weights_only=True)
     sizes = {"heads": SIZES["heads"], "freq_dim": SIZES["freq_dim"]}
-    about = {"variant": "tiny_world", **sizes, **latent_format(run), **recipe, "key_gain": key_gain}
-    _write(path, key_gained(state["extra"]["average"], key_gain), about)
-
-
-def key_gained(weights: dict[str, Tensor], gain: float) -> dict[str, Tensor]:
-    """Return a model's weights with what it feels of its keys scaled."""
-    return {name: value * gain if name.endswith(_KEYS) else value for name, value in weights.items()}
+    about = {"variant": "tiny_world", **sizes, **latent_format(run), **recipe}
+    _write(path, state["extra"]["average"], about)
 
 
 def latent_format(run: Path) -> dict:
