@@ -38,6 +38,18 @@ def test_the_truth_moves_as_it_is_told(tracks):
     assert found.shown.value > 0.9
 
 
+def test_a_film_that_falls_behind_is_found_as_slow_as_it_is_in_every_chunk(tracks):
+    worlds, walk = tracks.walk()
+    start = walk.places[:, :1]
+    short = walk._replace(places=start + 0.8 * (walk.places - start))
+    frames = slice(0, VARIANT.first_frame(follows.CHUNKS))
+    motion = follows.explain(pilot.film(worlds, short, data.PICTURE, frames).movedim(-1, 2), tracks, VARIANT)
+    shares = motion.found_metres / motion.metres
+    assert shares.shape == (WALKS, follows.CHUNKS)
+    torch.testing.assert_close(shares.nanmean(0), torch.full((follows.CHUNKS,), 0.8).double(), atol=0.05, rtol=0)
+    assert follows.slopes(motion).degrees.value == pytest.approx(1, abs=0.04)
+
+
 def test_a_film_at_half_the_speed_is_found_to_be_slow(tracks):
     # the pictures show other places of the same path, so the slope is half only where the path is even
     found = follows.slopes(follows.explain(film_at(tracks, 0.5), tracks, VARIANT))

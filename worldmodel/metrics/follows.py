@@ -5,11 +5,16 @@ frame is seen from poses around the commanded one, and the pose from which it ma
 is where the film went. Only pixels count whose surface the earlier frame showed. So a world that has become another
 one is judged by its motion and not by its looks, as long as its ground plan is still near the true one.
 
-Shapes: B walks, C chunks after the first, K candidates, H x W picture.
+Depth is taken where the film has come to, by adding up what was found: a film that fell behind stands farther from
+what it walks towards than the command says, and would seem to walk even less. Where nothing was found, the command
+stands in.
+
+Shapes: B walks, C chunks, K candidates, H x W picture.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -54,8 +59,8 @@ class Motion(NamedTuple):
 
 
 class _Chunk(NamedTuple):
-    """A chunk to explain: worlds, the pose before it (B, 2) and (B,), the commanded motion, and the two frames
-    (B, 3, H, W)."""
+    """A chunk to explain: worlds, the film's pose before it (B, 2) and (B,), the commanded motion from there, and the
+    two frames (B, 3, H, W)."""
 
     worlds: engine.Worlds
     place: Tensor
@@ -78,15 +83,25 @@ def measure(player: Player, tracks: Tracks, walks: int, levels: Levels | None = 
 
 
 def explain(film: Tensor, tracks: Tracks, variant: Variant) -> Motion:
-    """Find the motion of films (B, F, 3, H, W) in 0..1 that follow tracks, chunk by chunk."""
+    """Find the motion of films (B, F, 3, H, W) in 0..1 that follow tracks, chunk by chunk from the start on."""
     worlds, walk = tracks.walk()
-    chunks = []
-    for chunk in range(1, CHUNKS):
-        ends = [variant.first_frame(chunk) - 1, variant.first_frame(chunk + 1) - 1]
-        (place, there), (yaw, then) = walk.places[:, ends].unbind(1), walk.yaws[:, ends].unbind(1)
-        before, after = film[:, ends].unbind(1)
-        chunks.append(_explain(_Chunk(worlds, place, yaw, there - place, then - yaw, before, after)))
-    return Motion(*(torch.stack(column, 1) for column in zip(*chunks, strict=True)))
+    ends = [0, *(variant.first_frame(chunk + 1) - 1 for chunk in range(CHUNKS))]
+    place, yaw, motions = walk.places[:, 0], walk.yaws[:, 0], []
+    for begin, end in pairwise(ends):
+        turn = walk.yaws[:, end] - walk.yaws[:, begin]
+        way = _turned(walk.places[:, end] - walk.places[:, begin], yaw - walk.yaws[:, begin])
+        motion = _explain(_Chunk(worlds, place, yaw, way, turn, film[:, begin], film[:, end]))
+        share = (motion.found_metres / motion.metres).nan_to_num(1.0)
+        place = place + share[:, None] * way
+        yaw = yaw + motion.found_degrees.deg2rad().where(~motion.found_degrees.isnan(), turn)
+        motions.append(motion)
+    return Motion(*(torch.stack(column, 1) for column in zip(*motions, strict=True)))
+
+
+def _turned(way: Tensor, angle: Tensor) -> Tensor:
+    """Turn ways (B, 2) in x and z by angles (B,) in radians, positive to the right."""
+    x, z = way.unbind(-1)
+    return torch.stack([x * angle.cos() + z * angle.sin(), z * angle.cos() - x * angle.sin()], -1)
 
 
 def _explain(chunk: _Chunk) -> Motion:
