@@ -53,6 +53,10 @@ def test_the_latent_format_of_the_model_goes_into_both_files(runs):
         (["train", "model", "--run", "{}", "--minutes", "1"], "--shards: nothing was given"),
         (["train", "model", "--run", "{}", "--minutes", "1", "--shards", "{}"], "found no encoded walks"),
         (["train", "rollout", "--run", "{}", "--minutes", "1", "--shards", "{}"], "--begin-with: nothing was given"),
+        (
+            ["train", "rollout", "--run", "{}", "--minutes", "1", "--shards", "{}", "--begin-with", "{}"],
+            "--own: nothing was given",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_and_status_one(words, sentence, tmp_path, capsys):

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from tests.unit.test_tinyworld_training import GRID, TINY, Oracle, tiny_network, walks
+from worldmodel.cache import KVCache
 from worldmodel.models import matrix_game2
 from worldmodel.models.matrix_game2 import MatrixGame2
-from worldmodel.tinyworld import latents, train_dit, train_rollout
+from worldmodel.tinyworld import carried, latents, train_dit, train_rollout
 from worldmodel.tinyworld.run import Run
 from worldmodel.tinyworld.train_rollout import CHUNK, SEAM, WINDOW, Critic, Judge, Rollouts
 
@@ -32,10 +33,25 @@ def shards_of(folder: Path, device: str = "cpu") -> latents.Shards:
     return shards
 
 
+def own_walks_of(folder: Path, device: str = "cpu") -> carried.OwnWalks:
+    """Return invented own walks."""
+    own, random = carried.OwnWalks(folder, device), torch.Generator().manual_seed(9)
+    latents = CHUNK * carried.CHUNKS
+    shard = walks(4, 4 * latents - 3) | {
+        "first": torch.randn(4, 16, 6, *GRID, generator=random),
+        "made": torch.randn(4, 16, latents, *GRID, generator=random),
+        "wanted": torch.randn(4, 16, latents - CHUNK, *GRID, generator=random),
+        "known": torch.rand(4, latents - CHUNK, *GRID, generator=random),
+    }
+    own.shards["invented"] = {name: value.to(device) for name, value in shard.items()}
+    return own
+
+
 def rollouts_of(folder: Path, count: int = 3, device: str = "cpu", chunks: int = 4) -> Rollouts:
     """Return rollouts that have begun."""
     mean, std = MEAN.to(device), STD.to(device)
-    rollouts = Rollouts(shards_of(folder, device), np.random.default_rng(1), mean, std, count)
+    own, random = own_walks_of(folder, device), np.random.default_rng(1)
+    rollouts = Rollouts(shards_of(folder, device), own, random, mean, std, count)
     while rollouts.end != chunks:
         rollouts.begin(chunks)
     return rollouts
@@ -55,10 +71,13 @@ def test_a_network_that_knows_the_truth_rolls_it_out(tmp_path: Path) -> None:
     oracle = Oracle(truth)
     for chunk in range(min(3, rollouts.end)):
         with torch.no_grad():
-            estimate, window, known = rollouts.make(oracle)
+            estimate, window, goal = rollouts.make(oracle)
         torch.testing.assert_close(estimate, truth[:, :, chunk * CHUNK : (chunk + 1) * CHUNK], atol=1e-4, rtol=0)
         torch.testing.assert_close(window, train_rollout.window_at(truth, chunk), atol=1e-4, rtol=0)
-        assert (known is not None) == (chunk < len(train_rollout.ANCHORS))
+        assert (goal is not None) == (chunk < len(train_rollout.ANCHORS))
+        if goal is not None:
+            torch.testing.assert_close(goal.truth, estimate, atol=1e-4, rtol=0)
+            assert (goal.weight == train_rollout.ANCHORS[chunk]).all()
     assert rollouts.chunk == 3 and window.shape == (3, 16, WINDOW, *GRID)
 
 
@@ -80,12 +99,41 @@ def test_only_the_last_step_of_the_chunk_carries_a_gradient(tmp_path: Path) -> N
 
 
 def test_rollouts_go_on_behind_the_true_films(tmp_path: Path) -> None:
-    rollouts = Rollouts(shards_of(tmp_path), np.random.default_rng(3), MEAN, STD, 2)
+    rollouts = Rollouts(shards_of(tmp_path), own_walks_of(tmp_path), np.random.default_rng(3), MEAN, STD, 2)
     while rollouts.end * CHUNK <= 30:  # the films have 30 latents
         rollouts.begin(20)
     told = rollouts.told
     assert told.keyboard.shape[1] == told.mouse.shape[1] == rollouts.end * CHUNK
     assert told.keyboard[:, 30:].any() and told.mouse[:, 30:].any()
+
+
+@pytest.mark.parametrize("chunk", range(1, carried.CHUNKS))
+@torch.no_grad()
+def test_rollouts_begin_again_where_an_own_film_is_known_to_go_on(tmp_path: Path, chunk: int) -> None:
+    rollouts, network = rollouts_of(tmp_path), tiny_network()
+    rollouts.own.draw = lambda *_: walk
+    walk = {name: value[:3] for name, value in rollouts.own.shards["invented"].items()}
+    while rollouts.chunk != chunk:
+        rollouts.begin_again(network)
+    assert torch.equal(rollouts.seam, walk["made"][:, :, chunk * CHUNK - SEAM : chunk * CHUNK])
+    torch.manual_seed(1)
+    estimate, window, goal = rollouts.make(network)
+    asked = slice((chunk - 1) * CHUNK, chunk * CHUNK)
+    assert torch.equal(goal.truth, walk["wanted"][:, :, asked])
+    torch.testing.assert_close(goal.weight[:, 0], train_rollout.CARRIED_ANCHOR * walk["known"][:, asked])
+    assert window.shape == (3, 16, WINDOW, *GRID)
+    # it is the chunk that a rollout makes which came by the same films, all of them
+    told = train_rollout.build_conditions(
+        walk["first"], walk["keys"], walk["turns"], train_dit.VARIANT, CHUNK * (chunk + 1)
+    )
+    rollouts.told, rollouts.cache = told, KVCache(train_dit.VARIANT.window, CHUNK)
+    for earlier in range(chunk):
+        rollouts.cache.begin_chunk()
+        rollouts._commit(network, walk["made"][:, :, earlier * CHUNK : (earlier + 1) * CHUNK], earlier)
+    rollouts.chunk = chunk
+    torch.manual_seed(1)
+    torch.testing.assert_close(rollouts.make(network)[0], estimate)
+    assert rollouts.end <= carried.CHUNKS
 
 
 def test_the_critic_learns_what_is_real_and_pushes_towards_it(tmp_path: Path) -> None:
@@ -132,7 +180,7 @@ def test_a_few_updates_run_from_the_warm_up_to_the_push(tmp_path: Path, monkeypa
             assert np.isfinite(train_dit.update(run, loss, 0.5))
             assert not torch.equal(run.model.head.head.weight, before)
         run.step += 1
-    assert seen == {"margin", "spread", "error"}
+    assert {"margin", "spread", "error"} <= seen <= {"margin", "spread", "error", "later error"}
     assert errors.pushed and bool(errors.chunks.isfinite().all())  # its own errors spoil the histories of flow matching
 
 
@@ -162,7 +210,10 @@ def test_nothing_of_a_training_step_stays_behind_on_another_device(
         errors.chunks, errors.pushed = torch.zeros(8, 16, CHUNK, *GRID, device="cuda"), 64
         assert errors.spoil(clip.latents[:, :, : 3 * CHUNK], np.random.default_rng(0)).device.type == "cuda"
         train_dit.teacher_forced(network, clip, errors, np.random.default_rng(0))
-        estimate, window, truth = rollouts.make(network)
-        assert estimate.device.type == window.device.type == truth.device.type == "cuda"
+        for begin in (lambda: None, lambda: rollouts.begin_again(network)):
+            begin()
+            estimate, window, goal = rollouts.make(network)
+            assert {one.device.type for one in (estimate, window, *goal)} == {"cuda"}
+        assert train_rollout.carried_on(network, rollouts.own.draw(rollouts.random, 2), rollouts.random).is_cuda
         real, told = rollouts.true_windows(1)
         assert critic(real, told, False).device.type == "cuda"

@@ -354,7 +354,7 @@ def test_walks_of_all_kinds_fit_their_actions() -> None:
     for _ in range(6):
         worlds, made = latents.make_walks(random, 6, 13)
         assert made.actions.keys.shape == (6, 12, 4) and made.actions.turns.shape == (6, 12)
-        again = pilot.play(worlds, made.which, (made.places[:, 0], made.yaws[:, 0]), made.actions)
+        again = pilot.play(worlds, made.which, (made.places[:, 0], made.yaws[:, 0]), made.actions, latents.PACE)
         torch.testing.assert_close(again.places, made.places, atol=1e-9, rtol=0)
 
 

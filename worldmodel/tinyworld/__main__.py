@@ -1,17 +1,19 @@
-"""`python -m worldmodel.tinyworld`: train, encode, export, evaluate and record Tiny World.
+"""`python -m worldmodel.tinyworld`: train, encode, carry, export, evaluate and record Tiny World.
 
     python -m worldmodel.tinyworld train vae   --run runs/vae --minutes 60
     python -m worldmodel.tinyworld train decoder --run runs/decoder --begin-with runs/vae --minutes 60
     python -m worldmodel.tinyworld encode      --vae runs/decoder --shards runs/latents --minutes 30
     python -m worldmodel.tinyworld train model --run runs/model --shards runs/latents --minutes 120
-    python -m worldmodel.tinyworld train rollout --run runs/few --shards runs/latents --minutes 90 \\
+    python -m worldmodel.tinyworld carry       --model runs/model --own runs/own --minutes 10
+    python -m worldmodel.tinyworld train rollout --run runs/few --shards runs/latents --own runs/own --minutes 90 \\
         --begin-with runs/model
     python -m worldmodel.tinyworld export      --vae runs/decoder --model runs/few
     python -m worldmodel.tinyworld record      --out walks --walks 100 --frames 97
     python -m worldmodel.tinyworld evaluate    --starts 256
 
-`encode` may run beside `train model`, which takes up new shards as they appear; several may write into one folder,
-each with a seed of its own. Every run resumes from its folder. On a GPU: `--device cuda --scale 32`.
+`encode` may run beside `train model`, which takes up new shards as they appear, and `carry --model runs/few` beside
+`train rollout`; several may write into one folder, each with a seed of its own. Every run resumes from its folder.
+On a GPU: `--device cuda --scale 32`.
 """
 
 from __future__ import annotations
@@ -52,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--rate", type=float, default=None, help="peak learning rate")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--shards", type=Path, help="folder of encoded walks (model, rollout)")
+    train.add_argument("--own", type=Path, help="folder that `carry` writes to (rollout)")
     train.add_argument("--begin-with", type=Path, help="run (model, rollout: or file) whose weights to begin with")
     train.add_argument("--device", default="cpu", help="where to train (default cpu)")
     train.add_argument(
@@ -66,6 +69,13 @@ def _parser() -> argparse.ArgumentParser:
     encode.add_argument("--seed", type=int, default=0)
     encode.add_argument("--device", default="cpu", help="where to render and encode (default cpu)")
     encode.set_defaults(command=_encode)
+
+    carry = commands.add_parser("carry", help="let a model walk, and write how its films should have gone on")
+    carry.add_argument("--model", type=Path, required=True, help="run or file; a run's newest state is taken up")
+    carry.add_argument("--own", type=Path, required=True, help="folder to write to")
+    carry.add_argument("--minutes", type=float, required=True)
+    carry.add_argument("--seed", type=int, default=0)
+    carry.set_defaults(command=_carry)
 
     export = commands.add_parser("export", help="write the shipped files from runs")
     export.add_argument("--vae", type=Path, help="run of the VAE or of its decoder")
@@ -118,8 +128,10 @@ def _train(options: argparse.Namespace) -> None:
         train_dit.train(options.run, options.shards, rate=options.rate or 2e-3, **common)
     elif options.begin_with is None:
         raise ValueError("--begin-with: nothing was given; name the run or file of a model that `train model` made.")
+    elif options.own is None:
+        raise ValueError("--own: nothing was given; name the folder that `carry` writes to.")
     else:
-        train_rollout.train(options.run, options.shards, rate=options.rate or 6e-4, **common)
+        train_rollout.train(options.run, options.shards, own_folder=options.own, rate=options.rate or 6e-4, **common)
 
 
 def _encode(options: argparse.Namespace) -> None:
@@ -128,6 +140,12 @@ def _encode(options: argparse.Namespace) -> None:
 
     vae = open_player(vae=options.vae).vae
     write_shards(vae, options.shards, options.seed, options.minutes, device=options.device)
+
+
+def _carry(options: argparse.Namespace) -> None:
+    from .carried import write_own
+
+    write_own(options.model, options.own, options.seed, options.minutes)
 
 
 def _export(options: argparse.Namespace) -> None:

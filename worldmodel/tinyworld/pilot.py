@@ -64,9 +64,12 @@ def moves(keys: Tensor) -> Tensor:
     return step / step.norm(dim=-1, keepdim=True).clamp_min(1.0) * STEP
 
 
-def play(worlds: engine.Worlds, which: Tensor, start: tuple[Tensor, Tensor], actions: Actions) -> Walks:
-    """Walk the actions from a start (places (F, 2) metres, yaws (F,) radians)."""
-    places, yaws, bumped = engine.walk(worlds, which, *start, moves(actions.keys), actions.turns.deg2rad())
+def play(
+    worlds: engine.Worlds, which: Tensor, start: tuple[Tensor, Tensor], actions: Actions, pace: float = 1.0
+) -> Walks:
+    """Walk the actions from a start (places (F, 2) metres, yaws (F,) radians), a held key moving `pace` steps."""
+    steps = pace * moves(actions.keys)
+    places, yaws, bumped = engine.walk(worlds, which, *start, steps, actions.turns.deg2rad())
     return Walks(which, actions, places, yaws, bumped)
 
 
@@ -163,7 +166,12 @@ def there_and_back(actions: Actions) -> Actions:
 
 
 def explore(
-    worlds: engine.Worlds, which: Tensor, start: tuple[Tensor, Tensor], rows: int, random: np.random.Generator
+    worlds: engine.Worlds,
+    which: Tensor,
+    start: tuple[Tensor, Tensor],
+    rows: int,
+    random: np.random.Generator,
+    pace: float = 1.0,
 ) -> Walks:
     """Walk from goal to goal along shortest paths with smooth turns, looking around and standing still at times."""
     place, yaw = start[0].double().clone(), start[1].double().clone()
@@ -185,7 +193,8 @@ def explore(
         turns[:, row] = torch.from_numpy(np.round(rate, 3))
         keys[:, row, 0] = torch.from_numpy(((np.abs(error) < 50) & ~standing).astype(np.float32))
         pause = np.maximum(pause - 1, 0)
-        step = engine.walk(worlds, which, place, yaw, moves(keys[:, row : row + 1]), turns[:, row : row + 1].deg2rad())
+        moved = pace * moves(keys[:, row : row + 1])
+        step = engine.walk(worlds, which, place, yaw, moved, turns[:, row : row + 1].deg2rad())
         place, yaw = step[0][:, 1], step[1][:, 1]
         places.append(place)
         yaws.append(yaw)

@@ -112,20 +112,37 @@ class Player(NamedTuple):
         Yields:
             The frames of each chunk, (B, 3, 9 or 12, H, W) in 0..1.
         """
+        memory: dict[str, Tensor] = {}
+        image = self.see(first, chunks)
+        for latents in self.roll_latents(image, actions, chunks, seed, levels):
+            yield self.show(latents, memory)
+
+    def see(self, first: Tensor, chunks: int) -> Tensor:
+        """Return the image condition of start frames (B, 3, H, W) in 0..1: (B, 16, 1 + tail, h, w), normalised."""
+        tail = min(TAIL, chunks * self.variant.chunk - 1)
+        return (encode_start(self.vae, first * 2 - 1, tail) - self.mean) / self.std
+
+    def show(self, latents: Tensor, memory: dict[str, Tensor]) -> Tensor:
+        """Decode a stream's next normalised latents (B, 16, T, h, w) to frames (B, 3, F, H, W) in 0..1."""
+        pieces = (latents * self.std + self.mean).split(1, 2)
+        return (torch.cat([self.vae.decode(piece, memory) for piece in pieces], 2) + 1) / 2
+
+    @torch.inference_mode()
+    def roll_latents(
+        self, image: Tensor, actions: Actions, chunks: int, seed: int, levels: Levels | None = None
+    ) -> Iterator[Tensor]:
+        """Roll a batch out from what `see` returned; yield each chunk's normalised latents (B, 16, 3, h, w)."""
         levels = levels or warped_steps(self.variant.steps, self.variant.shift)
         length = self.variant.chunk
-        tail = min(TAIL, chunks * length - 1)
-        image = (encode_start(self.vae, first * 2 - 1, tail) - self.mean) / self.std
         keys, turns = (_padded(value, self.variant.first_frame(chunks)) for value in actions)
         told = build_conditions(image, keys, turns, self.variant, chunks * length)
         cache = KVCache(self.variant.window, length)
         generator = torch.Generator().manual_seed(seed)
-        shape = (len(first), 16, length, *image.shape[-2:])
-        memory: dict[str, Tensor] = {}
+        shape = (len(image), 16, length, *image.shape[-2:])
         for chunk in range(chunks):
             cache.begin_chunk()
             step = told.step(
-                torch.arange(chunk * length, (chunk + 1) * length), torch.zeros(len(first), length), cache=cache
+                torch.arange(chunk * length, (chunk + 1) * length), torch.zeros(len(image), length), cache=cache
             )
             latents = renoise_sample(
                 lambda x, timestep, step=step: self.network(
@@ -135,8 +152,7 @@ class Player(NamedTuple):
                 levels,
             )
             self.network(latents, None, told.context, step=step._replace(commit=True))
-            pieces = (latents * self.std + self.mean).split(1, 2)
-            yield (torch.cat([self.vae.decode(piece, memory) for piece in pieces], 2) + 1) / 2
+            yield latents
 
 
 def _padded(rows: Tensor, count: int) -> Tensor:

@@ -93,13 +93,15 @@ def draw_clip(
     return take_clip(walks, mean, std, int(random.integers(1, last + 1)), chunks)
 
 
-def side_by_side(first: int, chunks: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor, int]:
+def side_by_side(
+    first: int, chunks: int, device: torch.device | str = "cpu", given: int | None = None
+) -> tuple[Tensor, Tensor, int]:
     """Columns (T',) of clean ++ noisy latents, the mask (T', T') of who sees whom, and the count of clean ones.
 
-    In the middle of a walk the clip's first chunk is history only, since its own history is missing.
+    The first `given` chunks are history only: by default one in the middle of a walk, since its own history is missing.
     """
     clean = torch.arange(first * CHUNK, (first + chunks - 1) * CHUNK)
-    noisy = torch.arange((first + (first > 0)) * CHUNK, (first + chunks) * CHUNK)
+    noisy = torch.arange((first + (int(first > 0) if given is None else given)) * CHUNK, (first + chunks) * CHUNK)
     columns = torch.cat([clean, noisy])
     begin = columns // CHUNK * CHUNK
     is_noisy = torch.arange(len(columns)) >= len(clean)
@@ -157,23 +159,45 @@ def teacher_forced(
     """Return the flow-matching loss of all chunks of the clips, given true, spoiled histories, above a noise level."""
     columns, mask, clean = side_by_side(clip.first, clip.chunks, clip.latents.device)
     truth = clip.latents[:, :, columns[clean:]]
-    chunks = truth.shape[2] // CHUNK
-    sigma = draw_sigmas(random, (len(truth), chunks), least).to(truth.device).repeat_interleave(CHUNK, 1)
+    history = errors.spoil(clip.latents[:, :, columns[:clean]], random)
+    error, residual, sigma = flow_error(network, history, truth, clip.told, (columns, mask), random, least)
+    low = sigma[:, ::CHUNK].flatten()
+    errors.push(residual.unflatten(2, (-1, CHUNK)).transpose(1, 2).flatten(0, 1), (low > 0.3) & (low < 0.75))
+    return error.mean()
+
+
+def flow_error(
+    network: nn.Module,
+    history: Tensor,
+    truth: Tensor,
+    told: Conditions,
+    sight: tuple[Tensor, Tensor],
+    random: np.random.Generator,
+    least: float = 0.0,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Let the network denoise whole chunks, each at a noise level of its own above `least`.
+
+    Args:
+        history: (B, C, T1, h, w) clean latents.
+        truth: (B, C, T2, h, w) latents that are made noisy, whole chunks.
+        sight: columns (T1 + T2,) and the mask of who sees whom, of `side_by_side`.
+
+    Returns:
+        The squared error of the velocity (B, C, T2, h, w); the clean estimate less the truth, without a gradient; and
+        the noise levels (B, T2).
+    """
+    columns, mask = sight
+    clean, count = history.shape[2], truth.shape[2] // CHUNK
+    sigma = draw_sigmas(random, (len(truth), count), least).to(truth.device).repeat_interleave(CHUNK, 1)
     level = sigma[:, None, :, None, None]
     noise = torch.randn_like(truth)
-    history = errors.spoil(clip.latents[:, :, columns[:clean]], random)
     x = torch.cat([history, (1 - level) * truth + level * noise], 2)
     timesteps = torch.cat([sigma.new_zeros(len(truth), clean), 1000 * sigma], 1)
     with mixed_precision(truth.device):
-        velocity = network(x, None, clip.told.context, step=clip.told.step(columns, timesteps, mask=mask))
-    velocity = velocity[:, :, clean:].float()
-    with torch.no_grad():
-        # the clean estimate x - level * velocity, less the truth
-        residual = level * (noise - truth - velocity)
-        residual = residual.unflatten(2, (chunks, CHUNK)).transpose(1, 2).flatten(0, 1)
-        low = sigma[:, ::CHUNK].flatten()
-        errors.push(residual, (low > 0.3) & (low < 0.75))
-    return (velocity - (noise - truth)).square().mean()
+        velocity = network(x, None, told.context, step=told.step(columns, timesteps, mask=mask))
+    wrong = velocity[:, :, clean:].float() - (noise - truth)
+    # the clean estimate is x - level * velocity
+    return wrong.square(), (-level * wrong).detach(), sigma
 
 
 def optimizers_for(network: nn.Module, rate: float) -> list[torch.optim.Optimizer]:

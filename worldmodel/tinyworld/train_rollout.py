@@ -13,6 +13,7 @@ Shapes: B clips, T latents, C = 16 channels, h x w latent grid; a window is WIND
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,7 +21,9 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from ..cache import KVCache
+from ..models.matrix_game2 import Step
 from ..sampling import Levels
+from . import carried
 from .latents import Shards
 from .player import Conditions, build_conditions
 from .run import Run
@@ -31,7 +34,9 @@ from .train_dit import (
     ErrorBuffer,
     begin_run,
     draw_clip,
+    flow_error,
     mixed_precision,
+    side_by_side,
     take_clip,
     teacher_forced,
     update,
@@ -46,14 +51,21 @@ LONGEST = 30
 """Chunks of a rollout at the end of the training; it begins with 3."""
 SHORT = 3
 """Chunks of most rollouts, at most."""
-PUSH = (1.0, 1.5)
+PUSH = (1.25, 1.9)
 """Root mean square by which the critic would move a clean estimate of a first and of a later chunk, beside an error of
 weight 1."""
 ANCHORS = (0.6, 0.05)
 """Weight of the error against the truth in a rollout's first chunks; what comes later the start does not tell."""
 SMOOTH = 0.05
 """Noise under which the critic must not change its mind."""
-FLOW_SHARE = 1 / 4
+CARRIED_ANCHOR = 0.4
+"""Weight of the error against how the model's own film should have gone on, where the chunk before shows that."""
+FLOW_SHARE, CARRIED_SHARE, AGAIN_SHARE = 0.15, 0.2, 0.5
+"""Shares of the updates that learn by flow matching from true clips, and from how own films should have gone on; and of
+the rollouts that begin in the middle of an own film."""
+CARRIED_CLIPS = 8
+UNKNOWN = 0.1
+"""Weight, in flow matching, of what the chunk before did not show."""
 JUDGED_LEVEL = 0.75
 """Noise level below which only the critic and the first chunks' truth teach."""
 WARM_UP = 60
@@ -176,20 +188,34 @@ class Judge:
         return gradient / max(self.sizes[kind], 1e-12)
 
 
+class Goal(NamedTuple):
+    """What a chunk should be (B, C, CHUNK, h, w), and the weight (B, 1, CHUNK, h, w) of the error against it."""
+
+    truth: Tensor
+    weight: Tensor
+
+
 class Rollouts:
     """A batch of worlds that roll on and on, and begin anew after some chunks."""
 
     def __init__(
-        self, shards: Shards, random: np.random.Generator, mean: Tensor, std: Tensor, count: int = ROLLOUTS
+        self,
+        shards: Shards,
+        own: carried.OwnWalks,
+        random: np.random.Generator,
+        mean: Tensor,
+        std: Tensor,
+        count: int = ROLLOUTS,
     ) -> None:
-        self.shards, self.random, self.mean, self.std, self.count = shards, random, mean, std, count
+        self.shards, self.own, self.random = shards, own, random
+        self.mean, self.std, self.count = mean, std, count
         self.levels = Levels(*(values.to(shards.device) for values in LEVELS))
         self.chunk = self.end = 0
 
     def begin(self, longest: int) -> None:
         """Draw starts and actions: first those of the true films, later those of others."""
         # the first chunks look back less far than all others, and would be learnt last
-        self.end = int(self.random.integers(2, (SHORT if self.random.random() < 0.7 else longest) + 1))
+        self.end = int(self.random.integers(2, (SHORT if self.random.random() < 0.6 else longest) + 1))
         self.chunk = 0
         walks = self.shards.draw(self.random, self.count, long=bool(self.random.random() < 0.5))
         self.truth = (walks["latents"] - self.mean) / self.std
@@ -201,22 +227,53 @@ class Rollouts:
             turns.append(more["turns"])
         image = torch.cat([self.truth[:, :, :1], tail], 2)
         self.told = build_conditions(image, torch.cat(keys, 1), torch.cat(turns, 1), VARIANT, self.end * CHUNK)
+        self.known, self.weight = range(len(ANCHORS)), torch.empty_like(self.truth[:, :1])
+        for chunk in self.known:
+            self.weight[:, :, chunk * CHUNK : (chunk + 1) * CHUNK] = ANCHORS[chunk]
         self.cache = KVCache(VARIANT.window, CHUNK)
         self.seam = torch.zeros_like(self.truth[:, :, :SEAM])
 
-    def make(self, network: nn.Module) -> tuple[Tensor, Tensor, Tensor | None]:
+    def begin_again(self, network: nn.Module) -> None:
+        """Begin in the middle of own films, whose next chunk is known where the one before shows it."""
+        walks = self.own.draw(self.random, self.count)
+        self.chunk = int(self.random.integers(1, carried.CHUNKS))
+        self.end = min(self.chunk + int(self.random.integers(1, 3)), carried.CHUNKS)
+        made, span = walks["made"], slice(self.chunk * CHUNK, (self.chunk + 1) * CHUNK)
+        self.told = build_conditions(walks["first"], walks["keys"], walks["turns"], VARIANT, self.end * CHUNK)
+        self.known = range(self.chunk, self.chunk + 1)
+        # the first chunk has no target
+        self.truth = torch.cat([made[:, :, :CHUNK], walks["wanted"]], 2)
+        self.weight = CARRIED_ANCHOR * torch.cat([walks["known"][:, :CHUNK], walks["known"]], 1)[:, None]
+        self.cache = KVCache(VARIANT.window, CHUNK)
+        self.cache.begin_weights()
+        for chunk in range(self.chunk):
+            self.cache.begin_chunk()
+            self._commit(network, made[:, :, chunk * CHUNK : (chunk + 1) * CHUNK], chunk)
+        self.seam = made[:, :, span.start - SEAM : span.start]
+
+    def _step(self, chunk: int) -> Step:
+        columns = torch.arange(chunk * CHUNK, (chunk + 1) * CHUNK, device=self.truth.device)
+        still = torch.zeros(self.count, CHUNK, device=self.truth.device)
+        return self.told.step(columns, still, cache=self.cache)
+
+    @torch.no_grad()
+    def _commit(self, network: nn.Module, made: Tensor, chunk: int) -> None:
+        with mixed_precision(made.device):
+            network(made, None, self.told.context, step=self._step(chunk)._replace(commit=True))
+
+    def make(self, network: nn.Module) -> tuple[Tensor, Tensor, Goal | None]:
         """Make the next chunk.
 
         Returns:
             The last step's clean estimate (B, C, CHUNK, h, w) with its gradient; the window of it (B, C, WINDOW, h, w)
-            without one; and the truth for as long as the start still tells of it.
+            without one; and what it should be, where that is known at all.
         """
         device = self.truth.device
-        columns = torch.arange(self.chunk * CHUNK, (self.chunk + 1) * CHUNK, device=device)
+        span = slice(self.chunk * CHUNK, (self.chunk + 1) * CHUNK)
         x = torch.randn(self.count, 16, CHUNK, *self.truth.shape[-2:], device=device)
         self.cache.begin_weights()
         self.cache.begin_chunk()
-        step = self.told.step(columns, torch.zeros(self.count, CHUNK, device=device), cache=self.cache)
+        step = self._step(self.chunk)
         wanted = torch.is_grad_enabled()
         last = len(self.levels.sigmas) - 1
         for number, (timestep, sigma) in enumerate(zip(*self.levels, strict=True)):
@@ -228,13 +285,12 @@ class Rollouts:
                 level = self.levels.sigmas[number + 1]
                 x = (1 - level) * estimate + level * torch.randn_like(x)
         made = estimate.detach()
-        with torch.no_grad(), mixed_precision(device):
-            network(made, None, self.told.context, step=step._replace(commit=True))
+        self._commit(network, made, self.chunk)
         window = torch.cat([self.seam, made], 2)
-        truth = self.truth[:, :, columns] if self.chunk < len(ANCHORS) else None
+        goal = Goal(self.truth[:, :, span], self.weight[:, :, span]) if self.chunk in self.known else None
         self.seam = made[:, :, -SEAM:]
         self.chunk += 1
-        return estimate, window, truth
+        return estimate, window, goal
 
     def true_windows(self, chunk: int) -> tuple[Tensor, Tensor]:
         """Draw as many true windows, first chunks for the first and later ones for later ones, and their actions."""
@@ -252,6 +308,7 @@ def train(
     rate: float,
     seed: int,
     begin_with: Path,
+    own_folder: Path,
     device: torch.device | str = "cpu",
     scale: int = 1,
 ) -> Run:
@@ -267,14 +324,21 @@ def train(
     run = begin_run(folder, minutes, rate, seed, shards, begin_with)
     judge = Judge(3e-4, run)
     random = np.random.default_rng([29, seed, run.step])
-    rollouts = Rollouts(shards, random, run.extra["mean"], run.extra["std"], ROLLOUTS * scale)
+    own = carried.OwnWalks(own_folder, device)
+    own.refresh()
+    rollouts = Rollouts(shards, own, random, run.extra["mean"], run.extra["std"], ROLLOUTS * scale)
     errors = ErrorBuffer(600 * scale)
     while not run.done:
         run.schedule()
         if run.step % 25 == 0:
             shards.refresh()
+            own.refresh()
         figures: dict[str, float] = {}
-        if random.random() < FLOW_SHARE:
+        kind = random.random()
+        if kind < CARRIED_SHARE:
+            loss = carried_on(run.model, own.draw(random, CARRIED_CLIPS * scale), random)
+            figures["carried"] = loss.item()
+        elif kind < CARRIED_SHARE + FLOW_SHARE:
             clip = draw_clip(shards, random, 1.0, run.extra["mean"], run.extra["std"], scale)
             loss = teacher_forced(run.model, clip, errors, random, JUDGED_LEVEL)
             figures["loss"] = loss.item()
@@ -286,25 +350,39 @@ def train(
     return run
 
 
+def carried_on(network: nn.Module, walks: dict[str, Tensor], random: np.random.Generator) -> Tensor:
+    """Return the flow-matching error of all chunks but the first, given the model's own films (see `carried`)."""
+    made, wanted = walks["made"], walks["wanted"]
+    chunks = carried.CHUNKS
+    told = build_conditions(walks["first"], walks["keys"], walks["turns"], VARIANT, chunks * CHUNK)
+    columns, mask, clean = side_by_side(0, chunks, made.device, given=1)
+    error, _, _ = flow_error(network, made[:, :, :clean], wanted, told, (columns, mask), random, JUDGED_LEVEL)
+    weight = (UNKNOWN + (1 - UNKNOWN) * walks["known"])[:, None]
+    return (error * weight).mean() / weight.mean()
+
+
 def _rolled(
     run: Run, judge: Judge, rollouts: Rollouts, errors: ErrorBuffer, figures: dict[str, float]
 ) -> Tensor | None:
     """Make a chunk, let the critic learn from it, and return the loss; `None` while the critic is warming up."""
     if rollouts.chunk >= rollouts.end:
-        rollouts.begin(3 + int((LONGEST - 3) * min(1.0, 1.5 * run.share)))
+        if rollouts.random.random() < AGAIN_SHARE:
+            rollouts.begin_again(run.model)
+        else:
+            rollouts.begin(3 + int((LONGEST - 3) * min(1.0, 1.5 * run.share)))
     chunk, warming = rollouts.chunk, run.step < WARM_UP
     actions = actions_at(rollouts.told, chunk)
     with torch.set_grad_enabled(not warming):
-        estimate, window, truth = rollouts.make(run.model)
+        estimate, window, goal = rollouts.make(run.model)
     real = rollouts.true_windows(chunk)
     figures["margin"] = judge.learn(*real, window, actions, chunk == 0)
     figures["spread"] = window[:, :, SEAM:].square().mean().sqrt().item()
     if warming:
         return None
     loss = -PUSH[min(chunk, 1)] * (estimate * judge.push(window, actions, chunk)).mean()
-    if truth is not None:
-        errors.push(estimate - truth, torch.ones(len(estimate), dtype=torch.bool, device=estimate.device))
-        error = (estimate - truth).square().mean()
-        figures["error"] = error.item()
-        loss = loss + ANCHORS[chunk] * error
+    if goal is not None:
+        errors.push(estimate - goal.truth, torch.ones(len(estimate), dtype=torch.bool, device=estimate.device))
+        error = ((estimate - goal.truth).square() * goal.weight).mean()
+        figures["error" if chunk == 0 else "later error"] = error.item()
+        loss = loss + error
     return loss

@@ -1,0 +1,141 @@
+"""What the world would show if the last generated frame were true: targets for a model's own rollouts.
+
+Far from the start the truth says nothing about a rollout: the film has become another world, and an error against the
+truth asks for an average. But the world's geometry still says how the film must go on. The last frame of a generated
+chunk is carried along the walk by the true depth, and the next chunk shall show it so, wherever that frame showed the
+surface; elsewhere the truth stands in, at little weight. So a model learns to walk through its own films, whatever
+they look like. (Labels for the states that a policy itself comes to: DAgger, arXiv:1011.0686.)
+
+Shapes: B walks, T = 3 * CHUNKS latents, h x w latent grid, F frames of H x W pixels.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from einops import rearrange, reduce
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from . import data, engine, pilot
+from .export import open_player
+from .latents import make_walks
+from .player import Player
+from .visibility import traced
+
+log = logging.getLogger(__name__)
+CHUNKS = 5
+"""Chunks of a rollout; all but the first get a target."""
+
+
+def carry(last: Tensor, view: engine.View, places: Tensor, yaws: Tensor) -> tuple[Tensor, Tensor]:
+    """Carry a frame along a walk.
+
+    Args:
+        last: (B, 3, H, W) in 0..1, as seen from the first pose.
+        view: true pixels (B, F, H, W, 3) and depth (B, F, H, W) of the walk.
+        places: (B, F, 2) metres.
+        yaws: (B, F) radians.
+
+    Returns:
+        (B, F - 1, 3, H, W) frames from the second pose on, and (B, F - 1, H, W) bool where `last` shows them; elsewhere
+        they are the truth.
+    """
+    grid, seen = traced(view.depth, places, yaws)
+    carried = grid_sample(last, grid.flatten(1, 2), mode="bicubic", padding_mode="border", align_corners=False)
+    carried = rearrange(carried, "b c (f h) w -> b f c h w", f=grid.shape[1])
+    frames = torch.where(seen[:, :, None], carried.clamp(0, 1), view.pixels.movedim(-1, 2))
+    return frames[:, 1:], seen[:, 1:]
+
+
+@torch.inference_mode()
+def own_walks(player: Player, worlds: engine.Worlds, walks: pilot.Walks, seed: int) -> dict[str, Tensor]:
+    """Let the model walk, and say how each chunk should have gone on from the one before.
+
+    Returns:
+        made (B, 16, T, h, w), wanted (B, 16, T - 3, h, w), first (B, 16, 1 + TAIL, h, w), all normalised; known
+        (B, T - 3, h, w), the share of pixels that the chunk before showed; keys (B, F, 4) and turns (B, F).
+    """
+    view = pilot.views(worlds, walks, data.PICTURE)
+    image = player.see(view.pixels[:, 0].movedim(-1, 1), CHUNKS)
+    made, wanted, known = [], [], []
+    seeing: dict[str, Tensor] = {}
+    showing: dict[str, Tensor] = {}
+    begin = 0
+    for latents in player.roll_latents(image, walks.actions, CHUNKS, seed):
+        made.append(latents)
+        frames = player.show(latents, showing)
+        player.vae.encode(frames * 2 - 1, seeing)
+        begin += frames.shape[2]
+        span = slice(begin - 1, begin + 4 * player.variant.chunk)
+        if len(made) < CHUNKS:
+            part = engine.View(view.pixels[:, span], view.depth[:, span])
+            following, seen = carry(frames[:, :, -1].clamp(0, 1), part, walks.places[:, span], walks.yaws[:, span])
+            wanted.append(player.vae.encode(following.transpose(1, 2) * 2 - 1, dict(seeing)))
+            known.append(reduce(seen.float(), "b (t four) (h p) (w q) -> b t h w", "mean", four=4, p=8, q=8))
+    keys, turns = walks.actions
+    return {
+        "made": torch.cat(made, 2),
+        "wanted": (torch.cat(wanted, 2) - player.mean) / player.std,
+        "known": torch.cat(known, 1),
+        "first": image,
+        "keys": torch.cat([keys, keys[:, -1:] * 0], 1),
+        "turns": torch.cat([turns, turns[:, -1:] * 0], 1).float(),
+    }
+
+
+def write_own(model: Path, folder: Path, seed: int, minutes: float, count: int = 16) -> None:
+    """Write what the run or file `model` walks, and should have walked, for `minutes`; a run's newest state is taken up
+    with every file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    number = len(list(folder.glob(f"{seed:03d}_*.safetensors")))
+    until = time.monotonic() + 60 * minutes
+    while time.monotonic() < until:
+        player = open_player(model)
+        random = np.random.default_rng([37, seed, number])
+        worlds, walks = make_walks(random, count, player.variant.first_frame(CHUNKS))
+        shard = own_walks(player, worlds, walks, int(random.integers(2**31)))
+        path = folder / f"{seed:03d}_{number:05d}.safetensors"
+        halves = {name: value.half().contiguous() for name, value in shard.items()}
+        save_file(halves, path.with_suffix(".tmp"))
+        os.replace(path.with_suffix(".tmp"), path)
+        number += 1
+        log.info("%d files", number)
+
+
+class OwnWalks:
+    """The newest files of a folder, looked for anew at times, kept on the device that trains."""
+
+    def __init__(self, folder: Path, device: torch.device | str = "cpu", newest: int = 60) -> None:
+        self.folder, self.device, self.newest = folder, torch.device(device), newest
+        self.shards: dict[str, dict[str, Tensor]] = {}
+
+    def refresh(self) -> None:
+        """Read the files that are new, and forget the oldest.
+
+        Raises:
+            ValueError: there is none at all.
+        """
+        for path in sorted(self.folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime):
+            if path.name not in self.shards:
+                self.shards[path.name] = {name: value.to(self.device) for name, value in load_file(path).items()}
+        for name in list(self.shards)[: -self.newest]:
+            self.shards[name] = {}
+        if not self.shards:
+            raise ValueError(f"--own: found no walks in {self.folder}; run `carry` on it first.")
+
+    def draw(self, random: np.random.Generator, batch: int) -> dict[str, Tensor]:
+        """Draw walks at random, float32."""
+        shards = [shard for shard in self.shards.values() if shard]
+        picks = [shards[index] for index in random.integers(len(shards), size=batch)]
+        rows = [int(random.integers(len(shard["keys"]))) for shard in picks]
+        return {
+            name: torch.stack([shard[name][row] for shard, row in zip(picks, rows, strict=True)]).float()
+            for name in picks[0]
+        }
