@@ -63,18 +63,32 @@ def test_own_walks_hold_the_film_and_how_it_should_have_gone_on(player, walked, 
     view = pilot.views(worlds, walks, data.PICTURE)
     film = player.play(view.pixels[:, 0].movedim(-1, 1), walks.actions, carried.CHUNKS, 5)
     begin = player.variant.first_frame(1)
-    part = slice(begin - 1, begin + 12)
-    following, seen = carried.carry(
-        film[:, :, begin - 1].clamp(0, 1),
-        engine.View(view.pixels[:, part], view.depth[:, part]),
-        walks.places[:, part],
-        walks.yaws[:, part],
-    )
+    span = slice(begin - 1, begin + 12)
+    part = carried._farther(worlds, walks, span, carried.FARTHER[0])
+    view = pilot.views(worlds, part, data.PICTURE)
+    following, seen = carried.carry(film[:, :, begin - 1].clamp(0, 1), view, part.places, part.yaws)
     stream = torch.cat([film[:, :, :begin], following.transpose(1, 2)], 2)
     with torch.inference_mode():
         wanted = (player.vae.encode(stream * 2 - 1) - player.mean) / player.std
     torch.testing.assert_close(own["wanted"][:, :, :CHUNK], wanted[:, :, CHUNK : 2 * CHUNK], atol=1e-3, rtol=0)
     assert own["known"][:, :CHUNK].mean() == pytest.approx(seen.float().mean().item(), abs=1e-6)
+
+
+def test_a_chunk_walks_farther_where_no_wall_is_in_the_way() -> None:
+    worlds, which, start = data.draw_starts(np.random.default_rng(8), 24)
+    walks = pilot.play(worlds, which, start, pilot.hold(("forward",), 1.0, 24, 20))
+    span = slice(4, 17)
+    part = carried._farther(worlds, walks, span, 1.3)
+    told, far = walks.places[:, span], part.places
+    turned = (part.yaws - walks.yaws[:, 4:5]) / (walks.yaws[:, span] - walks.yaws[:, 4:5])
+    torch.testing.assert_close(turned[:, 1:], torch.full((24, 12), carried.WIDER).double())
+    ways = [(places - told[:, :1]).norm(dim=-1) for places in (told, far)]
+    farther = ~torch.isclose(*ways).all(1)
+    assert 0 < farther.sum() < 24
+    torch.testing.assert_close(ways[1][farther], 1.3 * ways[0][farther])
+    assert torch.equal(far[~farther], told[~farther])
+    frames = which[:, None].expand(-1, far.shape[1]).flatten()
+    assert engine.fits(worlds, frames, far.flatten(0, 1)).all()
 
 
 def test_a_network_that_carries_on_has_nothing_to_learn_and_what_is_unknown_weighs_little(own) -> None:

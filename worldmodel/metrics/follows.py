@@ -57,6 +57,10 @@ class Motion(NamedTuple):
     found_metres: Tensor
     found_degrees: Tensor
 
+    def part(self, chunks: slice) -> Motion:
+        """Return the motion of some chunks; what the first shows of itself is the given picture, not the model's."""
+        return Motion(*(value[:, chunks] for value in self))
+
 
 class _Chunk(NamedTuple):
     """A chunk to explain: worlds, the film's pose before it (B, 2) and (B,), the commanded motion from there, and the

@@ -32,6 +32,9 @@ from .visibility import traced
 log = logging.getLogger(__name__)
 CHUNKS = 5
 """Chunks of a rollout; all but the first get a target."""
+FARTHER, WIDER = (1.05, 1.3, 1.4, 1.5), 1.05
+"""Of the way, and of the turn, that it is told: what each chunk after the first is taught, about as much more as the
+model had fallen short. In its own films it is not sure how far things are, and an average of ways is a short one."""
 
 
 def carry(last: Tensor, view: engine.View, places: Tensor, yaws: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,8 +65,7 @@ def own_walks(player: Player, worlds: engine.Worlds, walks: pilot.Walks, seed: i
         made (B, 16, T, h, w), wanted (B, 16, T - 3, h, w), first (B, 16, 1 + TAIL, h, w), all normalised; known
         (B, T - 3, h, w), the share of pixels that the chunk before showed; keys (B, F, 4) and turns (B, F).
     """
-    view = pilot.views(worlds, walks, data.PICTURE)
-    image = player.see(view.pixels[:, 0].movedim(-1, 1), CHUNKS)
+    image = player.see(pilot.film(worlds, walks, data.PICTURE, slice(0, 1))[:, 0].movedim(-1, 1), CHUNKS)
     made, wanted, known = [], [], []
     seeing: dict[str, Tensor] = {}
     showing: dict[str, Tensor] = {}
@@ -73,10 +75,11 @@ def own_walks(player: Player, worlds: engine.Worlds, walks: pilot.Walks, seed: i
         frames = player.show(latents, showing)
         player.vae.encode(frames * 2 - 1, seeing)
         begin += frames.shape[2]
-        span = slice(begin - 1, begin + 4 * player.variant.chunk)
         if len(made) < CHUNKS:
-            part = engine.View(view.pixels[:, span], view.depth[:, span])
-            following, seen = carry(frames[:, :, -1].clamp(0, 1), part, walks.places[:, span], walks.yaws[:, span])
+            span = slice(begin - 1, begin + 4 * player.variant.chunk)
+            part = _farther(worlds, walks, span, FARTHER[len(made) - 1])
+            view = pilot.views(worlds, part, data.PICTURE)
+            following, seen = carry(frames[:, :, -1].clamp(0, 1), view, part.places, part.yaws)
             wanted.append(player.vae.encode(following.transpose(1, 2) * 2 - 1, dict(seeing)))
             known.append(reduce(seen.float(), "b (t four) (h p) (w q) -> b t h w", "mean", four=4, p=8, q=8))
     keys, turns = walks.actions
@@ -90,6 +93,17 @@ def own_walks(player: Player, worlds: engine.Worlds, walks: pilot.Walks, seed: i
     }
 
 
+def _farther(worlds: engine.Worlds, walks: pilot.Walks, span: slice, share: float) -> pilot.Walks:
+    """Return a span of walks that go so much farther than told as `share` says, where no wall is in the way, and turn
+    WIDER."""
+    told, yaws = walks.places[:, span], walks.yaws[:, span]
+    far = told[:, :1] + share * (told - told[:, :1])
+    which = walks.which[:, None].expand(far.shape[:2])
+    free = engine.fits(worlds, which.flatten(), far.flatten(0, 1)).unflatten(0, far.shape[:2]).all(1)
+    places = torch.where(free[:, None, None], far, told)
+    return walks._replace(places=places, yaws=yaws[:, :1] + WIDER * (yaws - yaws[:, :1]))
+
+
 def write_own(model: Path, folder: Path, seed: int, minutes: float, count: int = 16) -> None:
     """Write what the run or file `model` walks, and should have walked, for `minutes`; a run's newest state is taken up
     with every file."""
@@ -99,7 +113,7 @@ def write_own(model: Path, folder: Path, seed: int, minutes: float, count: int =
     while time.monotonic() < until:
         player = open_player(model)
         random = np.random.default_rng([37, seed, number])
-        worlds, walks = make_walks(random, count, player.variant.first_frame(CHUNKS))
+        worlds, walks = make_walks(random, count, player.variant.first_frame(CHUNKS), 1.0)
         shard = own_walks(player, worlds, walks, int(random.integers(2**31)))
         path = folder / f"{seed:03d}_{number:05d}.safetensors"
         halves = {name: value.half().contiguous() for name, value in shard.items()}

@@ -41,12 +41,14 @@ def encode_walks(vae: TinyVAE, pixels: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat([first, rest], 2), grey
 
 
-def make_walks(random: np.random.Generator, count: int, frames: int) -> tuple[engine.Worlds, pilot.Walks]:
+def make_walks(
+    random: np.random.Generator, count: int, frames: int, pace: float = PACE
+) -> tuple[engine.Worlds, pilot.Walks]:
     """Let `count` walkers play in training worlds: random, held, tapped and scripted actions, or exploring."""
     worlds, which, start = data.draw_starts(random, count)
     rows = frames - 1
     if random.random() < 0.2:
-        return worlds, pilot.explore(worlds, which, start, rows, random, PACE)
+        return worlds, pilot.explore(worlds, which, start, rows, random, pace)
     actions, tapped = pilot.random_actions(random, count, rows), pilot.tapped_actions(random, count, rows)
     for walker in range(count):
         kind = random.random()
@@ -62,13 +64,17 @@ def make_walks(random: np.random.Generator, count: int, frames: int) -> tuple[en
             actions.turns[walker, : 2 * (rows // 2)] = both.turns[0]
         elif kind < 0.8:
             actions.keys[walker], actions.turns[walker] = tapped.keys[walker], tapped.turns[walker]
-    return worlds, _freest(worlds, [start, *(engine.random_starts(worlds, which, random) for _ in range(5))], actions)
+    return worlds, _freest(
+        worlds, [start, *(engine.random_starts(worlds, which, random) for _ in range(5))], actions, pace
+    )
 
 
-def _freest(worlds: engine.Worlds, starts: list[tuple[Tensor, Tensor]], actions: pilot.Actions) -> pilot.Walks:
+def _freest(
+    worlds: engine.Worlds, starts: list[tuple[Tensor, Tensor]], actions: pilot.Actions, pace: float
+) -> pilot.Walks:
     """Play actions from several starts and keep the walks that walls stop least, or a key would mean to stand still."""
     which = torch.arange(len(actions.keys))
-    played = [pilot.play(worlds, which, start, actions, PACE) for start in starts]
+    played = [pilot.play(worlds, which, start, actions, pace) for start in starts]
     freest = torch.stack([walks.bumped.sum(1) for walks in played]).argmin(0)
     places, yaws, bumped = (
         torch.stack([getattr(walks, name) for walks in played])[freest, which] for name in ("places", "yaws", "bumped")
