@@ -129,7 +129,7 @@ def sharp(form: Form) -> Rows:
 
 
 def drawn(form: Form) -> Rows:
-    """Measure how far the film moves along drawn paths, chunk by chunk after the first, with a quarter of the starts."""
+    """Measure how far the film moves along drawn paths, in chunks after the first, with a quarter of the starts."""
     made, coded = follows.measure(form.player, suites.load()["drawn"], max(3, form.starts // 4), form.levels)
     for name, motion in (("", made), (" of the VAE", coded)):
         found = follows.slopes(motion.part(slice(1, None)))
