@@ -38,6 +38,17 @@ def test_exported_files_play_and_carry_their_recipe(runs):
     assert about["recipe"] == "none" and about["measured"] == {"obeys": 0.5}
 
 
+def test_the_average_is_exported_or_what_the_run_ended_with(runs):
+    state = torch.load(runs / "model" / "state.pt", weights_only=True)
+    state["extra"]["average"] = {name: value + 1 for name, value in state["model"].items()}
+    torch.save(state, runs / "model" / "state.pt")
+    for ended, more in ((False, 1), (True, 0)):
+        path = runs / f"{ended}.safetensors"
+        export_model(runs / "model", {}, path, ended=ended)
+        weights, _ = load_safetensors(path)
+        assert all(torch.equal(weights[name], (value + more).half()) for name, value in state["model"].items())
+
+
 def test_the_latent_format_of_the_model_goes_into_both_files(runs):
     for name, export in (("vae", export_vae), ("model", export_model)):
         path = runs / f"{name}.safetensors"

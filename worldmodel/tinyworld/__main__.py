@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="write the shipped files from runs")
     export.add_argument("--vae", type=Path, help="run of the VAE or of its decoder")
     export.add_argument("--model", type=Path, required=True, help="run of the model")
+    export.add_argument("--ended", action="store_true", help="the weights as they ended, not their moving average")
     export.add_argument("--recipe", type=json.loads, default={}, help="JSON that goes into the metadata")
     export.set_defaults(command=_export)
 
@@ -153,7 +154,7 @@ def _export(options: argparse.Namespace) -> None:
 
     if options.vae is not None:
         export_vae(options.vae, options.model, options.recipe)
-    export_model(options.model, options.recipe)
+    export_model(options.model, options.recipe, ended=options.ended)
 
 
 def _record(options: argparse.Namespace) -> None:

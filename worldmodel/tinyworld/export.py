@@ -70,14 +70,14 @@ def export_vae(run: Path, shards_from: Path, recipe: dict, path: Path = VAE_FILE
     _write(path, weights, {"kind": "tiny_vae", **widths, **latent_format(shards_from), **recipe})
 
 
-def export_model(run: Path, recipe: dict, path: Path = MODEL_FILE) -> None:
-    """Write the moving average of a run's weights."""
+def export_model(run: Path, recipe: dict, path: Path = MODEL_FILE, ended: bool = False) -> None:
+    """Write the moving average of a run's weights, or the weights as they `ended`, which are a little sharper."""
     from .train_dit import SIZES
 
     state = torch.load(run / "state.pt", map_location="cpu", weights_only=True)
     sizes = {"heads": SIZES["heads"], "freq_dim": SIZES["freq_dim"]}
     about = {"variant": "tiny_world", **sizes, **latent_format(run), **recipe}
-    _write(path, state["extra"]["average"], about)
+    _write(path, state["model"] if ended else state["extra"]["average"], about)
 
 
 def latent_format(run: Path) -> dict:
