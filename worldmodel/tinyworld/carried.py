@@ -104,7 +104,7 @@ def _farther(worlds: engine.Worlds, walks: pilot.Walks, span: slice, share: floa
     return walks._replace(places=places, yaws=yaws[:, :1] + WIDER * (yaws - yaws[:, :1]))
 
 
-def write_own(model: Path, folder: Path, seed: int, minutes: float, count: int = 16) -> None:
+def write_own(model: Path, folder: Path, seed: int, minutes: float, count: int = 32) -> None:
     """Write what the run or file `model` walks, and should have walked, for `minutes`; a run's newest state is taken up
     with every file."""
     folder.mkdir(parents=True, exist_ok=True)
