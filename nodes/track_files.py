@@ -175,7 +175,7 @@ def camera_of(track: DenseTrack, variant: Variant, field_of_view: float) -> Pose
     focal = 0.5 / math.tan(math.radians(field_of_view) / 2)
     lens = (focal, focal * width / height, 0.5, 0.5)
     if track.camera is None:
-        return Poses(integrate(track, variant.step_metres), lens, variant.fps)
+        return Poses(integrate(track, variant.motion), lens, variant.fps)
     return track.camera._replace(intrinsics=track.camera.intrinsics or lens, fps=track.camera.fps or variant.fps)
 
 

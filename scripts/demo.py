@@ -7,37 +7,19 @@ user's Run button does, and says where the film and a contact sheet of it are.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from comfy_host import ComfyHost, HostError, Run
-from environment import SetupError, prepare, say
+from environment import run_inside, say
 from repository import REPOSITORY
 
 WORKFLOW = REPOSITORY / "workflows" / "api" / "First walk.json"
 OUTPUT = REPOSITORY / "output"
-PREPARED = "WM_PREPARED"
 SHEET_COLUMNS, SHEET_PICTURES, SHEET_WIDTH = 6, 30, 1600
-
-
-def main() -> int:
-    """Set up with whatever Python this is, then walk with the one of the virtual environment."""
-    try:
-        if os.environ.get(PREPARED):
-            return walk(Path(os.environ["COMFYUI_PATH"]))
-        environment = prepare()
-        variables = {**environment.variables(), PREPARED: "1"}
-        return subprocess.run([str(environment.python), __file__], env=variables).returncode
-    except (SetupError, HostError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
 
 
 def walk(comfyui: Path) -> int:
@@ -129,4 +111,4 @@ def write_contact_sheet(film: Path, sheet: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_inside(__file__, walk))

@@ -32,13 +32,13 @@ def draw(random: np.random.Generator) -> CameraPath:
         keyframes.append(PathKeyframe(frame, (x, 0.0, z), look=look, ease=str(random.choice(EASES))))
         length = int(random.integers(16, 40))
         heading += random.uniform(-1.2, 1.2)
-        way = random.uniform(0.2, 0.9) * TINY_WORLD.step_metres * length
+        way = random.uniform(0.2, 0.9) * TINY_WORLD.motion.step_metres * length
         place = place + way * np.array([np.sin(heading), np.cos(heading)])
         frame += length
     after = 9
     if closed:  # it has to walk home
         home = np.linalg.norm(np.array(keyframes[-1].place) - keyframes[0].place)
-        after = int(home / TINY_WORLD.step_metres * 1.6) + 9
+        after = int(home / TINY_WORLD.motion.step_metres * 1.6) + 9
     target = (float(random.uniform(-6, 6)), -0.5, float(random.uniform(-6, 6)))
     return CameraPath(keyframes[-1].frame + after, tuple(keyframes), closed, target)
 
@@ -47,7 +47,7 @@ def within_limits(path: CameraPath) -> bool:
     """Tell whether Tiny World is as fast, to walk and to turn."""
     places, yaw, _ = sample_path(path)
     steps, turns = np.linalg.norm(np.diff(places, axis=0), axis=1), np.degrees(np.abs(np.diff(np.unwrap(yaw))))
-    return bool(steps.max() <= TINY_WORLD.step_metres and turns.max() <= TINY_WORLD.mouse.max_yaw)
+    return bool(steps.max() <= TINY_WORLD.motion.step_metres and turns.max() <= TINY_WORLD.mouse.max_yaw)
 
 
 def write_drawn() -> None:

@@ -12,7 +12,6 @@ import argparse
 import os
 import random
 import re
-import subprocess
 import sys
 import tempfile
 import threading
@@ -23,9 +22,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from comfy_host import Client, ComfyHost, HostError, Run
-from environment import SetupError, prepare, say
+from environment import run_inside, say
 
-PREPARED = "WM_PREPARED"
 ROLLOUT = "6"
 STEPS = 3
 """Steps of a chunk: the host's progress counts them."""
@@ -260,22 +258,14 @@ def endure(comfyui: Path, wanted: argparse.Namespace) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Set up with whatever Python this is, then endure with the one of the virtual environment."""
+    """Read the command line, and endure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stops", type=int, default=20, help="walks that are ended by the host's Stop")
     parser.add_argument("--kills", type=int, default=50, help="walks that are ended by killing the host")
     parser.add_argument("--chunks", type=int, default=24, help="length of a walk")
     parser.add_argument("--seed", type=int, default=0, help="of the random moments")
     wanted = parser.parse_args(arguments)
-    try:
-        if os.environ.get(PREPARED):
-            return endure(Path(os.environ["COMFYUI_PATH"]), wanted)
-        environment = prepare()
-        variables = {**environment.variables(), PREPARED: "1"}
-        return subprocess.run([str(environment.python), __file__, *arguments], env=variables).returncode
-    except (SetupError, HostError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return run_inside(__file__, lambda comfyui: endure(comfyui, wanted), arguments)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,11 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from comfy_host import HostError
 from repository import REPOSITORY
 
 HOST_VERSION = (0, 33, 0)
@@ -31,6 +33,9 @@ HOST_CLONE = REPOSITORY / ".host" / "ComfyUI"
 # The three are built against each other, and the host imports all of them: a mixed set stops it at start.
 TORCH = ("torch==2.11.0", "torchvision==0.26.0", "torchaudio==2.11.0")
 TEST_TOOLS = ("pytest", "pytest-timeout", "ruff", "playwright")
+
+PREPARED = "WM_PREPARED"
+"""Set in the environment of a script that was started again inside it."""
 
 BROWSERS = (
     "google-chrome",
@@ -90,6 +95,36 @@ def prepare(tests: bool = False) -> Environment:
     python = make_venv()
     install_packages(python, host, tests)
     return Environment(python, host)
+
+
+def run_inside(script: str, action: Callable[[Path], int], arguments: Sequence[str] = (), tests: bool = False) -> int:
+    """Run a script of this repository inside the environment, whatever Python it was started with.
+
+    The environment is made first; then the script starts again with the environment's Python, and there the action
+    runs. What a person has to put right is said in a sentence.
+
+    Args:
+        script: file of the script.
+        action: what it does, given the host's folder.
+        arguments: of the command line, for the second start.
+        tests: also install what the tests need, and find a browser.
+
+    Returns:
+        the exit status.
+    """
+    try:
+        if os.environ.get(PREPARED):
+            return action(Path(os.environ["COMFYUI_PATH"]))
+        environment = prepare(tests)
+        variables = {**environment.variables(), PREPARED: "1"}
+        if tests:
+            variables["WM_BROWSER"] = find_browser(environment.python)
+        return subprocess.run([str(environment.python), script, *arguments], env=variables).returncode
+    except (SetupError, HostError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 # --- the host -------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from worldmodel.track import parse_timeline, sample, sample_curve, write_track
 from worldmodel.variants import VARIANTS, Variant
 
 GOLDEN = REPOSITORY / "tests" / "golden" / "tracks" / "tracks.json"
-STEP = VARIANTS["tiny_world"].step_metres
+MOTION = VARIANTS["tiny_world"].motion
 SAMPLES, BORDERS = 30, 8
 """Most frames that are sampled of one track, and most chunks whose beginnings are listed."""
 
@@ -221,7 +221,7 @@ def _played(timeline: Timeline) -> dict[str, Any]:
     radians, keys as spans within the track, and the chunks of every model."""
     track = sample(timeline)
     at = sorted({*np.linspace(0, track.frames - 1, SAMPLES).round().astype(int).tolist()})
-    poses = integrate(track, STEP)
+    poses = integrate(track, MOTION)
     turned = np.concatenate([np.zeros((1, 2)), np.cumsum(np.radians(track.mouse[:-1].double().numpy()), 0)])
     apart = angles(poses[:, :3, :3]).numpy()[:, 0] - turned[:, 0]
     level = np.cos(turned[:, 1]) > 0.01  # looking straight up, or over the back, yaw and pitch can be told otherwise
@@ -254,7 +254,7 @@ def write_golden() -> None:
     """Write the models and all pairs, one a line."""
     GOLDEN.parent.mkdir(parents=True, exist_ok=True)
     pairs = [f"{json.dumps(name)}: {json.dumps(golden(text))}" for name, text in cases().items()]
-    head = f'"variants": {json.dumps(editor.variants())},\n"step_metres": {STEP},\n'
+    head = f'"variants": {json.dumps(editor.variants())},\n"step_metres": {MOTION.step_metres},\n'
     GOLDEN.write_text("{\n" + head + '"pairs": {\n' + ",\n".join(pairs) + "\n}}\n", encoding="utf-8")
 
 

@@ -7,7 +7,6 @@ the node as an artist sees it, with what came of it beneath. The pages in web/do
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -16,11 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from comfy_host import ComfyHost, HostError
-from environment import SetupError, find_browser, prepare, say
+from environment import SetupError, run_inside, say
 from repository import REPOSITORY
 
 PICTURES = REPOSITORY / "web" / "docs" / "pictures"
-PREPARED = "WM_PREPARED"
 MOST_BYTES = 60_000
 VIEWPORT = {"width": 1800, "height": 1600}
 DENSITY = 2
@@ -182,20 +180,7 @@ RUN = """() => new Promise((resolve, reject) => {
 })"""
 
 
-def main(wanted: list[str]) -> int:
-    """Set up with whatever Python this is, then take the pictures with the one of the virtual environment."""
-    try:
-        if os.environ.get(PREPARED):
-            return take_all(wanted or list(SCENES))
-        environment = prepare(tests=True)
-        variables = {**environment.variables(), PREPARED: "1", "WM_BROWSER": find_browser(environment.python)}
-        return subprocess.run([str(environment.python), __file__, *wanted], env=variables).returncode
-    except (SetupError, HostError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-
-
-def take_all(wanted: list[str]) -> int:
+def take_all(wanted: list[str], comfyui: Path) -> int:
     """Take the pictures of some nodes.
 
     Raises:
@@ -211,7 +196,7 @@ def take_all(wanted: list[str]) -> int:
         base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="worldmodel-help-")))
         (base / LISTED).parent.mkdir(parents=True)
         (base / LISTED).touch()
-        host = stack.enter_context(ComfyHost(Path(os.environ["COMFYUI_PATH"]), base))
+        host = stack.enter_context(ComfyHost(comfyui, base))
         playwright = stack.enter_context(sync_playwright())
         host.client.call("/api/settings", SETTINGS)
         browser = playwright.chromium.launch(executable_path=os.environ.get("WM_BROWSER") or None, args=FLAGS)
@@ -316,4 +301,5 @@ def save(image: Any, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    names = sys.argv[1:]
+    sys.exit(run_inside(__file__, lambda comfyui: take_all(names or list(SCENES), comfyui), names, tests=True))

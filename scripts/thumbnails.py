@@ -7,35 +7,19 @@ what the weights of today make.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from comfy_host import ComfyHost, HostError
-from environment import SetupError, prepare, say
-from PIL import Image
+from environment import run_inside, say
 from repository import REPOSITORY
 
 WORKFLOWS = REPOSITORY / "workflows"
-PREPARED = "WM_PREPARED"
 SIZE = (576, 384)
 """Pixels; what the card of the template browser shows."""
-
-
-def main(names: list[str]) -> int:
-    """Set up with whatever Python this is, then take the pictures with the one of the virtual environment."""
-    try:
-        if os.environ.get(PREPARED):
-            return take(names or list(PICTURES), Path(os.environ["COMFYUI_PATH"]))
-        environment = prepare()
-        variables = {**environment.variables(), PREPARED: "1"}
-        return subprocess.run([str(environment.python), __file__, *names], env=variables).returncode
-    except (SetupError, HostError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
 
 
 def take(names: list[str], comfyui: Path) -> int:
@@ -44,6 +28,8 @@ def take(names: list[str], comfyui: Path) -> int:
     Raises:
         HostError: a workflow is unknown or failed.
     """
+    from PIL import Image
+
     with tempfile.TemporaryDirectory() as base, ComfyHost(comfyui, Path(base)) as host:
         for name in names:
             if name not in PICTURES:
@@ -60,14 +46,16 @@ def take(names: list[str], comfyui: Path) -> int:
     return 0
 
 
-def left_half(film: Path, number: int = 6) -> Image.Image:
+def left_half(film: Path, number: int = 6) -> Any:
     """One frame of the rollout, without the truth beside it."""
     frame = frame_of(film, number)
     return frame.crop((0, 0, (frame.width - 8) // 2, frame.height))
 
 
-def four_columns(film: Path) -> Image.Image:
+def four_columns(film: Path) -> Any:
     """The four columns of a comparison as two rows of two, without their names."""
+    from PIL import Image
+
     frame = frame_of(film, 38)
     (width, height), top = (SIZE[0] // 2, SIZE[1] // 2), 25
     whole = Image.new("RGB", SIZE)
@@ -78,20 +66,24 @@ def four_columns(film: Path) -> Image.Image:
     return whole
 
 
-def upper_part(picture: Path) -> Image.Image:
+def upper_part(picture: Path) -> Any:
     """The drawing of a world and the first pictures below it."""
+    from PIL import Image
+
     with Image.open(picture) as drawing:
         return drawing.convert("RGB").crop((0, 0, drawing.width, drawing.width * SIZE[1] // SIZE[0]))
 
 
-def frame_of(film: Path, number: int) -> Image.Image:
+def frame_of(film: Path, number: int) -> Any:
     """Return one frame of a film."""
+    from PIL import Image
+
     from worldmodel.film import read_film, to_bytes
 
     return Image.fromarray(to_bytes(read_film(film).frames[number]))
 
 
-PICTURES: dict[str, tuple[str, Callable[[Path], Image.Image]]] = {
+PICTURES: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "First walk": ("13", left_half),
     "Draw a path, walk it (Tiny World)": ("13", lambda film: left_half(film, 12)),
     "Branch and compare": ("17", four_columns),
@@ -100,4 +92,5 @@ PICTURES: dict[str, tuple[str, Callable[[Path], Image.Image]]] = {
 """The node that saved what the picture is cut from, and how it is cut."""
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    names = sys.argv[1:]
+    sys.exit(run_inside(__file__, lambda comfyui: take(names or list(PICTURES), comfyui), names))

@@ -29,7 +29,15 @@ ADD = """async ([type, values, size, zoom]) => {
 }"""
 VALUE = "([at, name]) => app.graph.nodes[at].widgets.find(widget => widget.name === name).value"
 SETTLE = 150
-"""Milliseconds in which the page draws and the host's undo takes its picture."""
+"""Milliseconds in which the host's undo takes its picture."""
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
+
+
+def settle(page: Page, milliseconds: float = SETTLE) -> None:
+    """Wait until what was done is drawn, however slow the machine's frames are, and for a while between."""
+    page.evaluate(DRAWN)
+    page.wait_for_timeout(milliseconds)
+    page.evaluate(DRAWN)
 
 
 class EditorPage:
@@ -45,7 +53,7 @@ class EditorPage:
         self.page.wait_for_function("app.extensionManager.workflow.activeWorkflow?.changeTracker")
         self.page.evaluate(ADD, [self.kind, values, size, zoom])
         self.page.locator(".wm-plot canvas").first.wait_for()
-        self.page.wait_for_timeout(600)
+        settle(self.page, 600)
 
     @property
     def text(self) -> str:
@@ -77,23 +85,23 @@ class EditorPage:
         self.page.mouse.down()
         self.page.mouse.move(*self.place(*end), steps=steps)
         self.page.mouse.up()
-        self.page.wait_for_timeout(SETTLE)
+        settle(self.page)
 
     def click(self, x: float, y: float, times: int = 1) -> None:
         """Click a place of the plot."""
         self.page.mouse.click(*self.place(x, y), click_count=times)
-        self.page.wait_for_timeout(SETTLE)
+        settle(self.page)
 
     def press(self, *keys: str) -> None:
         """Press keys one after another."""
         for key in keys:
             self.page.keyboard.press(key)
-        self.page.wait_for_timeout(SETTLE)
+        settle(self.page)
 
     def undo(self, key: str = "Control+z") -> None:
         """Let the host undo; it builds the whole graph anew."""
         self.page.keyboard.press(key)
-        self.page.wait_for_timeout(700)
+        settle(self.page, 700)
 
     def picture(self, name: str) -> None:
         """Keep a picture of the editor with the node around it."""

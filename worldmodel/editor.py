@@ -144,6 +144,6 @@ def _variant(variant: Variant) -> dict[str, Any]:
         "first_chunk": variant.chunk_frames(0),
         "chunk": variant.chunk_frames(1),
         "fps": variant.fps,
-        "step_metres": variant.step_metres,
+        "step_metres": variant.motion.step_metres,
         "reads_text": False,
     }

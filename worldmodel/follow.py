@@ -8,6 +8,7 @@ Symbols: F frames, A actions (sets of keys), B beam.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import product
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from .binding import Row, in_order, rows_where, sentences
 from .geometry import Poses, angles, at_rate, from_z_up, interpolate, poses_of, upright
-from .motion import ground_steps, integrate, rotations
+from .motion import camera_turns, ground_steps, integrate, rotations, step_headings
 from .timeline import MAX_FRAMES, thousandths
 from .track import Track
 from .variants import Variant
@@ -92,10 +93,10 @@ def follow(c2w: Tensor, variant: Variant) -> Followed:
         )
     c2w, actions = c2w.double(), _actions(variant)
     yaw, pitch, roll = np.unwrap(angles(c2w[:, :3, :3]).numpy(), axis=0).T  # (F,) each, radians
-    mouse = torch.from_numpy(np.stack([_turns(yaw, variant.mouse.max_yaw), _turns(pitch)], 1)).float()
-    headings = yaw[0] + np.radians(np.concatenate([[0.0], np.cumsum(mouse[:-1, 0].double().numpy())]))
+    mouse = torch.from_numpy(np.stack([_turns(yaw, variant, variant.mouse.max_yaw), _turns(pitch, variant)], 1)).float()
+    headings = yaw[0] + step_headings(camera_turns(mouse[:, 0].double(), variant.motion), variant.motion).numpy()
     ground = c2w[:, [0, 2], 3].numpy()
-    chosen = _search(ground, headings, np.array([step for _, step in actions]) * variant.step_metres)
+    chosen = _search(ground, headings, np.array([step for _, step in actions]))
     words = tuple(word for word in variant.keyboard.words if any(word in held for held, _ in actions))
     keys = torch.tensor([[float(word in actions[action][0]) for word in words] for action in chosen])
     track = Track(words, keys, mouse)
@@ -158,42 +159,44 @@ def pace(c2w: Tensor, variant: Variant) -> Tensor:
     """
     turn = np.abs(np.diff(np.unwrap(angles(c2w[:, :3, :3]).numpy()[:, :2], axis=0), axis=0)).max(1, initial=0.0)
     walked = c2w[1:, [0, 2], 3] - c2w[:-1, [0, 2], 3]
-    needed = np.maximum(walked.norm(dim=1).numpy() / variant.step_metres, np.degrees(turn) / TURN_PER_FRAME)
+    needed = np.maximum(walked.norm(dim=1).numpy() / variant.motion.step_metres, np.degrees(turn) / TURN_PER_FRAME)
     at = np.concatenate([[0.0], np.cumsum(needed)])
     frames = int(np.ceil(at[-1] - 1e-6)) + 1  # not one more for a rounding error
     if frames > MAX_FRAMES:
         raise ValueError(
-            f"found a way of {frames} frames at {variant.step_metres:g} m a frame, expected at most {MAX_FRAMES}; "
-            "make the file's unit smaller."
+            f"found a way of {frames} frames at {variant.motion.step_metres:g} m a frame, expected at most "
+            f"{MAX_FRAMES}; make the file's unit smaller."
         )
     return interpolate(c2w, torch.from_numpy(np.interp(np.linspace(0, at[-1], frames), at, np.arange(len(at)))))
 
 
 def _actions(variant: Variant) -> list[tuple[frozenset[str], np.ndarray]]:
-    """Return every set of walking keys that does not cancel, idle first, with its step (2,) of length 1."""
+    """Return every set of walking keys that does not cancel, idle first, with its step (2,) in metres."""
     has = [[word for word in axis if word in variant.keyboard.words] for axis in _AXES]
     actions = []
     for held in product(*([None, *words] for words in has)):
         words = tuple(word for word in held if word)
         exclusive = variant.keyboard.idle is not None and len(words) > 1
         if not exclusive:
-            step = ground_steps(Track(words, torch.ones(1, len(words)), torch.zeros(1, 2)))
+            step = ground_steps(Track(words, torch.ones(1, len(words)), torch.zeros(1, 2)), variant.motion)
             actions.append((frozenset(words), step[0].numpy()))
     return actions
 
 
-def _turns(angle: np.ndarray, most: float | None = None) -> np.ndarray:
+def _turns(angle: np.ndarray, variant: Variant, most: float | None = None) -> np.ndarray:
     """Turn angles (F,) in radians into degrees per frame, in thousandths whose sum does not drift; the last is 0.
 
-    What a model cannot turn in one frame, for it turns at most so much, is made up for in the next ones.
+    What a model cannot turn in one frame, for it is too much or too little, is made up for in the next ones.
     """
+    least, most = variant.motion.least_degrees, math.inf if most is None else most
     degrees = np.array([thousandths(value) for value in np.degrees(angle - angle[0])])
     turns = np.diff(degrees, append=degrees[-1])
     turns = np.array([thousandths((turn + 180) % 360 - 180) for turn in turns])
-    if most is not None and np.abs(turns).max() > most:
+    if np.abs(turns).max() > most or (turns[np.abs(turns) < least] != 0).any():
         asked, turned = np.cumsum(turns), 0.0
         for row in range(len(turns) - 1):
-            turns[row] = thousandths(float(np.clip(asked[row] - turned, -most, most)))
+            due = thousandths(float(np.clip(asked[row] - turned, -most, most)))
+            turns[row] = due if abs(due) >= least else 0.0
             turned += turns[row]
     return turns
 
@@ -235,7 +238,7 @@ def _search(ground: np.ndarray, headings: np.ndarray, steps: np.ndarray) -> list
 def _compared(track: Track, c2w: Tensor, asked: np.ndarray, variant: Variant) -> Followed:
     """Walk the track and hold it against the camera: asked (F, 3) yaw, pitch and roll in radians."""
     start = poses_of(rotations(torch.tensor(asked[0, 0]), torch.tensor(0.0, dtype=torch.float64)), c2w[0, :3, 3])
-    poses = integrate(track, variant.step_metres, start)
+    poses = integrate(track, variant.motion, start)
     position = (poses[:, [0, 2], 3] - c2w[:, [0, 2], 3]).norm(dim=1)
     apart = np.degrees(angles(poses[:, :3, :3]).numpy()[:, 0] - asked[:, 0])
     heading = torch.from_numpy(np.abs((apart + 180) % 360 - 180))
@@ -268,7 +271,7 @@ def _notes(followed: Followed, length: float) -> tuple[str, ...]:
 
 def _rows(followed: Followed, walked: Tensor, turned: Tensor, variant: Variant) -> list[Row]:
     """Tell what keys and mouse cannot say, frame by frame: walked (F,) metres and turned (F,) degrees a frame."""
-    title, step, most = variant.title, variant.step_metres, variant.mouse.max_yaw
+    title, step, most = variant.title, variant.motion.step_metres, variant.mouse.max_yaw
     height, roll, position = followed.height, followed.roll, followed.position
 
     def largest(values: Tensor, form: str) -> Callable[[slice], str]:

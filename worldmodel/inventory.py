@@ -97,7 +97,7 @@ def _walk(track: Track, variant: Variant) -> list[str]:
     if "forward" not in variant.keyboard.words:
         return []
     lasting = torch.cat([track.keys, track.keys[-1:]]), torch.cat([track.mouse, track.mouse[-1:]])
-    places = integrate(track._replace(keys=lasting[0], mouse=lasting[1]), variant.step_metres)[:, :3, 3]  # (F + 1, 3)
+    places = integrate(track._replace(keys=lasting[0], mouse=lasting[1]), variant.motion)[:, :3, 3]  # (F + 1, 3)
     length = places.diff(dim=0).norm(dim=1).sum()
     distance = (places[-1] - places[0]).norm()
     turned = _turn(track.mouse[:, 0].sum(), "right", "left") or "0°"

@@ -17,6 +17,7 @@ from torch import Tensor
 from .canvas import EDGE, FAINT, GLASS, INK, KEY, KEY_EDGE, KEY_INK, SIGHT, TURN, Canvas, arrow, wedge
 from .motion import integrate
 from .track import Track
+from .variants import Motion
 
 MAX_SCALE = 16
 _READABLE = 360
@@ -209,7 +210,7 @@ class _Map:
 
     def __init__(self, track: Track, unit: float) -> None:
         self.unit = unit
-        poses = integrate(track, step_metres=1.0)
+        poses = integrate(track, Motion(step_metres=1.0))
         places = poses[:, [0, 2], 3].numpy() * (1, -1)  # right, down the page
         self.headings = poses[:, [0, 2], 2].numpy() * (1, -1)
         low, high = places.min(0), places.max(0)

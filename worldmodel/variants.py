@@ -33,6 +33,27 @@ class Mouse(NamedTuple):
     assumed_units: bool = True
 
 
+class Motion(NamedTuple):
+    """How keys and mouse move a model's camera from one frame to the next.
+
+    Args:
+        step_metres: way per frame while one walking key is held.
+        diagonal_metres: way along each of both axes while two are held; without it, the way is as long as with one.
+        least_degrees: a mouse below that does not turn the camera in that frame.
+        along: the heading a step follows: that of its frame, or the mean of it and the next one's.
+    """
+
+    step_metres: float
+    diagonal_metres: float | None = None
+    least_degrees: float = 0.0
+    along: Literal["before", "mean"] = "before"
+
+
+WALKING = Motion(step_metres=0.1235)
+MATRIX_GAME_3_WALKING = Motion(step_metres=0.1235, diagonal_metres=0.0873, least_degrees=0.3, along="mean")
+"""As Matrix-Game 3.0's release moves the camera that it tells its model of; its mouse counts 15 degrees a unit."""
+
+
 @dataclass(frozen=True)
 class Variant:
     """One supported model: what its weights do not say. Lengths in latents, `picture` in pixels (height, width)."""
@@ -52,8 +73,8 @@ class Variant:
     shift: float = 5.0
     action_window: int = 3
     frames_per_latent: int = 4
-    step_metres: float = 0.1235
-    """Metres the camera moves per frame while forward is held (an assumption for the released models)."""
+    motion: Motion = WALKING
+    """How its camera moves (an assumption for the released models: Matrix-Game 2 publishes no camera)."""
 
     def chunk_frames(self, index: int) -> int:
         """Return the video frames of chunk `index`: its first latent spans one frame if it is the world's first."""

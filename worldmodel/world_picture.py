@@ -80,7 +80,7 @@ def _lanes(track: Track) -> list[tuple[str, int]]:
 def _draw_map(canvas: Canvas, track: Track, variant: Variant, left: float, top: float) -> None:
     """The path from above, its first heading pointing up; a dot where each chunk begins."""
     canvas.box(left, top, _MAP, _MAP, 0.6, (24, 26, 29, 255), EDGE)
-    poses = integrate(track, variant.step_metres)
+    poses = integrate(track, variant.motion)
     places = poses[:, [0, 2], 3].numpy() * (1, -1)
     if not len(places):
         canvas.text(left + _MAP / 2, top + _MAP / 2, "no frames yet", 1.2, FAINT)

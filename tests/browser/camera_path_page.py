@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from comfy_host import PACK
+from editor_page import settle
 from playwright.sync_api import Page
 
 ARTEFACTS = Path(__file__).resolve().parents[1] / "artefacts"
@@ -92,7 +93,7 @@ PLAN = bytes.fromhex(
     "0000000c49444154789c636898b00000034401b17ad736140000000049454e44ae426082"
 )
 """A picture of one pixel."""
-REST = 350  # milliseconds: an edit is drawn, and undo has taken its picture
+REST = 350  # milliseconds: undo has taken its picture
 
 
 class Editor:
@@ -106,7 +107,7 @@ class Editor:
         page.evaluate(MAKE, [text, width, scale])
         page.wait_for_selector(".wm-editor .wm-strip")
         page.wait_for_function("() => document.querySelector('.wm-editor .wm-left')?.textContent.includes('frame')")
-        page.wait_for_timeout(REST)
+        settle(page, REST)
 
     @property
     def path(self) -> dict[str, Any]:
@@ -120,7 +121,7 @@ class Editor:
             "(text) => window.wmTest && app.graph.nodes.length && wmTest.value() === text", arg=text
         )
         self.page.wait_for_selector(".wm-editor .wm-strip")
-        self.page.wait_for_timeout(REST)
+        settle(self.page, REST)
 
     def at(self, x: float, z: float) -> tuple[float, float]:
         """Where a place on the ground is, in the view that shows all."""
@@ -132,7 +133,7 @@ class Editor:
         self.page.locator(".wm-plot").first.focus()
         for key in keys:
             self.keyboard.press(key)
-        self.page.wait_for_timeout(REST)
+        settle(self.page, REST)
 
     def drag(self, start: tuple[float, float], *ways: tuple[float, float], key: str | None = None) -> None:
         """Drag from a point through others, with a modifier held."""
@@ -145,12 +146,12 @@ class Editor:
         self.mouse.up()
         if key:
             self.keyboard.up(key)
-        self.page.wait_for_timeout(REST)
+        settle(self.page, REST)
 
     def tool(self, label: str) -> None:
         """Press a button of the tool bar by the beginning of its name."""
         self.page.locator(f".wm-tools button[aria-label^='{label}']").first.click()
-        self.page.wait_for_timeout(60)
+        settle(self.page, 60)
 
     def screenshot(self, name: str) -> None:
         """Keep a picture among the artefacts."""

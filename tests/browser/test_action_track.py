@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from editor_page import EditorPage
 from playwright.sync_api import Page, expect
@@ -92,7 +94,7 @@ def test_each_gesture_is_one_step_of_the_hosts_undo(editor: EditorPage) -> None:
     page.locator(".wm-tools input").first.click()
     page.keyboard.type("c2")
     page.keyboard.press("Enter")
-    assert page.locator(".wm-tools input").first.input_value() == "21"
+    expect(page.locator(".wm-tools input").first).to_have_value("21")
     length = page.get_by_role("spinbutton", name="Length of the track in frames")
     length.click()
     page.keyboard.type("60")
@@ -100,8 +102,8 @@ def test_each_gesture_is_one_step_of_the_hosts_undo(editor: EditorPage) -> None:
     expect(page.locator(".wm-status")).to_contain_text("3 left over")
     page.get_by_role("button", name="extend to 69").click()
     assert editor.track["frames"] == 69
-    assert (
-        page.locator(".wm-plot").get_attribute("aria-label").startswith("Action track, 69 frames, 4 lanes, playhead at")
+    expect(page.locator(".wm-plot")).to_have_attribute(
+        "aria-label", re.compile("^Action track, 69 frames, 4 lanes, playhead at")
     )
 
 
@@ -115,7 +117,7 @@ def test_a_walk_is_recorded_from_the_real_keyboard(editor: EditorPage, request: 
     page.keyboard.down("w")
     page.wait_for_timeout(700)
     page.keyboard.down("d")
-    page.wait_for_timeout(400)
+    settle(page, 400)
     expect(page.locator(".wm-pad .wm-on")).to_have_count(2)
     editor.picture(f"recording_{request.node.callspec.id}")
     page.keyboard.up("w")

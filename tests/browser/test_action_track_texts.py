@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from editor_page import EditorPage
+from editor_page import EditorPage, settle
 from playwright.sync_api import Page, expect
 
 WALK = (
@@ -106,7 +106,7 @@ def test_a_link_drives_the_editor_and_its_text_can_be_copied_in(editor: EditorPa
     editor.add(track=WALK)
     page.evaluate(SEE)
     page.evaluate(LINK, SHORT)
-    page.wait_for_timeout(300)
+    settle(page, 300)
     notice = page.locator(".wm-notice")
     hidden = not notice.is_visible()  # the classic renderer hides a widget that a link drives
     if not hidden:
@@ -130,7 +130,7 @@ def test_workflows_keep_their_tracks_old_ones_too(editor: EditorPage) -> None:
     page = editor.page
     editor.add(track=WALK, model="Matrix-Game 2.0 universal", fps=12)
     page.evaluate(COPY)
-    page.wait_for_timeout(500)
+    settle(page, 500)
     values = ["Matrix-Game 2.0 universal", 12, WALK]
     assert page.evaluate(VALUES) == [values, values]
     editor.click(160, 70)
@@ -159,22 +159,22 @@ def test_an_editor_rests_and_leaves_nothing_behind(editor: EditorPage) -> None:
     page.evaluate(COUNT)
     editor.add(track=WALK)
     page.mouse.move(5, 5)
-    page.wait_for_timeout(600)
+    settle(page, 600)
     before = page.evaluate("window.drawn")
-    page.wait_for_timeout(500)
+    settle(page, 500)
     assert page.evaluate("window.drawn") == before, "something draws while nothing changes"
 
     page.evaluate("() => { window.former = document.querySelector('.wm-editor') }")
     page.locator(".wm-tools [aria-haspopup=menu]").first.click()
     page.get_by_role("button", name="Record").click(modifiers=["Shift"])
-    page.wait_for_timeout(400)
+    settle(page, 400)
     page.evaluate("() => app.graph.clear()")
-    page.wait_for_timeout(500)
+    settle(page, 500)
     expect(page.locator(".wm-editor, .wm-popup")).to_have_count(0)
     assert page.evaluate("() => [former.childElementCount, document.pointerLockElement]") == [0, None]
     before = page.evaluate("window.drawn")
     page.keyboard.press("w")
     page.mouse.wheel(0, 100)
     page.set_viewport_size({"width": 1400, "height": 900})
-    page.wait_for_timeout(400)
+    settle(page, 400)
     assert page.evaluate("window.drawn") == before, "a removed editor still listens"

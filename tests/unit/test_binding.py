@@ -41,7 +41,7 @@ def camera(frames: int = 60, **changes: torch.Tensor) -> Poses:
     """Walk straight on at the model's speed, with other heights, sides or speeds."""
     along = torch.arange(frames).double()
     right = changes.get("right", along * 0)
-    ahead = changes.get("ahead", along * TINY.step_metres)
+    ahead = changes.get("ahead", along * TINY.motion.step_metres)
     down = -changes.get("height", along * 0)
     yaw = changes.get("yaw", along * 0)
     return Poses(poses_of(rotations(yaw, yaw * 0), torch.stack([right, down, ahead], 1)), fps=16.0)
@@ -222,7 +222,7 @@ def test_heights_rolls_and_speeds_are_told_with_their_frames() -> None:
     along = torch.arange(60).double()
     height = torch.zeros(60).double()
     height[20:30] = torch.linspace(0.1, 0.4, 10)
-    fast = along * TINY.step_metres + (along > 40) * (along - 40) * TINY.step_metres
+    fast = along * TINY.motion.step_metres + (along > 40) * (along - 40) * TINY.motion.step_metres
     rows = {row.what: row for row in report(filmed(camera(height=height, ahead=fast)), TINY).rows}
     assert rows["height"][:6] == ("dropped", 20, 29, "height", "+0.40 m", "level")
     assert rows["speed"][:6] == ("quantised", 40, 58, "speed", "3.95 m/s", "1.98 m/s")
@@ -255,5 +255,5 @@ def test_a_model_without_mouse_plays_the_keys_and_says_so() -> None:
 
 def test_a_walk_through_a_camera_is_the_walk() -> None:
     walk = parse_track("forward*24 forward+yaw_right(2.5)*12 right*9 idle*12")
-    bound = bind_track(filmed(Poses(integrate(walk, TINY.step_metres))), TINY)
+    bound = bind_track(filmed(Poses(integrate(walk, TINY.motion))), TINY)
     assert torch.equal(bound.controls.keyboard, bind_track(walk, TINY).controls.keyboard) and bound.rows == ()

@@ -78,3 +78,33 @@ def test_scripts_import_the_library_from_anywhere_and_behind_all_else(tmp_path: 
     variables = {**os.environ, "PYTHONPATH": str(REPOSITORY / "scripts")}
     run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=variables, check=True, capture_output=True)
     assert run.stdout.decode().strip() == str(REPOSITORY)
+
+
+@pytest.mark.parametrize("name", ["demo", "endurance", "help_pictures", "test", "thumbnails"])
+def test_a_command_starts_on_a_python_that_has_no_packages(name: str) -> None:
+    code = f"import sys; sys.path.insert(0, {str(REPOSITORY / 'scripts')!r}); import {name}"
+    subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True)
+
+
+def test_a_script_starts_again_inside_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import os, sys\nsys.exit(int(sys.argv[1]) + (os.environ['WM_PREPARED'] != '1'))\n")
+    monkeypatch.delenv(environment.PREPARED, raising=False)
+    made = environment.Environment(Path(sys.executable), tmp_path)
+    monkeypatch.setattr(environment, "prepare", lambda tests: made)
+    assert environment.run_inside(str(script), lambda host: 1, ["7"]) == 7
+    monkeypatch.setenv(environment.PREPARED, "1")
+    monkeypatch.setenv("COMFYUI_PATH", str(tmp_path))
+    assert environment.run_inside(str(script), lambda host: 3 if host == tmp_path else 4) == 3
+
+
+def test_what_a_person_has_to_put_right_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    def refuse(tests: bool) -> None:
+        raise environment.SetupError("git is missing: install git.")
+
+    monkeypatch.delenv(environment.PREPARED, raising=False)
+    monkeypatch.setattr(environment, "prepare", refuse)
+    assert environment.run_inside("script.py", lambda host: 0) == 1
+    assert capfd.readouterr().err == "error: git is missing: install git.\n"

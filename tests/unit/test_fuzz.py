@@ -23,13 +23,13 @@ from worldmodel.presets import preset
 from worldmodel.timeline import MAX_DEGREES, MAX_FRAMES
 from worldmodel.track import parse_track, sample, write_track
 from worldmodel.track_files import Content, parse_colmap, parse_file
-from worldmodel.variants import VARIANTS
+from worldmodel.variants import VARIANTS, Motion
 
 INPUTS = 20_000
 SECONDS = 2.0
 TINY_WORLD = VARIANTS["tiny_world"]
 TRACK = sample(preset("random from a seed", 12, 3))._replace(prompts=((0, "fog"), (5, "a door, opened")))
-POSES = Poses(integrate(TRACK, 0.1235), (0.6, 0.9, 0.5, 0.5), 16.0)
+POSES = Poses(integrate(TRACK, Motion(0.1235)), (0.6, 0.9, 0.5, 0.5), 16.0)
 MODEL = colmap.write(POSES)
 PATH = json.dumps({
     "type": "path", "version": 1, "frames": 24, "closed": True, "target": [1.2, -1.5, 3],

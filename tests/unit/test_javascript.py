@@ -19,6 +19,7 @@ from tests.unit.test_track import EDITORS_EXAMPLE, MISTAKES, random_timeline
 from worldmodel.motion import integrate
 from worldmodel.timeline import Timeline
 from worldmodel.track import parse_timeline, sample, sample_curve, write_track
+from worldmodel.variants import Motion
 
 TESTS = Path(__file__).resolve().parents[1] / "js"
 BROKEN_TEXTS = 3000
@@ -96,7 +97,7 @@ def test_tracks_are_written_and_played_alike(node: str) -> None:
         assert answer["keys"] == track.keys.T.tolist()
         curves = [sample_curve(curve, timeline.frames) for curve in (timeline.yaw, timeline.pitch)]
         np.testing.assert_allclose(answer["mouse"], curves, rtol=0, atol=1e-9)
-        c2w = integrate(track, STEP_METRES)
+        c2w = integrate(track, Motion(STEP_METRES))
         x, z, yaw, pitch = torch.tensor(answer["poses"], dtype=torch.float64)
         ground = torch.stack([c2w[:, 0, 3], c2w[:, 2, 3]])
         torch.testing.assert_close(torch.stack([x, z]), ground, rtol=0, atol=1e-9)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 
+from worldmodel.geometry import angles
 from worldmodel.motion import integrate, rotations
 from worldmodel.presets import DEMOS, PRESETS, preset
 from worldmodel.tinyworld import engine, pilot
 from worldmodel.track import Track, parse_track, sample
+from worldmodel.variants import MATRIX_GAME_3_WALKING, VARIANTS, Motion
 
 STEP = 0.1235
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def test_poses_are_rigid_and_begin_at_the_origin() -> None:
-    poses = integrate(parse_track("forward+left*9 yaw_right(3)+pitch_up*20 back*4"), STEP)
+    poses = integrate(parse_track("forward+left*9 yaw_right(3)+pitch_up*20 back*4"), Motion(STEP))
     assert poses.shape == (33, 4, 4) and poses.dtype == torch.float64
     assert torch.equal(poses[0], torch.eye(4, dtype=torch.float64))
     turn = poses[:, :3, :3]
@@ -26,7 +31,7 @@ def test_poses_are_rigid_and_begin_at_the_origin() -> None:
 
 
 def test_row_i_moves_the_camera_from_frame_i_to_the_next() -> None:
-    poses = integrate(parse_track("forward idle right+yaw_right(90) forward idle"), 1.0)
+    poses = integrate(parse_track("forward idle right+yaw_right(90) forward idle"), Motion(1.0))
     assert poses[:, 2, 3].tolist() == pytest.approx([0, 1, 1, 1, 1])
     assert poses[:, 0, 3].tolist() == pytest.approx([0, 0, 0, 1, 2])  # the side step still looked ahead
 
@@ -38,7 +43,7 @@ def test_yaw_turns_right_and_pitch_looks_up() -> None:
 
 
 def test_opposite_keys_cancel_and_diagonals_are_no_faster() -> None:
-    poses = integrate(parse_track("forward+back*3 forward+right forward+left+right idle"), 1.0)
+    poses = integrate(parse_track("forward+back*3 forward+right forward+left+right idle"), Motion(1.0))
     assert not poses[3, :3, 3].any()
     steps = (poses[1:] - poses[:-1])[3:, :3, 3].norm(dim=1)
     torch.testing.assert_close(steps, torch.ones(2, dtype=torch.float64))
@@ -46,7 +51,7 @@ def test_opposite_keys_cancel_and_diagonals_are_no_faster() -> None:
 
 @pytest.mark.parametrize("frames", [*range(2, 40), 117, 600])
 def test_there_and_back_returns(frames: int) -> None:
-    poses = integrate(sample(preset("there and back", frames)), STEP)
+    poses = integrate(sample(preset("there and back", frames)), Motion(STEP))
     torch.testing.assert_close(poses[-1], poses[0], atol=1e-9, rtol=0)
     if frames > 8:
         assert poses[:, :3, 3].norm(dim=1).max() > STEP * (frames // 2 - 3) * 0.7
@@ -54,9 +59,9 @@ def test_there_and_back_returns(frames: int) -> None:
 
 def test_a_path_goes_on_from_its_start() -> None:
     track = sample(preset("random from a seed", 60, 5))
-    whole = integrate(track, STEP)
+    whole = integrate(track, Motion(STEP))
     tail = Track(track.words, track.keys[20:], track.mouse[20:])
-    torch.testing.assert_close(integrate(tail, STEP, start=whole[20]), whole[20:], atol=1e-9, rtol=0)
+    torch.testing.assert_close(integrate(tail, Motion(STEP), start=whole[20]), whole[20:], atol=1e-9, rtol=0)
 
 
 @pytest.mark.parametrize("name", [name for name in PRESETS if name != DEMOS["matrix_game_2_templerun"]])
@@ -73,4 +78,22 @@ def test_the_walk_is_tiny_worlds_walk(name: str) -> None:
     )
     theirs = engine.poses(walks.places[0, :40] - middle, walks.yaws[0, :40])
     assert not walks.bumped.any()
-    torch.testing.assert_close(integrate(track, pilot.STEP), theirs, atol=1e-9, rtol=0)
+    torch.testing.assert_close(integrate(track, Motion(pilot.STEP)), theirs, atol=1e-9, rtol=0)
+
+
+def test_the_walk_is_matrix_game_3s_walk() -> None:
+    with safe_open(GOLDEN / "matrix_game3" / "camera.safetensors", framework="pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}
+    walks = [key.removesuffix(".last_pose") for key in tensors if key.endswith(".last_pose")]
+    assert len(walks) == 8
+    for walk in walks:
+        keys, mouse = tensors[f"{walk}.keyboard"][:, :4], (tensors[f"{walk}.mouse"].flip(1) * 15).round(decimals=5)
+        words = VARIANTS["matrix_game_2_universal"].keyboard.words
+        idle = torch.zeros(1, 4), torch.zeros(1, 2)  # to see what the last row does
+        track = Track(words, torch.cat([keys, idle[0]]), torch.cat([mouse, idle[1]]))
+        poses = integrate(track, MATRIX_GAME_3_WALKING)
+        theirs = torch.cat([tensors[f"{walk}.poses"].double(), tensors[f"{walk}.last_pose"][None]])
+        ours = poses[:, [2, 0], 3] * 100  # their x is ahead, their y right, both in centimetres
+        torch.testing.assert_close(ours, theirs[:, :2], atol=3e-3, rtol=0)  # theirs are rounded after every step
+        turned = angles(poses[:, :3, :3])[:, :2].rad2deg() - theirs[:, [4, 3]]
+        assert ((turned + 180) % 360 - 180).abs().max() < 1e-3

@@ -241,7 +241,7 @@ def test_a_path_begins_where_a_camera_stands_and_keeps_its_shape(seed: int) -> N
 def test_a_drawn_walk_is_followed(seed: int) -> None:
     variant = VARIANTS["matrix_game_2_universal"]
     path = walk(seed)
-    slower = math.ceil(path_speeds(path, 1.0).max() / variant.step_metres)
+    slower = math.ceil(path_speeds(path, 1.0).max() / variant.motion.step_metres)
     keyframes = tuple(k._replace(frame=k.frame * slower) for k in path.keyframes)
     poses = path_poses(path._replace(frames=keyframes[-1].frame + 1, keyframes=keyframes))
     check_poses(poses)

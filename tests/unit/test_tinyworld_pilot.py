@@ -16,6 +16,7 @@ from worldmodel.motion import integrate
 from worldmodel.tinyworld import data, engine, pilot, train_vae
 from worldmodel.track import Track
 from worldmodel.vae.tiny import TinyVAE
+from worldmodel.variants import Motion
 
 SIZE = (32, 48)
 Starts = tuple[engine.Worlds, torch.Tensor, tuple[torch.Tensor, torch.Tensor]]
@@ -87,7 +88,7 @@ def test_a_walk_that_nothing_stops_is_motions_path() -> None:
     assert len(unhindered(walks)) >= 3
     for walker in unhindered(walks):
         mouse = torch.stack([actions.turns[walker], torch.zeros(20)], 1).float()
-        path = integrate(Track(pilot.WORDS, actions.keys[walker], mouse), pilot.STEP, start=poses[walker, 0])
+        path = integrate(Track(pilot.WORDS, actions.keys[walker], mouse), Motion(pilot.STEP), start=poses[walker, 0])
         torch.testing.assert_close(path, poses[walker, :20], atol=1e-5, rtol=0)
 
 

@@ -10,6 +10,7 @@ from worldmodel.presets import preset
 from worldmodel.timeline import MAX_FRAMES
 from worldmodel.track import Track, parse_track, same_track, sample
 from worldmodel.track_edits import join, repeat, retime, reverse, there_and_back
+from worldmodel.variants import Motion
 
 
 def walk(seed: int, frames: int = 50) -> Track:
@@ -31,7 +32,7 @@ def test_repeating_is_joining() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_there_and_back_ends_where_it_began(seed: int) -> None:
-    poses = integrate(there_and_back(walk(seed)), 0.1235)
+    poses = integrate(there_and_back(walk(seed)), Motion(0.1235))
     assert len(poses) == 2 * 50 + 2
     torch.testing.assert_close(poses[-1], poses[0], atol=1e-5, rtol=0)
     assert (poses[:, :3, 3] - poses[0, :3, 3]).norm(dim=1).max() > 0.5

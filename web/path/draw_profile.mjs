@@ -188,9 +188,9 @@ function drawSpeed(context, { drawn, profile, palette, state }) {
   const until = Math.min(drawn.path.frames - 1, Math.ceil(lastSeen(view)))
   const step = Math.max(1, Math.floor(1 / view.scale))
   let next = 0
-  /** @type {{colour: string, fast: boolean, from: number, to: number, y: number} | null} */
-  let bar = null
-  const fill = () => {
+  /** @typedef {{colour: string, fast: boolean, from: number, to: number, y: number}} Bar */
+  let bar = /** @type {Bar | null} */ (null)
+  const fill = (/** @type {Bar | null} */ bar) => {
     if (!bar) return
     context.fillStyle = bar.colour
     context.globalAlpha = bar.fast ? 0.95 : 0.7
@@ -205,11 +205,11 @@ function drawSpeed(context, { drawn, profile, palette, state }) {
     const [from, to] = [toX(view, frame), toX(view, Math.min(frame + step, until))].map(Math.round)
     if (bar?.colour === colour && bar.y === y) bar.to = to
     else {
-      fill()
+      fill(bar)
       bar = { colour, fast, from, to, y }
     }
   }
-  fill()
+  fill(bar)
   context.globalAlpha = 1
   context.beginPath()
   context.moveTo(view.left, toY(speed, limit))

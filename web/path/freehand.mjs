@@ -4,7 +4,7 @@
  * follows the hand, but never faster than the model walks.
  */
 import { withKeyframes } from "./change.mjs"
-import { MAX_FRAMES, keyframe } from "./path.mjs"
+import { EMPTY, MAX_FRAMES, keyframe } from "./path.mjs"
 import { bezier, length, minus, pathSpans } from "./poses.mjs"
 import { fitted, slowSpans, walkFrames, walking } from "./timing.mjs"
 
@@ -87,12 +87,8 @@ export function fit(places, error) {
  * @returns {{at: number, by: number}[]}
  */
 function misses(places, chosen) {
-  const path = /** @type {CameraPath} */ ({
-    frames: 2,
-    closed: false,
-    keyframes: chosen.map((at, i) => keyframe(i, places[at])),
-  })
-  return pathSpans(path).flatMap(({ curve }, i) => {
+  const keyframes = chosen.map((at, i) => keyframe(i, places[at]))
+  return pathSpans({ ...EMPTY, keyframes }).flatMap(({ curve }, i) => {
     const line = Array.from({ length: LOOKED_AT + 1 }, (_, k) => bezier(curve, k / LOOKED_AT))
     let worst = { at: -1, by: -1 }
     for (let at = chosen[i] + 1; at < chosen[i + 1]; at++) {

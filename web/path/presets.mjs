@@ -1,6 +1,6 @@
 // @ts-check
 /** Ready-made camera paths, timed for the model's speed. */
-import { canonical, keyframe } from "./path.mjs"
+import { EMPTY, canonical, keyframe } from "./path.mjs"
 import { slowDown, walkFrames } from "./edits.mjs"
 import { length, minus } from "./poses.mjs"
 
@@ -76,7 +76,7 @@ function thereAndBack(pace) {
 
 /** @returns {CameraPath} */
 function blank() {
-  return { frames: 1, keyframes: [], closed: false, target: null, background: null, extra: [] }
+  return { ...EMPTY, frames: 1 }
 }
 
 /** @param {number[][]} places right and ahead @returns {CameraPath} */
