@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from editor_page import EditorPage
+from editor_page import EditorPage, settle
 from playwright.sync_api import Page, expect
 
 FRAMES = 57
