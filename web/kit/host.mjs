@@ -105,20 +105,33 @@ function follow(object, method, signal, after) {
 const left = new Map()
 const SOON = 4000
 
+/** A node's name among all nodes: inside subgraphs, numbers come again. @param {any} node */
+const nameOf = (node) => `${node.type} ${node.graph?.isRootGraph === false ? node.graph.id : ""} ${node.id}`
+
 /**
- * Leave an editor's view behind for the one that takes its place: the host's undo builds every node anew.
+ * Leave an editor's view and place behind for the one that comes next: the host's undo builds every node anew.
  * @param {any} node @param {any} state
  */
 export function handOver(node, state) {
   for (const [key, { at }] of left) if (performance.now() - at > SOON) left.delete(key)
-  left.set(String(node.id), { at: performance.now(), state })
+  left.set(nameOf(node), { at: performance.now(), state })
 }
 
 /** Take over what the editor of the same node left a moment ago. @param {any} node @returns {any} */
 export function takeOver(node) {
-  const found = left.get(String(node.id))
-  left.delete(String(node.id))
+  const key = nameOf(node)
+  const found = left.get(key)
+  left.delete(key)
   return found && performance.now() - found.at < SOON ? found.state : null
+}
+
+/**
+ * Stand where the editor before this one stood, if the page still shows that: with Nodes 2.0 the host keeps the place
+ * of a node that its undo builds anew, and puts no other element into it.
+ * @param {HTMLElement} root @param {HTMLElement} before
+ */
+export function standIn(root, before) {
+  if (before.isConnected && !root.isConnected) before.replaceWith(root)
 }
 
 /**

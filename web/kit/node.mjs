@@ -1,6 +1,6 @@
 // @ts-check
 /** An editor's ties to its node: its value, the model and rate beside it, links, runs, and who comes after it. */
-import { addEditor, handOver, takeOver, watchFocus } from "./host.mjs"
+import { addEditor, handOver, standIn, takeOver, watchFocus } from "./host.mjs"
 import { getVariants } from "./server.mjs"
 import { WORDS } from "./words.mjs"
 
@@ -41,9 +41,13 @@ export function tie(editor, { node, name, app, type, life, leastHeight, read, vi
   let left = null
   queueMicrotask(() => {
     if (!signal.aborted) left = takeOver(node) // now the node has its id
-    if (left) editor.take({ ...editor.state, ...left.view })
+    if (!left) return
+    standIn(shell.root, left.root)
+    editor.take({ ...editor.state, ...left.view })
   })
-  signal.addEventListener("abort", () => handOver(node, { view: viewState(editor.state), focused: focus.isOurs() }))
+  signal.addEventListener("abort", () =>
+    handOver(node, { view: viewState(editor.state), focused: focus.isOurs(), root: shell.root }),
+  )
   learn()
 
   /** Read what the node's other widgets and links say. */
