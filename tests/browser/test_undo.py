@@ -1,6 +1,8 @@
-"""The host's undo, which builds every node anew: an editor is there afterwards, in a graph as a workflow brings it."""
+"""The host builds nodes anew when it undoes and when it opens a workflow: what stays of an editor, what does not."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 from browser.camera_path_page import CORNER
@@ -35,3 +37,8 @@ def test_undo_leaves_the_editor_on_its_node(page: Page, kind: str) -> None:
         expect(page.locator(".wm-editor")).to_have_count(1)
         expect(page.locator(".wm-editor .wm-strip")).to_be_visible()
         expect(plot).to_be_focused()
+    editor.press("End")
+    expect(page.locator(".wm-right")).not_to_have_text(re.compile("^frame 0"))
+    page.evaluate(OPEN)
+    settle(page, 600)
+    expect(page.locator(".wm-right")).to_have_text(re.compile("^frame 0"))  # another workflow has a view of its own

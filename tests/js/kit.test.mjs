@@ -3,6 +3,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { parseFrames, parseNumber } from "../../web/kit/fields.mjs"
+import { forgetLeft, handOver, takeOver } from "../../web/kit/host.mjs"
 import { bounded, fit, fitRange, lastSeen, revealing, toFrame, toX, zoomAround } from "../../web/kit/ruler.mjs"
 import { angle, chunkSum, counted, decimal, signed, span, spanLength, time } from "../../web/kit/words.mjs"
 import { firstFrame } from "../../web/track/chunks.mjs"
@@ -62,4 +63,17 @@ test("a range fills the view, and the playhead is kept in sight", () => {
     assert.ok(frame >= seen.first && frame < lastSeen(seen))
   }
   assert.deepEqual(revealing(view, 360, 5000), view)
+})
+
+test("an editor takes over the view of the one on the same node, and of no other", () => {
+  const node = { type: "WMCameraPath", id: "3", graph: { isRootGraph: true, id: "a" } }
+  const within = { ...node, graph: { isRootGraph: false, id: "b" } }
+  handOver(node, "outside")
+  handOver(within, "within")
+  assert.equal(takeOver({ ...node, type: "WMActionTrack" }), null)
+  assert.deepEqual([takeOver({ ...within }), takeOver({ ...node, graph: { isRootGraph: true, id: "c" } })], ["within", "outside"])
+  assert.equal(takeOver(node), null)
+  handOver(node, "of another workflow")
+  forgetLeft()
+  assert.equal(takeOver(node), null)
 })

@@ -117,6 +117,9 @@ export function handOver(node, state) {
   left.set(nameOf(node), { at: performance.now(), state })
 }
 
+/** Forget what editors left: their nodes are gone. */
+export const forgetLeft = () => left.clear()
+
 /** Take over what the editor of the same node left a moment ago. @param {any} node @returns {any} */
 export function takeOver(node) {
   const key = nameOf(node)

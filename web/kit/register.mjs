@@ -1,5 +1,6 @@
 // @ts-check
 /** How an editor becomes a widget of the host. */
+import { forgetLeft } from "./host.mjs"
 
 /**
  * @typedef {object} Made what a widget is to the host
@@ -15,9 +16,9 @@
  * @param {string} extension its name
  * @param {string} type of the widget
  * @param {(node: any, name: string, app: any) => Made} make
- * @param {object} [more] of the extension
+ * @param {(workflow: any) => Promise<void>} [opening] what is done with a workflow before it is opened
  */
-export function register(app, extension, type, make, more = {}) {
+export function register(app, extension, type, make, opening) {
   /** @type {WeakMap<any, Made>} */
   const editors = new WeakMap()
   app.registerExtension({
@@ -30,6 +31,10 @@ export function register(app, extension, type, make, more = {}) {
       },
     }),
     getNodeMenuItems: (/** @type {any} */ node) => editors.get(node)?.menu() ?? [],
-    ...more,
+    /** The host removes the nodes of another workflow before this, and those that its undo builds anew after it. */
+    async beforeConfigureGraph(/** @type {any} */ workflow) {
+      forgetLeft()
+      await opening?.(workflow)
+    },
   })
 }
