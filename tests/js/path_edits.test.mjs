@@ -39,6 +39,19 @@ test("paths are made keyframe by keyframe, never faster than the model", () => {
   assert.deepEqual(edits.tooFast(path, samplePath(path), PACE), [])
 })
 
+test("a closed path that is drawn on is walked back at the model's speed", () => {
+  const loop = edits.toggleLoop(CORNER, { ...PACE, near: 0.1 })
+  assert.deepEqual(edits.tooFast(loop, samplePath(loop), PACE), [])
+  const stroke = Array.from({ length: 30 }, (_, i) => ({ place: [2.5 + i * 0.1, 0, 3.5 + i * 0.2], seconds: i * 0.05 }))
+  for (const place of [[3, 0, 4], [9, 0, 12], [0, 0, 0.2]]) {
+    const { path, index } = edits.append(loop, place, PACE)
+    assert.deepEqual([sound(path).keyframes[index].place, path.closed], [place, true])
+    assert.deepEqual(edits.tooFast(path, samplePath(path), PACE), [])
+  }
+  const drawn = sound(drawStroke(loop, stroke, { ...PACE, fps: 16 }))
+  assert.deepEqual(edits.tooFast(drawn, samplePath(drawn), PACE), [])
+})
+
 for (const ease of ["even", "in", "out", "hold"]) {
   test(`inserting keeps the shape and the timing: ${ease}`, () => {
     const bent = edits.changed(CORNER, [0, 1, 2], () => ({ ease }))

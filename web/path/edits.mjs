@@ -7,7 +7,7 @@
 import { changed, clamp, settled, withKeyframes } from "./change.mjs"
 import { MAX_FRAMES, MAX_METRES, keyframe, mirrored } from "./path.mjs"
 import { along, degrees, eased, length, minus, pathSpans, played, plus, samplePath, times } from "./poses.mjs"
-import { fitted, slowSpans, walkFrames, walking } from "./timing.mjs"
+import { fitted, slowSpans, walkFrames, walkedBack, walking } from "./timing.mjs"
 
 export { changed } from "./change.mjs"
 export * from "./timing.mjs"
@@ -34,10 +34,7 @@ export function append(path, place, { look = "path", ...pace }) {
   const frame = last ? last.frame + walkFrames(length(minus(place, last.place)), pace.step) : 0
   if (frame >= MAX_FRAMES - 1) return { path, index: stops.length - 1 }
   const longer = withKeyframes(path, [...stops, keyframe(frame, place, { look })])
-  const timed =
-    last && !path.closed
-      ? slowSpans(fitted(longer), walking(pace), [stops.length - 1, stops.length - 2])
-      : fitted(longer)
+  const timed = slowSpans(walkedBack(fitted(longer), pace), walking(pace), [stops.length - 1, stops.length - 2])
   return { path: timed, index: stops.length }
 }
 

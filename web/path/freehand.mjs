@@ -6,7 +6,7 @@
 import { withKeyframes } from "./change.mjs"
 import { EMPTY, MAX_FRAMES, keyframe } from "./path.mjs"
 import { bezier, length, minus, pathSpans } from "./poses.mjs"
-import { fitted, slowSpans, walkFrames, walking } from "./timing.mjs"
+import { fitted, slowSpans, walkFrames, walkedBack, walking } from "./timing.mjs"
 
 /** @typedef {import("./path.mjs").CameraPath} CameraPath */
 /** @typedef {import("./path.mjs").Vector} Vector */
@@ -54,7 +54,7 @@ export function drawStroke(path, stroke, { fps, error = 0.05, near = 0.1, look =
   const first = path.keyframes.length
   const drawn = fitted(withKeyframes(path, [...path.keyframes, ...made]))
   return slowSpans(
-    drawn,
+    walkedBack(drawn, pace),
     walking(pace),
     Array.from({ length: made.length }, (_, i) => first + i - 1).filter((i) => i >= 0),
   )

@@ -82,8 +82,21 @@ export function toggleLoop(path, { near, ...pace }) {
   if (stops.length > 2 && length(minus(last.place, stops[0].place)) <= near) {
     return withKeyframes({ ...path, closed: true, frames: last.frame + 1 }, stops.slice(0, -1))
   }
-  const frames = Math.min(MAX_FRAMES, last.frame + 1 + walkFrames(length(minus(stops[0].place, last.place)), pace.step))
-  return slowSpans(settled(path, { ...path, closed: true, frames }), walking(pace), [stops.length - 1])
+  return walkedBack(settled(path, { ...path, closed: true, frames: last.frame + 2 }), pace)
+}
+
+/**
+ * Give the way back of a closed path at least the frames that the model needs for it.
+ * @param {CameraPath} path
+ * @param {Pace} pace
+ */
+export function walkedBack(path, pace) {
+  const stops = path.keyframes
+  const last = stops[stops.length - 1]
+  if (!path.closed || !last) return path
+  const needed = last.frame + 1 + walkFrames(length(minus(stops[0].place, last.place)), pace.step)
+  const frames = Math.min(MAX_FRAMES, Math.max(path.frames, needed))
+  return slowSpans(settled(path, { ...path, frames }), walking(pace), [stops.length - 1])
 }
 
 /**
