@@ -34,7 +34,10 @@ import { makeBinding } from "./server.mjs"
  * @template {import("./state.mjs").Common<V>} S
  * @typedef {ReturnType<typeof makeBase<V, S>>} BaseOf
  */
-/** @typedef {BaseOf<any, any> & {ready: boolean, escape: () => void}} Base what the kit's parts know of an editor */
+/**
+ * @typedef {BaseOf<any, any> & {ready: boolean, settle: () => void, escape: () => void}} Base what the kit's parts know
+ *   of an editor
+ */
 
 /**
  * Make the base of an editor.

@@ -10,8 +10,9 @@ const CLICK = 3
  * @param {{label: string, hint?: string, name?: string, unit?: string, columns?: number, signal: AbortSignal,
  *   format: (value: number) => string, parse: (text: string, value: number) => number | null, step?: number,
  *   pixels?: number, low?: () => number, high?: () => number,
- *   preview?: (value: number) => void, commit: (value: number) => void}} options `pixels`: of sideways drag per step;
- *   `preview` while dragging; `commit` once at the end of a drag, on Enter, on leaving, on an arrow key
+ *   preview?: (value: number) => void, dropped?: () => void, commit: (value: number) => void}} options `pixels`: of
+ *   sideways drag per step; `preview` while dragging; `dropped` after a drag that changes nothing; `commit` once at the
+ *   end of a drag, on Enter, on leaving, on an arrow key
  */
 export function makeField(options) {
   const { label, hint, name, unit, signal, format, parse, step = 1, pixels = 4 } = options
@@ -60,6 +61,7 @@ export function makeField(options) {
       const zoom = input.getBoundingClientRect().width / input.offsetWidth || 1
       drag = { x: event.clientX, value, moved: false, scale: 1 / (zoom * pixels) }
       input.setPointerCapture(event.pointerId)
+      document.addEventListener("keydown", keyInDrag, { signal, capture: true })
     },
     { signal },
   )
@@ -88,13 +90,22 @@ export function makeField(options) {
     if (!drag) return
     const { moved, value: before } = drag
     drag = null
-    if (!moved) {
+    document.removeEventListener("keydown", keyInDrag, { capture: true })
+    if (!moved && keep) {
       input.focus()
       input.select()
-    } else if (!keep) {
+    } else if (keep && value !== before) options.commit(value)
+    else {
       show(before)
       options.preview?.(before)
-    } else if (value !== before) options.commit(value)
+      options.dropped?.()
+    }
+  }
+  /** The focus is elsewhere while a field is dragged: Esc drops the drag, and no other key edits under it. */
+  const keyInDrag = (/** @type {KeyboardEvent} */ event) => {
+    if (forTheHost(event)) return
+    take(event)
+    if (event.key === "Escape") release(false)
   }
   input.addEventListener("focus", () => input.select(), { signal })
   input.addEventListener("pointerup", () => release(true), { signal })

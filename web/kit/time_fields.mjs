@@ -48,6 +48,7 @@ export function makeTimeFields(editor, { label, most, chunkStart, withFrames }) 
     high: () => most,
     parse: (text, now) => parseFrames(text, axis(now)),
     preview: (value) => editor.preview(withFrames(value)),
+    dropped: () => editor.settle(),
     commit: (value) => editor.edit(withFrames(value), {}, `${value} frames`),
   })
   length.input.style.textAlign = "left"

@@ -24,6 +24,7 @@ export function keyframeParts(editor, all) {
   const apply = (/** @type {(path: CameraPath, value: number) => CameraPath} */ change) => ({
     signal,
     preview: (/** @type {number} */ value) => editor.preview(change(editor.state.path, value)),
+    dropped: () => editor.settle(),
     commit: (/** @type {number} */ value) => editor.edit(change(editor.state.path, value)),
   })
   const frames = apply((path, value) => retime(path, chosen()[0], value))

@@ -159,6 +159,7 @@ function metreField(editor, name, format, put, low = -MAX_METRES, high = MAX_MET
     low: () => low,
     high: () => high,
     preview: (value) => editor.preview(put(value)),
+    dropped: () => editor.settle(),
     commit: (value) => editor.edit(put(value)),
   })
 }

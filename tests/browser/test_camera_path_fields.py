@@ -1,0 +1,33 @@
+"""The inspector of the Camera Path under the pointer: its fields are dragged sideways."""
+
+from __future__ import annotations
+
+from browser.camera_path_page import CORNER, FRESH, REST, VALUE, Editor
+from editor_page import settle
+from playwright.sync_api import Page, expect
+
+
+def test_a_drag_of_a_field_is_dropped_whole(page: Page) -> None:
+    """Back where it began, or by Esc, which is for the field and for no keyframe: the report is of what is on show."""
+    editor = Editor(page)
+    editor.mouse.click(*editor.at(0, 3))
+    settle(page, REST)
+    right = page.locator(".wm-inspect .wm-fields input").nth(2)
+    box = right.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for dropped in ("back", "Escape"):
+        editor.mouse.move(x, y)
+        editor.mouse.down()
+        editor.mouse.move(x + 40, y, steps=4)
+        if dropped == "Escape":
+            page.keyboard.press(dropped)
+            editor.mouse.move(x + 60, y, steps=4)
+        else:
+            editor.mouse.move(x, y, steps=4)
+        editor.mouse.up()
+        page.wait_for_function(FRESH)
+        assert page.evaluate(VALUE) == CORNER
+        expect(right).to_have_value("+0.00")
+        expect(page.locator(".wm-inspect .wm-title b").first).to_have_text("Keyframe 1")
+    editor.drag((x, y), (x + 40, y))
+    assert editor.path["keyframes"][1]["p"][0] > 0.5
