@@ -108,7 +108,7 @@ test("a keyframe put on a straight curve does not change it", () => {
 test("a stroke is thinned within its error and changes nothing else", () => {
   for (let seed = 0; seed < 60; seed++) {
     const { draw, whole } = drawer(seed)
-    const t = anyTimeline(seed)
+    const t = edits.setFrames(anyTimeline(seed), FRAMES)
     const start = whole(0, 60)
     const wave = (/** @type {number} */ i) => /** @type {const} */ ([start + i * 1.7, Math.sin(i / 5) * 4 * draw()])
     const points = Array.from({ length: whole(2, 60) }, (_, i) => wave(i))
@@ -188,6 +188,31 @@ test("a track is trimmed and extended to whole chunks", () => {
   assert.equal(edits.extendToChunk(edits.setFrames(t, 3), WALKER).frames, 9)
   assert.equal(edits.trimToChunk(edits.setFrames(t, 3), WALKER).frames, 3)
   assert.equal(edits.framesForContent(t, WALKER), 81)
+})
+
+test("a curve that is edited up to the end of the track leaves nothing behind the end", () => {
+  const drawn = edits.drawStroke(EMPTY, "yaw", [[20, 0], [63, 4]], 0.02)
+  assert.ok(played(drawn, "yaw", 40, 57).every((value) => value > 1.8), "up to the last frame it is what was drawn")
+  const turning = edits.setKeyframe(EMPTY, "yaw", 0, 2)
+  const cleared = edits.clearRange(turning, [45, 57])
+  for (const t of [drawn, cleared, edits.repeatRange(drawn, WALKER, [45, 51], 2).timeline]) {
+    assert.equal(edits.contentEnd(t), 57)
+    assert.equal(edits.framesForContent(t, WALKER), 57)
+  }
+  assert.equal(edits.contentEnd(edits.setKeyframe(EMPTY, "yaw", 60, 2)), 60)
+  const behind = edits.drawStroke(EMPTY, "yaw", [[60, 1], [64, 1]], 0.02)
+  assert.deepEqual([...played(behind, "yaw", 59, 66)], [0, 1, 1, 1, 1, 1, 0], "behind the end, it is drawn there")
+})
+
+test("trimming to whole chunks drops keyframes in what is left over and turns nothing before it", () => {
+  let t = edits.setFrames(EMPTY, 60)
+  for (const [frame, value] of [[0, 1], [50, 0], [58, 4], [59, 2]]) t = edits.setKeyframe(t, "yaw", frame, value)
+  const trimmed = edits.trimToChunk(t, WALKER)
+  assert.equal(trimmed.frames, 57)
+  assertClose(played(trimmed, "yaw", 0, 57), played(t, "yaw", 0, 57), 0.0005)
+  assert.equal(edits.contentEnd(trimmed), 56)
+  const still = edits.setKeyframe(edits.setFrames(EMPTY, 60), "yaw", 0, 2.5)
+  assert.deepEqual(edits.trimToChunk(still, WALKER).yaw, still.yaw)
 })
 
 test("chunk borders pull from 8 pixels, ends and playhead from 5, then frames", () => {

@@ -88,7 +88,8 @@ export function freeAxis(right, down) {
 }
 
 /**
- * Draw freehand over a curve: the stroke replaces what it passes, thinned to keyframes.
+ * Draw freehand over a curve: the stroke replaces what it passes, thinned to keyframes. One that begins in the track
+ * ends with it.
  * @param {Timeline} timeline
  * @param {Axis} axis
  * @param {readonly (readonly [number, number])[]} points (fractional frame, degrees per frame), in drawing order
@@ -97,8 +98,9 @@ export function freeAxis(right, down) {
  */
 export function drawStroke(timeline, axis, points, error) {
   const { start, values } = strokeValues(points)
-  if (!values.length) return timeline
-  return withPiece(timeline, axis, start, values.length, thinned(values.map(limited), error, start))
+  const room = timeline.frames - start
+  const drawn = (room > 0 ? values.slice(0, room) : values).map(limited)
+  return drawn.length ? withPiece(timeline, axis, start, drawn.length, thinned(drawn, error, start)) : timeline
 }
 
 /**
@@ -169,6 +171,20 @@ export function withPiece(timeline, axis, start, length, piece) {
   const behind = opened.slice(after(opened, end - 1))
   const seams = [curve.length ? start - 1 : 0, start - 1, start, end - 1, end]
   return withCurve(timeline, axis, tidied([...before, ...inside, ...behind], seams))
+}
+
+/**
+ * Drop a curve's keyframes in [from, to); before, it plays as it did.
+ * @param {Timeline} timeline
+ * @param {Axis} axis
+ * @param {Range} range `from` is above 0
+ * @returns {Timeline}
+ */
+export function endedBefore(timeline, axis, [from, to]) {
+  const curve = timeline[axis]
+  if (!curve.some(([frame]) => frame >= from && frame < to)) return timeline
+  const rest = splitAt(curve, from - 1).filter(([frame]) => frame < from || frame >= to)
+  return withCurve(timeline, axis, tidied(rest, [from - 1]))
 }
 
 /**

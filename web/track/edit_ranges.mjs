@@ -1,7 +1,7 @@
 // @ts-check
 /** Edits of a range of frames with all that is in it, and of the track's length. */
 import { chunkFrames, extendedFrames, trimmedFrames } from "./chunks.mjs"
-import { curvePiece, withPiece } from "./edit_curves.mjs"
+import { curvePiece, endedBefore, withPiece } from "./edit_curves.mjs"
 import { withPrompts } from "./edit_prompts.mjs"
 import { clamp, cut, holdSpans, withKeys } from "./edit_spans.mjs"
 import { spansIn } from "./sample.mjs"
@@ -56,11 +56,16 @@ export function copyRange(timeline, [from, to]) {
  * @returns {Timeline}
  */
 export function clearRange(timeline, [from, to]) {
-  const lanes = Object.entries(timeline.keys).map(([word, spans]) => [word, cut(spans, from, to)])
-  const still = AXES.reduce(
+  return AXES.reduce(
     (result, axis) => withPiece(result, axis, from, to - from, []),
-    withKeys(timeline, Object.fromEntries(lanes)),
+    withoutHeld(timeline, [from, to]),
   )
+}
+
+/** Clear a range of keys and prompts. @param {Timeline} timeline @param {Range} range */
+function withoutHeld(timeline, [from, to]) {
+  const lanes = Object.entries(timeline.keys).map(([word, spans]) => [word, cut(spans, from, to)])
+  const still = withKeys(timeline, Object.fromEntries(lanes))
   return withPrompts(still, still.prompts.filter(([frame]) => frame < from || frame >= to))
 }
 
@@ -156,7 +161,12 @@ export function setFrames(timeline, frames) {
  */
 export function trimToChunk(timeline, variant) {
   const frames = trimmedFrames(variant, timeline.frames)
-  return frames ? setFrames(clearRange(timeline, [frames, timeline.frames]), frames) : timeline
+  if (!frames) return timeline
+  const over = /** @type {Range} */ ([frames, timeline.frames])
+  return setFrames(
+    AXES.reduce((result, axis) => endedBefore(result, axis, over), withoutHeld(timeline, over)),
+    frames,
+  )
 }
 
 /**
@@ -170,13 +180,15 @@ export function extendToChunk(timeline, variant) {
 }
 
 /**
- * Return the frame after the last one that holds a key, a keyframe or a prompt.
+ * Return the frame after the last one that holds a key or a prompt, or that a curve changes on: its last keyframe only
+ * closes what is before it.
  * @param {Timeline} timeline
  */
 export function contentEnd(timeline) {
   const spans = Object.values(timeline.keys).map((held) => held[held.length - 1])
-  const entries = [timeline.yaw, timeline.pitch, timeline.prompts].map((list) => (list[list.length - 1]?.[0] ?? -1) + 1)
-  return Math.max(0, ...spans.map(([start, length]) => start + length), ...entries)
+  const curves = [timeline.yaw, timeline.pitch].map((curve) => curve[curve.length - 1]?.[0] ?? 0)
+  const asked = (timeline.prompts[timeline.prompts.length - 1]?.[0] ?? -1) + 1
+  return Math.max(0, ...spans.map(([start, length]) => start + length), ...curves, asked)
 }
 
 /**
