@@ -2,7 +2,7 @@
 /** How the top view's handles look, and what moves without an edit. Pure functions of the scene. */
 import { pill } from "../kit/canvas.mjs"
 import { cameraArrow, stroke, trace, write } from "../kit/ground.mjs"
-import { DOT } from "../kit/words.mjs"
+import { RING, labels } from "./labels.mjs"
 import { CROWDED, WEDGE, at, handles, showsWedge, yawOf } from "./marks.mjs"
 import { toPixel } from "./view.mjs"
 import { WORDS } from "./words.mjs"
@@ -12,7 +12,6 @@ import { WORDS } from "./words.mjs"
 /** @typedef {CanvasRenderingContext2D} Context */
 
 const DIAMOND = 6.5
-const RING = 13
 
 /**
  * Draw keyframes, wedges, tangents, target and the ring that closes the loop.
@@ -125,42 +124,18 @@ function drawRing(context, scene) {
   context.restore()
 }
 
-/** Numbers of keyframes, on the side away from the path's middle. @param {Context} context @param {Scene} scene */
+/** Numbers of keyframes. @param {Context} context @param {Scene} scene */
 function drawLabels(context, scene) {
-  const { drawn, palette, narrow, state, size } = scene
-  const stops = drawn.path.keyframes
-  const points = stops.map(({ place }) => at(scene, place))
-  const middle = points.reduce((sum, [x, y]) => [sum[0] + x / points.length, sum[1] + y / points.length], [0, 0])
-  /** @type {[number, number, number, number][]} */
-  const taken = points.map(([x, y]) => [x - 7, y - 7, x + 7, y + 7])
-  stops.forEach(({ frame }, i) => {
-    const text = narrow ? String(i) : `${i} ${DOT} f ${frame}`
-    const width = palette.measure(context, text, `11px ${palette.font}`)
-    const out = Math.atan2(points[i][1] - middle[1], points[i][0] - middle[0])
-    const yaw = yawOf(scene, i) - Math.PI / 2
-    const turns = [0, 0.6, -0.6, 1.2, -1.2, 2, -2, Math.PI]
-      .map((turn) => out + turn)
-      .sort((a, b) => Number(Math.cos(a - yaw) > 0.6) - Number(Math.cos(b - yaw) > 0.6))
-    for (const turn of turns) {
-      const x = points[i][0] + Math.cos(turn) * (15 + width / 2)
-      const y = points[i][1] + Math.sin(turn) * 17
-      const box = /** @type {[number, number, number, number]} */ ([x - width / 2 - 2, y - 7, x + width / 2 + 2, y + 7])
-      if (
-        box[0] < 2 ||
-        box[2] > size.width - 2 ||
-        taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])
-      )
-        continue
-      taken.push(box)
-      write(context, palette, "11px", "center", state.chosen.includes(i) ? palette.text : palette.second)
-      context.lineJoin = "round"
-      context.strokeStyle = palette.plot
-      context.lineWidth = 3
-      context.strokeText(text, x, y)
-      context.fillText(text, x, y)
-      break
-    }
-  })
+  const { palette, state } = scene
+  const widthOf = (/** @type {string} */ text) => palette.measure(context, text, `11px ${palette.font}`)
+  for (const { index, text, x, y } of labels(scene, widthOf)) {
+    write(context, palette, "11px", "center", state.chosen.includes(index) ? palette.text : palette.second)
+    context.lineJoin = "round"
+    context.strokeStyle = palette.plot
+    context.lineWidth = 3
+    context.strokeText(text, x, y)
+    context.fillText(text, x, y)
+  }
 }
 
 /**
