@@ -134,3 +134,20 @@ export function nextChunk(editor, way) {
       ? start
       : firstFrame(editor.variant, chunk - 1)
 }
+
+/**
+ * Stretch the range by a step of the playhead, which walks on one of its edges; without a range, one begins here.
+ * @param {import("./state.mjs").Range | null} range
+ * @param {number} playhead
+ * @param {number} by frames
+ * @param {number} frames of the track
+ * @returns {{range: [number, number] | null, at: number}} `at`: the edge that moved
+ */
+export function stretched(range, playhead, by, frames) {
+  const [from, to] = range ?? [playhead, playhead]
+  // where both edges are at the playhead, a step goes outwards
+  const onStart = playhead <= from && (by < 0 || to - from > 1)
+  const [fixed, edge] = onStart ? [to, from] : [from, to]
+  const at = Math.min(frames, Math.max(0, edge + by))
+  return { at, range: at === fixed ? null : [Math.min(fixed, at), Math.max(fixed, at)] }
+}

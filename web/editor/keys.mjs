@@ -6,7 +6,7 @@ import { grownToChunks } from "../track/chunks.mjs"
 import { clearRange, deleteKeyframes, deletePrompts, deleteSpans, fillOrClear, toggle } from "../track/edits.mjs"
 import { copy, cutOut, paste, repeat } from "./clipboard.mjs"
 import { addKeyframe } from "./gesture_curves.mjs"
-import { nextChunk } from "./gesture_time.mjs"
+import { nextChunk, stretched } from "./gesture_time.mjs"
 import { typePrompt } from "./inline.mjs"
 import { extent, shownTimeline } from "./state.mjs"
 
@@ -72,15 +72,9 @@ function step(editor, by, extend) {
   const { playhead, range } = editor.state
   const { frames } = shownTimeline(editor.state)
   if (!extend) return editor.goTo(playhead + by, true)
-  // the playhead walks on one edge of the range; without a range, the range begins here
-  const fixed = range
-    ? playhead < range[0] + (range[1] - range[0]) / 2 && playhead <= range[0]
-      ? range[1]
-      : range[0]
-    : playhead
-  const moving = Math.min(frames, Math.max(0, (range ? (fixed === range[0] ? range[1] : range[0]) : playhead) + by))
-  editor.goTo(Math.min(frames - 1, moving), true)
-  editor.set({ range: moving === fixed ? null : [Math.min(fixed, moving), Math.max(fixed, moving)] })
+  const { at, range: next } = stretched(range, playhead, by, frames)
+  editor.goTo(Math.min(frames - 1, at), true)
+  editor.set({ range: next })
   if (editor.state.range) editor.say(editor.spoken.range(editor.state.range))
 }
 

@@ -70,6 +70,7 @@ const KEPT = /** @type {const} */ ([
   "axis",
   "overview",
   "map",
+  "shown",
 ])
 
 /** @param {EditorState} state @returns {Partial<EditorState>} */
@@ -93,7 +94,11 @@ export function withText(state, text) {
 export function settled(state) {
   const { frames } = shownTimeline(state)
   const playhead = Math.min(state.playhead, frames - 1)
-  const range = state.range && state.range[0] < extent(state) ? state.range : null
+  const end = extent(state)
+  const range =
+    state.range && state.range[0] < end
+      ? /** @type {Range} */ ([state.range[0], Math.min(end, state.range[1])])
+      : null
   return Object.freeze({ ...state, playhead, range })
 }
 

@@ -44,12 +44,12 @@ function here(editor) {
 
 /** @param {Editor} editor */
 function showRecording({ state, shell }) {
-  const { recording } = state
+  const { recording, variant } = state
   const parts = [
     make("b", { text: recording.count ? WORDS.countIn : WORDS.recording }),
     recording.half ? WORDS.halfSpeed : WORDS.realTime,
     `${Number(fpsOf(state).toFixed(2))} fps`,
-    recording.captured ? WORDS.captured : WORDS.notCaptured,
+    ...(variant?.mouse ? [recording.captured ? WORDS.captured : WORDS.notCaptured] : []),
     `${counted(recording.missed, "frame")} missed`,
   ]
   shell.left.replaceChildren(...joined(parts))
@@ -78,7 +78,7 @@ export function trackNotice(editor, ways) {
   const use = framesForContent(timeline, variant)
   return afterEnd(
     WORDS.after(counted(end - timeline.frames, "frame")),
-    WORDS.afterText(span(timeline.frames, end)),
+    WORDS.afterText(end - timeline.frames, span(timeline.frames, end)),
     use,
     WORDS.useHint,
     () => editor.edit(setFrames(editor.state.timeline, use), {}, `${use} frames`),

@@ -52,7 +52,8 @@ export const WORDS = {
   emptyStrip: (/** @type {string} */ frames) => `Nothing to bind: the model stands still for all ${frames}.`,
   exclusive: "One key at a time: a new span cuts the one below it.",
   after: (/** @type {string} */ frames) => `${frames} after the end`,
-  afterText: (/** @type {string} */ span) => `are kept but not used (${span}).`,
+  afterText: (/** @type {number} */ n, /** @type {string} */ span) =>
+    `${n === 1 ? "is" : "are"} kept but not used (${span}).`,
   useHint: "Lengthen the track to whole chunks that play all of it",
   extend: (/** @type {number} */ n) => `extend to ${n}`,
   prompt: "Prompt",
