@@ -52,6 +52,15 @@ test("a closed path that is drawn on is walked back at the model's speed", () =>
   assert.deepEqual(edits.tooFast(drawn, samplePath(drawn), PACE), [])
 })
 
+test("a path that stands at its end goes on doing so when keyframes are copied in it", () => {
+  const long = edits.setFrames(CORNER, 153)
+  assert.equal(sound(edits.duplicate(long, 1).path).frames, 153)
+  assert.equal(sound(edits.duplicate(long, 2).path).frames, 153)
+  assert.equal(sound(edits.paste(long, [CORNER.keyframes[1]], 45).path).frames, 154)
+  assert.equal(sound(edits.paste(long, [CORNER.keyframes[1]], 100).path).frames, 153)
+  assert.equal(sound(edits.paste(long, CORNER.keyframes, 152).path).frames, 213)
+})
+
 for (const ease of ["even", "in", "out", "hold"]) {
   test(`inserting keeps the shape and the timing: ${ease}`, () => {
     const bent = edits.changed(CORNER, [0, 1, 2], () => ({ ease }))

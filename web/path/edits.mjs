@@ -98,7 +98,7 @@ export function duplicate(path, index, way = [0, 0, 0]) {
     return { path: paste(path, [copied], stop.frame + 1).path, index: index + 1 }
   const stops = [...path.keyframes]
   stops.splice(index + 1, 0, { ...copied, frame: between })
-  return { path: fitted(withKeyframes(path, stops)), index: index + 1 }
+  return { path: reaching(path, withKeyframes(path, stops)), index: index + 1 }
 }
 
 /**
@@ -120,8 +120,17 @@ export function paste(path, copied, frame) {
   if ([...placed, ...after].some((stop) => stop.frame >= MAX_FRAMES)) return { path, indices: [] }
   const target = path.target ?? (copied.some((stop) => stop.look === "target") ? copied[0].place : null)
   const frames = Math.min(MAX_FRAMES, path.frames + (after.length || path.closed ? room : 0))
-  const pasted = fitted(withKeyframes({ ...path, frames, target }, [...before, ...placed, ...after]))
+  const pasted = reaching(path, withKeyframes({ ...path, frames, target }, [...before, ...placed, ...after]))
   return { path: pasted, indices: placed.map((_, i) => before.length + i) }
+}
+
+/**
+ * Let a path reach its last keyframe; one that stood at its end goes on doing so.
+ * @param {CameraPath} before @param {CameraPath} path with more keyframes
+ */
+function reaching(before, path) {
+  const made = fitted(path)
+  return before.keyframes.length > 1 && made.frames < path.frames ? path : made
 }
 
 /**
