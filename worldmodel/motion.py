@@ -49,8 +49,9 @@ def ground_steps(track: Track, motion: Motion) -> Tensor:
             signs += track.keys[:, column, None].double() * torch.tensor(_DIRECTIONS[word], dtype=torch.float64)
     if motion.diagonal_metres is None:
         return signs / signs.norm(dim=1, keepdim=True).clamp_min(1.0) * motion.step_metres
-    diagonal = signs.ne(0).all(1, keepdim=True)
-    return signs.sign() * torch.where(diagonal, motion.diagonal_metres, motion.step_metres)
+    steps = torch.full_like(signs, motion.step_metres)  # float64, which two bare numbers would not be
+    steps[signs.ne(0).all(1)] = motion.diagonal_metres
+    return signs.sign() * steps
 
 
 def camera_turns(degrees: Tensor, motion: Motion) -> Tensor:
