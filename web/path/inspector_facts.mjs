@@ -12,7 +12,7 @@ import { WORDS } from "./words.mjs"
 
 /** Rows of a name and a value. */
 export function facts() {
-  const element = make("dl.wm-facts")
+  const element = make("dl.wm-numbers")
   let shown = ""
   return {
     element,

@@ -33,9 +33,9 @@ export const RULES = `
   text-overflow: ellipsis; white-space: nowrap; }
 .wm-choice:hover:not(:disabled) { background: var(--wm-hover); }
 .wm-choice:disabled { opacity: .38; cursor: default; }
-.wm-facts { display: grid; grid-template-columns: auto auto; gap: 0 8px; margin: 0; line-height: 22px; }
-.wm-facts dt { color: var(--wm-second); }
-.wm-facts dd { margin: 0; text-align: right; }
+.wm-numbers { display: grid; grid-template-columns: auto auto; gap: 0 8px; margin: 0; line-height: 22px; }
+.wm-numbers dt { color: var(--wm-second); }
+.wm-numbers dd { margin: 0; text-align: right; }
 .wm-inspect-row { display: none; }
 [data-narrow] .wm-inspector { width: 100%; position: static; }
 [data-narrow] .wm-inspect-row { display: flex; gap: 4px; align-items: center; }
