@@ -6,6 +6,7 @@ import math
 
 from comfy_api.latest import io
 
+from ..worldmodel.binding import counted
 from ..worldmodel.follow import AS_WRITTEN, UPS, Reading, follow_file
 from ..worldmodel.geometry import Poses
 from ..worldmodel.motion import integrate
@@ -93,7 +94,7 @@ class LoadTrack(io.ComfyNode):
         path = TRACKS.path(track_file)
         content = read_track_file(path)
         if content.track is not None:
-            track, report = content.track, f"{path.name}: {content.track.frames} frames of keys and mouse."
+            track, report = content.track, f"{path.name}: {counted(content.track.frames, 'frame')} of keys and mouse."
         else:
             try:
                 followed = follow_file(content.poses, WALKERS[model], Reading(metres, up, timing == WALKED))
@@ -161,7 +162,7 @@ class SaveTrack(io.ComfyNode):
         path = files.new_file(filename_prefix, FORMATS[format])
         poses = None if format in OF_TRACKS else camera_of(track, WALKERS[model], field_of_view)
         write_track_file(Content(track, poses), path, format)
-        report = f"Saved {track.frames} frames as {format}:\n{files.listed_name(path)}"
+        report = f"Saved {counted(track.frames, 'frame')} as {format}:\n{files.listed_name(path)}"
         progress.tell(report)
         return io.NodeOutput(track, ui={"text": [report]})
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .binding import Row, in_order, rows_where, sentences
+from .binding import Row, counted, in_order, rows_where, sentences
 from .geometry import Poses, angles, at_rate, from_z_up, interpolate, poses_of, upright
 from .motion import camera_turns, ground_steps, integrate, rotations, step_headings
 from .timeline import MAX_FRAMES, thousandths
@@ -140,7 +140,7 @@ def follow_file(poses: Poses, variant: Variant, reading: Reading) -> Followed:
     followed = follow_poses(asked, variant)
     said = "no rate" if poses.fps is None else f"{poses.fps:.4g} a second"
     rate = "the model's own speed" if reading.paced else f"{variant.fps:g} a second"
-    first = f"{poses.frames} poses, {said} -> {followed.track.frames} frames at {rate}."
+    first = f"{counted(poses.frames, 'pose')}, {said} -> {counted(followed.track.frames, 'frame')} at {rate}."
     return followed._replace(notes=(first, *followed.notes))
 
 

@@ -171,6 +171,7 @@ def test_a_single_pose_is_an_idle_frame() -> None:
     pose = torch.eye(4, dtype=torch.float64)[None]
     found = follow(pose, TINY_WORLD)
     assert found.track.frames == len(pace(pose, TINY_WORLD)) == 1 and not found.track.keys.any()
+    assert follow_file(Poses(pose), TINY_WORLD, Reading()).report[0] == "1 pose, no rate -> 1 frame at 16 a second."
 
 
 def test_a_model_without_mouse_is_refused() -> None:
