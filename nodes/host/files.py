@@ -83,7 +83,7 @@ def check_prefix(prefix: str) -> None:
     if not prefix.strip() or os.path.basename(os.path.normpath(prefix)) in (".", "..") or not inside:
         raise ValueError(
             f"filename_prefix: found {prefix!r}, expected a name inside the host's output folder; write one such as "
-            "worldmodel/world."
+            "worldmodel/my walk."
         )
 
 

@@ -27,6 +27,8 @@ PASSED_OVER = (
 _MOUSE = ("mouse_yaw", "mouse_pitch")
 _PROMPT = "prompt"
 MAX_CELL = 20_000
+_OTHER_MARKS = (";", "\t")
+"""What spreadsheets write in place of commas in some countries, and then commas in numbers."""
 
 
 def read(text: str) -> Track:
@@ -75,6 +77,9 @@ def write(track: Track) -> str:
 
 def _columns(row: list[str], line: int) -> list[str]:
     """Return the columns' names as words."""
+    other = next((mark for mark in _OTHER_MARKS if mark in row[0]), None)
+    if len(row) == 1 and other:
+        raise ValueError(f"line {line}: cells stand apart by {other!r}, expected commas; save the table with them")
     columns = []
     for cell in row:
         name = LETTERS.get(cell.strip().upper(), cell.strip().lower())
