@@ -2,7 +2,7 @@
 /** Status line, notice and binding strip: what holds, what is the matter, and the way out of it. */
 import { make } from "../kit/dom.mjs"
 import { fpsOf } from "../kit/state.mjs"
-import { afterEnd, joined, link, noticeOf, placeParts, reportless, showLine } from "../kit/status.mjs"
+import { afterEnd, link, noticeOf, placeParts, reportless, showFacts, showLine } from "../kit/status.mjs"
 import { WORDS as SHARED, counted, decimal, span } from "../kit/words.mjs"
 import { extendedFrames, trimmedFrames } from "../track/chunks.mjs"
 import { contentEnd, extendToChunk, framesForContent, setFrames, trimToChunk } from "../track/edits.mjs"
@@ -52,7 +52,7 @@ function showRecording({ state, shell }) {
     ...(variant?.mouse ? [recording.captured ? WORDS.captured : WORDS.notCaptured] : []),
     `${counted(recording.missed, "frame")} missed`,
   ]
-  shell.left.replaceChildren(...joined(parts))
+  showFacts(shell, parts)
   shell.right.replaceChildren(WORDS.previous)
 }
 

@@ -2,8 +2,7 @@
 /** The looks of what only the Action Track has; all others are the kit's. */
 
 export const RULES = `
-[data-wm-kind="action"] .wm-narrow-space { display: none; }
-[data-wm-kind="action"][data-narrow] .wm-narrow-space { display: block; }
+.wm-tools:not([data-narrow]) .wm-narrow-space { display: none; }
 .wm-map { position: relative; flex: none; width: 214px; border: 1px solid var(--wm-frame); border-radius: 6px;
   background: var(--wm-plot); overflow: hidden; contain: strict; }
 .wm-map canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }

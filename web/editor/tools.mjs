@@ -144,7 +144,7 @@ export function makeTools(editor) {
     bar.set("paste", { disabled: off || busy || !hasClip() })
     bar.set("repeat", { disabled: off || busy || !chosen })
     bar.set("presets", { disabled: off || busy })
-    bar.set("map", { pressed: state.map })
+    bar.set("map", { pressed: state.map, disabled: state.variant?.mouse === null })
     bar.set("snap", { text: WORDS.snaps[state.snap], label: `${WORDS.snap}: ${WORDS.snaps[state.snap]}` })
     for (const id of ["out", "in", "fit"]) bar.set(id, { disabled: busy || !state.variant })
     times.show(state.times)

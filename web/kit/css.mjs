@@ -61,7 +61,9 @@ const FRAME = `
 .wm-status { display: flex; align-items: center; min-height: 24px; font-size: 11.5px; color: var(--wm-second);
   gap: 6px; }
 .wm-status b { font-weight: 600; color: var(--wm-text); }
-.wm-status > .wm-left { flex: 1 1 auto; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.wm-status > .wm-left { display: flex; align-items: center; flex: 1 1 auto; overflow: hidden; white-space: nowrap; }
+.wm-left > * { flex: none; }
+.wm-left > .wm-facts { flex: 0 1 auto; min-width: 0; overflow: hidden; text-overflow: ellipsis; }
 .wm-status > .wm-right { flex: none; white-space: nowrap; }
 .wm-editor[data-narrow] .wm-status > .wm-right { display: none; }
 .wm-status .wm-dot { margin: 0 6px; opacity: .6; }
@@ -84,6 +86,7 @@ const TOOLS = `
 .wm-red { width: 10px; height: 10px; border-radius: 50%; background: var(--wm-record);
   box-shadow: 0 0 0 1.5px color-mix(in srgb, var(--wm-record) 35%, transparent); }
 .wm-square { width: 9px; height: 9px; border-radius: 1.5px; background: currentColor; }
+.wm-tools > [data-gone] { display: none; }
 .wm-tools .wm-line { width: 1px; height: 16px; margin: 0 4px; background: var(--wm-frame); flex: none; }
 .wm-tools .wm-space { flex: 1 1 0; min-width: 0; }
 .wm-icon { width: 16px; height: 16px; flex: none; fill: none; stroke: currentColor; stroke-width: 1.5;

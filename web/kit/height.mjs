@@ -2,7 +2,7 @@
 /** How high an editor's node must be, and that it is. */
 
 /** Heights in px of what surrounds the plots of every editor; `report`: the gap above it. */
-const AROUND = { tools: 40, status: 24, strip: 28, notice: 45, report: 4 }
+const AROUND = { tools: 42, status: 24, strip: 28, notice: 45, report: 4 }
 
 /**
  * Keep a node high enough for its editor.

@@ -123,6 +123,9 @@ export function openPopup(anchor, { role, label, signal, root, anchored = true }
     },
     bound,
   )
+  // a field that lets go of the focus leaves it here, or Esc would not close this
+  const kept = (/** @type {FocusEvent} */ event) => event.relatedTarget ?? element.focus({ preventScroll: true })
+  element.addEventListener("focusout", kept, bound)
   document.body.append(element)
   return { element, close, closed: life.signal, place: () => placeBeside(element, anchor) }
 }

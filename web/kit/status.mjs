@@ -19,8 +19,10 @@ import { DOT, WORDS, chunkSum, counted, time } from "./words.mjs"
  * @property {string} textNote
  */
 
+const dot = () => make("span.wm-dot", { text: DOT })
+
 /** Put dots between parts. @param {Part[]} parts @returns {Part[]} */
-export const joined = (parts) => parts.flatMap((part, i) => (i ? [make("span.wm-dot", { text: DOT }), part] : [part]))
+export const joined = (parts) => parts.flatMap((part, i) => (i ? [dot(), part] : [part]))
 
 /**
  * Show the status line of an editor whose model is known.
@@ -39,11 +41,21 @@ export function showLine(editor, frames, { repairs, here }) {
     make("b", { text: counted(editor.frames, "frame") }),
     `${time(editor.frames / fps)} s at ${Number(fps.toFixed(2))} fps`,
     shell.narrow ? counted(chunks, "chunk") : chunkSum(chunks, variant.first_chunk, variant.chunk),
-    over ? make("span", {}, sign(), make("b", { text: `${over} ${WORDS.left}` })) : `0 ${WORDS.left}`,
+    ...(over ? [] : [`0 ${WORDS.left}`]),
   ]
-  shell.left.replaceChildren(...joined(parts), ...(over && !editor.locked ? repairs(frames) : []))
+  const alarm = () => make("span", {}, dot(), sign(), make("b", { text: `${over} ${WORDS.left}` }))
+  showFacts(shell, parts, ...(over ? [alarm()] : []), ...(over && !editor.locked ? repairs(frames) : []))
   shell.right.replaceChildren(...joined(here))
 }
+
+/**
+ * Show the left half of the status line.
+ * @param {Base["shell"]} shell
+ * @param {Part[]} facts cut short where there is no room for all
+ * @param {...Node} rest never cut
+ */
+export const showFacts = ({ left }, facts, ...rest) =>
+  left.replaceChildren(make("span.wm-facts", {}, ...joined(facts)), ...rest)
 
 /** The playhead's frame and chunk. @param {Base} editor @param {number} frame of the model @returns {Part[]} */
 export const placeParts = ({ state }, frame) => [

@@ -59,6 +59,7 @@ export function makeTimeFields(editor, { label, most, chunkStart, withFrames }) 
     show(off) {
       const { frames } = editor
       frame.input.style.width = length.input.style.width = `${Math.max(2, String(frames).length)}ch`
+      second.input.style.width = `${Math.max(5, time((frames - 1) / fpsOf(editor.state)).length)}ch`
       frame.show(editor.state.playhead)
       second.show(editor.state.playhead)
       length.show(frames)

@@ -31,8 +31,9 @@ export function makeToolbar({ label, tools, signal, root }) {
   /** @type {Map<string, {tool: Tool, element: any}>} */
   const built = new Map()
   let narrow = false
-  let fitted = 0
-  /** Tools for which the bar is too narrow even in its narrow form. @type {Set<string>} */
+  /** Width of the bar, and of what is in it, when it was last fitted. */
+  let fitted = [0, 0]
+  /** Tools for which the bar is too narrow in its form. @type {Set<string>} */
   const crowded = new Set()
   for (const tool of tools) {
     const part = build(tool, signal)
@@ -85,18 +86,21 @@ export function makeToolbar({ label, tools, signal, root }) {
       /** @type {HTMLElement} */ (stop).tabIndex = stop === chosen ? 0 : -1
   }
   element.addEventListener("focusin", (/** @type {FocusEvent} */ { target }) => settle(target), { signal })
+  const walk = (/** @type {KeyboardEvent} */ event) => {
+    if (forTheHost(event)) return
+    const target = /** @type {HTMLInputElement} */ (event.target)
+    const list = stops()
+    const at = list.indexOf(target)
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: list.length - 1 }[event.key]
+    if (to === undefined || (target.tagName === "INPUT" && !leaves(target, event.key))) return
+    take(event)
+    list[(to + list.length) % list.length]?.focus()
+  }
+  element.addEventListener("keydown", walk, { signal, capture: true }) // a field keeps its keys to itself
   element.addEventListener(
     "keydown",
     (/** @type {KeyboardEvent} */ event) => {
-      if (forTheHost(event)) return
-      const target = /** @type {HTMLInputElement} */ (event.target)
-      const list = stops()
-      const at = list.indexOf(target)
-      const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: list.length - 1 }[event.key]
-      if (to !== undefined && target.tagName !== "INPUT") {
-        take(event)
-        list[(to + list.length) % list.length]?.focus()
-      } else if (event.key === "Enter" || event.key === " ") event.stopPropagation()
+      if (!forTheHost(event) && (event.key === "Enter" || event.key === " ")) event.stopPropagation()
     },
     { signal },
   )
@@ -105,23 +109,27 @@ export function makeToolbar({ label, tools, signal, root }) {
   /** Show what belongs into the bar's form. */
   function form() {
     for (const { tool, element: part } of built.values()) {
-      const gone = (narrow && tool.narrow && tool.narrow !== "bar") || crowded.has(tool.id)
-      part.style.display = gone ? "none" : ""
+      const between = tool.kind === "line" && crowded.size > 0
+      const gone = between || crowded.has(tool.id) || (narrow && tool.narrow && tool.narrow !== "bar")
+      part.toggleAttribute("data-gone", Boolean(gone))
       const said = part.querySelector?.(".wm-said")
       if (said && tool.icon && tool.kind !== "part") said.style.display = narrow && !tool.narrowText ? "none" : ""
     }
-    more.hidden = !narrow
+    more.hidden = !narrow && !crowded.size
+    element.toggleAttribute("data-narrow", narrow)
   }
 
-  /** Move buttons into the menu, the last first, until the others have room. */
+  /** Move tools into the menu, the last first, until the others have room. */
   function fit() {
-    fitted = element.clientWidth
-    const movable = narrow ? [...built.values()].filter(({ tool }) => !tool.narrow && tool.press).reverse() : []
-    for (const { tool } of movable) {
-      if (element.scrollWidth <= fitted) return
+    const movable = [...built.values()].filter(({ tool }) =>
+      narrow ? !tool.narrow && tool.press : tool.narrow === "menu",
+    )
+    for (const { tool } of movable.reverse()) {
+      if (element.scrollWidth <= element.clientWidth) break
       crowded.add(tool.id)
       form()
     }
+    fitted = [element.clientWidth, element.scrollWidth]
   }
 
   return {
@@ -146,9 +154,12 @@ export function makeToolbar({ label, tools, signal, root }) {
       if (patch.label !== undefined) name(part, patch.label, tool.key)
       if (patch.icon !== undefined) part.querySelector(".wm-icon").replaceWith(icon(patch.icon))
     },
-    /** Take the narrow form, or the wide one; to be called when the width may have changed. @param {boolean} on */
+    /**
+     * Take the narrow form, or the wide one; to be called when the bar's width, or that of a tool, may have changed.
+     * @param {boolean} on
+     */
     setNarrow(on) {
-      if (on === narrow && (!on || element.clientWidth === fitted)) return
+      if (on === narrow && element.clientWidth === fitted[0] && element.scrollWidth === fitted[1]) return
       narrow = on
       crowded.clear()
       form()
@@ -174,6 +185,16 @@ function build(tool, signal) {
   name(button, tool.label ?? tool.text ?? tool.id, tool.key)
   button.addEventListener("click", (/** @type {MouseEvent} */ event) => tool.press?.(event), { signal })
   return button
+}
+
+/**
+ * Tell whether an arrow key goes on from a field: at that end of its text, or while all of it is selected.
+ * @param {HTMLInputElement} field @param {string} key
+ */
+function leaves({ value, selectionStart, selectionEnd }, key) {
+  const [from, to] = [selectionStart === 0, selectionEnd === value.length]
+  const still = selectionStart === selectionEnd
+  return (key === "ArrowRight" && to && (from || still)) || (key === "ArrowLeft" && from && (to || still))
 }
 
 /** @param {HTMLElement} element @param {string} label @param {string} [key] */
