@@ -50,7 +50,8 @@ export function typePrompt(editor, plot, frame) {
   input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     if (forTheHost(event)) return
     event.stopPropagation()
-    if (event.key !== "Enter" && event.key !== "Escape") return
+    // while an input method composes, both keys are its own
+    if (event.isComposing || (event.key !== "Enter" && event.key !== "Escape")) return
     take(event)
     close(event.key === "Enter")
   })

@@ -38,7 +38,7 @@ export function listenToKeys(editor, { view, edit, off = () => false }) {
       take(event)
       if (!editor.ready) return
       if (look) look(editor, event)
-      else if (!editor.locked) change(editor, event)
+      else if (!editor.locked && !editor.state.draft) change(editor, event) // a drag would undo it when it ends
     },
     { signal: editor.signal },
   )
