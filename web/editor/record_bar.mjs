@@ -92,7 +92,8 @@ export function makeRecordBar(editor) {
     for (const number of values.querySelectorAll("b"))
       number.textContent = signed(recording.values[number.dataset.axis])
     clock.replaceChildren(make("b", { text: time(state.playhead / fpsOf(state)) }), " s")
-    where.textContent = `frame ${state.playhead} / ${frames}   chunk ${chunkAt(variant, state.playhead)} / ${chunks}`
+    const chunk = editor.shell.narrow ? "" : `   chunk ${chunkAt(variant, state.playhead)} / ${chunks}`
+    where.textContent = `frame ${state.playhead} / ${frames}${chunk}`
     const now = Math.floor((chunkAt(variant, state.playhead) / Math.max(1, chunks)) * segments.children.length)
     ;[...segments.children].forEach(
       (segment, i) =>

@@ -46,6 +46,7 @@ export function makeRecorder(editor) {
     if (stop) return stop()
     if (starting || !editor.ready || locked(editor.state)) return
     starting = true
+    plot.focus({ preventScroll: true })
     const captured = editor.variant.mouse !== null && (await capture(plot))
     starting = false
     if (editor.signal.aborted || !editor.ready || locked(editor.state)) return
@@ -61,7 +62,6 @@ export function makeRecorder(editor) {
  * @returns {Promise<boolean>}
  */
 async function capture(plot) {
-  plot.focus({ preventScroll: true })
   const life = new AbortController()
   const locked = new Promise((resolve) => {
     document.addEventListener("pointerlockchange", () => resolve(document.pointerLockElement === plot), {
@@ -79,6 +79,15 @@ async function capture(plot) {
   const got = await locked
   life.abort()
   return Boolean(got)
+}
+
+/** Keep the repetitions of a key that is held on when a take ends from the host, which has shortcuts of one letter. */
+function swallowHeld() {
+  const life = new AbortController()
+  const { signal } = life
+  const held = (/** @type {KeyboardEvent} */ event) => (event.repeat ? swallow(event) : life.abort())
+  window.addEventListener("keydown", held, { signal, capture: true })
+  window.addEventListener("blur", () => life.abort(), { signal })
 }
 
 /**
@@ -126,6 +135,7 @@ function run(editor, captured, countIn, over) {
     if (signal.aborted) return
     life.abort()
     cancelAnimationFrame(request)
+    swallowHeld()
     take = end(take)
     if (document.pointerLockElement) document.exitPointerLock()
     const result = recorded(take)

@@ -27,8 +27,10 @@ import { makeTable } from "./table.mjs"
 import { makeTools } from "./tools.mjs"
 import { GESTURES, KEYS, WORDS } from "./words.mjs"
 
-/** Heights in px of what is not always there. */
-const AROUND = { map: 158, record: 62 }
+/** Height in px of the map beneath the plot, with the gap above it. */
+const MAP = 158
+/** Px of the record bar that take the strip's place. */
+const STRIP = 28
 const LEAST_HEIGHT = 330
 /** The size of a new node in px. */
 const USUAL = { width: 860, height: 590 }
@@ -127,9 +129,8 @@ export function makeActionTrack(node, name, app) {
 
   /** The least height of plot and map, in px. */
   function leastPlots() {
-    const { state } = editor
-    const map = shell.narrow && state.map ? AROUND.map : 0
-    return leastPlot(state, shell.narrow) + map + (state.recording ? AROUND.record : 0)
+    const beneath = shell.narrow && !map.element.hidden ? MAP : 0
+    return leastPlot(editor.state, shell.narrow) + beneath + Math.max(0, bar.element.offsetHeight - STRIP)
   }
 
   /** Show the state in all parts that are not drawn. */
