@@ -40,6 +40,11 @@ SEE = """() => {
 }"""
 FIND = "() => app.canvas.getNodeMenuOptions(app.graph.nodes[0]).find(item => item?.content === 'Copy in')"
 MENU = f"() => {{ const found = ({FIND})(); return {{ disabled: found.disabled }} }}"
+MOVE = """() => {
+    app.canvas.emitBeforeChange()
+    app.graph.nodes[0].pos = [0, 40]
+    app.canvas.emitAfterChange()
+}"""
 RUN = """() => new Promise((resolve, reject) => {
     const { api } = window.comfyAPI.api
     api.addEventListener('execution_success', resolve, { once: true })
@@ -119,6 +124,11 @@ def test_a_link_drives_the_editor_and_its_text_can_be_copied_in(editor: EditorPa
     page.wait_for_function(f"() => ({MENU})().disabled === false")
     if not hidden:
         expect(page.locator(".wm-status")).to_contain_text("33 frames")
+    page.evaluate(MOVE)
+    page.locator("#graph-canvas").focus()
+    editor.undo()
+    assert page.evaluate("() => [...app.graph.nodes[0].pos]") == [0, 0]
+    page.wait_for_function(f"() => ({MENU})().disabled === false")  # what the last run was given outlasts an undo
     page.evaluate(f"() => {{ ({FIND})().callback() }}")
     expect(page.locator(".wm-status")).to_contain_text("33 frames")
     expect(notice).to_be_hidden()
