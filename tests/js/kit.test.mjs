@@ -5,6 +5,7 @@ import { test } from "node:test"
 import { parseFrames, parseNumber } from "../../web/kit/fields.mjs"
 import { forgetLeft, handOver, takeOver } from "../../web/kit/host.mjs"
 import { bounded, fit, fitRange, lastSeen, revealing, toFrame, toX, zoomAround } from "../../web/kit/ruler.mjs"
+import { reportless } from "../../web/kit/status.mjs"
 import { angle, chunkSum, counted, decimal, signed, span, spanLength, time } from "../../web/kit/words.mjs"
 import { firstFrame } from "../../web/track/chunks.mjs"
 import { WALKER, drawer } from "./any.mjs"
@@ -76,4 +77,12 @@ test("an editor takes over the view of the one on the same node, and of no other
   handOver(node, "of another workflow")
   forgetLeft()
   assert.equal(takeOver(node), null)
+})
+
+test("what keeps a report away is said: a text that cannot be read, a model or a link that is not known yet", () => {
+  const state = { problem: "", offline: "", linked: false, shown: null }
+  assert.equal(reportless(/** @type {any} */ (state)), "")
+  assert.match(reportless(/** @type {any} */ ({ ...state, problem: "no JSON" })), /text is mended/)
+  assert.match(reportless(/** @type {any} */ ({ ...state, offline: "refused" })), /after the first run/)
+  assert.match(reportless(/** @type {any} */ ({ ...state, linked: true })), /after the first run/)
 })

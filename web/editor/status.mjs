@@ -87,7 +87,8 @@ export function trackNotice(editor, ways) {
 
 /** The sentence shown in place of the chips, if any. @param {Editor} editor */
 export function insteadOfChips({ state }) {
-  if (reportless(state)) return SHARED.noReport
+  const without = reportless(state)
+  if (without) return without
   const timeline = shownTimeline(state)
   return isEmpty(timeline) && !state.short ? WORDS.emptyStrip(counted(timeline.frames, "frame")) : ""
 }

@@ -140,5 +140,6 @@ function editText(editor, anchor, { textTitle, textNote }) {
   })
 }
 
-/** Whether there can be no report. @param {import("./state.mjs").Common<any>} state */
-export const reportless = ({ problem, offline, linked, shown }) => Boolean(problem || offline || (linked && !shown))
+/** Why there can be no report, as a sentence, or nothing. @param {import("./state.mjs").Common<any>} state */
+export const reportless = ({ problem, offline, linked, shown }) =>
+  problem ? WORDS.unreadable : offline || (linked && !shown) ? WORDS.noReport : ""

@@ -9,6 +9,7 @@ const DASH = "\u2013"
 export const WORDS = {
   stale: "The report is being worked out.",
   noReport: "Binding is shown after the first run.",
+  unreadable: "Binding is shown once the text is mended.",
   clean: "The model gets exactly this.",
   kept: "kept",
   quantised: "quantised",

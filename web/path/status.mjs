@@ -67,7 +67,8 @@ export function pathNotice(editor, ways) {
 
 /** The sentence shown in place of the chips, if any. @param {Editor} editor */
 export function insteadOfChips({ state }) {
-  if (reportless(state)) return SHARED.noReport
+  const without = reportless(state)
+  if (without) return without
   const { keyframes, frames } = shownPath(state)
   return keyframes.length < 2 ? WORDS.emptyStrip(counted(frames, "frame")) : ""
 }
