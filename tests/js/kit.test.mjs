@@ -3,7 +3,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { parseFrames, parseNumber } from "../../web/kit/fields.mjs"
-import { forgetLeft, handOver, takeOver } from "../../web/kit/host.mjs"
+import { comeAfter, forgetLeft, handOver, takeOver } from "../../web/kit/host.mjs"
 import { bounded, fit, fitRange, lastSeen, revealing, toFrame, toX, zoomAround } from "../../web/kit/ruler.mjs"
 import { reportless } from "../../web/kit/status.mjs"
 import { angle, chunkSum, counted, decimal, signed, span, spanLength, time } from "../../web/kit/words.mjs"
@@ -77,6 +77,30 @@ test("an editor takes over the view of the one on the same node, and of no other
   handOver(node, "of another workflow")
   forgetLeft()
   assert.equal(takeOver(node), null)
+})
+
+test("in a subgraph the widget that comes after one on the same node removes it", () => {
+  /** @type {string[]} */
+  const removed = []
+  const node = { type: "WMActionTrack", id: "3", graph: { isRootGraph: false, id: "b" } }
+  const come = (/** @type {string} */ name, /** @type {any} */ on) => {
+    const life = new AbortController()
+    const widget = { onRemove: () => (removed.push(name), life.abort()) }
+    comeAfter(on, widget, life.signal)
+    return widget
+  }
+  come("first", node)
+  come("of another node", { ...node, id: "4" })
+  come("of another subgraph", { ...node, graph: { isRootGraph: false, id: "c" } })
+  assert.deepEqual(removed, [])
+  come("second", { ...node }).onRemove()
+  assert.deepEqual(removed, ["first", "second"])
+  come("third", node)
+  assert.deepEqual(removed, ["first", "second"])
+  const outside = { ...node, graph: { isRootGraph: true, id: "b" } }
+  come("outside", outside)
+  come("outside, too", outside)
+  assert.deepEqual(removed, ["first", "second"], "elsewhere the host removes them")
 })
 
 test("what keeps a report away is said: a text that cannot be read, a model or a link that is not known yet", () => {

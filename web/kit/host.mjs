@@ -128,6 +128,21 @@ export function takeOver(node) {
   return found && performance.now() - found.at < SOON ? found.state : null
 }
 
+/** Widgets in subgraphs by the name of their node. @type {Map<string, any>} */
+const within = new Map()
+
+/**
+ * Remove the widget that one in a subgraph comes after: there, the host's undo builds nodes anew and removes none.
+ * @param {any} node @param {any} widget @param {AbortSignal} signal of the new widget
+ */
+export function comeAfter(node, widget, signal) {
+  if (node.graph?.isRootGraph !== false) return
+  const key = nameOf(node)
+  within.get(key)?.onRemove()
+  within.set(key, widget)
+  signal.addEventListener("abort", () => within.get(key) === widget && within.delete(key))
+}
+
 /**
  * Stand where the editor before this one stood, if the page still shows that: with Nodes 2.0 the host keeps the place
  * of a node that its undo builds anew, and puts no other element into it.

@@ -1,6 +1,6 @@
 // @ts-check
 /** An editor's ties to its node: its value, the model and rate beside it, links, runs, and who comes after it. */
-import { addEditor, handOver, standIn, takeOver, watchFocus } from "./host.mjs"
+import { addEditor, comeAfter, handOver, standIn, takeOver, watchFocus } from "./host.mjs"
 import { getVariants } from "./server.mjs"
 import { WORDS } from "./words.mjs"
 
@@ -40,7 +40,9 @@ export function tie(editor, { node, name, app, type, life, leastHeight, read, vi
   /** @type {any} */
   let left = null
   queueMicrotask(() => {
-    if (!signal.aborted) left = takeOver(node) // now the node has its id
+    if (signal.aborted) return
+    comeAfter(node, host.widget, signal) // now the node has its id
+    left = takeOver(node)
     if (!left) return
     standIn(shell.root, left.root)
     editor.take({ ...editor.state, ...left.view })

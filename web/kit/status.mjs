@@ -40,6 +40,7 @@ export function showLine(editor, frames, { repairs, here }) {
   const parts = [
     make("b", { text: counted(editor.frames, "frame") }),
     `${time(editor.frames / fps)} s at ${Number(fps.toFixed(2))} fps`,
+    ...(frames === editor.frames ? [] : [WORDS.ofModel(frames)]),
     shell.narrow ? counted(chunks, "chunk") : chunkSum(chunks, variant.first_chunk, variant.chunk),
     ...(over ? [] : [`0 ${WORDS.left}`]),
   ]
@@ -52,7 +53,7 @@ export function showLine(editor, frames, { repairs, here }) {
  * Show the left half of the status line.
  * @param {Base["shell"]} shell
  * @param {Part[]} facts cut short where there is no room for all
- * @param {...Node} rest never cut
+ * @param {...Part} rest never cut
  */
 export const showFacts = ({ left }, facts, ...rest) =>
   left.replaceChildren(make("span.wm-facts", {}, ...joined(facts)), ...rest)

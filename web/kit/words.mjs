@@ -38,6 +38,7 @@ export const WORDS = {
   close: "Close",
   onLink: "Shown: what the last run was given.",
   noRun: "What the link gives is shown after a run.",
+  ofModel: (/** @type {number} */ frames) => `${frames} of the model`,
   left: "left over",
   trim: (/** @type {number} */ n) => `trim to ${n}`,
   use: (/** @type {number} */ frames) => `Use ${frames}`,

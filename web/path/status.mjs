@@ -38,9 +38,10 @@ function repairs(editor, frames) {
   const [less, more] = [trimmedFrames(variant, frames), extendedFrames(variant, frames)].map(
     (count) => count && pathFrames(state, count),
   )
+  const isShorter = less < state.path.frames // else a frame of the path is more than what is left over
   const trim = () => editor.edit(setFrames(editor.state.path, less), {}, `${less} frames`)
   const lengthen = () => editor.edit(stretch(editor.state.path, more), {}, `${more} frames`)
-  return [...(less ? [link(editor, SHARED.trim(less), trim)] : []), link(editor, WORDS.stretch(more), lengthen)]
+  return [...(less && isShorter ? [link(editor, SHARED.trim(less), trim)] : []), link(editor, WORDS.stretch(more), lengthen)]
 }
 
 /**
