@@ -16,6 +16,19 @@ PROMPT = 137
 CURVES = 149, 32
 """Px above the curve area and beneath it."""
 
+SUBGRAPH = """async () => {
+    app.canvas.selectItems([app.graph.nodes[0]])
+    const { node } = app.graph.convertToSubgraph(new Set(app.graph.nodes))
+    await new Promise(done => setTimeout(done, 300))
+    app.canvas.openSubgraph(node.subgraph, node)
+    await new Promise(done => setTimeout(done, 300))
+    Object.assign(app.canvas.ds, { scale: 1, offset: [80, 70] })
+    app.canvas.graph.nodes[0].pos = [0, 0]
+    app.canvas.setDirty(true, true)
+}"""
+"""Puts the node into a subgraph and opens that."""
+WITHIN = "() => app.canvas.graph.nodes[0].widgets.at(-1).value"
+
 
 @pytest.fixture
 def editor(page: Page) -> EditorPage:
@@ -105,6 +118,24 @@ def test_each_gesture_is_one_step_of_the_hosts_undo(editor: EditorPage) -> None:
     expect(page.locator(".wm-plot")).to_have_attribute(
         "aria-label", re.compile("^Action track, 69 frames, 4 lanes, playhead at")
     )
+
+
+def test_undo_in_a_subgraph_leaves_focus_and_playhead(editor: EditorPage) -> None:
+    page = editor.page
+    editor.add()
+    drag_frames(editor, "forward", 2, 9)
+    page.evaluate(SUBGRAPH)
+    settle(page, 600)
+    page.locator(".wm-plot").focus()
+    editor.press("PageDown", "ArrowDown", "Enter")
+    once = page.evaluate(WITHIN)
+    editor.press("ArrowRight", "ArrowRight", "Enter")
+    page.evaluate("() => { window.former = document.querySelector('.wm-editor') }")
+    editor.undo()
+    assert page.evaluate(WITHIN) == once
+    expect(page.locator(".wm-plot")).to_be_focused()
+    expect(page.locator(".wm-tools input").first).to_have_value("11")
+    assert page.evaluate("() => former.childElementCount") == 0, "the editor before it is still there"
 
 
 def test_a_walk_is_recorded_from_the_real_keyboard(editor: EditorPage, request: pytest.FixtureRequest) -> None:
