@@ -41,7 +41,8 @@ function repairs(editor, frames) {
   const isShorter = less < state.path.frames // else a frame of the path is more than what is left over
   const trim = () => editor.edit(setFrames(editor.state.path, less), {}, `${less} frames`)
   const lengthen = () => editor.edit(stretch(editor.state.path, more), {}, `${more} frames`)
-  return [...(less && isShorter ? [link(editor, SHARED.trim(less), trim)] : []), link(editor, WORDS.stretch(more), lengthen)]
+  const shorter = less && isShorter ? [link(editor, SHARED.trim(less), trim)] : []
+  return [...shorter, link(editor, WORDS.stretch(more), lengthen)]
 }
 
 /**
