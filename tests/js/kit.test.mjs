@@ -5,7 +5,8 @@ import { test } from "node:test"
 import { parseFrames, parseNumber } from "../../web/kit/fields.mjs"
 import { comeAfter, forgetLeft, handOver, takeOver } from "../../web/kit/host.mjs"
 import { bounded, fit, fitRange, lastSeen, revealing, toFrame, toX, zoomAround } from "../../web/kit/ruler.mjs"
-import { reportless } from "../../web/kit/status.mjs"
+import { VALUE_WORDS as TRACK } from "../../web/editor/words.mjs"
+import { noticeOf, reportless } from "../../web/kit/status.mjs"
 import { angle, chunkSum, counted, decimal, signed, span, spanLength, time } from "../../web/kit/words.mjs"
 import { firstFrame } from "../../web/track/chunks.mjs"
 import { WALKER, drawer } from "./any.mjs"
@@ -109,4 +110,13 @@ test("what keeps a report away is said: a text that cannot be read, a model or a
   assert.match(reportless(/** @type {any} */ ({ ...state, problem: "no JSON" })), /text is mended/)
   assert.match(reportless(/** @type {any} */ ({ ...state, offline: "refused" })), /after the first run/)
   assert.match(reportless(/** @type {any} */ ({ ...state, linked: true })), /after the first run/)
+})
+
+test("a notice says once what the text is not", () => {
+  const state = { failure: "", offline: "", linked: false, shown: null }
+  const ways = /** @type {any} */ ({ copyIn() {}, learn() {} })
+  for (const problem of ["Track text: no key 'fly'", "Track JSON: no key 'fly'"]) {
+    const editor = /** @type {any} */ ({ state: { ...state, problem } })
+    assert.match(/** @type {any} */ (noticeOf(editor, ways, TRACK)).text, /^no key 'fly'\./)
+  }
 })

@@ -112,7 +112,7 @@ export const WORDS = {
 export const VALUE_WORDS = {
   wrong: "Not a track:",
   newer: "Newer track:",
-  lead: "Track JSON: ",
+  lead: /^Track (JSON|text): /,
   textTitle: "The track as text",
   textNote: "JSON of a track, or the short form such as forward*24 right+yaw_right*12.",
 }

@@ -14,7 +14,7 @@ import { DOT, WORDS, chunkSum, counted, time } from "./words.mjs"
  * @typedef {object} ValueWords how an editor speaks of its value's text
  * @property {string} wrong it is not one
  * @property {string} newer it is of a later version
- * @property {string} lead what the reader's sentences begin with
+ * @property {RegExp} lead what the reader's sentences begin with
  * @property {string} textTitle of the dialog
  * @property {string} textNote
  */
@@ -95,7 +95,7 @@ export function noticeOf(editor, { copyIn, learn }, words) {
       actions: [{ label: WORDS.copyIn, hint: WORDS.copyInHint, disabled: !shown, press: copyIn }],
     }
   if (!problem) return null
-  const text = problem.startsWith(words.lead) ? problem.slice(words.lead.length) : problem
+  const text = problem.replace(words.lead, "")
   return alarm(
     problem.includes("newer version") ? words.newer : words.wrong,
     `${text}${/[.!?]$/.test(text) ? "" : "."} ${WORDS.lastValid}`,

@@ -95,7 +95,7 @@ export const WORDS = {
 export const VALUE_WORDS = {
   wrong: "Not a path:",
   newer: "Newer path:",
-  lead: "Path JSON: ",
+  lead: /^Path JSON: /,
   textTitle: "The path as text",
   textNote: "JSON of a camera path.",
 }
