@@ -8,6 +8,8 @@ from typing import Any
 import golden_tracks
 import pytest
 
+from worldmodel.variants import VARIANTS, Motion, Variant
+
 FILE = json.loads(golden_tracks.GOLDEN.read_text(encoding="utf-8"))
 CASES = golden_tracks.cases()
 NUMBERS = ("yaw", "pitch", "poses")
@@ -18,6 +20,12 @@ def test_the_file_holds_every_pair_and_the_models_as_they_are() -> None:
     assert {name: pair["text"] for name, pair in FILE["pairs"].items()} == CASES
     refused = sum("error" in pair for pair in FILE["pairs"].values())
     assert len(CASES) >= 60 and 30 <= refused <= len(CASES) - 30
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+def test_the_page_knows_how_every_model_walks(variant: Variant) -> None:
+    """The page's twin of `integrate` is told the step and nothing else of a motion."""
+    assert variant.motion == Motion(variant.motion.step_metres)
 
 
 @pytest.mark.parametrize("name", CASES)
