@@ -31,11 +31,15 @@ class Poses(NamedTuple):
         c2w: (frames, 4, 4) float64, OpenCV axes.
         intrinsics: fx, fy, cx, cy as shares of width and height; `None` if nobody said.
         fps: frames a second; `None` if nobody said.
+        notes: what the reader of a file has to say of it, whole sentences, the most important first.
+        unused: names of what the file holds beside that; neither is part of what a camera is.
     """
 
     c2w: Tensor
     intrinsics: tuple[float, float, float, float] | None = None
     fps: float | None = None
+    notes: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:

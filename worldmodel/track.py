@@ -140,4 +140,6 @@ def same_track(a: Track, b: Track) -> bool:
 
 
 def _same_camera(a: Poses | None, b: Poses | None) -> bool:
-    return a is b or (a is not None and b is not None and a[1:] == b[1:] and torch.equal(a.c2w, b.c2w))
+    if a is None or b is None:
+        return a is b
+    return a.intrinsics == b.intrinsics and a.fps == b.fps and torch.equal(a.c2w, b.c2w)

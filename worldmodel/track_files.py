@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .formats import blender, colmap, csv_table, nerfstudio, npz, poses_json, tum
-from .formats.json_text import load
+from .formats.asked import Asked
+from .formats.json_text import dump, load
 from .geometry import Poses
+from .timeline import shortened
 from .track import Track, parse_track, write_track
 
 MAX_BYTES, MAX_JSON_BYTES = 256 * 2**20, 64 * 2**20
 """Largest file that is opened; JSON takes many times its size while it is read."""
-SUFFIXES = (".json", ".csv", ".npz", ".txt", ".tum")
+SUFFIXES = (".json", ".jsonl", ".csv", ".npz", ".npy", ".txt", ".tum")
 """Files that may hold a track or a camera."""
 BESIDE = {"images.txt": "cameras.txt"}
 """COLMAP's file, and the one beside it that is read and written with it."""
@@ -33,14 +35,62 @@ OF_CAMERAS = ("camera JSON", "TUM", "COLMAP", "nerfstudio", "Blender")
 """Formats that hold a camera alone."""
 
 
+HOLDS: dict[str, tuple[str, ...]] = {
+    ".json": ("a track", "poses", "what the Blender script writes", "nerfstudio's transforms.json"),
+    ".jsonl": (),
+    ".csv": ("a table of keys and mouse",),
+    ".npz": ("keys", "mouse", "c2w"),
+    ".npy": (),
+    ".txt": ("TUM's lines of timestamp tx ty tz qx qy qz qw", "COLMAP's images.txt"),
+    ".tum": ("TUM's lines of timestamp tx ty tz qx qy qz qw",),
+}
+"""What files of an ending may hold, as a refusal says it."""
+
+
 class Content(NamedTuple):
-    """What a file holds: keys and mouse, a camera, or both."""
+    """What a file holds: keys and mouse, a camera, or both.
+
+    Args:
+        track: keys and mouse.
+        poses: a camera.
+        notes: what the reader has to say, whole sentences, the most important first.
+        unused: names of what the file holds beside that.
+    """
 
     track: Track | None = None
     poses: Poses | None = None
+    notes: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
-def read_track_file(path: Path) -> Content:
+def of_camera(poses: Poses) -> Content:
+    """Return a camera as a file's content; what its reader had to say goes with the content."""
+    return Content(poses=poses._replace(notes=(), unused=()), notes=poses.notes, unused=poses.unused)
+
+
+def what_was_found(found: object, suffix: str) -> str:
+    """Say what is in a file that is none of the known ones, and what files of its ending may hold.
+
+    Args:
+        found: JSON values, or a text that says what was found.
+        suffix: one of `SUFFIXES`.
+    """
+    return f"found {_told(found)}, expected of a {suffix} file one of: {'; '.join(HOLDS[suffix])}; convert it to one"
+
+
+def _told(found: object) -> str:
+    """Say what JSON values are, by their members."""
+    if isinstance(found, str):
+        return found
+    if isinstance(found, dict):
+        names = [shortened(dump(name)) for name in found]
+        return f"members {', '.join(names[:6])}{f' and {len(names) - 6} more' * (len(names) > 6)}" if names else "{}"
+    if isinstance(found, list):
+        return f"a list of {len(found)}" + (f", the first of them with {_told(found[0])}" if found else "")
+    return shortened(dump(found))
+
+
+def read_track_file(path: Path, asked: Asked = Asked()) -> Content:
     """Read a file of any format.
 
     Raises:
@@ -57,12 +107,13 @@ def read_track_file(path: Path) -> Content:
         raise ValueError(f"{path.name}: {error}") from None
 
 
-def parse_file(data: bytes, suffix: str) -> Content:
+def parse_file(data: bytes, suffix: str, asked: Asked = Asked()) -> Content:
     """Read the bytes of one file.
 
     Args:
         data: of the file.
         suffix: the end of its name, with the dot, one of `SUFFIXES`.
+        asked: how it is to be read.
 
     Raises:
         ValueError: one sentence that names line, frame or member.
@@ -90,7 +141,7 @@ def write_track_file(content: Content, path: Path, form: str) -> None:
     Raises:
         ValueError: the content has not what the format holds.
     """
-    track, poses = content
+    track, poses = content[:2]
     path.parent.mkdir(parents=True, exist_ok=True)
     if (form in OF_TRACKS and track is None) or (form in OF_CAMERAS and poses is None):
         needed = "keys and mouse" if form in OF_TRACKS else "a camera"
