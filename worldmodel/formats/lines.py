@@ -5,24 +5,35 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
-from ..timeline import shortened
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..geometry import quaternion_rotations
+from ..timeline import MAX_FRAMES, shortened
 from .asked import nothing
 
 _DIGITS = re.compile("([0-9]+)")
 _OFTEN = 1024
 """Lines between two looks at whether the user has stopped."""
+_LONG = 10_000
+"""Letters of a line from which on it is no row of a few numbers."""
+_UNIT = 0.05
+"""Largest error of a quaternion's length; two digits behind the point make up to 0.02."""
 
 
-def rows(text: str, check: Callable[[], None] = nothing) -> Iterator[tuple[int, str]]:
+def rows(text: str | Iterable[str], check: Callable[[], None] = nothing) -> Iterator[tuple[int, str]]:
     """Yield the lines of a text with their numbers, counted from 1, one at a time.
 
     Args:
-        text: with line ends of any system.
+        text: with line ends of any system, or an open file.
         check: called now and then; raises what is to end the reading.
     """
-    for line, row in enumerate(io.StringIO(text, newline=None), start=1):
+    for line, row in enumerate(io.StringIO(text, newline=None) if isinstance(text, str) else text, start=1):
         if not line % _OFTEN:
             check()
         yield line, row
@@ -35,6 +46,98 @@ def natural(name: str) -> tuple[tuple[str | tuple[int, str], ...], str]:
         number = part.lstrip("0")
         parts.append((len(number), number) if place % 2 else part)  # as text: a name may have thousands of digits
     return tuple(parts), name
+
+
+class Table(NamedTuple):
+    """Rows of numbers.
+
+    Args:
+        lines: R numbers of their lines.
+        values: (R, columns) float64; NaN and infinity stand as they are.
+        first: R texts of the first column, as the file writes them.
+        comments: what stands before the first row: comments and lines without numbers.
+        notes: what was left out.
+    """
+
+    lines: list[int]
+    values: np.ndarray
+    first: list[str]
+    comments: list[str]
+    notes: tuple[str, ...]
+
+    def name(self, row: int) -> str:
+        """Return how a message calls a row."""
+        return f"line {self.lines[row]}"
+
+
+def table(text: str, columns: int, told: str, check: Callable[[], None] = nothing) -> Table:
+    """Read rows of so many numbers, apart by spaces or commas; comments begin with #, a last line cut short is left out.
+
+    Args:
+        text: of the file.
+        columns: how many numbers stand in a line.
+        told: what they are, for messages.
+        check: called now and then.
+
+    Raises:
+        ValueError: names the line that is none, or says that there is no row.
+    """
+    values, first, lines, comments, short = array("d"), [], [], [], None
+    for line, row in rows(text, check):
+        if len(row) > _LONG:
+            raise ValueError(f"line {line}: found {len(row)} letters, expected {columns} numbers: {told}")
+        cells = row.replace(",", " ").split()
+        if not cells or cells[0].startswith("#"):
+            comments += [row.strip()] * (not lines and len(comments) < 9)
+            continue
+        if short is not None:
+            raise ValueError(f"line {short[0]}: found {short[1]} numbers, expected {columns}: {told}")
+        if len(cells) != columns:
+            if not lines and len(comments) < 9 and not is_number(cells[0]):
+                comments.append(row.strip())
+            else:
+                short = line, len(cells)
+            continue
+        if len(lines) == MAX_FRAMES:
+            raise ValueError(f"line {line}: more than {MAX_FRAMES} frames; cut the file")
+        try:
+            values.extend(map(float, cells))
+        except ValueError:
+            if not lines and not is_number(cells[0]):
+                del values[:]
+                comments.append(row.strip())
+                continue
+            for cell in cells:
+                if not is_number(cell):
+                    number(cell, line)
+        first.append(cells[0])
+        lines.append(line)
+    if short is not None and (not lines or short[1] > columns):
+        raise ValueError(f"line {short[0]}: found {short[1]} numbers, expected {columns}: {told}")
+    if not lines:
+        raise ValueError(f"found no pose, expected lines of {told}")
+    notes = () if short is None else (f"Line {short[0]}, the last, is cut short: left out.",)
+    return Table(lines, np.frombuffer(values).reshape(-1, columns), first, comments, notes)
+
+
+def columns_of(text: str) -> int:
+    """Return how many numbers stand in the first line that begins with one; 0 where none of the first lines does."""
+    for line, row in rows(text):
+        cells = row[:_LONG].replace(",", " ").split()
+        if cells and all(map(is_number, cells)):
+            return len(cells)
+        if line > 100:
+            break
+    return 0
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text is a number, which may be NaN or infinite."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def number(text: str, line: int) -> float:
@@ -52,13 +155,25 @@ def number(text: str, line: int) -> float:
     return value
 
 
-def quaternion(w: float, x: float, y: float, z: float, line: int) -> tuple[float, float, float, float]:
-    """Check a quaternion, which files round: its length must be near 1.
+def turns(quaternions: np.ndarray, names: Callable[[int], str]) -> Tensor:
+    """Turn quaternions of a file, which rounds them, into rotations.
+
+    Args:
+        quaternions: (R, 4) float64: w, x, y, z.
+        names: how a message calls each row.
+
+    Returns:
+        (R, 3, 3), NaN where all four are 0, which stands for no pose, or one of them is no number.
 
     Raises:
-        ValueError: it is no rotation; names the line.
+        ValueError: a length is not near 1; names the first row.
     """
-    length = math.hypot(w, x, y, z)
-    if not abs(length - 1) <= 0.01:
-        raise ValueError(f"line {line}: the quaternion must have length 1, not {length:.6g}")
-    return w, x, y, z
+    lengths = np.linalg.norm(quaternions, axis=1)
+    none = ~np.isfinite(lengths) | (lengths == 0)
+    wrong = ~none & (np.abs(lengths - 1) > _UNIT)
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise ValueError(f"{names(at)}: the quaternion must have length 1, not {lengths[at]:.6g}")
+    rotations = quaternion_rotations(torch.from_numpy(np.where(none[:, None], [1.0, 0, 0, 0], quaternions)))
+    rotations[torch.from_numpy(none)] = torch.nan
+    return rotations
