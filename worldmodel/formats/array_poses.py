@@ -1,7 +1,7 @@
 """Camera poses as NumPy arrays, in one .npz or as poses.npy with intrinsics.npy beside it.
 
 c2w (F, 4, 4) or (F, 3, 4)     camera-to-world, OpenCV axes, metres; intrinsics as shares of width and height
-poses                          the same as LingBot-World has it: intrinsics in pixels of a picture of 832 x 480, 16 a second
+poses                          as LingBot-World has them: intrinsics in pixels of a picture of 832 x 480, 16 a second
 intrinsics                     fx, fy, cx, cy (4,) or (F, 4), or a matrix (3, 3) or (F, 3, 3)
 fps (), width (), height ()    may be missing
 
@@ -20,10 +20,10 @@ import torch
 
 from ..geometry import Poses
 from .arrays import Wanted, check_shape, header_of, read_array, shown_shape
-from .asked import Asked
+from .asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
-from .kitti import matrices_of_rows
 from .lens import Lens, checked_shares, is_pixels, lens_of_pixels
+from .matrices import matrices_of_rows
 from .poses_json import read_fps
 
 _MATRICES = ((None, 4, 4), (None, 3, 4))
@@ -41,7 +41,7 @@ _CENTRE = 0.1
 """Largest part by which the centre of a lens in LingBot-World's pixels may be off the picture's middle."""
 
 
-def of_arrays(arrays: Mapping[str, np.ndarray], asked: Asked = Asked()) -> Poses:
+def of_arrays(arrays: Mapping[str, np.ndarray], asked: Asked = AS_IT_IS) -> Poses:
     """Make poses of arrays, `c2w` before `poses`.
 
     Raises:
@@ -67,7 +67,7 @@ def used(arrays: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     return ("c2w" if "c2w" in arrays else "poses", "intrinsics", "fps", *size)
 
 
-def read_npy(file: BinaryIO, beside: BinaryIO | None, asked: Asked = Asked()) -> Poses:
+def read_npy(file: BinaryIO, beside: BinaryIO | None, asked: Asked = AS_IT_IS) -> Poses:
     """Read poses.npy, and intrinsics.npy where it is there; both at their beginning.
 
     Raises:

@@ -70,7 +70,15 @@ def unpack(data: bytes | BinaryIO, wanted: Mapping[str, Wanted]) -> Unpacked:
                     raise ValueError(f"array '{name}' is packed in a way that NumPy does not use; save it again")
                 with archive.open(entry) as packed:
                     arrays[name] = read_array(packed, name, wanted[name], entry.file_size)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, UnicodeError, struct.error) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        NotImplementedError,
+        UnicodeError,
+        struct.error,
+    ) as error:
         raise ValueError(f"no NPZ file, or a damaged one ({shortened(str(error), 80)})") from None
     return Unpacked(arrays, tuple(others))
 
@@ -87,7 +95,7 @@ def read_array(file: BinaryIO, name: str, wanted: Wanted, size: int) -> np.ndarr
     Raises:
         ValueError: it is no array, or another one.
     """
-    if size > MAX_BYTES + _MAX_HEADER:
+    if size > MAX_BYTES:
         raise ValueError(f"array '{name}' is larger than {MAX_BYTES} bytes; cut it")
     kind, shape, by_columns, start = _header(file, name)
     if kind.kind not in wanted.kinds or not kind.itemsize:
@@ -155,4 +163,6 @@ def _check_entries(file: BinaryIO) -> None:
     at = end.rfind(b"PK\5\6")
     count = struct.unpack_from("<H", end, at + 10)[0] if at >= 0 and at + 12 <= len(end) else 0
     if count > MAX_ENTRIES:
-        raise ValueError(f"found an archive of {count} arrays or more, expected at most {MAX_ENTRIES}; keep those of one walk")
+        raise ValueError(
+            f"found an archive of {count} arrays or more, expected at most {MAX_ENTRIES}; keep those of one walk"
+        )

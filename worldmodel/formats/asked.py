@@ -24,5 +24,7 @@ class Asked(NamedTuple):
     check: Callable[[], None] = nothing
 
 
+AS_IT_IS = Asked()
+"""Nothing was chosen."""
 ALL = "all"
 """Every camera's pictures as one walk."""

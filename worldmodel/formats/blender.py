@@ -16,9 +16,9 @@ import torch
 
 from ..geometry import Poses, check_poses, flip_camera, from_z_up, rotation_quaternions, to_z_up
 from ..timeline import MAX_FRAMES
-from .asked import Asked
+from .asked import AS_IT_IS, Asked
 from .json_text import checked_list, dump, load, shown
-from .matrices import matrices_of
+from .matrices import numbers_of
 from .poses_json import read_fps, read_intrinsics, unread
 
 KIND, VERSION = "blender_camera", 1
@@ -91,12 +91,12 @@ def matches(data: object) -> bool:
     return isinstance(data, dict) and data.get("type") == KIND
 
 
-def read(text: str, asked: Asked = Asked()) -> Poses:
+def read(text: str, asked: Asked = AS_IT_IS) -> Poses:
     """Parse the JSON that the script writes; see `parse`."""
     return parse(load(text), asked)
 
 
-def parse(data: Any, asked: Asked = Asked()) -> Poses:
+def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
     """Read poses out of what the script writes.
 
     Raises:
@@ -108,7 +108,7 @@ def parse(data: Any, asked: Asked = Asked()) -> Poses:
     numbers = checked_list(data.get("matrices"), "matrices")
     if not numbers or len(numbers) % 16 or len(numbers) > 16 * MAX_FRAMES:
         raise ValueError(f"matrices must be a list of sixteen numbers a frame, not {len(numbers)} of them")
-    c2w = matrices_of([numbers[i : i + 16] for i in range(0, len(numbers), 16)], "matrices of frame {}".format)
+    c2w = torch.from_numpy(numbers_of(numbers, "matrices[{}]".format)).reshape(-1, 4, 4)
     check_poses(c2w)
     fps = read_fps(data.get("fps")) or asked.fps or None
     lens = read_intrinsics(data.get("intrinsics"))

@@ -5,8 +5,8 @@ camera_path[i].fov               from bottom to top, in degrees
 render_width, render_height      in pixels
 seconds, fps                     the film's length and rate; its frames last `seconds` together, whatever fps says
 
-The world is that of the trained scene: z up, in a unit that nerfstudio chose. Source: nerfstudio's viewer/render_panel.py,
-cameras/camera_paths.py and scripts/render.py (Tancik et al., SIGGRAPH 2023).
+The world is that of the trained scene: z up, in a unit that nerfstudio chose. Source: viewer/render_panel.py,
+cameras/camera_paths.py and scripts/render.py in github.com/nerfstudio-project/nerfstudio (commit 50e0e3c).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from ..geometry import Poses, flip_camera, from_z_up
 from ..timeline import MAX_FRAMES
-from .asked import Asked
+from .asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
 from .json_text import checked_list, checked_object, is_number, shown
 from .lens import Lens, no_lens
@@ -33,13 +33,15 @@ def matches(data: object) -> bool:
     return isinstance(data, dict) and isinstance(data.get("camera_path"), list)
 
 
-def parse(data: Any, asked: Asked = Asked()) -> Poses:
+def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
     """Read a path out of its JSON.
 
     Raises:
         ValueError: in one sentence, which member or frame is wrong, and what was found.
     """
-    entries = [checked_object(entry, f"camera_path[{i}]") for i, entry in enumerate(checked_list(data["camera_path"], ""))]
+    entries = [
+        checked_object(entry, f"camera_path[{i}]") for i, entry in enumerate(checked_list(data["camera_path"], ""))
+    ]
     if not 1 <= len(entries) <= MAX_FRAMES:
         raise ValueError(f"camera_path: found {len(entries)} frames, expected 1 to {MAX_FRAMES}; export the path again")
     asked.check()
@@ -63,8 +65,8 @@ def _rate(data: Mapping[str, Any], frames: int) -> tuple[float | None, tuple[str
         return fps, (*odd, f"The film's length is left out: {frames} frames in {seconds:g} s.")
     if fps is not None and abs(fps * seconds - frames) > 1:
         odd = (
-            f"The {frames} frames last {seconds:g} s, {rate:.4g} a second, and fps is {fps:g}: the length counts, as when "
-            "nerfstudio renders.",
+            f"The {frames} frames last {seconds:g} s, {rate:.4g} a second, and fps is {fps:g}: the length counts, as "
+            "when nerfstudio renders.",
         )
     else:
         rate = fps or rate

@@ -16,10 +16,10 @@ import torch
 
 from ..geometry import Poses, invert, pixel_intrinsics, poses_of, rotation_quaternions
 from ..timeline import MAX_FRAMES, shortened
-from .asked import Asked
+from .asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
 from .lens import Lens, lens_of_pixels, no_lens
-from .lines import is_number, number, rows, turns
+from .lines import is_number, no_number, rows, turns
 from .poses_json import PICTURE
 from .several import chosen
 
@@ -62,7 +62,7 @@ class _Images(NamedTuple):
     names: list[str]
 
 
-def read(model: Model, asked: Asked = Asked()) -> Poses:
+def read(model: Model, asked: Asked = AS_IT_IS) -> Poses:
     """Parse a model; of several cameras it takes one, and its first picture's lens.
 
     Raises:
@@ -162,9 +162,7 @@ def _images(text: str | Iterable[str], cameras: dict[str, _Camera], asked: Asked
         try:
             images.values.append([*map(float, cells[1:8])])
         except ValueError:
-            for cell in cells[1:8]:
-                if not is_number(cell):
-                    number(cell, line)
+            raise no_number(cells[1:8], line) from None
         images.lines.append(line)
         images.cameras.append(cells[8])
         images.names.append(cells[9].strip())

@@ -2,10 +2,10 @@
 
     #timestamp [ns], p_RS_R_x [m], …, q_RS_w [], q_RS_x [], …, and velocities and biases, which no one reads here
 
-The poses are those of the vehicle's IMU in a world whose z points up, metres, nanoseconds. Its camera cam0 stands on it
-with its right along the IMU's y, its down against the IMU's x and its view along z, but for 1.5 degrees and 7 cm (T_BS in
-cam0/sensor.yaml): the camera is taken to stand right in it. Source: Burri et al., The EuRoC micro aerial vehicle datasets,
-IJRR 2016; TUM's visual-inertial data and ORB-SLAM3's tools write the same columns.
+The poses are those of the vehicle's IMU in a world whose z points up, metres, nanoseconds. Its camera cam0 has its
+right along the IMU's y, its down against the IMU's x and its view along z, but for 1.5 degrees and 7 cm (T_BS in the
+data set's cam0/sensor.yaml): the camera is taken to be right in it. Source: Burri et al., The EuRoC micro aerial
+vehicle datasets, IJRR 2016; TUM's visual-inertial data and ORB-SLAM3's tools write the same columns.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from ..geometry import Poses, from_z_up, poses_of
-from .asked import Asked
+from .asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
 from .lines import is_number, table, turns
 from .stamps import MICROSECONDS, NANOSECONDS, SECONDS, Stamps
@@ -33,12 +33,16 @@ def matches(text: str) -> bool:
     if {*COLUMNS} <= {*_names(lines[0])}:
         return True
     cells = lines[-1].split(",")
-    if not (lines[0].lstrip().startswith("#") or lines[0] is lines[-1]) or len(cells) < 8 or not all(map(is_number, cells)):
+    if (
+        not (lines[0].lstrip().startswith("#") or lines[0] is lines[-1])
+        or len(cells) < 8
+        or not all(map(is_number, cells))
+    ):
         return False
     return abs(float(np.linalg.norm([float(cell) for cell in cells[4:8]])) - 1) < 0.05
 
 
-def read(text: str, asked: Asked = Asked()) -> Poses:
+def read(text: str, asked: Asked = AS_IT_IS) -> Poses:
     """Parse a table.
 
     Raises:
@@ -58,7 +62,10 @@ def read(text: str, asked: Asked = Asked()) -> Poses:
     unused = tuple(name for name in names if name not in COLUMNS)
     unit = head.split(",")[names.index(COLUMNS[0])].partition("[")[2].strip(" ]\t\r\n").lower()
     stamps = Stamps(times, _UNITS.get(unit, NANOSECONDS))
-    notes = (*rows.notes, "The poses are those of an IMU; the camera is taken to look along its z, its x up, as EuRoC's does.")
+    notes = (
+        *rows.notes,
+        "The poses are those of an IMU; the camera is taken to look along its z, its x up, as EuRoC's does.",
+    )
     return poses_of_frames(Frames(c2w, rows.name, stamps, notes=notes, unused=unused), asked)
 
 

@@ -1,6 +1,6 @@
 """The frames of a camera's file made into poses: what is no pose left out, times made even, lenses made one.
 
-    N frames as the file has them, c2w (N, 4, 4) in our axes
+N frames as the file has them, c2w (N, 4, 4) in our axes
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..geometry import MAX_METRES, Poses, check_poses, interpolate
-from .asked import Asked
+from .asked import AS_IT_IS, Asked
 from .lens import Lens, one_lens
 from .stamps import Stamps, spaced
 
@@ -40,7 +40,7 @@ class Frames(NamedTuple):
     unused: tuple[str, ...] = ()
 
 
-def poses_of_frames(frames: Frames, asked: Asked = Asked()) -> Poses:
+def poses_of_frames(frames: Frames, asked: Asked = AS_IT_IS) -> Poses:
     """Make poses of a file's frames, and say what was done.
 
     Raises:
@@ -70,7 +70,7 @@ def poses_of_frames(frames: Frames, asked: Asked = Asked()) -> Poses:
 
 
 def _near(c2w: Tensor) -> tuple[Tensor, list[str]]:
-    """Bring a walk that is far from its origin, as on the earth's map, near to it; only then numbers keep their digits."""
+    """Bring a walk that is far from its origin, as on a map of the earth, near to it: numbers have so many digits."""
     places = c2w[:, :3, 3]
     if places.abs().max() <= MAX_METRES or (places - places[0]).abs().max() > MAX_METRES:
         return c2w, []
@@ -83,4 +83,5 @@ def _near(c2w: Tensor) -> tuple[Tensor, list[str]]:
 def _left_out(frames: Frames, whole: Tensor) -> str:
     lost = (~whole).nonzero()[:, 0].tolist()
     count = f"{len(lost)} of {len(whole)} poses hold" if len(lost) > 1 else f"One of {len(whole)} poses holds"
-    return f"{count} no numbers ({frames.names(lost[0])}{' the first' * (len(lost) > 1)}): left out, the camera goes across."
+    first = f"{frames.names(lost[0])}{' the first' * (len(lost) > 1)}"
+    return f"{count} no numbers ({first}): left out, the camera goes across."

@@ -1,4 +1,4 @@
-"""Camera poses as 3D Gaussian Splatting writes them beside a trained scene: cameras.json, a list with an entry a picture.
+"""Camera poses as 3D Gaussian Splatting writes them beside a trained scene: cameras.json, an entry for a picture.
 
 position, rotation   place and axes of the camera in the world: camera-to-world, OpenCV axes, rows of a 3 x 3
 fx, fy               in pixels of a picture of width and height; the principal point is its middle
@@ -17,7 +17,7 @@ import torch
 
 from ..geometry import Poses
 from ..timeline import MAX_FRAMES
-from .asked import Asked
+from .asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
 from .json_text import is_number
 from .lens import Lens, lens_of_pixels, no_lens
@@ -30,10 +30,14 @@ _READ = ("id", "img_name", "width", "height", "position", "rotation", "fx", "fy"
 
 def matches(data: object) -> bool:
     """Tell whether JSON is one of these."""
-    return isinstance(data, list) and bool(data) and all(isinstance(v, dict) and {"position", "rotation"} <= {*v} for v in data)
+    return (
+        isinstance(data, list)
+        and bool(data)
+        and all(isinstance(v, dict) and {"position", "rotation"} <= {*v} for v in data)
+    )
 
 
-def parse(data: Any, asked: Asked = Asked()) -> Poses:
+def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
     """Read poses out of their JSON.
 
     Raises:
@@ -69,7 +73,11 @@ def parse(data: Any, asked: Asked = Asked()) -> Poses:
 
 def _numbers(value: Any, rows: int, name: str) -> Any:
     """Return three numbers, or three rows of them."""
-    flat = [number for row in value if isinstance(row, list) for number in row] if rows and isinstance(value, list) else value
+    flat = (
+        [number for row in value if isinstance(row, list) for number in row]
+        if rows and isinstance(value, list)
+        else value
+    )
     if not isinstance(flat, list) or len(flat) != (9 if rows else 3):
         raise ValueError(f"{name} must be three {'rows of three ' * bool(rows)}numbers")
     return numbers_of(flat, lambda _: name)

@@ -7,18 +7,16 @@ benchmark's development kit, its readme (Geiger et al., CVPR 2012); evo reads th
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-
 from ..geometry import Poses
-from .asked import Asked
+from .asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
 from .lines import table
+from .matrices import matrices_of_rows
 
 COLUMNS = 12
 
 
-def read(text: str, asked: Asked = Asked()) -> Poses:
+def read(text: str, asked: Asked = AS_IT_IS) -> Poses:
     """Parse poses.
 
     Raises:
@@ -26,11 +24,3 @@ def read(text: str, asked: Asked = Asked()) -> Poses:
     """
     rows = table(text, COLUMNS, "three rows of four numbers, row by row", asked.check)
     return poses_of_frames(Frames(matrices_of_rows(rows.values), rows.name, notes=rows.notes), asked)
-
-
-def matrices_of_rows(values: np.ndarray) -> torch.Tensor:
-    """Make matrices (R, 4, 4) of their upper three rows (R, 12), row by row; NaN where a number is missing."""
-    matrices = torch.zeros(len(values), 4, 4, dtype=torch.float64)
-    matrices[:, :3] = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64)).unflatten(1, (3, 4))
-    matrices[:, 3, 3] = 1
-    return matrices

@@ -1,6 +1,6 @@
 """A lens out of a file: which unit its numbers are in, and which one is kept where a file has several.
 
-    lens  fx, fy, cx, cy as shares of the picture's width and height
+lens  fx, fy, cx, cy as shares of the picture's width and height
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def checked_shares(value: object, field: str = "intrinsics") -> Lens:
         raise ValueError(f"{field} must be shares of width and height, focal lengths above 0, not {shown(value)}")
     if max(fx, fy) > _FOCAL[1] or max(cx, cy) > _CENTRE[1]:
         raise ValueError(
-            f"{field}: found {shown(value)}, expected shares of width and height; these look like pixels: divide fx and "
-            "cx by the picture's width, fy and cy by its height"
+            f"{field}: found {shown(value)}, expected shares of width and height; these look like pixels: divide fx "
+            "and cx by the picture's width, fy and cy by its height"
         )
     return fx, fy, cx, cy
 
@@ -85,8 +85,8 @@ def one_lens(lenses: Sequence[Lens | None], what: str = "picture") -> tuple[Lens
     longest, widest = (_angle(focal) for focal in (known[:, 0].max(), known[:, 0].min()))
     how = f"{longest} to {widest} across" if longest != widest else "in height or centre"
     return first, (
-        f"The lens changes from {what} to {what}, {how}: the walk keeps that of the first, {_angle(first[0])}; the zoom is "
-        "left out.",
+        f"The lens changes from {what} to {what}, {how}: the walk keeps that of the first, {_angle(first[0])}; the "
+        "zoom is left out.",
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -71,7 +70,7 @@ class Table(NamedTuple):
 
 
 def table(text: str, columns: int, told: str, check: Callable[[], None] = nothing) -> Table:
-    """Read rows of so many numbers, apart by spaces or commas; comments begin with #, a last line cut short is left out.
+    """Read rows of so many numbers, apart by spaces or commas; comments begin with #, a short last line is left out.
 
     Args:
         text: of the file.
@@ -107,9 +106,7 @@ def table(text: str, columns: int, told: str, check: Callable[[], None] = nothin
                 del values[:]
                 comments.append(row.strip())
                 continue
-            for cell in cells:
-                if not is_number(cell):
-                    number(cell, line)
+            raise no_number(cells, line) from None
         first.append(cells[0])
         lines.append(line)
     if short is not None and (not lines or short[1] > columns):
@@ -140,19 +137,10 @@ def is_number(text: str) -> bool:
     return True
 
 
-def number(text: str, line: int) -> float:
-    """Read a finite number.
-
-    Raises:
-        ValueError: it is none; names the line, counted from 1.
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ValueError(f"line {line}: {shortened(text)!r} is no number")
-    return value
+def no_number(cells: Iterable[str], line: int) -> ValueError:
+    """Return the error that names the first of some cells that is no number."""
+    wrong = next(cell for cell in cells if not is_number(cell))
+    return ValueError(f"line {line}: {shortened(wrong)!r} is no number")
 
 
 def turns(quaternions: np.ndarray, names: Callable[[int], str]) -> Tensor:

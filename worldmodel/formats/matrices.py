@@ -33,13 +33,18 @@ def matrices_of(values: Sequence[Any], names: Callable[[int], str]) -> Tensor:
     for i, numbers in enumerate(flat):
         if numbers is None:
             raise ValueError(f"{names(i)} must have four rows of four numbers, not {shown(values[i])}")
-    whole = numbers_of([number for numbers in flat for number in numbers[:12]], lambda at: names(at // 12))
+    whole = numbers_of(
+        [number for numbers in flat for number in numbers[:12]],
+        lambda at: f"{names(at // 12)}[{at % 12 // 4}][{at % 4}]",
+    )
     matrices = torch.zeros(len(flat), 4, 4, dtype=torch.float64)
     matrices[:, 3] = torch.tensor(_LAST_ROW, dtype=torch.float64)
     matrices[:, :3] = torch.from_numpy(whole).unflatten(0, (-1, 3, 4))
     full = [i for i, numbers in enumerate(flat) if len(numbers) == 16]
     if full:
-        last = numbers_of([number for i in full for number in flat[i][12:]], lambda at: names(full[at // 4]))
+        last = numbers_of(
+            [number for i in full for number in flat[i][12:]], lambda at: f"{names(full[at // 4])}[3][{at % 4}]"
+        )
         matrices[full, 3] = torch.from_numpy(last).unflatten(0, (-1, 4))
     return matrices
 
@@ -53,7 +58,7 @@ def numbers_of(values: Sequence[Any], names: Callable[[int], str]) -> np.ndarray
     if not {*map(type, values)} <= {int, float}:  # true is no number, and neither is a text
         at = next((i for i, value in enumerate(values) if value is not None and not is_number(value)), None)
         if at is not None:
-            raise ValueError(f"{names(at)} must be numbers, not {shown(values[at])}")
+            raise ValueError(f"{names(at)} must be a number, not {shown(values[at])}")
         values = [np.nan if value is None else value for value in values]
     try:
         return np.array(values, dtype=np.float64)
@@ -65,6 +70,16 @@ def _flat(value: Any) -> list[Any] | None:
     """Return 12 or 16 values row by row, `None` if these are no three or four rows."""
     if not isinstance(value, list):
         return None
-    if value and all(isinstance(row, list) and len(row) == 4 for row in value):
+    if len(value) in (3, 4):
+        if not all(isinstance(row, list) and len(row) == 4 for row in value):
+            return None
         value = list(chain.from_iterable(value))
-    return value if len(value) in (12, 16) and not any(isinstance(number, (list, dict)) for number in value) else None
+    return value if len(value) in (12, 16) else None
+
+
+def matrices_of_rows(values: np.ndarray) -> Tensor:
+    """Make matrices (R, 4, 4) of their upper three rows (R, 12), row by row; NaN where a number is missing."""
+    matrices = torch.zeros(len(values), 4, 4, dtype=torch.float64)
+    matrices[:, :3] = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64)).unflatten(1, (3, 4))
+    matrices[:, 3, 3] = 1
+    return matrices

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ..geometry import Poses, flip_camera, from_z_up, pixel_intrinsics, to_z_up
 from ..timeline import MAX_FRAMES
-from .asked import Asked
+from .asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
 from .json_text import checked_list, checked_object, dump, is_number, load, shown
 from .lens import Lens, lens_of_pixels, no_lens
@@ -48,12 +48,12 @@ def matches(data: object) -> bool:
     return isinstance(data, dict) and data.get("type") is None and isinstance(data.get("frames"), list)
 
 
-def read(text: str, asked: Asked = Asked()) -> Poses:
+def read(text: str, asked: Asked = AS_IT_IS) -> Poses:
     """Parse transforms.json; see `parse`."""
     return parse(load(text), asked)
 
 
-def parse(data: Any, asked: Asked = Asked()) -> Poses:
+def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
     """Read transforms.json out of its JSON.
 
     Raises:
@@ -88,7 +88,7 @@ def parse(data: Any, asked: Asked = Asked()) -> Poses:
 
 
 def cameras_of(lenses: Sequence[Lens | None], c2w: Tensor) -> list[str] | None:
-    """Tell cameras apart by their lenses: few of them, and the camera jumps where the lens changes; `None` if it is one.
+    """Tell cameras apart by their lenses: few of them, and a jump where the lens changes; `None` if it is one.
 
     Args:
         lenses: of the frames, as they stand.
@@ -125,13 +125,14 @@ def write(poses: Poses) -> str:
 def _lenses(data: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> tuple[list[Lens | None], tuple[str, ...]]:
     """Return the lens of every frame, and why one has none."""
     shared = {name: data[name] for name in _LENS if name in data}
+    said = [name for name in _LENS if any(name in kind for kind in _kinds(entries))]
     known: dict[tuple, tuple[Lens | None, str | None]] = {}
     lenses, reasons = [], []
     for entry in entries:
-        members = {**{name: entry[name] for name in _LENS if name in entry}, **shared}  # as nerfstudio does
-        key = tuple(map(repr, members.values()))
+        own = {name: entry[name] for name in said if name in entry} if said else {}
+        key = tuple(map(repr, own.items()))
         if key not in known:
-            known[key] = _lens(members)
+            known[key] = _lens({**own, **shared})  # what stands above all frames counts, as for nerfstudio
             reasons += [known[key][1]] if known[key][1] else []
         lenses.append(known[key][0])
     return lenses, (no_lens("; ".join(reasons[:2])),) if reasons else ()
@@ -166,12 +167,20 @@ def _lens(members: Mapping[str, Any]) -> tuple[Lens | None, str | None]:
 
 def _unused(data: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], timed: bool) -> tuple[str, ...]:
     """Return the names of members that nobody read."""
-    of_frames = dict.fromkeys(name for entry in entries for name in entry if name not in _READ_OF_FRAME)
+    kinds = _kinds(entries)
+    of_frames = dict.fromkeys(name for kind in kinds for name in kind if name not in _READ_OF_FRAME)
     names = [name for name in dict.fromkeys([*data, *of_frames]) if name not in _READ]
-    names += [] if timed or not any("timestamp" in entry for entry in entries) else ["timestamp"]
-    both = [name for name in _LENS if name in data]
-    names += [f"frames[].{name}" for name in both if any(entry.get(name, data[name]) != data[name] for entry in entries)]
+    names += [] if timed or not any("timestamp" in kind for kind in kinds) else ["timestamp"]
+    both = [name for name in _LENS if name in data and any(name in kind for kind in kinds)]
+    names += [
+        f"frames[].{name}" for name in both if any(entry.get(name, data[name]) != data[name] for entry in entries)
+    ]
     bent = [name for name in names if name in _DISTORTION]
     some = any(members.get(name) for members in (data, *entries) for name in bent)
     told = [name for name in names if name not in _DISTORTION]
     return (*told, *[f"{', '.join(bent)} (distortion)"] * some)
+
+
+def _kinds(entries: Sequence[Mapping[str, Any]]) -> set[tuple[str, ...]]:
+    """Return the sets of members that frames have: few, of many frames."""
+    return {tuple(entry) for entry in entries}

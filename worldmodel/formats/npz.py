@@ -24,7 +24,7 @@ from ..timeline import MAX_DEGREES, MAX_FRAMES, WORDS, unknown_word
 from ..track import Track
 from . import array_poses
 from .arrays import Wanted, check_shape, unpack
-from .asked import Asked
+from .asked import AS_IT_IS, Asked
 from .json_text import holds_half_character
 
 WANTED = {
@@ -54,7 +54,7 @@ class Arrays(NamedTuple):
     unused: tuple[str, ...] = ()
 
 
-def read(data: bytes | BinaryIO, asked: Asked = Asked()) -> Arrays:
+def read(data: bytes | BinaryIO, asked: Asked = AS_IT_IS) -> Arrays:
     """Read arrays.
 
     Args:

@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..geometry import Poses, check_poses
-from .asked import Asked
+from .asked import AS_IT_IS, Asked
 from .document import check_version
 from .json_text import checked_number, dump, load, shown
 from .lens import Lens, checked_shares
-from .matrices import matrices_of
+from .matrices import matrices_of_rows, numbers_of
 
 VERSION = 1
 PICTURE = (640, 352)
@@ -28,12 +28,12 @@ def matches(data: object) -> bool:
     return isinstance(data, dict) and data.get("type") == "poses"
 
 
-def read(text: str, asked: Asked = Asked()) -> Poses:
+def read(text: str, asked: Asked = AS_IT_IS) -> Poses:
     """Parse poses; see `parse`."""
     return parse(load(text), asked)
 
 
-def parse(data: Any, asked: Asked = Asked()) -> Poses:
+def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
     """Read poses out of their JSON.
 
     Raises:
@@ -47,7 +47,7 @@ def parse(data: Any, asked: Asked = Asked()) -> Poses:
     if not isinstance(numbers, list) or not numbers or len(numbers) % 12:
         found = f"{len(numbers)} of them" if isinstance(numbers, list) else shown(numbers)
         raise ValueError(f"c2w must be a list of twelve numbers a frame, not {found}")
-    c2w = matrices_of([numbers[i : i + 12] for i in range(0, len(numbers), 12)], "c2w of frame {}".format)
+    c2w = matrices_of_rows(numbers_of(numbers, "c2w[{}]".format).reshape(-1, 12))
     check_poses(c2w)
     fps = read_fps(data.get("fps")) or asked.fps or None
     return Poses(c2w, read_intrinsics(data.get("intrinsics")), fps, unused=unread(data, _READ))

@@ -2,8 +2,8 @@
 
     time in microseconds, fx fy cx cy as shares of width and height, k1 k2, twelve of world-to-camera, row by row
 
-OpenCV axes; the unit of length is another in every film. CameraCtrl and what followed it write the same, some with frame
-numbers for times. Source: google.github.io/realestate10k/download.html (Zhou et al., SIGGRAPH 2018).
+OpenCV axes; the unit of length is another in every film. CameraCtrl and what followed it write the same, some with
+frame numbers for times. Source: google.github.io/realestate10k/download.html (Zhou et al., SIGGRAPH 2018).
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from __future__ import annotations
 import numpy as np
 
 from ..geometry import Poses, invert
-from .asked import Asked
+from .asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
-from .kitti import matrices_of_rows
 from .lens import checked_shares
 from .lines import table
+from .matrices import matrices_of_rows
 from .stamps import MICROSECONDS, Stamps
 
 COLUMNS = 19
 
 
-def read(text: str, asked: Asked = Asked()) -> Poses:
+def read(text: str, asked: Asked = AS_IT_IS) -> Poses:
     """Parse poses.
 
     Raises:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from ..timeline import shortened
@@ -16,7 +16,7 @@ from .lines import natural
 _NUMBER = re.compile("[0-9]+")
 _CAMERA = re.compile(r"(?:cam|camera|sensor|view)[_-]?([0-9]+)", re.IGNORECASE)
 _TOGETHER = 0.5
-"""Part of a camera's picture numbers that lie among those of the largest one; where fewer do, they are parts of a walk."""
+"""Part of a camera's picture numbers that lie among those of the largest one; fewer, and they are parts of a walk."""
 _MOST = 64
 """Cameras that a rig may have; more groups of names are no cameras."""
 
@@ -44,14 +44,16 @@ def chosen(names: Sequence[str], cameras: Sequence[str] | None, asked: Asked) ->
     Raises:
         ValueError: there is no such camera.
     """
-    order = sorted(range(len(names)), key=lambda i: natural(names[i]))
+    order = sorted(range(len(names)), key=[natural(name) for name in names].__getitem__)
     groups = _groups(order, _labels(names, cameras))
     wanted = asked.camera.strip().lower()
     if wanted and wanted != ALL and wanted not in map(str.lower, groups):  # perhaps a folder's name, not a number
         groups = _groups(order, by_name) if wanted in map(str.lower, by_name := _labels(names, None)) else groups
     counts = {label: len(group) for label, group in groups.items()}
     if wanted and wanted != ALL and wanted not in map(str.lower, groups):
-        expected = f"one of {listed(list(counts))}, or {ALL}" if len(counts) > 1 else "none, for the file has one camera"
+        expected = (
+            f"one of {listed(list(counts))}, or {ALL}" if len(counts) > 1 else "none, for the file has one camera"
+        )
         raise ValueError(f"camera: found {shortened(asked.camera)!r}, expected {expected}; change it or leave it empty")
     if len(counts) == 1:
         return Chosen(order, ())
@@ -95,12 +97,14 @@ def _labels(names: Sequence[str], cameras: Sequence[str] | None) -> list[str]:
 def _parts(names: Sequence[str]) -> list[str]:
     """Tell cameras apart by names: by folder, by words, or by a number behind cam; empty where they are one walk."""
     split = [_split(name) for name in names]
+    keys = list(dict.fromkeys(key for key, _ in split))
+    if not 1 < len(keys) <= _MOST:
+        return [""] * len(names)
     numbers: dict[tuple[str, str, str], list] = {}
-    for key, number in split:
-        numbers.setdefault(key, []).append(number)
-    keys = list(numbers)
+    for key, rest in split:
+        numbers.setdefault(key, []).append(natural(rest)[0][1::2])
     lone = sum(len(group) == 1 for group in numbers.values())
-    if not 1 < len(keys) <= _MOST or lone * 2 > len(names):
+    if lone * 2 > len(names):
         return [""] * len(names)
     largest = numbers[max(keys, key=lambda key: len(numbers[key]))]
     least, most = min(largest), max(largest)
@@ -109,18 +113,19 @@ def _parts(names: Sequence[str]) -> list[str]:
     return [_told(key, keys) for key, _ in split]
 
 
-def _split(name: str) -> tuple[tuple[str, str, str], tuple]:
-    """Split a picture's name into what names its camera (folder, words, a number behind cam) and its other numbers."""
+def _split(name: str) -> tuple[tuple[str, str, str], str]:
+    """Split a picture's name into what names its camera (folder, words, number behind cam) and what has its number."""
     folder, _, base = name.replace("\\", "/").rpartition("/")
     base = base.rpartition(".")[0] or base
     camera = _CAMERA.search(base)
     rest = base[: camera.start()] + base[camera.end() :] if camera else base
-    return (folder, _NUMBER.sub("#", rest), camera[1] if camera else ""), natural(rest)[0][1::2]
+    return (folder, _NUMBER.sub("#", rest), camera[1] if camera else ""), rest
 
 
 def _told(key: tuple[str, str, str], keys: Sequence[tuple[str, str, str]]) -> str:
     """Name a camera by what tells it from the others."""
-    above = len(os.path.commonprefix([f"{other[0]}/".split("/") for other in keys]))
+    folders = [f"{other[0]}/".split("/") for other in keys]
+    above = sum(1 for _ in takewhile(lambda level: len({*level}) == 1, zip(*folders, strict=False)))
     parts = ["/".join(key[0].split("/")[above:]), *key[1:]]
     told = [part for place, part in enumerate(parts) if len({other[place] for other in keys}) > 1]
     return " ".join(part.strip("_-. #") or "-" for part in told)

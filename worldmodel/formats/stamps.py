@@ -1,11 +1,12 @@
 """The times of a file's rows: their unit, their order, and poses at an even rate.
 
-    T rows  t (T,) seconds from the first row on
+T rows  t (T,) seconds from the first row on
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -87,11 +88,13 @@ def _in_order(values: np.ndarray, texts: list[str], rows: Sequence[str]) -> tupl
     late = int((values < np.maximum.accumulate(values)).sum())
     at, before = int(back[0]), int(back[0]) - 1
     found = f"{rows[at]} has the time {texts[at]}, after {texts[before]}"
-    runs = sorted((values[first], values[after - 1]) for first, after in zip([0, *back], [*back, len(values)], strict=True))
-    if late > _BLOCK * len(back) and any(b[0] <= a[1] for a, b in zip(runs, runs[1:], strict=False)):
+    runs = sorted(
+        (values[first], values[after - 1]) for first, after in zip([0, *back], [*back, len(values)], strict=True)
+    )
+    if late > _BLOCK * len(back) and any(b[0] <= a[1] for a, b in pairwise(runs)):
         raise ValueError(
-            f"{found}, expected rising times; they begin again there, as if several walks stood one behind another: keep "
-            "one of them"
+            f"{found}, expected rising times; they begin again there, as if several walks stood one behind another: "
+            "keep one of them"
         )
     count = f"{late} of {len(values)} times come" if late > 1 else f"One of {len(values)} times comes"
     return np.argsort(values, kind="stable"), [f"{count} before an earlier one ({found}): read in the order of time."]
@@ -132,8 +135,8 @@ def _unit(values: np.ndarray, unit: float | None, fps: float, texts: list[str]) 
         return fps, [f"The times are frame numbers ({shown}): read as {fps:g} a second."]
     else:
         return None, [
-            f"The times are whole numbers ({shown}): read as frame numbers, which do not say how many are a second. Give "
-            "that as fps (1 if they are seconds, 1000 if they are milliseconds)."
+            f"The times are whole numbers ({shown}): read as frame numbers, which do not say how many are a second. "
+            "Give that as fps (1 if they are seconds, 1000 if they are milliseconds)."
         ]
     return unit, [] if unit == SECONDS else [f"The times are {_UNITS[unit]} ({shown}), not seconds: read as such."]
 
@@ -163,14 +166,16 @@ def _at_even_rate(c2w: Tensor, t: np.ndarray, rounding: float, counted: bool) ->
         plain = [rate for rate in _RATES if abs((len(t) - 1) / rate - last) <= 2 * rounding]
         return c2w, float((plain or [1 / step])[0]), []
     if counted and last >= MAX_FRAMES:
-        raise ValueError(f"the times are frame numbers and reach over {last:.9g} frames, expected at most {MAX_FRAMES}; cut it")
+        raise ValueError(
+            f"the times are frame numbers and reach over {last:.9g} frames, expected at most {MAX_FRAMES}; cut it"
+        )
     rate = 1.0 if counted else _rate(t, steps, rounding)
     frames = int(last * rate + 1e-6) + 1
     at = np.interp(np.minimum(np.arange(frames) / rate, last), t, np.arange(len(t)))
     unit, every = ("frames", "one a frame") if counted else ("s", f"{rate:.4g} a second")
     told = (
-        f"The times are uneven, {steps.min():.4g} to {steps.max():.4g} {unit} apart: the {len(t)} poses were read at their "
-        f"times, as {frames} poses, {every}."
+        f"The times are uneven, {steps.min():.4g} to {steps.max():.4g} {unit} apart: the {len(t)} poses were read at "
+        f"their times, as {frames} poses, {every}."
     )
     return interpolate(c2w, torch.from_numpy(at)), rate, [told]
 
@@ -181,8 +186,8 @@ def _rate(t: np.ndarray, steps: np.ndarray, rounding: float) -> float:
     most = min(MOST_RATE, (MAX_FRAMES - 1) / last)
     if most < LEAST_RATE:
         raise ValueError(
-            f"the times reach over {last:.4g} s, expected at most {(MAX_FRAMES - 1) / LEAST_RATE:.4g}; are they seconds? "
-            "Write them in seconds, or cut the file"
+            f"the times reach over {last:.4g} s, expected at most {(MAX_FRAMES - 1) / LEAST_RATE:.4g}; are they "
+            "seconds? Write them in seconds, or cut the file"
         )
     for rate in sorted({*_RATES, 1 / median, 1 / float(steps.min())}):
         if not LEAST_RATE <= rate <= most:

@@ -1,9 +1,9 @@
 """Camera poses as a TUM trajectory: `timestamp tx ty tz qx qy qz qw`, a line per frame.
 
 Camera-to-world, OpenCV axes, seconds and metres; the world's up is not said. Lines that begin with # and empty lines
-count for nothing, but where one names the columns in another order they are read in that one. Source: the RGB-D data set
-of the Technical University of Munich (its page "File formats"; Sturm et al., IROS 2012), which ORB-SLAM, DROID-SLAM and
-evo write too.
+count for nothing, but where one names the columns in another order they are read in that one. Source: the RGB-D data
+set of the Technical University of Munich (its page "File formats"; Sturm et al., IROS 2012), which ORB-SLAM, DROID-SLAM
+and evo write too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ..geometry import Poses, poses_of, rotation_quaternions
-from .asked import Asked
+from .asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
 from .lines import Table, table, turns
 from .stamps import SECONDS, Stamps
@@ -21,7 +21,7 @@ COLUMNS = ("timestamp", "tx", "ty", "tz", "qx", "qy", "qz", "qw")
 _OTHER_NAMES = {"time": "timestamp", "t": "timestamp", "x": "tx", "y": "ty", "z": "tz"}
 
 
-def read(text: str, asked: Asked = Asked()) -> Poses:
+def read(text: str, asked: Asked = AS_IT_IS) -> Poses:
     """Parse a trajectory.
 
     Raises:

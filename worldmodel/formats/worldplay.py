@@ -3,8 +3,8 @@
 extrinsic   camera-to-world, 4 x 4, OpenCV axes; the unit is the model's (its own walks go 0.08 a pose)
 K           3 x 3, in pixels of a picture twice as large as its centre, as HY-WorldPlay takes it
 
-A pose stands for a latent, that is for four frames of a film at 24 a second: six poses a second. Poses go by the numbers
-of their members, whatever the order in the file. Source: hyvideo/generate.py and generate_custom_trajectory.py in
+A pose stands for a latent, that is for four frames of a film at 24 a second: six poses a second. Poses go by the
+numbers of their members, whatever the order in the file. Source: hyvideo/generate.py, generate_custom_trajectory.py in
 github.com/Tencent-Hunyuan/HY-WorldPlay (commit da2d0c2).
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from ..geometry import Poses
 from ..timeline import MAX_FRAMES, shortened
-from .asked import Asked
+from .asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
 from .lens import Lens, lens_of_pixels, no_lens
 from .lines import natural
@@ -27,10 +27,12 @@ _READ = ("extrinsic", "K")
 
 def matches(data: object) -> bool:
     """Tell whether JSON is one of these."""
-    return isinstance(data, dict) and bool(data) and all(isinstance(v, dict) and "extrinsic" in v for v in data.values())
+    return (
+        isinstance(data, dict) and bool(data) and all(isinstance(v, dict) and "extrinsic" in v for v in data.values())
+    )
 
 
-def parse(data: Any, asked: Asked = Asked()) -> Poses:
+def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
     """Read poses out of their JSON.
 
     Raises:
