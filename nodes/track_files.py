@@ -22,10 +22,6 @@ from .schema import CATEGORY, WALKERS, validated
 from .types import Track
 
 TRACKS = files.SavedFiles("track_file: found no track file", SUFFIXES, "Save Track", BESIDE)
-_ALIASES = [
-    "import camera", "trajectory", "camera path", "csv", "colmap", "tum", "transforms.json", "slam", "kitti", "euroc",
-    "realestate10k", "lingbot", "worldplay", "cameras.json", "camera_path.json",
-]  # fmt: skip
 FILED, WALKED = "as in the file", "the model's own speed"
 
 
@@ -41,7 +37,17 @@ class LoadTrack(io.ComfyNode):
             category=CATEGORY,
             description="Reads keys and mouse from JSON, CSV or NPZ, or follows a camera from TUM, COLMAP, nerfstudio, "
             "Blender, KITTI, EuRoC and others with a model's keys and mouse, and says what the model cannot follow.",
-            search_aliases=_ALIASES,
+            search_aliases=[
+                "import camera",
+                "trajectory",
+                "csv",
+                "colmap",
+                "tum",
+                "transforms.json",
+                "kitti",
+                "euroc",
+                "slam",
+            ],
             inputs=[
                 io.Combo.Input(
                     "track_file",
