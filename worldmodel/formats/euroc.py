@@ -33,11 +33,8 @@ def matches(text: str) -> bool:
     if {*COLUMNS} <= {*_names(lines[0])}:
         return True
     cells = lines[-1].split(",")
-    if (
-        not (lines[0].lstrip().startswith("#") or lines[0] is lines[-1])
-        or len(cells) < 8
-        or not all(map(is_number, cells))
-    ):
+    bare = lines[0].lstrip().startswith("#") or all(map(is_number, lines[0].split(",")))
+    if not bare or len(cells) < 8 or not all(map(is_number, cells)):
         return False
     return abs(float(np.linalg.norm([float(cell) for cell in cells[4:8]])) - 1) < 0.05
 

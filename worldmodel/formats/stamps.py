@@ -75,7 +75,8 @@ def spaced(c2w: Tensor, stamps: Stamps, rows: Sequence[str], fps: float = 0.0) -
         return Spaced(c2w, None, tuple(notes))
     unit, told = _unit(values, stamps.unit, fps, texts)
     t = values - values[0] if unit is None else (values - values[0]) / unit
-    rounding = max(_rounding(stamps.texts), float(np.spacing(np.abs(values).max()))) / (unit or 1.0)
+    numbers = unit is None or unit == fps  # of frames, which are exact
+    rounding = max(_rounding(stamps.texts) * (not numbers), float(np.spacing(np.abs(values).max()))) / (unit or 1.0)
     even, rate, how = _at_even_rate(c2w, t, rounding, unit is None)
     return Spaced(even, None if unit is None else rate, (*told, *how, *notes))
 
@@ -125,12 +126,12 @@ def _unit(values: np.ndarray, unit: float | None, fps: float, texts: list[str]) 
     since_1970 = [name for name in _UNITS if _EPOCH[0] <= abs(values[0]) / name <= _EPOCH[1]]
     if since_1970:
         unit = since_1970[0]
+    elif not whole:
+        return SECONDS, []
     elif step >= 1e6:
         unit = NANOSECONDS
     elif step >= 1e3:
         unit = MICROSECONDS
-    elif not whole:
-        return SECONDS, []
     elif fps:
         return fps, [f"The times are frame numbers ({shown}): read as {fps:g} a second."]
     else:
@@ -189,10 +190,11 @@ def _rate(t: np.ndarray, steps: np.ndarray, rounding: float) -> float:
             f"the times reach over {last:.4g} s, expected at most {(MAX_FRAMES - 1) / LEAST_RATE:.4g}; are they "
             "seconds? Write them in seconds, or cut the file"
         )
-    for rate in sorted({*_RATES, 1 / median, 1 / float(steps.min())}):
+    own = [rate for rate in (1 / median, 1 / float(steps.min())) if not np.isclose(rate, _RATES, 1e-9, 0).any()]
+    for rate in sorted({*_RATES, *own}):
         if not LEAST_RATE <= rate <= most:
             continue
         off = np.abs(t * rate - np.round(t * rate)).max()
-        if off <= max(_EVEN, min(1.01 * rounding * rate, 0.25)):
+        if off <= max(_EVEN, min(1.01 * rounding * rate, 0.05)):
             return float(rate)
     return min(most, max(_FINE, min(1 / median, 240.0)))
