@@ -6,6 +6,7 @@ A timeline is what the editors and the text forms hold; sampled at whole frames 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -20,6 +21,10 @@ WORDS = ("forward", "back", "left", "right", "jump", "slide", "turn_left", "turn
 """Every word some model knows, in writing order. What a model does when nothing is held (nomove) is derived."""
 LETTERS = {"W": "forward", "S": "back", "A": "left", "D": "right"}
 EASINGS = ("linear", "smooth", "hold")
+SHOWN_LETTERS = 40
+"""Most letters that a message quotes of what it was given."""
+_UNWRITABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Line breaks and other control characters, and halves of characters, which no log and no file can hold."""
 
 Span = tuple[int, int]
 """First frame and length of a held key."""
@@ -120,9 +125,10 @@ def unknown_word(word: str, known: Sequence[str] = WORDS) -> str:
     return f"unknown key '{word}': {meant}"
 
 
-def shortened(text: str, letters: int = 40) -> str:
-    """Cut what a message quotes, so that the sentence stays readable."""
-    return text if len(text) <= letters else f"{text[: letters - 3]}..."
+def shortened(text: str, letters: int = SHOWN_LETTERS) -> str:
+    """Cut what a message quotes, so that the sentence stays one line and readable, and can be written anywhere."""
+    text = text if len(text) <= letters else f"{text[: letters - 3]}..."
+    return _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _place(word: str) -> tuple[int, str]:
