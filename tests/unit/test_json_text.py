@@ -68,7 +68,9 @@ def test_a_value_is_shown_without_being_written_out() -> None:
     assert time.process_time() - began < 0.1
 
 
-@pytest.mark.parametrize(("text", "value"), [("57.0", 57), ("-0", 0), ("-0.0", 0), ("1e2", 100), ("9" * 15, 10**15 - 1)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("57.0", 57), ("-0", 0), ("-0.0", 0), ("1e2", 100), ("9" * 15, 10**15 - 1)]
+)
 def test_whole_numbers_are_whole_however_they_are_written(text: str, value: int) -> None:
     assert load(text) == value and isinstance(load(text), int) and dump(load(text)) == str(value)
 
