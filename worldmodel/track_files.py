@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from .formats import (
+    action_log,
     array_poses,
     blender,
     camera_path,
@@ -27,6 +28,7 @@ from .formats import (
 from .formats.asked import ALL, AS_IT_IS, Asked
 from .formats.json_text import dump, load
 from .formats.lines import columns_of
+from .formats.walk_rows import Walk
 from .geometry import Poses
 from .timeline import shortened
 from .track import Track, parse_track, write_track
@@ -64,7 +66,7 @@ HOLDS: dict[str, tuple[str, ...]] = {
         "Inria's list of position and rotation",
         "the Blender script's poses",
     ),
-    ".jsonl": (),
+    ".jsonl": ("VPT's lines of mouse and keyboard", "Matrix-Game's lines of forward, back, left, right and camera"),
     ".csv": ("a table of keys and mouse under their names", "EuRoC's poses (#timestamp, p_RS_R_x, ...)"),
     ".npz": ("keys with words, mouse or turns", "c2w or poses (frames, 4, 4)"),
     ".npy": ("poses (frames, 4, 4), with intrinsics.npy beside them",),
@@ -99,6 +101,11 @@ class Content(NamedTuple):
 def of_camera(poses: Poses) -> Content:
     """Return a camera as a file's content; what its reader had to say goes with the content."""
     return Content(poses=poses._replace(notes=(), unused=()), notes=poses.notes, unused=poses.unused)
+
+
+def _of_walk(walk: Walk) -> Content:
+    """Return keys and mouse as a file's content."""
+    return Content(walk.track, None, walk.notes, walk.unused)
 
 
 def what_was_found(found: object, suffix: str) -> str:
@@ -185,7 +192,9 @@ def parse_file(data: bytes, suffix: str, asked: Asked = AS_IT_IS) -> Content:
         return _array(BytesIO(data), None, asked)
     text = _text(data)
     if suffix == ".csv":
-        return _camera(euroc, text, asked) if euroc.matches(text) else Content(track=csv_table.read(text))
+        return _camera(euroc, text, asked) if euroc.matches(text) else _of_walk(csv_table.read_content(text, asked))
+    if suffix == ".jsonl":
+        return _log(text, asked)
     if suffix == ".tum":
         return _camera(tum, text, asked)
     if suffix == ".txt":
@@ -205,6 +214,14 @@ def _camera(form: Any, found: Any, asked: Asked) -> Content:
     if asked.camera.strip().lower() not in ("", ALL) and form not in _SEVERAL:
         raise ValueError(f"camera: found {shortened(asked.camera)!r}, but the file holds one camera; leave it empty")
     return of_camera((form.read if isinstance(found, str) else form.parse)(found, asked))
+
+
+def _log(text: str, asked: Asked) -> Content:
+    """Read a log of actions, told by its first line."""
+    first = next(iter(action_log.lines(text)), (0, "no line"))[1]
+    if not action_log.matches(first):
+        raise ValueError(what_was_found(first, ".jsonl"))
+    return _of_walk(action_log.read(text, asked))
 
 
 def _lines(text: str, asked: Asked) -> Content:
