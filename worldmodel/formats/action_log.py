@@ -1,6 +1,6 @@
 """Logs of Minecraft's keys and mouse, a JSON object a line: VPT's, and those that Matrix-Game's benchmark asks for.
 
-A line is a frame of the log's film. Of the keys, forward, back, left, right and jump are read; those that no model knows
+A line is a frame of the log's film. Of the keys, forward, back, left, right and jump are read; those that no model has
 are named, with the frames they are held in.
 
 Matrix-Game, MineRL   forward, back, …: 0 or 1; camera: [pitch, yaw] in degrees, down and right positive
@@ -15,7 +15,6 @@ run_inverse_dynamics_model.py, whose CAMERA_SCALER is 360 / 2400 degrees (Baker 
 from __future__ import annotations
 
 import math
-from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -24,7 +23,7 @@ import numpy as np
 import torch
 
 from ..binding import counted
-from ..timeline import MAX_FRAMES, shortened
+from ..timeline import MAX_FRAMES
 from ..track import Track
 from .asked import Asked
 from .json_text import is_number, is_whole, load, shown
@@ -90,7 +89,7 @@ def lines(text: str, asked: Asked = Asked()) -> Iterable[tuple[int, Any]]:
         if not row.strip():
             continue
         try:
-            yield line, load(row)
+            yield line, load(row.strip())
         except ValueError as error:
             raise ValueError(f"line {line}: {str(error).replace(' at line 1, column', ' at column', 1)}") from None
 
@@ -204,8 +203,8 @@ def _track(actions: list[Action], numbers: list[int]) -> tuple[Track, list[str]]
     if far.any():
         rows_of = np.flatnonzero(far.any(1))
         notes.append(
-            f"{counted(len(rows_of), 'frame')} turned by more than half a turn (line {numbers[rows_of[0]]}): the shorter "
-            "way round is taken."
+            f"{counted(len(rows_of), 'frame')} turned by more than half a turn (line {numbers[rows_of[0]]}): the "
+            "shorter way round is taken."
         )
     blanks: dict[str, list[int]] = {}
     for action, number in zip(actions, numbers, strict=True):
@@ -215,8 +214,8 @@ def _track(actions: list[Action], numbers: list[int]) -> tuple[Track, list[str]]
         count = counted(len(where), "frame")
         if what == _MENU:
             notes.append(
-                f"A menu is open in {count} (line {where[0]} the first): the mouse moves a pointer there and no key walks, so "
-                "nothing of it is played."
+                f"A menu is open in {count} (line {where[0]} the first): the mouse moves a pointer there and no key "
+                "walks, so nothing of it is played."
             )
         else:
             notes.append(f"{count} without {what} (line {where[0]} the first): nothing of it is played there.")
@@ -229,17 +228,19 @@ def _track(actions: list[Action], numbers: list[int]) -> tuple[Track, list[str]]
 def _of_the_log(actions: list[Action]) -> list[str]:
     """Say how VPT's log was read, and whether its own yaw agrees."""
     notes = [
-        f"VPT's log: 20 lines a second, each played as one frame of the model, whatever its rate; {DEGREES_A_STEP:g} degrees "
-        "a step of the mouse. Retime Track changes the rate."
+        f"VPT's log: 20 lines a second, each played as one frame of the model, whatever its rate; {DEGREES_A_STEP:g} "
+        "degrees a step of the mouse. Retime Track changes the rate."
     ]
     yaw = np.array([action.yaw for action in actions])
     if len(yaw) > 1 and np.isfinite(yaw).all():
         own = float(np.abs((np.diff(yaw) + 180) % 360 - 180).sum())
-        mouse = float(np.abs([action.turn[0] for action in actions]).sum())
+        turns = np.abs([action.turn[0] for action in actions])
+        # a line's yaw may be that before or that after its mouse
+        mouse = min((float(turns[1:].sum()), float(turns[:-1].sum())), key=lambda turned: abs(turned - own))
         if abs(own - mouse) > max(_OWN_DEGREES, _OWN_SHARE * max(own, mouse)):
             notes.insert(
                 0,
-                f"The log's own yaw turns {own:.1f} degrees in all, and its mouse {mouse:.1f}: it was played with another "
-                "sensitivity, or moved by the game; the mouse is read.",
+                f"The log's own yaw turns {own:.1f} degrees in all, and its mouse {mouse:.1f}: it was played with "
+                "another sensitivity, or turned by the game; the mouse is read.",
             )
     return notes
