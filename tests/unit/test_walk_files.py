@@ -1,4 +1,4 @@
-"""Files of keys and mouse: every reader reads what the file means, in its order and units, and names what it does not use."""
+"""Files of keys and mouse are read as they mean it, in their order and units; what is not used of them is named."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ CELLS = st.one_of(
 def test_every_column_of_a_table_is_used_refused_or_named(name: str, cells: list[str], constant: bool) -> None:
     plain = [["forward", "mouse_yaw"], *([str(at % 2), str(at / 4)] for at in range(6))]
     cells = cells[:1] * 6 if constant else cells
-    rows = [row + [more] for row, more in zip(plain, [name, *cells], strict=True)]
+    rows = [[*row, more] for row, more in zip(plain, [name, *cells], strict=True)]
     without = parse_file(text_of(plain), ".csv")
     try:
         content = parse_file(text_of(rows), ".csv")

@@ -27,6 +27,8 @@ from ..timeline import (
 
 DEGREES = 1.5
 """Turn of one frame when none is given; 0.1 of a Matrix-Game mouse."""
+MAX_LETTERS = 40 * MAX_FRAMES
+"""Length of a text that says every frame of the longest track by itself."""
 
 _TURNS = {"yaw_right": (1.0, 0.0), "yaw_left": (-1.0, 0.0), "pitch_up": (0.0, 1.0), "pitch_down": (0.0, -1.0)}
 _GLUED = re.compile(r" ?([+*(]) ?| (?=\))")
@@ -49,6 +51,10 @@ def read(text: str) -> Timeline:
     Raises:
         ValueError: in one sentence, the frame, the word and what to write instead.
     """
+    if len(text) > MAX_LETTERS:
+        raise ValueError(
+            f"found {len(text)} letters, expected at most {MAX_LETTERS}; hold a step for many frames as forward*24"
+        )
     keys: dict[str, list[Span]] = {}
     turns: list[tuple[float, float]] = []
     counts: list[int] = []

@@ -49,7 +49,7 @@ def counts_pixels(name: str) -> bool:
 
 def first_names(names: Sequence[str]) -> tuple[str, ...]:
     """Return names for a list of what is not used, each and all of them of bounded length."""
-    told = tuple(shortened(name, _LETTERS) for name in names[:_NAMED])
+    told = tuple(shortened(name, _LETTERS) or '""' for name in names[:_NAMED])
     return (*told, f"{len(names) - _NAMED} more") if len(names) > _NAMED else told
 
 
