@@ -1,4 +1,4 @@
-"""Every reader of the pack under broken files, in a process of its own: `python -m tests.unit.fuzzing FIRST STEP COUNT`.
+"""Every reader under broken files, in a process of its own: `python -m tests.unit.fuzzing FIRST STEP COUNT`.
 
 Prints a JSON line for each reader: what it refused, what it let through that is no refusal, how long the slowest file
 took in seconds of one processor, and by how many MB the process grew.
@@ -16,6 +16,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ from worldmodel.file_kinds import kind_of_file
 from worldmodel.follow import follow
 from worldmodel.formats import blender, colmap, csv_table, nerfstudio, npz, poses_json, tum
 from worldmodel.geometry import Poses, check_poses
-from worldmodel.journal import Journal
+from worldmodel.journal import _SEAL, _UNSEALED, Journal
 from worldmodel.models.matrix_game2 import MatrixGame2
 from worldmodel.motion import integrate
 from worldmodel.path import parse_path, path_poses, write_path
@@ -43,8 +44,8 @@ from worldmodel.weights import METADATA_KEY, load_safetensors, recognise
 
 SECONDS, MEGABYTES = 2.0, 500.0
 """What one file may take: seconds of one processor, and memory beyond that of the process before."""
-HOPELESS = 15
-"""Seconds after which a reader is stopped."""
+HOPELESS, ROOM = 15, 2 * 2**30
+"""Seconds after which a reader is stopped, and bytes beyond those of the process that it gets at most."""
 TINY_WORLD = VARIANTS["tiny_world"]
 TRACK = sample(preset("random from a seed", 12, 3))._replace(prompts=((0, "fog"), (5, "a door, opened")))
 POSES = Poses(integrate(TRACK, Motion(0.1235)), (0.6, 0.9, 0.5, 0.5), 16.0)
@@ -58,25 +59,31 @@ PATH = {
         {"f": 17, "p": [2, 0, 0.5], "look": [42.5, -6], "out": [0, 0, 1], "in": [-1, 0, 0], "note": "x"},
     ],
 }  # fmt: skip
-BLENDER = {"type": blender.KIND, "version": 1, "fps": 24, "matrices": [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1] * 3}
-IDENTITY = [[1, 0, 0, 0.5], [0, 1, 0, 0], [0, 0, 1, 2], [0, 0, 0, 1]]
+POSE = [1, 0, 0, 0.5, 0, 1, 0, 0, 0, 0, 1, 2, 0, 0, 0, 1]
+IDENTITY = [POSE[:4], POSE[4:8], POSE[8:12], POSE[12:]]
+BLENDER = {"type": blender.KIND, "version": 1, "fps": 24, "matrices": POSE * 3}
 WORLDPLAY = {str(frame): {"extrinsic": IDENTITY, "K": [[960, 0, 960], [0, 960, 540], [0, 0, 1]]} for frame in range(9)}
 VIEWER = {
     "camera_type": "perspective", "render_height": 352, "render_width": 640, "fps": 24, "seconds": 2, "is_cycle": False,
-    "camera_path": [{"camera_to_world": sum(IDENTITY, []), "fov": 50, "aspect": 1.8}] * 4,
+    "camera_path": [{"camera_to_world": POSE, "fov": 50, "aspect": 1.8}] * 4,
 }  # fmt: skip
 SPLATS = [
-    {"id": i, "img_name": f"f{i}", "width": 1280, "height": 720, "position": [0, 0, i / 9], "rotation": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
-     "fx": 1100.0, "fy": 1100.0} for i in range(4)
+    {
+        "id": i, "img_name": f"f{i}", "width": 1280, "height": 720, "fx": 1100.0, "fy": 1100.0,
+        "position": [0, 0, i / 9], "rotation": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    }
+    for i in range(4)
 ]  # fmt: skip
 KITTI = "\n".join(f"1 0 0 0 0 1 0 0 0 0 1 {frame / 9}" for frame in range(9)) + "\n"
-FILM = "https://example.org/film\n" + "".join(f"{frame * 33333} 0.5 0.9 0.5 0.5 0 0 1 0 0 0 0 1 0 0 0 0 1 {frame / 9}\n" for frame in range(9))
-EUROC = "#timestamp [ns], p_RS_R_x [m], p_RS_R_y [m], p_RS_R_z [m], q_RS_w [], q_RS_x [], q_RS_y [], q_RS_z []\n" + "".join(
-    f"{1403636580838555648 + frame * 50_000_000},{frame / 9},0,0,1,0,0,0\n" for frame in range(9)
+FILM = "https://example.org/film\n" + "".join(
+    f"{frame * 33333} 0.5 0.9 0.5 0.5 0 0 1 0 0 0 0 1 0 0 0 0 1 {frame / 9}\n" for frame in range(9)
 )
+EUROC = "#timestamp [ns], p_RS_R_x [m], p_RS_R_y [m], p_RS_R_z [m], q_RS_w [], q_RS_x [], q_RS_y [], q_RS_z []\n"
+EUROC += "".join(f"{1403636580838555648 + frame * 50_000_000},{frame / 9},0,0,1,0,0,0\n" for frame in range(9))
 MINERL = {"forward": 1, "back": 0, "left": 0, "right": 0, "jump": 0, "attack": 0, "camera": [0, 1.5]}
 VPT = {
-    "mouse": {"dx": 3.0, "dy": 0.0, "buttons": [0]}, "keyboard": {"keys": ["key.keyboard.w"]}, "isGuiOpen": False, "tick": 3, "yaw": 9.5,
+    "mouse": {"dx": 3.0, "dy": 0.0, "buttons": [0]}, "keyboard": {"keys": ["key.keyboard.w"]}, "isGuiOpen": False,
+    "tick": 3, "yaw": 9.5,
 }  # fmt: skip
 _FOLDER = tempfile.TemporaryDirectory()  # removed when the process ends
 FOLDER = Path(_FOLDER.name)
@@ -90,23 +97,37 @@ class Target(NamedTuple):
     read: Callable[[bytes], Any]
 
 
+def bytes_of(text: str) -> bytes:
+    """Write a text, half characters included."""
+    return text.encode("utf-8", "surrogatepass")
+
+
 def of_json(value: Any, read: Callable[[bytes], Any]) -> Target:
     """Break JSON."""
-    return Target(json.dumps(value).encode(), lambda draw: mutants.odd_json(value, draw).encode("utf-8", "surrogatepass"), read)
+    return Target(json.dumps(value).encode(), lambda draw: bytes_of(mutants.odd_json(value, draw)), read)
 
 
 def of_lines(text: str, mark: str, read: Callable[[bytes], Any]) -> Target:
     """Break lines of cells."""
-    return Target(text.encode(), lambda draw: mutants.odd_table(text, draw, mark).encode("utf-8", "surrogatepass"), read)
+    return Target(text.encode(), lambda draw: bytes_of(mutants.odd_table(text, draw, mark)), read)
+
+
+def of_array(array: np.ndarray, read: Callable[[bytes], Any]) -> Target:
+    """Break an array."""
+    return Target(mutants.array_bytes(array), lambda draw: mutants.odd_array(array, draw), read)
+
+
+def of_safetensors(whole: bytes, inner: str, read: Callable[[bytes], Any]) -> Target:
+    """Break a safetensors file, and the JSON within its header."""
+    return Target(whole, lambda draw: mutants.odd_safetensors(whole, draw, (inner,)), read)
 
 
 def of_objects(value: dict[str, Any]) -> Target:
     """Break JSON lines."""
 
     def make(draw: random.Random) -> bytes:
-        odd = draw.randrange(4)
-        lines = [mutants.odd_json(value, draw) if line == odd or draw.random() < 0.1 else json.dumps(value) for line in range(4)]
-        return "\n".join(lines).encode("utf-8", "surrogatepass")
+        odd = draw.randrange(4), draw.randrange(40)
+        return bytes_of("\n".join(mutants.odd_json(value, draw) if i in odd else json.dumps(value) for i in range(4)))
 
     return Target((json.dumps(value) + "\n").encode() * 4, make, reads(".jsonl"))
 
@@ -142,13 +163,15 @@ def read_short_text(data: bytes) -> Content:
 def made_up_world(chunks: int = 2) -> World:
     """A world that no network made."""
     draw = torch.Generator().manual_seed(4)
-    start = Start("tiny_world", TINY_WORLD.latent_format, torch.randn(20, 5, 4, 6, generator=draw), torch.randn(7, 20, generator=draw))
+    picture, tokens = torch.randn(20, 5, 4, 6, generator=draw), torch.randn(7, 20, generator=draw)
+    start = Start("tiny_world", TINY_WORLD.latent_format, picture, tokens)
     made = []
     for index in range(chunks):
         frames = TINY_WORLD.chunk_frames(index)
         controls = Controls(torch.zeros(frames, 4), torch.zeros(frames, 2))
         latents = torch.randn(16, TINY_WORLD.chunk, 4, 6, generator=draw)
-        made.append(Chunk(latents, controls, torch.eye(4).repeat(frames, 1, 1), f"street {index}", 7 + index, f"{index + 1:064x}"))
+        poses = torch.eye(4).repeat(frames, 1, 1)
+        made.append(Chunk(latents, controls, poses, f"street {index}", 7 + index, f"{index + 1:064x}"))
     return new_world(start)._replace(chunks=tuple(made))
 
 
@@ -181,11 +204,11 @@ def journal_file() -> tuple[bytes, str]:
     return next((FOLDER / "journal").glob("*.safetensors")).read_bytes(), chunk.key
 
 
-def read_chunk(key: str, seal: Callable[[bytes], bytes]) -> Callable[[bytes], None]:
+def read_chunk(key: str) -> Callable[[bytes], None]:
     """Look a broken chunk up: a journal refuses nothing, it has the chunk whole or not at all."""
 
     def read(data: bytes) -> None:
-        (FOLDER / "journal" / f"{key}.safetensors").write_bytes(seal(data))
+        (FOLDER / "journal" / f"{key}.safetensors").write_bytes(sealed_again(data))
         chunk = Journal(FOLDER / "journal", 10**9).find(key)
         if chunk is None:
             raise ValueError("the chunk is not there, and is computed again")
@@ -197,10 +220,6 @@ def read_chunk(key: str, seal: Callable[[bytes], bytes]) -> Callable[[bytes], No
 
 def sealed_again(data: bytes) -> bytes:
     """Give a chunk's bytes the checksum that fits them, where there is one."""
-    from hashlib import sha256
-
-    from worldmodel.journal import _SEAL, _UNSEALED
-
     seal = _SEAL.search(data)
     if seal is None:
         return data
@@ -214,10 +233,11 @@ def checkpoint_file() -> bytes:
 
     torch.manual_seed(0)
     network = MatrixGame2(
-        dim=48, heads=2, ffn_dim=64, freq_dim=32, layers=2, context_dim=20, keyboard_dim=4, keyboard_width=6, action_heads=1,
-        action_blocks=[0], mouse=True,
+        dim=48, heads=2, ffn_dim=64, freq_dim=32, layers=2, context_dim=20, keyboard_dim=4, keyboard_width=6,
+        action_heads=1, action_blocks=[0], mouse=True,
     )  # fmt: skip
-    entries = {"variant": "tiny_world", "heads": 2, "action_heads": 1, "freq_dim": 32, "latent_format": TINY_WORLD.latent_format}
+    sizes = {"heads": 2, "action_heads": 1, "freq_dim": 32}
+    entries = {"variant": "tiny_world", "latent_format": TINY_WORLD.latent_format, **sizes}
     return save(network.state_dict(), metadata={METADATA_KEY: json.dumps(entries)})
 
 
@@ -233,18 +253,20 @@ def read_checkpoint(data: bytes) -> None:
 def targets() -> dict[str, Target]:
     """Return every reader by its name."""
     chunk, key = journal_file()
-    arrays = {"words": np.array(TRACK.words), "keys": TRACK.keys.numpy(), "mouse": TRACK.mouse.numpy(), "c2w": POSES.c2w.numpy(),
-              "intrinsics": np.array(POSES.intrinsics), "fps": np.array(16.0), "prompt_frames": np.array([0, 5]),
-              "prompt_texts": np.array(["fog", "a door"])}  # fmt: skip
+    c2w, mouse = POSES.c2w.numpy(), TRACK.mouse.numpy()
+    arrays = {
+        "words": np.array(TRACK.words), "keys": TRACK.keys.numpy(), "mouse": mouse, "c2w": c2w, "fps": np.array(16.0),
+        "intrinsics": np.array(POSES.intrinsics), "prompt_frames": np.array([0, 5]),
+        "prompt_texts": np.array(["fog", "a door"]),
+    }  # fmt: skip
     short = "forward*24 right+yaw_right(2.5)*9 idle*12"
-    world, checkpoint = world_file(), checkpoint_file()
     return {
         "track": of_json(json.loads(write_track(TRACK)), reads(".json")),
         "csv": of_lines(csv_table.write(TRACK), ",", reads(".csv")),
         "npz": Target(npz.write(TRACK, POSES), lambda draw: mutants.odd_archive(arrays, draw), reads(".npz")),
-        "c2w": Target(mutants.array_bytes(POSES.c2w.numpy()), lambda draw: mutants.odd_array(POSES.c2w.numpy(), draw), read_array("c2w")),
-        "mouse": Target(mutants.array_bytes(TRACK.mouse.numpy()), lambda draw: mutants.odd_array(TRACK.mouse.numpy(), draw), read_array("mouse")),
-        "npy": Target(mutants.array_bytes(POSES.c2w.numpy()), lambda draw: mutants.odd_array(POSES.c2w.numpy(), draw), reads(".npy")),
+        "c2w": of_array(c2w, read_array("c2w")),
+        "mouse": of_array(mouse, read_array("mouse")),
+        "npy": of_array(c2w, reads(".npy")),
         "short text": of_lines(short, "*", read_short_text),
         "path": of_json(PATH, read_path),
         "question": of_json({"text": write_track(TRACK)}, read_question),
@@ -262,10 +284,10 @@ def targets() -> dict[str, Target]:
         "euroc": of_lines(EUROC, ",", reads(".csv")),
         "images": of_lines(MODEL.images, " ", lambda data: parse_colmap(MODEL.cameras.encode(), data)),
         "cameras": of_lines(MODEL.cameras, " ", lambda data: parse_colmap(data, MODEL.images.encode())),
-        "world": Target(world, lambda draw: mutants.odd_safetensors(world, draw, (_HEADER,)), read_world),
-        "chunk": Target(chunk, lambda draw: mutants.odd_safetensors(chunk, draw, (METADATA_KEY,)), read_chunk(key, sealed_again)),
-        "checkpoint": Target(checkpoint, lambda draw: mutants.odd_safetensors(checkpoint, draw, (METADATA_KEY,)), read_checkpoint),
-    }  # fmt: skip
+        "world": of_safetensors(world_file(), _HEADER, read_world),
+        "chunk": of_safetensors(chunk, METADATA_KEY, read_chunk(key)),
+        "checkpoint": of_safetensors(checkpoint_file(), METADATA_KEY, read_checkpoint),
+    }
 
 
 def check_sound(content: Content | None) -> None:
@@ -324,8 +346,11 @@ def fuzz(name: str, target: Target, count: int) -> dict[str, Any]:
             sound = type(error) is ValueError and 10 < len(sentence) < 500 and sentence.isprintable()
             hidden = error.__suppress_context__ or error.__context__ is None
             if not sound or not hidden:
-                told["wrong"].append([number, f"{type(error).__name__} from {error.__context__!r}"[:200], sentence[:300]])
-        except (Exception, TooSlow) as error:  # what no reader may let through
+                kind = f"{type(error).__name__} from {error.__context__!r}"
+                told["wrong"].append([number, kind[:200], sentence[:300]])
+        except BaseException as error:  # what no reader may let through
+            if isinstance(error, KeyboardInterrupt):
+                raise
             where = traceback.extract_tb(error.__traceback__)[-1]
             at = f"{Path(where.filename).name}:{where.lineno}: {where.line}"
             told["wrong"].append([number, type(error).__name__, f"{str(error)[:200]} ({at})"])
@@ -346,11 +371,13 @@ def main(first: int, step: int, count: int) -> None:
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGPROF, stop)
     mutants.bombs()
-    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() if sys.platform == "linux" else None
-    if size is not None:  # a reader that takes far too much ends, and not this machine
-        resource.setrlimit(resource.RLIMIT_AS, (size + 2 * 2**30, resource.RLIM_INFINITY))
+    if sys.platform == "linux":  # a reader that takes far too much ends, and not this machine
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * resource.getpagesize() + ROOM
+        resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
     for name, target in list(targets().items())[first::step]:
-        print(json.dumps(fuzz(name, target, count)), flush=True)
+        sys.stdout.write(json.dumps(fuzz(name, target, count)) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -57,11 +57,15 @@ class Members(list):
 
 ODD = [
     Raw("null"), Raw("true"), Raw("false"), Raw("NaN"), Raw("-Infinity"), Raw("1e999"), Raw("-0.0"), Raw("9" * 400),
-    Raw("1" * 5000), Raw('"\\ud800"'), Raw("[" * 60 + "]" * 60), Raw("[" * 950 + "]" * 950), Raw('{"a":' * 400 + "1" + "}" * 400),
-    Raw("[" * 100_000), Raw("{}"), Raw("[]"), Raw("{]"), "", "x", "forward", "path", "9", "é☃\u2028", "a" * 5000, 0, 1, -1, 2,
-    0.5, 1e308, 1e-320, 100_000, 100_001, 2**31, 2**53, 2**63, 2**64, [], [0], [[0, 1]], [None], {},
+    Raw("1" * 5000), Raw('"\\ud800"'), Raw("[" * 60 + "]" * 60), Raw("[" * 950 + "]" * 950), Raw("[" * 100_000),
+    Raw('{"a":' * 400 + "1" + "}" * 400), Raw("{}"), Raw("[]"), Raw("{]"), "", "x", "forward", "path", "9", "é☃\u2028",
+    "a" * 5000, 0, 1, -1, 2, 0.5, 1e308, 1e-320, 100_000, 100_001, 2**31, 2**53, 2**63, 2**64, [], [0], [[0, 1]],
+    [None], {},
 ]  # fmt: skip
-NAMES = ("", "type", "frames", "0", "forward", "constructor", "a" * 3000, "é\n", "\x00", "__metadata__", "data_offsets", "shape")
+NAMES = (
+    "", "type", "frames", "0", "forward", "constructor", "a" * 3000, "é\n", "\x00", "__metadata__", "data_offsets",
+    "shape",
+)  # fmt: skip
 MANY = (2, 3, 40, 3000)
 
 
@@ -132,10 +136,13 @@ def _change(inside: list, place: int, draw: random.Random) -> None:
 # ---------------------------------------------------------------- lines of cells
 
 CELLS = (
-    "", " ", "nan", "NaN", "inf", "-inf", "1e999", "1e308", "-1e-320", "0", "-0", "1", "-1", "2", "9" * 400, "1_0", "0x10", "é", "TRUE",
-    "false", '"', "a" * 5000, "1,5", "1;5", "#", "# 1", "\ufeff", "\x00", "\u2028", "٣", "1403636580838555648", "0.5", "x y",
+    "", " ", "nan", "NaN", "inf", "-inf", "1e999", "1e308", "-1e-320", "0", "-0", "1", "-1", "2", "9" * 400, "1_0",
+    "0x10", "é", "TRUE", "false", '"', "a" * 5000, "1,5", "1;5", "#", "# 1", "\ufeff", "\x00", "\u2028", "٣",
+    "1403636580838555648", "0.5", "x y",
 )  # fmt: skip
-HEADS = ("", "forward", "W", "mouse_yaw", "mouse_dx", "frame", "seconds", "prompt", "frwd", "Unnamed: 0", "x" * 3000, "timestamp")
+HEADS = (
+    "", "forward", "W", "mouse_yaw", "mouse_dx", "frame", "seconds", "prompt", "frwd", "Unnamed: 0", "x" * 3000, "time",
+)  # fmt: skip
 ROWS = ("", " ", "#", "# comment", ",,,", "0", "nan " * 8, "1 " * 40, "sep=;", '"', "a" * 200_000)
 
 
@@ -165,10 +172,12 @@ def odd_table(text: str, draw: random.Random, mark: str) -> str:
             rows[0][min(place, len(rows[0]) - 1)] = draw.choice(HEADS)
         elif kind == 9:  # a column of one kind
             cell = draw.choice(CELLS)
-            rows[1:] = [other[:place] + [cell] + other[place + 1 :] for other in rows[1:]] or [[""]]
+            for other in rows[1:]:
+                other[place : place + 1] = [cell]
         elif kind == 10:  # a column in another unit
             scale = draw.choice((1e9, 1e3, -1.0, 1e-9, 0.0))
-            rows = [other[:place] + [_scaled(cell, scale) for cell in other[place : place + 1]] + other[place + 1 :] for other in rows]
+            for other in rows:
+                other[place : place + 1] = [_scaled(cell, scale) for cell in other[place : place + 1]]
         elif draw.random() < 0.5:
             draw.shuffle(rows)
         else:
@@ -187,7 +196,10 @@ def _scaled(cell: str, scale: float) -> str:
 
 VALUES = (0, 1, 2, -1, 0.5, np.nan, np.inf, -np.inf, 1e308, 181, 500, 100_001)
 KINDS = ("?", "i1", "u1", "i8", "u8", "f2", "f4", ">f8", "U1", "U40", "S5", "c16", "M8[s]")
-SHAPES = ((), (0,), (1,), (4,), (3, 3), (2, 3, 3), (0, 4, 4), (1, 4, 4), (4, 4), (2, 2, 2, 2), (5000,), (3000, 4, 4), (1000, 2))
+SHAPES = (
+    (), (0,), (1,), (4,), (3, 3), (2, 3, 3), (0, 4, 4), (1, 4, 4), (4, 4), (2, 2, 2, 2), (5000,), (3000, 4, 4),
+    (1000, 2),
+)  # fmt: skip
 BOMB = 8_000_000
 """Numbers in an array that takes a thousandth of its size in the file."""
 
@@ -242,8 +254,9 @@ def odd_array(array: np.ndarray, draw: random.Random) -> bytes:
 def bombs() -> tuple[bytes, ...]:
     """Return small archives of arrays that are many times as large unpacked."""
     zeros = {
-        "fps": np.zeros(BOMB), "intrinsics": np.zeros(BOMB), "words": np.zeros(2 * BOMB, "U1"), "prompt_frames": np.zeros(BOMB, int),
-        "keys": np.zeros((BOMB, 1)), "mouse": np.zeros((BOMB // 2, 2)), "c2w": np.zeros((BOMB // 16, 4, 4)), "other": np.zeros(BOMB),
+        "fps": np.zeros(BOMB), "intrinsics": np.zeros(BOMB), "words": np.zeros(2 * BOMB, "U1"), "other": np.zeros(BOMB),
+        "prompt_frames": np.zeros(BOMB, int), "keys": np.zeros((BOMB, 1)), "mouse": np.zeros((BOMB // 2, 2)),
+        "c2w": np.zeros((BOMB // 16, 4, 4)),
     }  # fmt: skip
     good = [("c2w.npy", array_bytes(np.eye(4)[None])), ("mouse.npy", array_bytes(np.zeros((9, 2))))]
     return tuple(archive_of([*good, (f"{name}.npy", array_bytes(array))]) for name, array in zeros.items())
@@ -261,7 +274,8 @@ def odd_archive(arrays: Mapping[str, np.ndarray], draw: random.Random) -> bytes:
         if kind == 0 and len(entries) > 1:
             del entries[at]
         elif kind == 1:
-            entries.append((draw.choice((name, "x.npy", "../c2w.npy", "c2w", "é.npy", "a" * 3000 + ".npy")), entries[at][1]))
+            other = draw.choice((name, "x.npy", "../c2w.npy", "c2w", "é.npy", "a" * 3000 + ".npy"))
+            entries.append((other, entries[at][1]))
         else:
             entries[at] = name, odd_array(arrays.get(name.removesuffix(".npy"), np.eye(4)), draw)
     packing = draw.choice((zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, zipfile.ZIP_BZIP2))

@@ -223,7 +223,7 @@ def _columns(row: list[str], line: int, number: Callable[[str, int, str], float]
         pixels = next((column.written for column in columns if counts_pixels(column.name)), None)
         if pixels is not None:
             raise ValueError(_pixels(pixels, line))
-        found = ", ".join(repr(name) for name in first_names([name.strip() for name in row if name.strip()])[:5])
+        found = ", ".join(_shown(name.strip()) for name in [name for name in row if name.strip()][:5])
         raise ValueError(
             f"line {line}: found no column of keys or mouse in {found}; expected a row of names such as forward or "
             "mouse_yaw, and a row for each frame"
