@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from .binding import counted
 from .formats import (
     action_log,
     array_poses,
@@ -26,12 +27,12 @@ from .formats import (
     worldplay,
 )
 from .formats.asked import ALL, AS_IT_IS, Asked
-from .formats.json_text import dump, load
+from .formats.json_text import dump, load, shown
 from .formats.lines import columns_of
 from .formats.walk_rows import Walk
 from .geometry import Poses
-from .timeline import shortened
-from .track import Track, parse_track, write_track
+from .timeline import Timeline, shortened
+from .track import Track, parse_timeline, sample, write_track
 
 MAX_BYTES = 64 * 2**20
 """Largest file of text that is opened: 100,000 frames have a third of that."""
@@ -108,6 +109,16 @@ def _of_walk(walk: Walk) -> Content:
     return Content(walk.track, None, walk.notes, walk.unused)
 
 
+def _of_timeline(timeline: Timeline) -> Content:
+    """Return a track's text as a file's content."""
+    ends = [sum(span) - 1 for _, spans in timeline.keys for span in spans]
+    points = [keyframe.frame for curve in (timeline.yaw, timeline.pitch) for keyframe in curve]
+    last = max((*ends, *points, *(frame for frame, _ in timeline.prompts)), default=0)
+    behind = f"What stands behind the track's {counted(timeline.frames, 'frame')} is not played."
+    unused = [*(name for name, _ in timeline.extra), *(f"mouse.{name}" for name, _ in timeline.mouse_extra)]
+    return Content(sample(timeline), None, (behind,) if last >= timeline.frames else (), tuple(unused))
+
+
 def what_was_found(found: object, suffix: str) -> str:
     """Say what is in a file that is none of the known ones, and what files of its ending may hold.
 
@@ -126,8 +137,10 @@ def _told(found: object) -> str:
         names = [shortened(dump(name), 20) for name in found]
         return f"members {', '.join(names[:5])}{f' and {len(names) - 5} more' * (len(names) > 5)}" if names else "{}"
     if isinstance(found, list):
-        return f"a list of {len(found)}" + (f", the first of them with {_told(found[0])}" if found else "")
-    return shortened(dump(found))
+        first = found[0] if found else None
+        inner = _told(first) if isinstance(first, dict) else shown(first)
+        return f"a list of {len(found)}" + (f", the first of them {inner}" if found else "")
+    return shown(found)
 
 
 def read_track_file(path: Path, asked: Asked = AS_IT_IS) -> Content:
@@ -201,7 +214,7 @@ def parse_file(data: bytes, suffix: str, asked: Asked = AS_IT_IS) -> Content:
         return _lines(text, asked)
     if suffix == ".json":
         return _json(text, asked)
-    raise ValueError(f"found a name ending in {suffix!r}, expected one of {', '.join(SUFFIXES)}")
+    raise ValueError(f"found a name ending in {shortened(suffix)!r}, expected one of {', '.join(SUFFIXES)}")
 
 
 def parse_colmap(cameras: bytes, images: bytes, asked: Asked = AS_IT_IS) -> Content:
@@ -287,7 +300,7 @@ def _json(text: str, asked: Asked) -> Content:
             return _camera(form, data, asked)
     if isinstance(data, list) or (isinstance(data, dict) and data and "type" not in data):
         raise ValueError(what_was_found(data, ".json"))
-    return Content(track=parse_track(text))
+    return _of_timeline(parse_timeline(text))
 
 
 def _check_size(path: Path, most: int) -> None:

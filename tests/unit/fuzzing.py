@@ -29,6 +29,7 @@ from worldmodel.archive import _CHECKSUM, _HEADER, SUFFIX, _checksum, load_world
 from worldmodel.file_kinds import kind_of_file
 from worldmodel.follow import follow
 from worldmodel.formats import blender, colmap, csv_table, nerfstudio, npz, poses_json, tum
+from worldmodel.formats.lens import listed
 from worldmodel.geometry import Poses, check_poses
 from worldmodel.journal import _SEAL, _UNSEALED, Journal
 from worldmodel.models.matrix_game2 import MatrixGame2
@@ -304,7 +305,7 @@ def check_sound(content: Content | None) -> None:
     if poses is not None:
         check_poses(poses.c2w)
         assert poses.c2w.dtype == torch.float64 and (poses.fps is None or np.isfinite(poses.fps))
-    assert all(0 < len(told) < 600 and "\n" not in told for told in (*notes, *unused)) and len(unused) < 40
+    assert all(0 < len(told) < 600 and told.isprintable() for told in (*notes, *filter(None, [listed(unused)])))
 
 
 class TooSlow(BaseException):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import struct
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +12,6 @@ import torch
 
 from tests.unit.mutants import archive_of, array_bytes
 from worldmodel import editor
-from worldmodel.archive import SUFFIX, load_world
 from worldmodel.bind import bind_track
 from worldmodel.path import parse_path
 from worldmodel.presets import preset
@@ -86,14 +83,14 @@ REFUSED: dict[str, Callable[[], object]] = {
     "a list of JSON": lambda: parse_file(json.dumps([LONG] * 3).encode(), ".json"),
     "a pose's type": lambda: parse_file(json_file(type="poses", version=1, c2w=LONG), ".json"),
     "a rate of poses": lambda: parse_file(json_file(type="poses", version=1, c2w=[0.0] * 12, fps=LONG), ".json"),
-    "a picture's matrix": lambda: parse_file(json_file(frames=[{"file_path": PLAIN, "transform_matrix": PLAIN}]), ".json"),
+    "a picture's matrix": lambda: parse_file(json_file(frames=[{"transform_matrix": PLAIN}]), ".json"),
     "a line of numbers": lambda: parse_file(f"0 0 0 {PLAIN} 0 0 0 1\n".encode(), ".tum"),
     "a line of one word": lambda: parse_file(f"{PLAIN}\n".encode(), ".txt"),
-    "a camera's number": lambda: parse_colmap(f"1 PINHOLE {PLAIN} 48 1\n".encode(), MODEL[1]),
     "a picture's camera": lambda: parse_colmap(MODEL[0], f"1 1 0 0 0 0 0 0 {PLAIN} a.png\n".encode()),
     "an array of no kind": lambda: parse_file(archive_of([(f"{PLAIN[:60_000]}.npy", b"")]), ".npz"),
     "words of an array": lambda: parse_file(
-        archive_of([("keys.npy", array_bytes(np.zeros((3, 1)))), ("words.npy", array_bytes(np.array([PLAIN[:90_000]])))]), ".npz"
+        archive_of([("keys.npy", array_bytes(np.zeros((3, 1)))), ("words.npy", array_bytes(np.array([PLAIN[:90_000]])))]),
+        ".npz",
     ),
     "an ending": lambda: parse_file(b"", f".{PLAIN}"),
 }  # fmt: skip
@@ -101,7 +98,8 @@ REFUSED: dict[str, Callable[[], object]] = {
 
 def check(error: BaseException) -> None:
     sentence = str(error)
-    assert len(sentence) <= LETTERS and sentence.isprintable(), sentence[:2000]
+    is_short_line = len(sentence) <= LETTERS and sentence.isprintable()
+    assert is_short_line, sentence[:300]
     sentence.encode()
 
 
@@ -112,20 +110,6 @@ def test_what_is_said_of_anything_is_one_short_line(name: str) -> None:
         REFUSED[name]()
     check(refused.value)
     assert time.process_time() - began < 3
-
-
-def test_what_is_said_of_a_world_file_is_one_short_line(tmp_path: Path) -> None:
-    for header in (
-        {PLAIN: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}},
-        {"__metadata__": {"worldmodel_world": json.dumps({"version": 1, "variant": PLAIN})}},
-        {"__metadata__": {"worldmodel_world": json.dumps({"version": int("9" * 4000)})}},
-        {"x": {"dtype": PLAIN, "shape": [1], "data_offsets": [0, 4]}},
-    ):
-        text = json.dumps(header).encode()
-        (tmp_path / f"walk{SUFFIX}").write_bytes(struct.pack("<Q", len(text)) + text + bytes(4))
-        with pytest.raises(ValueError) as refused:
-            load_world(tmp_path / f"walk{SUFFIX}")
-        check(refused.value)
 
 
 def test_what_is_told_of_a_walk_is_short_lines() -> None:

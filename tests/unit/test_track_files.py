@@ -176,10 +176,9 @@ def test_tum_is_camera_to_world() -> None:
 @pytest.mark.parametrize(
     ("suffix", "text", "sentence"),
     [
-        (".csv", "W,A\n1,0\n1,2\n", "line 3: column 'left' must be 1 while the key is held, else 0, not '2'"),
+        (".csv", "W,A\n1,0\n1,2\n", "line 3: column 'left' must be 1 or TRUE while the key is held, else 0 or FALSE"),
         (".csv", "W,A\n1\n", "line 2: found 1 cells, expected one for each of 2 columns"),
-        (".csv", "W;D\n1;0\n", "line 1: cells stand apart by ';', expected commas; save"),
-        (".csv", "W,fly\n1,0\n", "line 1: unknown key 'fly'"),
+        (".csv", "W,forwrad\n1,0\n", "line 1: unknown key 'forwrad': did you mean 'forward'?"),
         (".csv", "W,forward\n1,0\n", "line 1: column 'forward' stands twice"),
         (".csv", "frame\n1\n", "line 1: found no column of keys or mouse"),
         (".csv", "mouse_yaw\nnan\n", "line 2: column 'mouse_yaw' must be degrees per frame between -180 and 180"),

@@ -270,6 +270,16 @@ def test_arrays_hold_a_walk_exactly(track: Track) -> None:
     assert content.track.words == track.words and content.unused == ()
 
 
+def test_what_a_track_holds_beside_a_walk_or_behind_its_end_is_told() -> None:
+    text = {"type": "track", "version": 1, "frames": 9, "keys": {"forward": [[0, 9]]}, "mouse": {"yaw": [[0, 1]]}}
+    assert parse_file(json.dumps(text).encode(), ".json")[2:] == ((), ())
+    more = {**text, "zoom": 2, "mouse": {"yaw": [[0, 1]], "roll": [[0, 3]]}}
+    assert parse_file(json.dumps(more).encode(), ".json").unused == ("zoom", "mouse.roll")
+    for member in ({"keys": {"forward": [[8, 2]]}}, {"mouse": {"pitch": [[9, 1]]}}, {"prompts": [[9, "fog"]]}):
+        (note,) = parse_file(json.dumps({**text, **member}).encode(), ".json").notes
+        assert note == "What stands behind the track's 9 frames is not played."
+
+
 @EXAMPLES
 @given(tracks())
 def test_json_holds_a_walk_in_thousandths_and_is_one_text(track: Track) -> None:
@@ -381,18 +391,15 @@ def test_keys_that_no_model_knows_are_named_with_their_frames() -> None:
     minecraft = parse_file(
         lines_of([minerl(["forward", "sprint"]), minerl(["sprint", "attack"]), minerl([])]), ".jsonl"
     )
-    assert minecraft.unused == (
-        "sprint (a key that no model knows, held in 2 frames)", "attack (a key that no model knows, held in 1 frame)"
-    )  # fmt: skip
+    told = "Left out are keys that no model knows: "
+    assert minecraft.notes == (f"{told}sprint (2 frames), attack (1 frame).",)
     line = vpt(["key.keyboard.w", "key.keyboard.left.shift"], xpos=1.5, stats={})
     line["mouse"]["buttons"] = [0, 4]
     players = parse_file(lines_of([line, vpt([])]), ".jsonl")
-    told = [
-        f"{name} (a key that no model knows, held in 1 frame)" for name in ("left.shift", "attack", "mouse button 4")
-    ]
-    assert players.unused == (*told, "xpos", "stats") and players.track.words == ("forward",)
+    assert players.notes[1:] == (f"{told}left.shift (1 frame), attack (1 frame), mouse button 4 (1 frame).",)
+    assert players.unused == ("xpos", "stats") and players.track.words == ("forward",)
     cells = parse_file(b"W,shift,ctrl\n1,1,0\n1,1,0\n", ".csv")
-    assert cells.unused == ("shift (a key that no model knows, held in 2 frames)", "ctrl")
+    assert cells.notes == (f"{told}shift (2 frames).",) and cells.unused == ("ctrl",)
 
 
 @settings(EXAMPLES, max_examples=100)
@@ -445,7 +452,7 @@ def test_a_log_whose_yaw_agrees_says_so_by_saying_nothing() -> None:
     [
         (b"", "found no line, expected of a .jsonl file one of: VPT's lines of mouse and keyboard; Matrix-Game's"),
         (b'{"recording": {"size": "64x96"}}\n', 'found members "recording", expected of a .jsonl file one of'),
-        (b"[1]\n", "found a list of 1, the first of them with 1, expected of a .jsonl file one of"),
+        (b"[1]\n", "found a list of 1, the first of them 1, expected of a .jsonl file one of"),
         (b'{"a"\n', "line 1: not valid JSON at column 5: Expecting ':' delimiter"),
         (lines_of([minerl([]), [3]]), "line 2: found [3], expected an object of keys and mouse"),
         (lines_of([minerl([], forward=2)]), "line 1: forward must be 1 while the key is held, else 0, not 2"),

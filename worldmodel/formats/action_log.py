@@ -25,10 +25,10 @@ import torch
 from ..binding import counted
 from ..timeline import MAX_FRAMES
 from ..track import Track
-from .asked import Asked
+from .asked import AS_IT_IS, Asked
 from .json_text import is_number, is_whole, load, shown
 from .lines import rows
-from .walk_rows import Walk, first_names, frame_note, held_elsewhere
+from .walk_rows import Walk, frame_note, keys_note, names_of
 
 WORDS = ("forward", "back", "left", "right", "jump")
 VPT_KEYS = {
@@ -79,7 +79,7 @@ def matches(line: object) -> bool:
     return _is_vpt(line) or (isinstance(line, dict) and "camera" in line and any(word in line for word in WORDS))
 
 
-def lines(text: str, asked: Asked = Asked()) -> Iterable[tuple[int, Any]]:
+def lines(text: str, asked: Asked = AS_IT_IS) -> Iterable[tuple[int, Any]]:
     """Yield the number and the JSON values of each line that is not empty.
 
     Raises:
@@ -94,7 +94,7 @@ def lines(text: str, asked: Asked = Asked()) -> Iterable[tuple[int, Any]]:
             raise ValueError(f"line {line}: {str(error).replace(' at line 1, column', ' at column', 1)}") from None
 
 
-def read(text: str, asked: Asked = Asked()) -> Walk:
+def read(text: str, asked: Asked = AS_IT_IS) -> Walk:
     """Parse a log; its first line must match.
 
     Raises:
@@ -120,8 +120,9 @@ def read(text: str, asked: Asked = Asked()) -> Walk:
         notes = [*_of_the_log(actions), *notes]
     others = Counter(name for action in actions for name in action.others)
     unread = dict.fromkeys(name for action in actions for name in action.unread)
-    unused = [*(held_elsewhere(name, count) for name, count in others.most_common()), *unread]
-    return Walk(track, tuple(notes), first_names(unused))
+    if others:
+        notes.append(keys_note(others))
+    return Walk(track, tuple(notes), names_of(unread))
 
 
 def _is_vpt(line: object) -> bool:

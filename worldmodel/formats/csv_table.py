@@ -18,7 +18,7 @@ import io
 import math
 import re
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -27,16 +27,16 @@ import torch
 
 from ..timeline import LETTERS, MAX_DEGREES, MAX_FRAMES, WORDS, shortened, unknown_word
 from ..track import Track
-from .asked import Asked
+from .asked import AS_IT_IS, Asked
 from .json_text import holds_half_character
 from .walk_rows import (
     OTHER_KEYS,
     SYNONYMS,
     Walk,
     counts_pixels,
-    first_names,
     frame_note,
-    held_elsewhere,
+    keys_note,
+    names_of,
     time_note,
 )
 
@@ -104,7 +104,7 @@ def read(text: str) -> Track:
     return read_content(text).track
 
 
-def read_content(text: str, asked: Asked = Asked()) -> Walk:
+def read_content(text: str, asked: Asked = AS_IT_IS) -> Walk:
     """Parse a table.
 
     Raises:
@@ -113,11 +113,12 @@ def read_content(text: str, asked: Asked = Asked()) -> Walk:
     mark = _mark(text)
     rows = _read(text, mark, asked)
     rows, ordered = _in_order(rows)
-    notes = [*ordered, _turns_elsewhere(rows), _time(rows)]
+    others = _other_keys(rows)
+    notes = [*ordered, _turns_elsewhere(rows), keys_note(others), _time(rows)]
     if mark != ",":
         name = {";": "semicolons", "\t": "tabs"}[mark]
         notes.append(f"The cells stand apart by {name}, and numbers may have decimal commas: read as such.")
-    return Walk(_track(rows), tuple(note for note in notes if note), first_names(_unused(rows)))
+    return Walk(_track(rows), tuple(note for note in notes if note), names_of(_unused(rows, others)))
 
 
 def write(track: Track) -> str:
@@ -363,7 +364,7 @@ def _turns_elsewhere(rows: Rows) -> str | None:
         return None
     return (
         "The walk does not turn: the table has no column mouse_yaw, in degrees per frame; "
-        f"{', '.join(first_names(turning))} may be something else, and was not read."
+        f"{', '.join(map(shortened, turning[:8]))} may be something else, and was not read."
     )
 
 
@@ -375,18 +376,24 @@ def _time(rows: Rows) -> str | None:
     return time_note(rows.values[:, at] * (unit or 1.0), rows.columns[at].written, is_seconds=unit is not None)
 
 
-def _unused(rows: Rows) -> list[str]:
-    """Name what the table holds beside a walk; frames and times were looked at."""
+def _other_keys(rows: Rows) -> dict[str, int]:
+    """Return columns of keys that no model knows, and the frames in which they are held."""
+    held = {}
+    for at, column in enumerate(rows.columns):
+        values = rows.values[:, at]
+        others = not column.name or column.name in (*_OURS, *_FRAMES, *_TIMES, *PASSED_OVER)
+        if not others and values.any() and np.isin(values, (0, 1)).all():
+            held[column.written] = int(values.sum())
+    return held
+
+
+def _unused(rows: Rows, told: Collection[str]) -> list[str]:
+    """Name what the table holds beside a walk and what is told of it; frames and times were looked at."""
     unused = []
     for at, column in enumerate(rows.columns):
-        if column.name in (*_OURS, *_FRAMES, *_TIMES):
-            continue
-        values = rows.values[:, at]
         if not column.name:
             unused += ["an index without a name"] * (not at)
-        elif values.any() and np.isin(values, (0, 1)).all() and column.name not in PASSED_OVER:
-            unused.append(held_elsewhere(column.written, int(values.sum())))
-        else:
+        elif column.name not in (*_OURS, *_FRAMES, *_TIMES) and column.written not in told:
             unused.append(column.written)
     return unused
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +22,8 @@ OTHER_KEYS = (
 """Keys of games that no model knows, some of which look like a misspelt one."""
 # mouse_dx, dy, delta_x, mouse.x, movementX, cursor_y …, but not x and y, which are places
 _PIXELS = re.compile(r"(?:mouse|cursor|pointer|movement|delta|rel|d)(?:[_. ]?(?:delta|movement|move|rel|d))?[_. ]?[xy]")
-_NAMED, _LETTERS = 12, 100
-"""Most names that a list of unused things gives, and most letters of each."""
+_NAMED = 8
+"""Most keys that a note names."""
 _RATE_OFF, _UNEVEN = 0.02, 0.5
 """Part by which a rate is another one, and part of a step by which a step is uneven."""
 
@@ -47,15 +47,18 @@ def counts_pixels(name: str) -> bool:
     return _PIXELS.fullmatch(name.strip().lower()) is not None
 
 
-def first_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return names for a list of what is not used, each and all of them of bounded length."""
-    told = tuple(shortened(name, _LETTERS) or '""' for name in names[:_NAMED])
-    return (*told, f"{len(names) - _NAMED} more") if len(names) > _NAMED else told
+def names_of(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names for the list of what is not used."""
+    return tuple(shortened(name) or '""' for name in names)
 
 
-def held_elsewhere(name: str, frames: int) -> str:
-    """Name a key that no model knows, and for how long it is held."""
-    return f"{shortened(name)} (a key that no model knows, held in {counted(frames, 'frame')})"
+def keys_note(frames: Mapping[str, int]) -> str | None:
+    """Say which keys are held that no model knows, and for how many frames."""
+    if not frames:
+        return None
+    longest = sorted(frames, key=lambda name: -frames[name])
+    told = [f"{shortened(name)} ({counted(frames[name], 'frame')})" for name in longest[:_NAMED]]
+    return f"Left out are keys that no model knows: {', '.join(told)}{', …' * (len(frames) > _NAMED)}."
 
 
 def time_note(times: np.ndarray, name: str, is_seconds: bool = True) -> str | None:
