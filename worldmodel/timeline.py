@@ -26,8 +26,8 @@ LETTERS = {"W": "forward", "S": "back", "A": "left", "D": "right"}
 EASINGS = ("linear", "smooth", "hold")
 SHOWN_LETTERS = 40
 """Most letters that a message quotes of what it was given."""
-_UNWRITABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""Line breaks and other control characters, and halves of characters, which no log and no file can hold."""
+UNWRITABLE = re.compile("[\0-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
+"""Line breaks, what is not seen or turns the writing round, and halves of characters, which no file can hold."""
 
 Span = tuple[int, int]
 """First frame and length of a held key."""
@@ -140,7 +140,7 @@ def unknown_word(word: str, known: Sequence[str] = WORDS) -> str:
 def shortened(text: str, letters: int = SHOWN_LETTERS) -> str:
     """Cut what a message quotes, so that the sentence stays one line and readable, and can be written anywhere."""
     text = text if len(text) <= letters else f"{text[: letters - 3]}..."
-    return _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _place(word: str) -> tuple[int, str]:

@@ -231,9 +231,10 @@ def _camera(form: Any, found: Any, asked: Asked) -> Content:
 
 def _log(text: str, asked: Asked) -> Content:
     """Read a log of actions, told by its first line."""
-    first = next(iter(action_log.lines(text)), (0, "no line"))[1]
+    line, first = next(iter(action_log.lines(text)), (0, None))
     if not action_log.matches(first):
-        raise ValueError(what_was_found(first, ".jsonl"))
+        found = first if isinstance(first, (dict, list)) else shown(first) if line else "no line"
+        raise ValueError(what_was_found(found, ".jsonl"))
     return _of_walk(action_log.read(text, asked))
 
 

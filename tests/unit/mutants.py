@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import random
@@ -115,7 +116,7 @@ def _change(inside: list, place: int, draw: random.Random) -> None:
         inside[place][0] = draw.choice(NAMES)
         return
     if kind == 2:
-        inside[place:place] = [list(inside[place]) if named else inside[place]] * draw.choice(MANY)
+        inside[place:place] = [inside[place] for _ in range(draw.choice(MANY))]
         return
     if kind == 3 and len(inside) > 1:
         other = draw.randrange(len(inside))
@@ -126,7 +127,7 @@ def _change(inside: list, place: int, draw: random.Random) -> None:
     elif kind == 5 and isinstance(part, (int, float)) and not isinstance(part, bool):
         part = draw.choice((part + 1, -part, part * 1e9, part / 7, str(part), part + 0.5, 1 - part))
     else:
-        part = draw.choice(ODD)
+        part = members(copy.deepcopy(draw.choice(ODD)))
     if named:
         inside[place] = [inside[place][0], part]
     else:
@@ -252,14 +253,28 @@ def odd_array(array: np.ndarray, draw: random.Random) -> bytes:
 
 @cache
 def bombs() -> tuple[bytes, ...]:
-    """Return small archives of arrays that are many times as large unpacked."""
-    zeros = {
-        "fps": np.zeros(BOMB), "intrinsics": np.zeros(BOMB), "words": np.zeros(2 * BOMB, "U1"), "other": np.zeros(BOMB),
-        "prompt_frames": np.zeros(BOMB, int), "keys": np.zeros((BOMB, 1)), "mouse": np.zeros((BOMB // 2, 2)),
-        "c2w": np.zeros((BOMB // 16, 4, 4)),
+    """Return small archives, each with an array that is many times as large unpacked."""
+    shapes = {
+        "fps": (BOMB,), "intrinsics": (BOMB,), "prompt_frames": (BOMB,), "other": (BOMB,), "keys": (BOMB, 1),
+        "mouse": (BOMB // 2, 2), "c2w": (BOMB // 16, 4, 4),
     }  # fmt: skip
-    good = [("c2w.npy", array_bytes(np.eye(4)[None])), ("mouse.npy", array_bytes(np.zeros((9, 2))))]
-    return tuple(archive_of([*good, (f"{name}.npy", array_bytes(array))]) for name, array in zeros.items())
+    return tuple(_bomb(name, shape) for name, shape in shapes.items())
+
+
+def _bomb(name: str, shape: tuple[int, ...]) -> bytes:
+    """Return an archive of sound arrays and one of zeros, which is never in memory as a whole."""
+    head, file = io.BytesIO(), io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("c2w.npy", array_bytes(np.eye(4)[None]))
+        archive.writestr("mouse.npy", array_bytes(np.zeros((9, 2))))
+        info = zipfile.ZipInfo(f"{name}.npy")
+        info.compress_type = zipfile.ZIP_DEFLATED
+        with archive.open(info, "w") as entry:
+            entry.write(head.getvalue())
+            for _ in range(8):
+                entry.write(bytes(BOMB))
+    return file.getvalue()
 
 
 def odd_archive(arrays: Mapping[str, np.ndarray], draw: random.Random) -> bytes:

@@ -24,8 +24,8 @@ export function unknownWord(word) {
 
 /** Most letters that a message quotes of what it was given. */
 const SHOWN_LETTERS = 40
-/** Line breaks and other control characters, and halves of characters, which no log and no file can hold. */
-const UNWRITABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]/gu
+/** Line breaks, what is not seen or turns the writing round, and halves of characters, which no file can hold. */
+const UNWRITABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]/gu
 
 /**
  * Cut what a message quotes, so that the sentence stays one line and readable, and can be written anywhere.
