@@ -142,4 +142,5 @@ def same_track(a: Track, b: Track) -> bool:
 def _same_camera(a: Poses | None, b: Poses | None) -> bool:
     if a is None or b is None:
         return a is b
-    return a.intrinsics == b.intrinsics and a.fps == b.fps and torch.equal(a.c2w, b.c2w)
+    same = (a.intrinsics, a.fps, a.picture) == (b.intrinsics, b.fps, b.picture)
+    return same and torch.equal(a.c2w, b.c2w)
