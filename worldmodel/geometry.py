@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .one_line import number_of, one_line
 from .timeline import MAX_FRAMES
 
 MAX_METRES = 1e6
@@ -52,6 +53,13 @@ class Poses(NamedTuple):
     def frames(self) -> int:
         """Length in frames."""
         return len(self.c2w)
+
+    def __repr__(self) -> str:
+        """Say it in one line."""
+        lens = self.intrinsics and "lens " + " ".join(f"{part:.4g}" for part in self.intrinsics)
+        rate = self.fps and f"{self.fps:g} a second"
+        picture = self.picture and f"{self.picture[0]} x {self.picture[1]} pixels"
+        return one_line(self, number_of(self.c2w, "pose"), rate, lens, picture)
 
 
 def check_poses(c2w: Tensor, names: Callable[[int], str] = "frame {}".format) -> None:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from .formats import short_text, track_json
 from .geometry import Poses
+from .one_line import number_of, one_line
 from .timeline import Keyframe, Timeline, canonical, curve_keyframes, held_spans
 
 
@@ -44,6 +45,13 @@ class Track(NamedTuple):
     def frames(self) -> int:
         """Length in frames."""
         return len(self.mouse)
+
+    def __repr__(self) -> str:
+        """Say it in one line."""
+        keys = f"keys {' '.join(self.words)}" if self.words else None
+        mouse = "mouse" if self.mouse.any() else None
+        camera = "camera" if self.camera is not None else None
+        return one_line(self, number_of(self.mouse, "frame"), keys, mouse, number_of(self.prompts, "prompt"), camera)
 
 
 def parse_timeline(text: str | None) -> Timeline:
