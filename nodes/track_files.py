@@ -139,7 +139,8 @@ class LoadTrack(io.ComfyNode):
             except ValueError as error:
                 cause = f"{content.notes[0]} " if content.notes else ""
                 raise ValueError(f"{path.name}: {cause}{error}") from None
-            track, report = followed.track, told(path.name, content, followed.report)
+            track = followed.track
+            report = told(path.name, content._replace(notes=(*followed.causes, *content.notes)), followed.report)
         progress.tell(report)
         return io.NodeOutput(track, write_track(track), report, ui={"text": [report]})
 

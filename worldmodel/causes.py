@@ -51,7 +51,7 @@ def likely_causes(poses: Poses, variant: Variant, up: str, metres: float, paced:
     moved = (poses.c2w[1:, :3, 3] - poses.c2w[:-1, :3, 3]).numpy()  # (F - 1, 3)
     steps = np.linalg.norm(moved, axis=1)
     turned = _axes(poses.c2w, moved, up)
-    timed = () if paced else _times(poses.fps)
+    timed = () if paced else _times(poses, variant)
     jumped = _jumps(steps)
     found = turned + timed + jumped
     return found or _unit(poses, moved, variant, metres, paced)
@@ -71,8 +71,8 @@ def _axes(c2w: torch.Tensor, moved: np.ndarray, up: str) -> tuple[str, ...]:
         return (f"the cameras stand {tilt:.0f}° from up; choose *{FROM_CAMERAS}* for up.",)
     if _mirrored(c2w, moved):
         return (
-            "the way bends to the left where the camera turns to the right: the places are mirrored against the turns, "
-            "as left-handed axes (Unreal's, Unity's) make them; negate one axis of the places.",
+            "the way bends to the left where the camera turns to the right: most likely the places are mirrored "
+            "against the turns, as left-handed axes (Unreal's, Unity's) make them; negate one axis of the places.",
         )
     return ()
 
@@ -97,60 +97,66 @@ def _mirrored(c2w: torch.Tensor, moved: np.ndarray) -> bool:
         return False
     yaw = np.unwrap(angles(c2w[:-1, :3, :3]).numpy()[:, 0])[moving]
     way = np.unwrap(np.arctan2(moved[moving, 0], moved[moving, 2]))
-    enough = min(np.std(yaw), np.std(way)) > math.radians(10)
-    return bool(enough and np.corrcoef(yaw, way)[0, 1] < -0.9)
+    if min(np.std(yaw), np.std(way)) < math.radians(10) or not 0.7 < np.std(way) / np.std(yaw) < 1.4:
+        return False
+    return bool(np.corrcoef(yaw, way)[0, 1] < -0.9)
 
 
-def _times(fps: float | None) -> tuple[str, ...]:
-    """Tell times that are in no seconds."""
-    if fps is None or (_ODD_RATES[0] <= fps <= _ODD_RATES[1] and abs(fps - 1) > 1e-9):
+def _times(poses: Poses, variant: Variant) -> tuple[str, ...]:
+    """Tell times that are in no seconds, and a file that is over before it is seen."""
+    fps = poses.fps
+    if fps is None:
         return ()
+    own = "choose *the model's own speed*, or write seconds"
     if abs(fps - 1) <= 1e-9:
-        found = "one pose a second: its times are most likely numbers of frames"
-    else:
-        found = f"{fps:.3g} poses a second: its times are most likely in another unit than seconds"
-    return (f"the file has {found}; choose *the model's own speed*, or write seconds.",)
+        return (f"the file has one pose a second: its times are most likely numbers of frames; {own}.",)
+    if not _ODD_RATES[0] <= fps <= _ODD_RATES[1]:
+        return (f"the file has {fps:.3g} poses a second: its times are most likely in no seconds; {own}.",)
+    if (seconds := (poses.frames - 1) / fps) * variant.fps < 1:
+        told = f"the file lasts {seconds:.2g} s, less than a frame of {variant.title}"
+        return (f"{told}; if it should last longer, {own}.",)
+    return ()
 
 
 def _jumps(steps: np.ndarray) -> tuple[str, ...]:
-    """Tell a walk that was put together out of several."""
-    usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
-    jumps = np.flatnonzero(steps > _JUMP * usual)
-    if not usual or not len(jumps) or len(jumps) > max(1, len(steps) // 20):
+    """Tell a walk that was put together out of several: a step that is long beside all others and its neighbours."""
+    if not steps.any():
+        return ()
+    beside = np.maximum(np.append(0, steps[:-1]), np.append(steps[1:], 0))
+    jumps = np.flatnonzero((steps > _JUMP * np.median(steps[steps > 0])) & (steps > beside * _JUMP / 4))
+    if not len(jumps) or len(jumps) > max(1, len(steps) // 20):
         return ()
     first, more = int(jumps[0]), f" and {len(jumps) - 1} times more" * (len(jumps) > 1)
     return (
-        f"the camera jumps {steps[first]:.2f} m from pose {first} to the next{more}: the file holds several cameras or "
-        "takes; keep one.",
+        f"the camera jumps {steps[first]:.2f} m from pose {first} to the next{more}: most likely the file holds "
+        "several cameras or takes; keep one.",
     )
 
 
 def _unit(poses: Poses, moved: np.ndarray, variant: Variant, metres: float, paced: bool) -> tuple[str, ...]:
     """Tell a way that is far too long or too short for the model."""
     ground, step = np.linalg.norm(moved[:, [0, 2]], axis=1), variant.motion.step_metres
-    way = float(ground.sum())
-    if 0 < way < step:
-        wanted = _suggested(metres * step * max(10, len(ground) / 2) / way)
-        return (f"the way is {way:.2g} m in all, one step of {variant.title} {step:g} m; set metres to {wanted}.",)
+    way, speed = float(ground.sum()), step * variant.fps
     if not way:
         return ()
+    doubt = "if the file's unit is not the metre, set metres to"
     if paced:
         often = way / step / len(ground)
+        if way < step:
+            return (f"the way is {way:.2g} m in all; {doubt} {_suggested(metres * 10 * step / way)}.",)
         if often <= _MOST_STEPS or way < _LONG:
             return ()
-        wanted = _suggested(metres / often)
-        return (
-            f"the way is {way:.3g} m, {often:.0f} steps of {variant.title} for every pose; if the file's unit is not "
-            f"the metre, set metres to {wanted}.",
-        )
-    walking = ground[ground > 0.1 * np.percentile(ground[ground > 0], 90)]  # else pauses would count
-    asked, speed = float(np.median(walking)) * (poses.fps or variant.fps), step * variant.fps
-    if _SLOW <= asked / speed <= _FAST:
+        told = f"the way is {way:.3g} m, {often:.0f} steps of {variant.title} for every pose"
+        return (f"{told}; {doubt} {_suggested(metres / often)}.",)
+    rate, quickest = poses.fps or variant.fps, float(ground.max())
+    usual = float(np.median(ground[ground > 0.1 * np.percentile(ground[ground > 0], 90)]))  # else pauses would count
+    if quickest * rate >= _SLOW * speed and usual * rate <= _FAST * speed:
         return ()
+    asked = (usual if usual * rate > speed else quickest) * rate
     timed = "" if poses.fps else f"the file has no rate, and at {variant.fps:g} a second "
     return (
-        f"{timed}the camera moves {asked:.3g} m/s, {variant.title} {speed:.3g}; choose *the model's own speed*, or, if "
-        f"the file's unit is not the metre, set metres to {_suggested(metres * speed / asked)}.",
+        f"{timed}the camera moves {asked:.3g} m/s, {variant.title} {speed:.3g}; choose *the model's own speed*, or, "
+        f"{doubt} {_suggested(metres * speed / asked)}.",
     )
 
 

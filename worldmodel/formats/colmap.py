@@ -51,6 +51,7 @@ class _Camera(NamedTuple):
     lens: Lens | None
     why: str = ""
     distortion: str = ""
+    picture: tuple[float, float] | None = None
 
 
 class _Images(NamedTuple):
@@ -96,7 +97,8 @@ def _read(images: _Images, cameras: dict[str, _Camera], asked: Asked) -> Poses:
     else:
         lens = [camera.lens for camera in lenses]
     distortion = sorted({camera.distortion for camera in lenses if camera.distortion and not camera.why})
-    return poses_of_frames(Frames(c2w, name, lenses=lens, notes=notes, unused=tuple(distortion)), asked)
+    frames = Frames(c2w, name, lenses=lens, notes=notes, unused=tuple(distortion), picture=lenses[0].picture)
+    return poses_of_frames(frames, asked)
 
 
 def write(poses: Poses) -> Model:
@@ -141,7 +143,7 @@ def _camera(cells: Sequence[str], line: int) -> _Camera:
     width, height, *parameters = numbers
     lens, why = lens_of_pixels([parameters[place] for place in places], width, height)
     bent = any(parameters[max(places) + 1 :])
-    return _Camera(lens, f"{why} (line {line})" if why else "", f"the distortion of {kind}" * bent)
+    return _Camera(lens, f"{why} (line {line})" if why else "", f"the distortion of {kind}" * bent, (width, height))
 
 
 def _images(text: str | Iterable[str], cameras: dict[str, _Camera], asked: Asked) -> _Images:

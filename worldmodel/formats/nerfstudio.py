@@ -83,6 +83,7 @@ def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
         [lenses[i] for i in order],
         (*notes, *why, *odd),
         _unused(data, entries, timed),
+        tuple(data.get(side, entries[order[0]].get(side)) for side in ("w", "h")),
     )
     return poses_of_frames(frames, asked)
 
