@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from comfy_api.latest import io
@@ -11,12 +10,19 @@ from ..worldmodel.binding import counted
 from ..worldmodel.follow import AS_WRITTEN, UPS, Reading, follow_file
 from ..worldmodel.formats.asked import ALL, Asked
 from ..worldmodel.formats.lens import listed
-from ..worldmodel.geometry import Poses
-from ..worldmodel.motion import integrate
 from ..worldmodel.track import Track as DenseTrack
 from ..worldmodel.track import write_track
-from ..worldmodel.track_files import BESIDE, FORMATS, OF_TRACKS, SUFFIXES, Content, read_track_file, write_track_file
-from ..worldmodel.variants import Variant
+from ..worldmodel.track_camera import camera_of, lens_sentence
+from ..worldmodel.track_files import (
+    BESIDE,
+    FORMATS,
+    OF_TRACKS,
+    SUFFIXES,
+    WITHOUT_LENS,
+    Content,
+    read_track_file,
+    write_track_file,
+)
 from .host import files, progress
 from .schema import CATEGORY, WALKERS, validated
 from .types import Track
@@ -139,7 +145,8 @@ class LoadTrack(io.ComfyNode):
             except ValueError as error:
                 cause = f"{content.notes[0]} " if content.notes else ""
                 raise ValueError(f"{path.name}: {cause}{error}") from None
-            track, report = followed.track, told(path.name, content, followed.report)
+            track = followed.track
+            report = told(path.name, content._replace(notes=(*followed.causes, *content.notes)), followed.report)
         progress.tell(report)
         return io.NodeOutput(track, write_track(track), report, ui={"text": [report]})
 
@@ -186,16 +193,17 @@ class SaveTrack(io.ComfyNode):
                 io.Combo.Input(
                     "model",
                     options=list(WALKERS),
-                    tooltip="Whose step and frame rate the camera has, if the track brings none; keys and mouse are "
-                    "written as they are.",
+                    tooltip="Whose step, frame rate, picture and lens the camera has, if the track brings none; keys "
+                    "and mouse are written as they are.",
                 ),
                 io.Float.Input(
                     "field_of_view",
-                    default=60.0,
-                    min=1.0,
+                    default=0.0,
+                    min=0.0,
                     max=170.0,
                     step=0.1,
-                    tooltip="Of the camera, in degrees from left to right. Tiny World's is 79.6.",
+                    tooltip="Of the camera, in degrees from left to right. 0: its own if it came from a file that says "
+                    "it, else the model's.",
                 ),
             ],
             outputs=[Track.Output(display_name="track", tooltip="The same track.")],
@@ -209,28 +217,18 @@ class SaveTrack(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, track: DenseTrack, format: str, filename_prefix: str, model: str, field_of_view: float = 60.0
+        cls, track: DenseTrack, format: str, filename_prefix: str, model: str, field_of_view: float = 0.0
     ) -> io.NodeOutput:
         """Write the file and say where it is."""
+        variant = WALKERS[model]
+        poses = None if format in OF_TRACKS else camera_of(track, variant, field_of_view)
         path = files.new_file(filename_prefix, FORMATS[format])
-        poses = None if format in OF_TRACKS else camera_of(track, WALKERS[model], field_of_view)
         write_track_file(Content(track, poses), path, format)
         report = f"Saved {counted(track.frames, 'frame')} as {format}:\n{files.listed_name(path)}"
+        if format not in (*OF_TRACKS, *WITHOUT_LENS):
+            report += f"\n{lens_sentence(track, variant, field_of_view)}"
         progress.tell(report)
         return io.NodeOutput(track, ui={"text": [report]})
-
-
-def camera_of(track: DenseTrack, variant: Variant, field_of_view: float) -> Poses:
-    """Return a track's camera: the one that was asked for, or else the one that walks it from the origin.
-
-    What it does not say is the variant's rate, and a lens of some degrees from left to right.
-    """
-    height, width = variant.picture
-    focal = 0.5 / math.tan(math.radians(field_of_view) / 2)
-    lens = (focal, focal * width / height, 0.5, 0.5)
-    if track.camera is None:
-        return Poses(integrate(track, variant.motion), lens, variant.fps)
-    return track.camera._replace(intrinsics=track.camera.intrinsics or lens, fps=track.camera.fps or variant.fps)
 
 
 NODES = [LoadTrack, SaveTrack]

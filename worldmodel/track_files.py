@@ -57,6 +57,8 @@ OF_TRACKS = ("JSON", "CSV")
 """Formats that hold keys and mouse alone."""
 OF_CAMERAS = ("camera JSON", "TUM", "COLMAP", "nerfstudio", "Blender")
 """Formats that hold a camera alone."""
+WITHOUT_LENS = ("TUM",)
+"""Formats of cameras that say nothing of the lens."""
 
 
 HOLDS: dict[str, tuple[str, ...]] = {
@@ -266,30 +268,44 @@ def _array(file: BinaryIO, lens: BinaryIO | None, asked: Asked) -> Content:
     return of_camera(array_poses.read_npy(file, lens, asked))
 
 
-def write_track_file(content: Content, path: Path, form: str) -> None:
-    """Write a file in one of `FORMATS`; COLMAP's cameras.txt goes beside it.
+def write_track_file(content: Content, path: Path, form: str) -> tuple[Path, ...]:
+    """Write a file in one of `FORMATS`, and those that belong beside it.
+
+    Returns:
+        what was written, the file itself first.
+
+    Raises:
+        ValueError: the content has not what the format holds.
+    """
+    files = files_of(content, path, form)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for file, data in files.items():
+        file.write_bytes(data)
+    return tuple(files)
+
+
+def files_of(content: Content, path: Path, form: str) -> dict[Path, bytes]:
+    """Return what is written in one of `FORMATS`, the file itself first; beside COLMAP's go its cameras and points.
 
     Raises:
         ValueError: the content has not what the format holds.
     """
     track, poses = content[:2]
-    path.parent.mkdir(parents=True, exist_ok=True)
     if (form in OF_TRACKS and track is None) or (form in OF_CAMERAS and poses is None):
         needed = "keys and mouse" if form in OF_TRACKS else "a camera"
         raise ValueError(f"format: found nothing to write as {form}, expected {needed}; choose another format.")
     if form == "NPZ":
-        path.write_bytes(npz.write(track, poses))
-        return
+        return {path: npz.write(track, poses)}
     if form == "COLMAP":
         model = colmap.write(poses)
-        path.with_name(BESIDE[path.name]).write_text(model.cameras, encoding="utf-8", newline="\n")
-        text = model.images
+        beside = {"cameras.txt": model.cameras, "points3D.txt": model.points}
+        texts = {path: model.images, **{path.with_name(name): text for name, text in beside.items()}}
     elif form in OF_TRACKS:
-        text = write_track(track) if form == "JSON" else csv_table.write(track)
+        texts = {path: write_track(track) if form == "JSON" else csv_table.write(track)}
     else:
         writers = {"camera JSON": poses_json, "TUM": tum, "nerfstudio": nerfstudio, "Blender": blender}
-        text = writers[form].write(poses)
-    path.write_text(text, encoding="utf-8", newline="\n")
+        texts = {path: writers[form].write(poses)}
+    return {file: text.encode() for file, text in texts.items()}
 
 
 def _json(text: str, asked: Asked) -> Content:
