@@ -41,8 +41,9 @@ class LoadTrack(io.ComfyNode):
             node_id="WMLoadTrack",
             display_name="Load Track",
             category=CATEGORY,
-            description="Reads keys and mouse from JSON, CSV or NPZ, or follows a camera from TUM, COLMAP, nerfstudio, "
-            "Blender, KITTI, EuRoC and others with a model's keys and mouse, and says what the model cannot follow.",
+            description="Reads keys and mouse from JSON, CSV, NPZ or logs of actions, or follows a camera from TUM, "
+            "COLMAP, nerfstudio, Blender, KITTI, EuRoC and others with a model's keys and mouse, and says what the "
+            "model cannot follow.",
             search_aliases=[
                 "import camera",
                 "trajectory",

@@ -140,7 +140,7 @@ def _told(found: object) -> str:
         return f"members {', '.join(names[:5])}{f' and {len(names) - 5} more' * (len(names) > 5)}" if names else "{}"
     if isinstance(found, list):
         first = found[0] if found else None
-        inner = _told(first) if isinstance(first, dict) else shown(first)
+        inner = f"with {_told(first)}" if isinstance(first, dict) else shown(first)
         return f"a list of {len(found)}" + (f", the first of them {inner}" if found else "")
     return shown(found)
 
@@ -257,7 +257,8 @@ def _archive(file: BinaryIO, asked: Asked) -> Content:
         found = ", ".join(shortened(str(name)) for name in error.args[0][:8]) or "none"
         raise ValueError(what_was_found(f"arrays {found}", ".npz")) from None
     camera = Content() if poses is None else of_camera(poses)
-    return Content(track, camera.poses, camera.notes if track is None else (), (*unused, *camera.unused))
+    both = ("The file holds a camera too: its keys and mouse are played as they are.",) if track and poses else ()
+    return Content(track, camera.poses, camera.notes if track is None else both, (*unused, *camera.unused))
 
 
 def _array(file: BinaryIO, lens: BinaryIO | None, asked: Asked) -> Content:
