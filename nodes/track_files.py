@@ -27,7 +27,8 @@ from .host import files, progress
 from .schema import CATEGORY, WALKERS, validated
 from .types import Track
 
-TRACKS = files.SavedFiles("track_file: found no track file", SUFFIXES, "Save Track", BESIDE)
+_COLMAP = {**BESIDE, "cameras.txt": "points3D.txt"}  # neither of the two is offered
+TRACKS = files.SavedFiles("track_file: found no track file", SUFFIXES, "Save Track", _COLMAP)
 FILED, WALKED = "as in the file", "the model's own speed"
 
 
