@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .timeline import shortened
 from .variants import Variant, variant_named
 
 
@@ -141,7 +142,7 @@ def validate_start(start: Start) -> None:
     variant = variant_named(start.variant)
     if start.latent_format != variant.latent_format:
         raise ValueError(
-            f"latent_format: found {start.latent_format!r}, expected {variant.latent_format!r} for {variant.title}; "
+            f"latent_format: found {shortened(start.latent_format)!r}, expected {variant.latent_format!r} for {variant.title}; "
             "connect the VAE that belongs to this model."
         )
     condition = start.image_condition
