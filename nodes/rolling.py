@@ -18,6 +18,7 @@ from ..worldmodel.journal import Journal, chunk_key, fingerprint, parent_key
 from ..worldmodel.sampling import LEAST_SHIFT, Levels, warped_steps
 from ..worldmodel.session import CONTEXT_BUDGET, NotFinite, Progress, Session, Settings, settings_of
 from ..worldmodel.state import Chunk, Controls, World, frames, validate_controls
+from ..worldmodel.timeline import shortened
 from ..worldmodel.track import Track
 from ..worldmodel.variants import Variant, variant_named
 from ..worldmodel.weights import check_latent_formats
@@ -161,9 +162,10 @@ def parse_steps(text: str) -> tuple[int, ...]:
         ValueError: not falling whole numbers from 1000 to 1.
     """
     words = text.replace(",", " ").split()
-    if not all(word.isdecimal() for word in words):
+    if not all(word.isdecimal() and len(word) < 9 for word in words):
         raise ValueError(
-            f"steps: found {text!r}, expected whole numbers such as 1000, 666, 333; empty is the model's own."
+            f"steps: found {shortened(text)!r}, expected whole numbers such as 1000, 666, 333; empty is the model's "
+            "own."
         )
     steps = tuple(int(word) for word in words)
     if steps:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from comfy_api.latest import io
 
 from ..worldmodel.binding import counted
 from ..worldmodel.follow import AS_WRITTEN, UPS, Reading, follow_file
+from ..worldmodel.formats.asked import ALL, Asked
+from ..worldmodel.formats.lens import listed
 from ..worldmodel.geometry import Poses
 from ..worldmodel.motion import integrate
 from ..worldmodel.track import Track as DenseTrack
@@ -33,8 +36,18 @@ class LoadTrack(io.ComfyNode):
             display_name="Load Track",
             category=CATEGORY,
             description="Reads keys and mouse from JSON, CSV or NPZ, or follows a camera from TUM, COLMAP, nerfstudio, "
-            "Blender or NPZ with a model's keys and mouse, and says what the model cannot follow.",
-            search_aliases=["import camera", "trajectory", "camera path", "csv", "colmap", "tum", "transforms.json"],
+            "Blender, KITTI, EuRoC and others with a model's keys and mouse, and says what the model cannot follow.",
+            search_aliases=[
+                "import camera",
+                "trajectory",
+                "csv",
+                "colmap",
+                "tum",
+                "transforms.json",
+                "kitti",
+                "euroc",
+                "slam",
+            ],
             inputs=[
                 io.Combo.Input(
                     "track_file",
@@ -67,6 +80,22 @@ class LoadTrack(io.ComfyNode):
                     options=list(UPS),
                     tooltip="What is up in the camera's world. TUM and COLMAP do not say: try the others if it climbs.",
                 ),
+                io.String.Input(
+                    "camera",
+                    default="",
+                    optional=True,
+                    tooltip="Of a file with several cameras: the name or number of one, as the report lists them; "
+                    f"empty: the one with the most pictures; {ALL}: all of them as one walk.",
+                ),
+                io.Float.Input(
+                    "fps",
+                    default=0.0,
+                    min=0.0,
+                    max=1000.0,
+                    optional=True,
+                    tooltip="Poses a second of a camera file that has no times, or frame numbers for times; 0: as the "
+                    "format has it, or else the model's own.",
+                ),
             ],
             outputs=[
                 Track.Output(display_name="track"),
@@ -88,21 +117,45 @@ class LoadTrack(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, track_file: str, model: str, timing: str = FILED, metres: float = 1.0, up: str = AS_WRITTEN
+        cls,
+        track_file: str,
+        model: str,
+        timing: str = FILED,
+        metres: float = 1.0,
+        up: str = AS_WRITTEN,
+        camera: str = "",
+        fps: float = 0.0,
     ) -> io.NodeOutput:
         """Read the file; follow the camera where it has no keys."""
         path = TRACKS.path(track_file)
-        content = read_track_file(path)
+        content = read_track_file(path, Asked(camera, fps, progress.let_stop))
         if content.track is not None:
-            track, report = content.track, f"{path.name}: {counted(content.track.frames, 'frame')} of keys and mouse."
+            track = content.track
+            report = told(path.name, content, (f"{counted(track.frames, 'frame')} of keys and mouse.",))
         else:
+            reading = Reading(metres, up, timing == WALKED)
             try:
-                followed = follow_file(content.poses, WALKERS[model], Reading(metres, up, timing == WALKED))
+                followed = follow_file(content.poses, WALKERS[model], reading, progress.let_stop)
             except ValueError as error:
-                raise ValueError(f"{path.name}: {error}") from None
-            track, report = followed.track, "\n".join((f"{path.name}:", *followed.report))
+                cause = f"{content.notes[0]} " if content.notes else ""
+                raise ValueError(f"{path.name}: {cause}{error}") from None
+            track, report = followed.track, told(path.name, content, followed.report)
         progress.tell(report)
         return io.NodeOutput(track, write_track(track), report, ui={"text": [report]})
+
+
+def told(name: str, content: Content, lines: Sequence[str]) -> str:
+    """Return the report on a file: what its reader has to say stands first, behind the file's name.
+
+    Args:
+        name: of the file.
+        content: what was read.
+        lines: what became of it.
+    """
+    first = (*content.notes, *lines[:1]) if content.track is not None else content.notes
+    rest = lines[1:] if content.track is not None else lines
+    unused = [f"Not used of the file: {listed(content.unused)}."] if content.unused else []
+    return "\n".join((f"{name}: {first[0]}" if first else f"{name}:", *first[1:], *rest, *unused))
 
 
 class SaveTrack(io.ComfyNode):

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from .binding import Row, counted, in_order, rows_where, sentences
+from .formats.asked import nothing
 from .geometry import Poses, angles, at_rate, from_z_up, interpolate, poses_of, upright
 from .motion import camera_turns, ground_steps, integrate, rotations, step_headings
 from .timeline import MAX_FRAMES, thousandths
@@ -75,7 +76,7 @@ def can_follow(variant: Variant) -> bool:
     return variant.mouse is not None and len(_actions(variant)) > 1
 
 
-def follow(c2w: Tensor, variant: Variant) -> Followed:
+def follow(c2w: Tensor, variant: Variant, check: Callable[[], None] = nothing) -> Followed:
     """Find the keys and the mouse that walk a camera's path, frame by frame, with the least error of the pose.
 
     A strafe is no turn: the mouse follows only where the camera looks. A climb is forward on the ground.
@@ -83,6 +84,7 @@ def follow(c2w: Tensor, variant: Variant) -> Followed:
     Args:
         c2w: (F, 4, 4) camera-to-world.
         variant: its keys and its step.
+        check: called now and then; raises what is to end the search.
 
     Raises:
         ValueError: the model has no keys or no mouse to follow a camera with.
@@ -96,17 +98,17 @@ def follow(c2w: Tensor, variant: Variant) -> Followed:
     mouse = torch.from_numpy(np.stack([_turns(yaw, variant, variant.mouse.max_yaw), _turns(pitch, variant)], 1)).float()
     headings = yaw[0] + step_headings(camera_turns(mouse[:, 0].double(), variant.motion), variant.motion).numpy()
     ground = c2w[:, [0, 2], 3].numpy()
-    chosen = _search(ground, headings, np.array([step for _, step in actions]))
+    chosen = _search(ground, headings, np.array([step for _, step in actions]), check)
     words = tuple(word for word in variant.keyboard.words if any(word in held for held, _ in actions))
     keys = torch.tensor([[float(word in actions[action][0]) for word in words] for action in chosen])
     track = Track(words, keys, mouse)
     return _compared(track, c2w, np.stack([yaw, pitch, roll], 1), variant)
 
 
-def follow_poses(poses: Poses, variant: Variant) -> Followed:
+def follow_poses(poses: Poses, variant: Variant, check: Callable[[], None] = nothing) -> Followed:
     """Follow a camera in its own time, at the model's rate; its track says what was asked. See `follow`."""
     timed = at_rate(poses, variant.fps)
-    followed = follow(timed.c2w, variant)
+    followed = follow(timed.c2w, variant, check)
     return followed._replace(track=followed.track._replace(camera=timed))
 
 
@@ -124,7 +126,7 @@ class Reading(NamedTuple):
     paced: bool = False
 
 
-def follow_file(poses: Poses, variant: Variant, reading: Reading) -> Followed:
+def follow_file(poses: Poses, variant: Variant, reading: Reading, check: Callable[[], None] = nothing) -> Followed:
     """Follow a camera out of a file; see `follow`. A file that says its rate is followed in its own time.
 
     Raises:
@@ -137,7 +139,7 @@ def follow_file(poses: Poses, variant: Variant, reading: Reading) -> Followed:
     elif reading.up == FROM_CAMERAS:
         c2w = upright(c2w)
     asked = Poses(pace(c2w, variant), poses.intrinsics) if reading.paced else poses._replace(c2w=c2w)
-    followed = follow_poses(asked, variant)
+    followed = follow_poses(asked, variant, check)
     said = "no rate" if poses.fps is None else f"{poses.fps:.4g} a second"
     rate = "the model's own speed" if reading.paced else f"{variant.fps:g} a second"
     first = f"{counted(poses.frames, 'pose')}, {said} -> {counted(followed.track.frames, 'frame')} at {rate}."
@@ -201,13 +203,16 @@ def _turns(angle: np.ndarray, variant: Variant, most: float | None = None) -> np
     return turns
 
 
-def _search(ground: np.ndarray, headings: np.ndarray, steps: np.ndarray) -> list[int]:
+def _search(
+    ground: np.ndarray, headings: np.ndarray, steps: np.ndarray, check: Callable[[], None] = nothing
+) -> list[int]:
     """Choose an action per frame that keeps the walk near its path and switches seldom, by a beam search.
 
     Args:
         ground: (F, 2) x and z to be at.
         headings: (F,) radians, right positive.
         steps: (A, 2) metres right and ahead.
+        check: called now and then.
 
     Returns:
         F numbers of actions, the last one 0.
@@ -216,16 +221,17 @@ def _search(ground: np.ndarray, headings: np.ndarray, steps: np.ndarray) -> list
     sin, cos = np.sin(headings)[:, None], np.cos(headings)[:, None]
     world = np.stack([steps[:, 0] * cos + steps[:, 1] * sin, steps[:, 1] * cos - steps[:, 0] * sin], 2)  # (F, A, 2)
     moves = (world[:-1] - np.diff(ground, axis=0)[:, None]) / step  # how an action changes the error, in steps
-    error, held, cost = np.zeros((1, 2)), np.zeros(1, dtype=int), np.zeros(1)
+    aside, ahead, held, cost = np.zeros(1), np.zeros(1), np.zeros(1, dtype=int), np.zeros(1)
     parents, actions = [], []
-    numbers = np.arange(len(steps))
-    for move in moves:
-        errors = error[:, None] + move  # (B, A, 2)
-        costs = cost[:, None] + np.square(errors).sum(2) + SWITCH * (held[:, None] != numbers)
-        flat = costs.ravel()
-        best = np.argpartition(flat, BEAM)[:BEAM] if len(flat) > BEAM else np.arange(len(flat))
+    switch = SWITCH * (1.0 - np.eye(len(steps)))
+    for frame, move in enumerate(moves):
+        if not frame % 512:
+            check()
+        asides, aheads = aside[:, None] + move[:, 0], ahead[:, None] + move[:, 1]  # (B, A) each
+        flat = (cost[:, None] + (asides * asides + aheads * aheads) + switch[held]).ravel()
+        best = flat.argpartition(BEAM)[:BEAM] if len(flat) > BEAM else np.arange(len(flat))
         parent, held = np.divmod(best, len(steps))
-        error, cost = errors[parent, held], flat[best]
+        aside, ahead, cost = asides.ravel()[best], aheads.ravel()[best], flat[best]
         parents.append(parent)
         actions.append(held)
     chosen, at = [0], int(cost.argmin())

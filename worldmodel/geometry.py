@@ -9,6 +9,7 @@ OpenCV axes (x right, y down, z forward), for cameras and for the world alike; c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -31,11 +32,15 @@ class Poses(NamedTuple):
         c2w: (frames, 4, 4) float64, OpenCV axes.
         intrinsics: fx, fy, cx, cy as shares of width and height; `None` if nobody said.
         fps: frames a second; `None` if nobody said.
+        notes: what the reader of a file has to say of it, whole sentences, the most important first.
+        unused: names of what the file holds beside that; neither is part of what a camera is.
     """
 
     c2w: Tensor
     intrinsics: tuple[float, float, float, float] | None = None
     fps: float | None = None
+    notes: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -43,11 +48,12 @@ class Poses(NamedTuple):
         return len(self.c2w)
 
 
-def check_poses(c2w: Tensor) -> None:
+def check_poses(c2w: Tensor, names: Callable[[int], str] = "frame {}".format) -> None:
     """Check poses that came from outside.
 
     Args:
         c2w: (frames, 4, 4) float64.
+        names: how a message calls each of them.
 
     Raises:
         ValueError: names the first frame that is no camera, or the number of frames.
@@ -68,7 +74,9 @@ def check_poses(c2w: Tensor) -> None:
     }
     for what, wrong in errors.items():
         if wrong.any():
-            raise ValueError(f"frame {int(wrong.nonzero()[0])}: the pose {what}")
+            every = ", and so is every other: the file's axes are left-handed, turn one round" * bool(wrong.all())
+            first = names(int(wrong.nonzero()[0]))
+            raise ValueError(f"{first}: the pose {what}{every if what == 'is mirrored' and len(wrong) > 1 else ''}")
 
 
 def invert(poses: Tensor) -> Tensor:

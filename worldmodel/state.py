@@ -142,8 +142,8 @@ def validate_start(start: Start) -> None:
     variant = variant_named(start.variant)
     if start.latent_format != variant.latent_format:
         raise ValueError(
-            f"latent_format: found {shortened(start.latent_format)!r}, expected {variant.latent_format!r} for {variant.title}; "
-            "connect the VAE that belongs to this model."
+            f"latent_format: found {shortened(start.latent_format)!r}, expected {variant.latent_format!r} for "
+            f"{variant.title}; connect the VAE that belongs to this model."
         )
     condition = start.image_condition
     if condition.dim() != 4 or condition.shape[0] != 20 or condition.shape[1] < 2:

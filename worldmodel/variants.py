@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from .timeline import shortened
+
 LatentFormat = Literal["wan21", "tiny_world"]
 ImageContext = Literal["clip", "latent_patches"]
 
@@ -149,5 +151,6 @@ def variant_named(name: str) -> Variant:
         ValueError: no variant has the name.
     """
     if name not in VARIANTS:
-        raise ValueError(f"variant: found {name!r}, expected one of {', '.join(VARIANTS)}; reload the model file.")
+        known = ", ".join(VARIANTS)
+        raise ValueError(f"variant: found {shortened(name)!r}, expected one of {known}; reload the model file.")
     return VARIANTS[name]

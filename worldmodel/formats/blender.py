@@ -10,14 +10,19 @@ Blender's camera axes are OpenGL's (x right, y up, z backwards), its world has z
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from ..geometry import Poses, check_poses, flip_camera, from_z_up, rotation_quaternions, to_z_up
 from ..timeline import MAX_FRAMES
-from .json_text import checked_list, checked_numbers, dump, load, shown
-from .poses_json import read_fps, read_intrinsics
+from .asked import AS_IT_IS, Asked
+from .json_text import checked_list, dump, load, shown
+from .matrices import numbers_of
+from .poses_json import read_fps, read_intrinsics, unread
 
 KIND, VERSION = "blender_camera", 1
+_READ = ("type", "version", "fps", "matrices", "intrinsics")
 
 _SCRIPT = '''\
 """A camera's walk: run it in Blender's text editor. write_poses("walk.json") writes the camera back."""
@@ -81,22 +86,33 @@ set_keyframes()
 '''
 
 
-def read(text: str) -> Poses:
-    """Parse the JSON that the script writes.
+def matches(data: object) -> bool:
+    """Tell whether JSON is what the script writes."""
+    return isinstance(data, dict) and data.get("type") == KIND
+
+
+def read(text: str, asked: Asked = AS_IT_IS) -> Poses:
+    """Parse the JSON that the script writes; see `parse`."""
+    return parse(load(text), asked)
+
+
+def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
+    """Read poses out of what the script writes.
 
     Raises:
         ValueError: in one sentence, which member or frame is wrong, and what was found.
     """
-    data = load(text)
-    if not isinstance(data, dict) or data.get("type") != KIND or data.get("version") != VERSION:
+    if not matches(data) or data.get("version") != VERSION:
         found = data.get("type") if isinstance(data, dict) else data
         raise ValueError(f'type must be "{KIND}" and version {VERSION}, not {shown(found)}')
     numbers = checked_list(data.get("matrices"), "matrices")
     if not numbers or len(numbers) % 16 or len(numbers) > 16 * MAX_FRAMES:
         raise ValueError(f"matrices must be a list of sixteen numbers a frame, not {len(numbers)} of them")
-    c2w = torch.tensor(checked_numbers(numbers, "matrices", len(numbers)), dtype=torch.float64).unflatten(0, (-1, 4, 4))
+    c2w = torch.from_numpy(numbers_of(numbers, "matrices[{}]".format)).reshape(-1, 4, 4)
     check_poses(c2w)
-    return Poses(from_z_up(flip_camera(c2w)), read_intrinsics(data.get("intrinsics")), read_fps(data.get("fps")))
+    fps = read_fps(data.get("fps")) or asked.fps or None
+    lens = read_intrinsics(data.get("intrinsics"))
+    return Poses(from_z_up(flip_camera(c2w)), lens, fps, unused=unread(data, _READ))
 
 
 def write(poses: Poses) -> str:
