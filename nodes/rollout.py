@@ -40,10 +40,10 @@ class RolloutWorld(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, steps: str | None, shift: float | None = None) -> bool | str:
-        """Name a mistake in the steps or the shift when the graph is queued."""
-        said = validated(parse_steps, steps)
-        return validated(check_shift, shift) if said is True else said
+    def validate_inputs(cls, steps: str | None = None, shift: float | None = None) -> bool | str:
+        """Name a mistake when the graph is queued."""
+        checks = [validated(parse_steps, steps), validated(check_shift, shift)]
+        return next((said for said in checks if said is not True), True)
 
     @classmethod
     def execute(
