@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..worldmodel.binding import counted
 from ..worldmodel.follow import AS_WRITTEN, UPS, Reading, follow_file
+from ..worldmodel.formats.glance import may_be_walk
 from ..worldmodel.geometry import Poses
 from ..worldmodel.motion import integrate
 from ..worldmodel.track import Track as DenseTrack
@@ -18,7 +19,11 @@ from .host import files, progress
 from .schema import CATEGORY, WALKERS, validated
 from .types import Track
 
-TRACKS = files.SavedFiles("track_file: found no track file", SUFFIXES, "Save Track", BESIDE)
+TRACKS = files.SavedFiles(
+    "track_file: found no track file", SUFFIXES, "Save Track", BESIDE, what="a track", glance=may_be_walk
+)
+_LONGEST = max(FORMATS.values(), key=len)
+"""Ending of the formats' names."""
 FILED, WALKED = "as in the file", "the model's own speed"
 
 
@@ -40,8 +45,8 @@ class LoadTrack(io.ComfyNode):
                     "track_file",
                     options=TRACKS.names(),
                     default=files.NEWEST,
-                    tooltip="A file from the output folder, or put into the input folder. the newest: the one written "
-                    "last. COLMAP: images.txt, with cameras.txt beside it.",
+                    tooltip="A file from the output folder, or put into the input folder. the newest: of those that "
+                    "read as a track, the one written last. COLMAP: images.txt, with cameras.txt beside it.",
                 ),
                 io.Combo.Input(
                     "model",
@@ -79,7 +84,7 @@ class LoadTrack(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, track_file: str | None) -> bool | str:
         """Name a missing file when the graph is queued; a linked name is known only later."""
-        return validated(TRACKS.path, track_file)
+        return validated(TRACKS.check, track_file)
 
     @classmethod
     def fingerprint_inputs(cls, track_file: str, **_: object) -> str:
@@ -91,8 +96,7 @@ class LoadTrack(io.ComfyNode):
         cls, track_file: str, model: str, timing: str = FILED, metres: float = 1.0, up: str = AS_WRITTEN
     ) -> io.NodeOutput:
         """Read the file; follow the camera where it has no keys."""
-        path = TRACKS.path(track_file)
-        content = read_track_file(path)
+        path, content, notes = TRACKS.read(track_file, read_track_file)
         if content.track is not None:
             track, report = content.track, f"{path.name}: {counted(content.track.frames, 'frame')} of keys and mouse."
         else:
@@ -101,6 +105,7 @@ class LoadTrack(io.ComfyNode):
             except ValueError as error:
                 raise ValueError(f"{path.name}: {error}") from None
             track, report = followed.track, "\n".join((f"{path.name}:", *followed.report))
+        report = "\n".join((report, *notes))
         progress.tell(report)
         return io.NodeOutput(track, write_track(track), report, ui={"text": [report]})
 
@@ -151,20 +156,20 @@ class SaveTrack(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, filename_prefix: str | None) -> bool | str:
-        """Name a prefix that leads elsewhere when the graph is queued."""
-        return validated(files.check_prefix, filename_prefix)
+        """Try the prefix out when the graph is queued."""
+        return validated(lambda prefix: files.check_prefix(prefix, _LONGEST), filename_prefix)
 
     @classmethod
     def execute(
         cls, track: DenseTrack, format: str, filename_prefix: str, model: str, field_of_view: float = 60.0
     ) -> io.NodeOutput:
         """Write the file and say where it is."""
-        path = files.new_file(filename_prefix, FORMATS[format])
+        target = files.new_file(filename_prefix, FORMATS[format])
         poses = None if format in OF_TRACKS else camera_of(track, WALKERS[model], field_of_view)
-        write_track_file(Content(track, poses), path, format)
-        report = f"Saved {counted(track.frames, 'frame')} as {format}:\n{files.listed_name(path)}"
+        paths = write_track_file(Content(track, poses), target, format)
+        report = f"Saved {counted(track.frames, 'frame')} as {format}:\n{files.listed_name(paths[0])}"
         progress.tell(report)
-        return io.NodeOutput(track, ui={"text": [report]})
+        return io.NodeOutput(track, ui={"text": [report], **files.results(paths)})
 
 
 def camera_of(track: DenseTrack, variant: Variant, field_of_view: float) -> Poses:

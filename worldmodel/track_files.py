@@ -8,6 +8,8 @@ from typing import NamedTuple
 from .formats import blender, colmap, csv_table, nerfstudio, npz, poses_json, tum
 from .formats.json_text import load
 from .geometry import Poses
+from .storage.listing import first_bytes, readable
+from .storage.writing import Target, write_files
 from .track import Track, parse_track, write_track
 
 MAX_BYTES, MAX_JSON_BYTES = 256 * 2**20, 64 * 2**20
@@ -46,15 +48,34 @@ def read_track_file(path: Path) -> Content:
     Raises:
         ValueError: one sentence that names the file, and line, frame or member.
     """
+    with readable(path):
+        return _read(path)
+
+
+def _read(path: Path) -> Content:
     try:
-        if path.name in BESIDE:
-            cameras = path.with_name(BESIDE[path.name])
-            if not cameras.is_file():
+        if path.name.lower() in BESIDE:
+            cameras = beside(path)
+            if cameras is None:
                 raise ValueError("found no cameras.txt beside it; COLMAP writes both")
             return parse_colmap(_bytes(cameras), _bytes(path))
         return parse_file(_bytes(path), path.suffix.lower())
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
+
+
+def beside(path: Path) -> Path | None:
+    """Return the file that is read with another one, see `BESIDE`; `None` if none is, or it is not there.
+
+    Capitals count for nothing in either name: some systems change them on the way.
+    """
+    name = BESIDE.get(path.name.lower())
+    if name is None:
+        return None
+    if path.with_name(name).is_file():
+        return path.with_name(name)
+    there = [other for other in path.parent.iterdir() if other.name.lower() == name and other.is_file()]
+    return min(there, default=None)
 
 
 def parse_file(data: bytes, suffix: str) -> Content:
@@ -84,30 +105,46 @@ def parse_colmap(cameras: bytes, images: bytes) -> Content:
     return Content(poses=colmap.read(colmap.Model(_text(cameras), _text(images))))
 
 
-def write_track_file(content: Content, path: Path, form: str) -> None:
-    """Write a file in one of `FORMATS`; COLMAP's cameras.txt goes beside it.
+def write_track_file(content: Content, target: Target, form: str) -> tuple[Path, ...]:
+    """Write a file in one of `FORMATS`, and those that belong beside it.
+
+    Args:
+        content: what to write.
+        target: where; its ending is the format's.
+        form: one of `FORMATS`.
+
+    Returns:
+        what was written, the file itself first.
+
+    Raises:
+        ValueError: the content has not what the format holds, or the operating system refused.
+    """
+    path = target if isinstance(target, Path) else target.path(target.first)
+    files = files_of(content, path, form)
+    return write_files(target, {file.name: data for file, data in files.items()}, "track file")
+
+
+def files_of(content: Content, path: Path, form: str) -> dict[Path, bytes]:
+    """Return what is written in one of `FORMATS`, the file itself first; beside COLMAP's go its cameras.
 
     Raises:
         ValueError: the content has not what the format holds.
     """
     track, poses = content
-    path.parent.mkdir(parents=True, exist_ok=True)
     if (form in OF_TRACKS and track is None) or (form in OF_CAMERAS and poses is None):
         needed = "keys and mouse" if form in OF_TRACKS else "a camera"
         raise ValueError(f"format: found nothing to write as {form}, expected {needed}; choose another format.")
     if form == "NPZ":
-        path.write_bytes(npz.write(track, poses))
-        return
+        return {path: npz.write(track, poses)}
     if form == "COLMAP":
         model = colmap.write(poses)
-        path.with_name(BESIDE[path.name]).write_text(model.cameras, encoding="utf-8", newline="\n")
-        text = model.images
+        texts = {path: model.images, path.with_name(BESIDE[path.name]): model.cameras}
     elif form in OF_TRACKS:
-        text = write_track(track) if form == "JSON" else csv_table.write(track)
+        texts = {path: write_track(track) if form == "JSON" else csv_table.write(track)}
     else:
         writers = {"camera JSON": poses_json, "TUM": tum, "nerfstudio": nerfstudio, "Blender": blender}
-        text = writers[form].write(poses)
-    path.write_text(text, encoding="utf-8", newline="\n")
+        texts = {path: writers[form].write(poses)}
+    return {file: text.encode() for file, text in texts.items()}
 
 
 def _json(text: str) -> Content:
@@ -127,7 +164,7 @@ def _bytes(path: Path) -> bytes:
     size, most = path.stat().st_size, MAX_JSON_BYTES if path.suffix.lower() == ".json" else MAX_BYTES
     if size > most:
         raise ValueError(f"found {size} bytes, expected at most {most}; cut the file")
-    return path.read_bytes()
+    return first_bytes(path, most)
 
 
 def _text(data: bytes) -> str:

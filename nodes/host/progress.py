@@ -43,6 +43,11 @@ class Progress:
         comfy.model_management.throw_exception_if_processing_interrupted()
 
 
+def obey_stop() -> None:
+    """Let the user's Stop through, where something takes long that has no progress to show."""
+    comfy.model_management.throw_exception_if_processing_interrupted()
+
+
 def tell(text: str) -> None:
     """Log a text, and show it on the node that is running."""
     context = get_executing_context()
