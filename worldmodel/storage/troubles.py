@@ -29,7 +29,7 @@ _TROUBLES = {
     errno.ENOTDIR: _IN_THE_WAY,
     errno.EEXIST: _IN_THE_WAY,
     errno.EISDIR: _IN_THE_WAY,
-    errno.ENAMETOOLONG: ("a name of {letters} letters", "one that the disk takes", "shorten it"),
+    errno.ENAMETOOLONG: ("a name of {letters}", "one that the disk takes", "shorten it"),
     errno.EINVAL: ("a name that this system does not take", "letters, digits, - and _", "write another"),
     errno.ENOENT: ("{folder} gone while {name} was written", "it to stay", "try again"),
 }
@@ -58,7 +58,7 @@ def trouble(field: str, path: Path, error: OSError) -> Unwritable:
         name=shown(path.name),
         folder=f"the folder {shown(path.parent)}",
         blocking=f"a file, {shown(_blocking(path))},",
-        letters=max(map(len, path.parts)),
+        letters=_letters(path),
         reason=shown(error.strerror or str(error) or type(error).__name__),
     )
     return Unwritable(f"{field}: found {found}, expected {expected}; {advice}.")
@@ -78,6 +78,12 @@ def told(field: str, path: Path) -> Iterator[None]:
 def shown(text: str | os.PathLike[str]) -> str:
     """Return a name or a short text as a message may hold it: cut, and on one line."""
     return shortened("".join(letter if letter.isprintable() else "?" for letter in os.fspath(text)), _LETTERS)
+
+
+def _letters(path: Path) -> str:
+    """Return the length of a path's longest name."""
+    longest = max(path.parts, key=len)
+    return f"{len(longest)} letters{', number and ending counted' * (longest == path.name)}"
 
 
 def _blocking(path: Path) -> Path:
