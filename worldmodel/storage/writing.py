@@ -237,12 +237,18 @@ def check_letters(name: str, field: str) -> None:
         )
 
 
-def remove_stale(folder: Path) -> None:
-    """Take away what processes that were killed left in a folder."""
-    for path in hidden_parts(folder):
+def remove_stale(folder: Path, mine: re.Pattern[str] = _PARTIAL, seconds: float = STALE_SECONDS) -> None:
+    """Take away what processes that were killed left in a folder.
+
+    Args:
+        folder: need not be there.
+        mine: names that count.
+        seconds: age from which they have lost their writer, unless that still holds them.
+    """
+    for path in hidden_parts(folder, mine):
         with suppress(OSError):  # another was faster, or may do what this one may not
             status = path.lstat()
-            if time.time() - status.st_mtime < STALE_SECONDS:
+            if time.time() - status.st_mtime < seconds:
                 continue
             if stat.S_ISDIR(status.st_mode):
                 shutil.rmtree(path)
@@ -250,10 +256,10 @@ def remove_stale(folder: Path) -> None:
                 path.unlink()
 
 
-def hidden_parts(folder: Path) -> Iterator[Path]:
+def hidden_parts(folder: Path, mine: re.Pattern[str] = _PARTIAL) -> Iterator[Path]:
     """Yield what is being written in a folder, or was when its writer was killed."""
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
-        yield from [Path(entry.path) for entry in entries if _PARTIAL.fullmatch(entry.name)]
+        yield from [Path(entry.path) for entry in entries if mine.fullmatch(entry.name)]
 
 
 def _hidden(path: Path, ending: str = "") -> Path:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -27,7 +28,7 @@ from torch import Tensor
 
 from ..storage.locks import FolderLock
 from ..storage.troubles import shown, told
-from ..storage.writing import write_file
+from ..storage.writing import remove_stale, write_file
 from ..timeline import MAX_FRAMES
 from . import captions, walks
 from . import walk_files as files
@@ -36,6 +37,8 @@ from .walks import Walk
 log = logging.getLogger(__name__)
 VERSION = 1
 INDEX = "index.jsonl"
+_PARTS = re.compile(r"\.walk_\d+(\.(mp4|csv|npz|txt))?\.\w+\.part(\.\w+)?")
+"""Hidden names of a walk's files while they are written."""
 LEAST_SIDE, MOST_SIDE = 16, 2160
 _SUMMED = {
     "walk", "frames", "fps", "world_seed", "turned_down", "kind", "tags", "agreement", "replay_error", "return_error",
@@ -150,8 +153,7 @@ class Recording:
         self.lock = FolderLock(folder, field)
         self.lock.waiting = waiting
         with self.lock:
-            for path in folder.glob(".walk_*.part*"):  # who wrote them is gone: the lock is free
-                path.unlink()
+            remove_stale(folder, _PARTS, 0)  # who wrote them is gone: the lock is free
             self._catch_up()
 
     @property
