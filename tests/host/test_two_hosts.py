@@ -60,15 +60,17 @@ def files_of(run: Run, base: Path) -> dict[str, list[Path]]:
 def runs(comfyui: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Both hosts' folder, and what came of one graph in each, queued at once."""
     base = tmp_path_factory.mktemp("both")
-    first, second = ComfyHost(comfyui, base), ComfyHost(comfyui, base)
-    second.log = base / "second.log"
-    with first, ThreadPoolExecutor(2) as pool:
-        second.start()  # the first has laid the pack there
-        try:
-            results = list(pool.map(lambda host, turn: host.client.run(graph(turn)), (first, second), TURNS))
-            yield base, results, first
-        finally:
-            second.stop()
+    hosts = [ComfyHost(comfyui, base) for _ in TURNS]
+    hosts[1].log = base / "second.log"
+    hosts[0].lay_out()
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(ComfyHost.start, hosts))
+            results = list(pool.map(lambda host, turn: host.client.run(graph(turn)), hosts, TURNS))
+        yield base, results, hosts[0]
+    finally:
+        for host in hosts:
+            host.stop()
 
 
 def test_both_hand_out_their_own_film(runs: Any) -> None:
