@@ -24,7 +24,7 @@ from .schema import CATEGORY, INT32, SEED, validated
 from .types import Track, World
 
 WORLDS = files.SavedFiles(
-    "world_file: found no world file", (SUFFIX,), "Save World", {}, what="a world", glance=is_world_file
+    files.Kind("a world", "world_file: found no world file", (SUFFIX,), "Save World", is_world_file)
 )
 SAME, NEW = "same seed", "new seed"
 

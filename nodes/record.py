@@ -170,7 +170,7 @@ def wait_for_turn(folder: str) -> Callable[[], None]:
         if not waiting:
             progress.tell(f"Another process records into output/{folder}; this one waits for its turn.")
             waiting = True
-        progress.obey_stop()
+        progress.let_stop()
 
     return wait
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .rope import as_float64
 from .state import RecordedNoise
+from .timeline import shortened
 
 LEVELS = 1000
 
@@ -46,7 +47,8 @@ def warped_steps(steps: Sequence[int], shift: float) -> Levels:
     """
     falling = all(a > b for a, b in pairwise(steps))
     if not steps or not falling or steps[0] > LEVELS or steps[-1] < 1:
-        raise ValueError(f"steps: found {list(steps)}, expected falling numbers from {LEVELS} to 1, such as 1000, 500.")
+        found = shortened(str(list(steps)))
+        raise ValueError(f"steps: found {found}, expected falling numbers from {LEVELS} to 1, such as 1000, 500.")
     if not shift > 0:
         raise ValueError(f"shift: found {shift}, expected a positive number such as 5.")
     index = torch.tensor([LEVELS - int(step) for step in steps])

@@ -6,7 +6,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,36 +46,41 @@ class Chosen(NamedTuple):
     notes: tuple[str, ...]
 
 
+class Kind(NamedTuple):
+    """A kind of file that one node writes and another reads.
+
+    Args:
+        what: one of them, such as "a track".
+        missing: how the sentence begins that says that there is none.
+        endings: of their names, in small letters; capitals count for nothing.
+        writer: the node that writes them.
+        glance: tells by its first bytes whether a file may be one; raises OSError.
+        never: names, in small letters, of files that are only read with another one.
+    """
+
+    what: str
+    missing: str
+    endings: tuple[str, ...]
+    writer: str
+    glance: Callable[[Path], bool]
+    never: Collection[str] = ()
+
+
 class SavedFiles:
-    """One kind of file that is written into the host's output folder, and read from there or from the input folder.
+    """The files of one kind in the host's output folder, where they are written, and in its input folder.
 
     Only listed names are ever opened: a name such as ../x would leave the folders.
     """
 
-    def __init__(
-        self,
-        missing: str,
-        endings: tuple[str, ...],
-        writer: str,
-        beside: Mapping[str, str],
-        *,
-        what: str,
-        glance: Callable[[Path], bool],
-    ) -> None:
+    def __init__(self, kind: Kind, beside: Callable[[Path], Path | None] = lambda path: None) -> None:
         """Describe a kind.
 
         Args:
-            missing: how the sentence begins that says that there is none.
-            endings: of their names, in small letters; capitals count for nothing.
-            writer: the node that writes them.
-            beside: of some names, the name of a second file in the same folder that is read with it, never alone.
-            what: a file of this kind, such as "a track".
-            glance: tells by its first bytes whether a file may be one; raises OSError.
+            kind: of the files.
+            beside: returns the file that is read with another one, `None` where there is none.
         """
-        self._missing, self._endings, self._writer, self._beside = missing, endings, writer, dict(beside)
-        self._what, self._glance = what, glance
-        alone = set(beside.values())
-        self._finder = Finder(lambda name: name.endswith(endings) and name not in alone)
+        self._kind, self._beside = kind, beside
+        self._finder = Finder(lambda name: name.endswith(kind.endings) and name not in kind.never)
         self._version = -1
         self._last: dict[str, Found] = {}
         self._offer: list[str] | None = None
@@ -111,12 +116,14 @@ class SavedFiles:
             raise ValueError(self._none(name))
         return Path(file.path)
 
-    def read(self, name: str, reader: Callable[[Path], Any]) -> Chosen:
+    def read(self, name: str, reader: Callable[[Path], Any], plainly: Callable[[Path], Any] | None = None) -> Chosen:
         """Read the file behind a name, or the newest that can be read.
 
         Args:
             name: that a loader offers.
             reader: raises ValueError.
+            plainly: reads without what the user wishes of it, so that a wish that does not fit is no damage of the
+                file; `None` where there are no wishes.
 
         Raises:
             ValueError: there is no such file, or it cannot be read.
@@ -130,7 +137,7 @@ class SavedFiles:
         for count, file in enumerate(self._from_newest(listed)):
             if count == _MOST_READ:
                 break
-            progress.obey_stop()
+            progress.let_stop()
             path = Path(file.path)
             try:
                 state = self._state(path)
@@ -138,6 +145,8 @@ class SavedFiles:
             except FileNotFoundError:  # it went with its folder
                 continue
             except ValueError as error:
+                if plainly is not None and _reads(path, plainly):
+                    raise
                 first = first or error
                 self._spoilt.add(state)
             else:
@@ -200,7 +209,7 @@ class SavedFiles:
         passed = self._known(file)
         if passed is None:
             try:
-                passed = self._glance(Path(file.path))
+                passed = self._kind.glance(Path(file.path))
             except OSError:  # gone meanwhile, or closed to this process
                 passed = False
             self._glances[file.path] = (file.bytes, file.modified_ns, passed)
@@ -208,9 +217,8 @@ class SavedFiles:
 
     def _state(self, path: Path) -> str:
         """Return a text that changes when a file does, or the one beside it."""
-        other = self._beside.get(path.name.lower())
-        names = [] if other is None else os.listdir(path.parent)
-        files = [str(path), *(str(path.with_name(name)) for name in sorted(names) if name.lower() == other)]
+        other = self._beside(path)
+        files = [str(path)] if other is None else [str(path), str(other)]
         looks = [look for file in files if (look := look_at(file))]
         return "|".join([str(path), *(f"{look.bytes}|{look.modified_ns}" for look in looks)])
 
@@ -223,15 +231,15 @@ class SavedFiles:
         more = f" and {len(newer) - _TOLD} more" if len(newer) > _TOLD else ""
         return (
             f"the newest is {shown(names[chosen.path])}; newer, and passed over because they do not read as "
-            f"{self._what}: {said}{more}.",
+            f"{self._kind.what}: {said}{more}.",
         )
 
     def _none(self, name: str) -> str:
         named = "" if name == NEWEST else f" {shown(name)!r}"
         return (
-            f"{self._missing}{named} in the host's input and output folders, expected one ending in "
-            f"{', '.join(self._endings)}; write one with {self._writer}, or put it into the input folder and refresh "
-            "the page."
+            f"{self._kind.missing}{named} in the host's input and output folders, expected one ending in "
+            f"{', '.join(self._kind.endings)}; write one with {self._kind.writer}, or put it into the input folder "
+            "and refresh the page."
         )
 
 
@@ -331,6 +339,14 @@ def _filled(variable: re.Match[str]) -> str:
     if variable[1] in _DATES:
         return time.strftime(_DATES[variable[1]])
     return "0" if variable[1] in _ZERO else variable[0]
+
+
+def _reads(path: Path, reader: Callable[[Path], Any]) -> bool:
+    try:
+        reader(path)
+    except ValueError:
+        return False
+    return True
 
 
 def _date(file: Found) -> tuple[int, str]:

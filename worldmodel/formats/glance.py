@@ -38,6 +38,8 @@ _ELSEWHERE = re.compile(
     r'|[\s\S]*"(?:last_node_id|last_link_id|class_type|nodes)"\s*:'  # a workflow of the host's page
 )
 _ARRAY = re.compile(rf"(?:{_OF_CAMERAS}|{_OF_WALKS})\w{{0,40}}\.npy|(?<![a-z])[rtk]\.npy".encode(), re.IGNORECASE)
+_POSES = re.compile(rb"^\x93NUMPY[^\n]*'shape': \(\d+, [34], 4\)", re.DOTALL)
+"""An array of matrices; its lens lies beside it."""
 _COLUMN = re.compile(rf"{_OF_CAMERAS}|{_OF_WALKS}|timestamp|^[qtp]_?(?:rs_r_)?[wxyz]\b", re.IGNORECASE)
 _BESIDE = re.compile(r"#\s*(?:POINT3D_ID|RIG_ID|FRAME_ID, RIG_ID)\b")
 """The heads of the files that COLMAP writes beside images.txt."""
@@ -56,7 +58,7 @@ def may_be_walk(path: Path) -> bool:
     if suffix == ".npz":
         return head.startswith(b"PK") and _ARRAY.search(head + _tail(path)) is not None
     if suffix == ".npy":
-        return head.startswith(b"\x93NUMPY")
+        return _POSES.search(head) is not None
     if b"\0" in head:  # no text
         return False
     text = head.decode("utf-8-sig", errors="replace")

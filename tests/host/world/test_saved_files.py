@@ -119,7 +119,7 @@ def test_the_newest_passes_over_what_looks_like_a_walk_and_is_none(
 
 
 def test_where_nothing_reads_the_newest_is_named(nodes: dict, folders: SimpleNamespace) -> None:
-    (folders.input / "old.tum").write_text("0 0 0 0 0 0 0 1\n0 0 0 0 0 0 0\n")
+    (folders.input / "old.tum").write_text("0 0 0 0 0 0 0 3\n")
     os.utime(folders.input / "old.tum", (BEFORE, BEFORE))
     (folders.input / "new.tum").write_text("0 0 0 0 0 0 0 2\n")
     for _ in range(2):
@@ -387,9 +387,8 @@ def test_of_very_many_candidates_only_some_are_looked_into_at_a_time(
     (folders.input / "a.txt").write_text(TUM)
     looked: list[Path] = []
     files, glance = of_pack("nodes.host.files"), of_pack("worldmodel.formats.glance").may_be_walk
-    saved = files.SavedFiles(
-        "none", (".txt",), "", {}, what="a track", glance=lambda path: looked.append(path) or glance(path)
-    )
+    kind = files.Kind("a track", "none", (".txt",), "", lambda path: looked.append(path) or glance(path))
+    saved = files.SavedFiles(kind)
     lengths = [len(saved.names()) for _ in range(5)]
     assert lengths == [1503, 503, 2, 2, 2] and len(looked) == 2501 and saved.names() == ["the newest", "a.txt"]
     assert saved.path("the newest") == folders.input / "a.txt" and len(looked) == 2501
