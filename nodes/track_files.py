@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from ..worldmodel.binding import counted
 from ..worldmodel.follow import AS_WRITTEN, UPS, Reading, follow_file
 from ..worldmodel.formats.asked import ALL, Asked
+from ..worldmodel.formats.glance import may_be_walk
 from ..worldmodel.formats.lens import listed
 from ..worldmodel.track import Track as DenseTrack
 from ..worldmodel.track import write_track
@@ -20,6 +21,7 @@ from ..worldmodel.track_files import (
     SUFFIXES,
     WITHOUT_LENS,
     Content,
+    lies_beside,
     read_track_file,
     write_track_file,
 )
@@ -27,8 +29,13 @@ from .host import files, progress
 from .schema import CATEGORY, WALKERS, validated
 from .types import Track
 
-_COLMAP = {**BESIDE, "cameras.txt": "points3D.txt"}  # neither of the two is offered
-TRACKS = files.SavedFiles("track_file: found no track file", SUFFIXES, "Save Track", _COLMAP)
+_COLMAP = (*BESIDE.values(), "points3D.txt")  # neither of the two is offered
+TRACKS = files.SavedFiles(
+    files.Kind("a track", "track_file: found no track file", SUFFIXES, "Save Track", may_be_walk, _COLMAP),
+    lies_beside,
+)
+_LONGEST = max(FORMATS.values(), key=len)
+"""Ending of the formats' names."""
 FILED, WALKED = "as in the file", "the model's own speed"
 
 
@@ -61,8 +68,8 @@ class LoadTrack(io.ComfyNode):
                     "track_file",
                     options=TRACKS.names(),
                     default=files.NEWEST,
-                    tooltip="A file from the output folder, or put into the input folder. the newest: the one written "
-                    "last. COLMAP: images.txt, with cameras.txt beside it.",
+                    tooltip="A file from the output folder, or put into the input folder. the newest: of those that "
+                    "read as a track, the one written last. COLMAP: images.txt, with cameras.txt beside it.",
                 ),
                 io.Combo.Input(
                     "model",
@@ -116,7 +123,7 @@ class LoadTrack(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, track_file: str | None) -> bool | str:
         """Name a missing file when the graph is queued; a linked name is known only later."""
-        return validated(TRACKS.path, track_file)
+        return validated(TRACKS.check, track_file)
 
     @classmethod
     def fingerprint_inputs(cls, track_file: str, **_: object) -> str:
@@ -135,8 +142,11 @@ class LoadTrack(io.ComfyNode):
         fps: float = 0.0,
     ) -> io.NodeOutput:
         """Read the file; follow the camera where it has no keys."""
-        path = TRACKS.path(track_file)
-        content = read_track_file(path, Asked(camera, fps, progress.let_stop))
+        asked = Asked(camera, fps, progress.let_stop)
+        plain = Asked(check=progress.let_stop)
+        path, content, notes = TRACKS.read(
+            track_file, lambda path: read_track_file(path, asked), lambda path: read_track_file(path, plain)
+        )
         if content.track is not None:
             track = content.track
             report = told(path.name, content, (f"{counted(track.frames, 'frame')} of keys and mouse.",))
@@ -149,6 +159,7 @@ class LoadTrack(io.ComfyNode):
                 raise ValueError(f"{path.name}: {cause}{error}") from None
             track = followed.track
             report = told(path.name, content._replace(notes=(*followed.causes, *content.notes)), followed.report)
+        report = "\n".join((report, *notes))
         progress.tell(report)
         return io.NodeOutput(track, write_track(track), report, ui={"text": [report]})
 
@@ -214,23 +225,22 @@ class SaveTrack(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, filename_prefix: str | None) -> bool | str:
-        """Name a prefix that leads elsewhere when the graph is queued."""
-        return validated(files.check_prefix, filename_prefix)
+        """Try the prefix out when the graph is queued."""
+        return validated(lambda prefix: files.check_prefix(prefix, _LONGEST), filename_prefix)
 
     @classmethod
     def execute(
         cls, track: DenseTrack, format: str, filename_prefix: str, model: str, field_of_view: float = 0.0
     ) -> io.NodeOutput:
         """Write the file and say where it is."""
-        variant = WALKERS[model]
+        variant, target = WALKERS[model], files.new_file(filename_prefix, FORMATS[format])
         poses = None if format in OF_TRACKS else camera_of(track, variant, field_of_view)
-        path = files.new_file(filename_prefix, FORMATS[format])
-        write_track_file(Content(track, poses), path, format)
-        report = f"Saved {counted(track.frames, 'frame')} as {format}:\n{files.listed_name(path)}"
+        paths = write_track_file(Content(track, poses), target, format)
+        report = f"Saved {counted(track.frames, 'frame')} as {format}:\n{files.listed_name(paths[0])}"
         if format not in (*OF_TRACKS, *WITHOUT_LENS):
             report += f"\n{lens_sentence(track, variant, field_of_view)}"
         progress.tell(report)
-        return io.NodeOutput(track, ui={"text": [report]})
+        return io.NodeOutput(track, ui={"text": [report], **files.results(paths)})
 
 
 NODES = [LoadTrack, SaveTrack]

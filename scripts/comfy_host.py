@@ -232,11 +232,15 @@ class ComfyHost:
         self.client = Client("")
 
     def __enter__(self) -> ComfyHost:
+        self.lay_out()
+        self.start()
+        return self
+
+    def lay_out(self) -> None:
+        """Make the scratch folder, with a copy of the pack in it."""
         for name in ("custom_nodes", "models", "input", "output", "user", "temp"):
             (self.base / name).mkdir(parents=True, exist_ok=True)
         copy_pack(self.base / "custom_nodes", self.source)
-        self.start()
-        return self
 
     def start(self) -> None:
         """Start the host on what lies in the scratch folder, also again after `kill` or `stop`.

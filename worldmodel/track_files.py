@@ -31,6 +31,8 @@ from .formats.json_text import dump, load, shown
 from .formats.lines import columns_of
 from .formats.walk_rows import Walk
 from .geometry import Poses
+from .storage.listing import first_bytes, readable
+from .storage.writing import Target, write_files
 from .timeline import Timeline, shortened
 from .track import Track, parse_timeline, sample, write_track
 
@@ -155,11 +157,16 @@ def read_track_file(path: Path, asked: Asked = AS_IT_IS) -> Content:
     Raises:
         ValueError: one sentence that names the file, and line, frame or member.
     """
+    with readable(path):
+        first_bytes(path, 0)  # a pipe would be waited for
+        return _read(path, asked)
+
+
+def _read(path: Path, asked: Asked) -> Content:
     try:
-        name, other = path.name, beside(path.name)
-        if name.lower() in BESIDE and other is not None:
-            cameras = path.with_name(other)
-            if not cameras.is_file():
+        if path.name.lower() in BESIDE:
+            cameras = lies_beside(path)
+            if cameras is None:
                 raise ValueError("found no cameras.txt beside it; COLMAP writes both")
             _check_size(path, MAX_LARGE_BYTES)
             with path.open(encoding="utf-8-sig", newline=None) as images, _in_utf8():
@@ -167,11 +174,11 @@ def read_track_file(path: Path, asked: Asked = AS_IT_IS) -> Content:
         suffix = path.suffix.lower()
         if suffix in (".npz", ".npy"):
             _check_size(path, MAX_LARGE_BYTES)
-            beside_it = path.with_name(other) if other is not None else None
+            beside_it = lies_beside(path)
             with path.open("rb") as file:
                 if suffix == ".npz":
                     return _archive(file, asked)
-                if beside_it is None or not beside_it.is_file():
+                if beside_it is None:
                     return _array(file, None, asked)
                 with beside_it.open("rb") as lens:
                     return _array(file, lens, asked)
@@ -188,6 +195,20 @@ def beside(name: str) -> str | None:
     if small.endswith("poses.npy"):  # LingBot-World's
         return f"{name[: -len('poses.npy')]}intrinsics.npy"
     return None
+
+
+def lies_beside(path: Path) -> Path | None:
+    """Return the file that is read with another one, `None` where there is none.
+
+    Capitals count for nothing in either name: some systems change them on the way.
+    """
+    name = beside(path.name)
+    if name is None:
+        return None
+    if path.with_name(name).is_file():
+        return path.with_name(name)
+    others = (other for other in path.parent.iterdir() if other.name.lower() == name.lower())
+    return min((other for other in others if other.is_file()), default=None)
 
 
 def parse_file(data: bytes, suffix: str, asked: Asked = AS_IT_IS) -> Content:
@@ -269,20 +290,23 @@ def _array(file: BinaryIO, lens: BinaryIO | None, asked: Asked) -> Content:
     return of_camera(array_poses.read_npy(file, lens, asked))
 
 
-def write_track_file(content: Content, path: Path, form: str) -> tuple[Path, ...]:
+def write_track_file(content: Content, target: Target, form: str) -> tuple[Path, ...]:
     """Write a file in one of `FORMATS`, and those that belong beside it.
+
+    Args:
+        content: what to write.
+        target: where; its ending is the format's.
+        form: one of `FORMATS`.
 
     Returns:
         what was written, the file itself first.
 
     Raises:
-        ValueError: the content has not what the format holds.
+        ValueError: the content has not what the format holds, or the operating system refused.
     """
+    path = target if isinstance(target, Path) else target.path(target.first)
     files = files_of(content, path, form)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for file, data in files.items():
-        file.write_bytes(data)
-    return tuple(files)
+    return write_files(target, {file.name: data for file, data in files.items()}, "track file")
 
 
 def files_of(content: Content, path: Path, form: str) -> dict[Path, bytes]:
