@@ -93,8 +93,8 @@ class LoadTrack(io.ComfyNode):
                     min=0.0,
                     max=1000.0,
                     optional=True,
-                    tooltip="Poses a second of a camera file that has no times, or frame numbers for times; 0: as the "
-                    "format has it, or else the model's own.",
+                    tooltip="Poses a second of a camera file that has no time for every pose, or numbers its frames; 0: "
+                    "as the file says, or else the model's own.",
                 ),
             ],
             outputs=[
@@ -154,7 +154,9 @@ def told(name: str, content: Content, lines: Sequence[str]) -> str:
     """
     first = (*content.notes, *lines[:1]) if content.track is not None else content.notes
     rest = lines[1:] if content.track is not None else lines
-    unused = [f"Not used of the file: {listed(content.unused)}."] if content.unused else []
+    both = content.track is not None and content.poses is not None
+    unused = [*content.unused, *["its camera, for its keys count"] * both]
+    unused = [f"Not used of the file: {listed(unused)}."] if unused else []
     return "\n".join((f"{name}: {first[0]}" if first else f"{name}:", *first[1:], *rest, *unused))
 
 

@@ -234,6 +234,10 @@ def at_rate(poses: Poses, fps: float) -> Poses:
         return poses._replace(fps=fps)
     frames = int((poses.frames - 1) * fps / poses.fps + 1e-6) + 1
     if frames > MAX_FRAMES:
-        raise ValueError(f"found {frames} frames at {fps:g} a second, expected at most {MAX_FRAMES}; cut the file")
+        seconds = (poses.frames - 1) / poses.fps
+        raise ValueError(
+            f"found a walk of {seconds:.6g} s, {frames} frames at {fps:g} a second, expected at most {MAX_FRAMES}; cut "
+            "it, or choose the model's own speed"
+        )
     at = torch.arange(frames, dtype=torch.float64) * poses.fps / fps
     return poses._replace(c2w=interpolate(poses.c2w, at.clamp_max(poses.frames - 1)), fps=fps)

@@ -110,7 +110,8 @@ def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
         raise ValueError(f"matrices must be a list of sixteen numbers a frame, not {len(numbers)} of them")
     c2w = torch.from_numpy(numbers_of(numbers, "matrices[{}]".format)).reshape(-1, 4, 4)
     check_poses(c2w)
-    fps = read_fps(data.get("fps")) or asked.fps or None
+    said = read_fps(data.get("fps"))
+    fps = asked.fps or said
     lens = read_intrinsics(data.get("intrinsics"))
     return Poses(from_z_up(flip_camera(c2w)), lens, fps, unused=unread(data, _READ))
 

@@ -49,7 +49,8 @@ def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
         raise ValueError(f"c2w must be a list of twelve numbers a frame, not {found}")
     c2w = matrices_of_rows(numbers_of(numbers, "c2w[{}]".format).reshape(-1, 12))
     check_poses(c2w)
-    fps = read_fps(data.get("fps")) or asked.fps or None
+    said = read_fps(data.get("fps"))
+    fps = asked.fps or said
     return Poses(c2w, read_intrinsics(data.get("intrinsics")), fps, unused=unread(data, _READ))
 
 
