@@ -8,7 +8,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from .binding import counted
 from .formats import (
+    action_log,
     array_poses,
     blender,
     camera_path,
@@ -25,11 +27,14 @@ from .formats import (
     worldplay,
 )
 from .formats.asked import ALL, AS_IT_IS, Asked
-from .formats.json_text import dump, load
+from .formats.json_text import dump, load, shown
 from .formats.lines import columns_of
+from .formats.walk_rows import Walk
 from .geometry import Poses
-from .timeline import shortened
-from .track import Track, parse_track, write_track
+from .storage.listing import first_bytes, readable
+from .storage.writing import Target, write_files
+from .timeline import Timeline, shortened
+from .track import Track, parse_timeline, sample, write_track
 
 MAX_BYTES = 64 * 2**20
 """Largest file of text that is opened: 100,000 frames have a third of that."""
@@ -54,6 +59,8 @@ OF_TRACKS = ("JSON", "CSV")
 """Formats that hold keys and mouse alone."""
 OF_CAMERAS = ("camera JSON", "TUM", "COLMAP", "nerfstudio", "Blender")
 """Formats that hold a camera alone."""
+WITHOUT_LENS = ("TUM",)
+"""Formats of cameras that say nothing of the lens."""
 
 
 HOLDS: dict[str, tuple[str, ...]] = {
@@ -64,7 +71,7 @@ HOLDS: dict[str, tuple[str, ...]] = {
         "Inria's list of position and rotation",
         "the Blender script's poses",
     ),
-    ".jsonl": (),
+    ".jsonl": ("VPT's lines of mouse and keyboard", "Matrix-Game's lines of forward, back, left, right and camera"),
     ".csv": ("a table of keys and mouse under their names", "EuRoC's poses (#timestamp, p_RS_R_x, ...)"),
     ".npz": ("keys with words, mouse or turns", "c2w or poses (frames, 4, 4)"),
     ".npy": ("poses (frames, 4, 4), with intrinsics.npy beside them",),
@@ -101,6 +108,21 @@ def of_camera(poses: Poses) -> Content:
     return Content(poses=poses._replace(notes=(), unused=()), notes=poses.notes, unused=poses.unused)
 
 
+def _of_walk(walk: Walk) -> Content:
+    """Return keys and mouse as a file's content."""
+    return Content(walk.track, None, walk.notes, walk.unused)
+
+
+def _of_timeline(timeline: Timeline) -> Content:
+    """Return a track's text as a file's content."""
+    ends = [sum(span) - 1 for _, spans in timeline.keys for span in spans]
+    points = [keyframe.frame for curve in (timeline.yaw, timeline.pitch) for keyframe in curve]
+    last = max((*ends, *points, *(frame for frame, _ in timeline.prompts)), default=0)
+    behind = f"What stands behind the track's {counted(timeline.frames, 'frame')} is not played."
+    unused = [*(name for name, _ in timeline.extra), *(f"mouse.{name}" for name, _ in timeline.mouse_extra)]
+    return Content(sample(timeline), None, (behind,) if last >= timeline.frames else (), tuple(unused))
+
+
 def what_was_found(found: object, suffix: str) -> str:
     """Say what is in a file that is none of the known ones, and what files of its ending may hold.
 
@@ -119,8 +141,10 @@ def _told(found: object) -> str:
         names = [shortened(dump(name), 20) for name in found]
         return f"members {', '.join(names[:5])}{f' and {len(names) - 5} more' * (len(names) > 5)}" if names else "{}"
     if isinstance(found, list):
-        return f"a list of {len(found)}" + (f", the first of them with {_told(found[0])}" if found else "")
-    return shortened(dump(found))
+        first = found[0] if found else None
+        inner = f"with {_told(first)}" if isinstance(first, dict) else shown(first)
+        return f"a list of {len(found)}" + (f", the first of them {inner}" if found else "")
+    return shown(found)
 
 
 def read_track_file(path: Path, asked: Asked = AS_IT_IS) -> Content:
@@ -133,11 +157,16 @@ def read_track_file(path: Path, asked: Asked = AS_IT_IS) -> Content:
     Raises:
         ValueError: one sentence that names the file, and line, frame or member.
     """
+    with readable(path):
+        first_bytes(path, 0)  # a pipe would be waited for
+        return _read(path, asked)
+
+
+def _read(path: Path, asked: Asked) -> Content:
     try:
-        name, other = path.name, beside(path.name)
-        if name.lower() in BESIDE and other is not None:
-            cameras = path.with_name(other)
-            if not cameras.is_file():
+        if path.name.lower() in BESIDE:
+            cameras = lies_beside(path)
+            if cameras is None:
                 raise ValueError("found no cameras.txt beside it; COLMAP writes both")
             _check_size(path, MAX_LARGE_BYTES)
             with path.open(encoding="utf-8-sig", newline=None) as images, _in_utf8():
@@ -145,11 +174,11 @@ def read_track_file(path: Path, asked: Asked = AS_IT_IS) -> Content:
         suffix = path.suffix.lower()
         if suffix in (".npz", ".npy"):
             _check_size(path, MAX_LARGE_BYTES)
-            beside_it = path.with_name(other) if other is not None else None
+            beside_it = lies_beside(path)
             with path.open("rb") as file:
                 if suffix == ".npz":
                     return _archive(file, asked)
-                if beside_it is None or not beside_it.is_file():
+                if beside_it is None:
                     return _array(file, None, asked)
                 with beside_it.open("rb") as lens:
                     return _array(file, lens, asked)
@@ -166,6 +195,20 @@ def beside(name: str) -> str | None:
     if small.endswith("poses.npy"):  # LingBot-World's
         return f"{name[: -len('poses.npy')]}intrinsics.npy"
     return None
+
+
+def lies_beside(path: Path) -> Path | None:
+    """Return the file that is read with another one, `None` where there is none.
+
+    Capitals count for nothing in either name: some systems change them on the way.
+    """
+    name = beside(path.name)
+    if name is None:
+        return None
+    if path.with_name(name).is_file():
+        return path.with_name(name)
+    others = (other for other in path.parent.iterdir() if other.name.lower() == name.lower())
+    return min((other for other in others if other.is_file()), default=None)
 
 
 def parse_file(data: bytes, suffix: str, asked: Asked = AS_IT_IS) -> Content:
@@ -185,14 +228,16 @@ def parse_file(data: bytes, suffix: str, asked: Asked = AS_IT_IS) -> Content:
         return _array(BytesIO(data), None, asked)
     text = _text(data)
     if suffix == ".csv":
-        return _camera(euroc, text, asked) if euroc.matches(text) else Content(track=csv_table.read(text))
+        return _camera(euroc, text, asked) if euroc.matches(text) else _of_walk(csv_table.read_content(text, asked))
+    if suffix == ".jsonl":
+        return _log(text, asked)
     if suffix == ".tum":
         return _camera(tum, text, asked)
     if suffix == ".txt":
         return _lines(text, asked)
     if suffix == ".json":
         return _json(text, asked)
-    raise ValueError(f"found a name ending in {suffix!r}, expected one of {', '.join(SUFFIXES)}")
+    raise ValueError(f"found a name ending in {shortened(suffix)!r}, expected one of {', '.join(SUFFIXES)}")
 
 
 def parse_colmap(cameras: bytes, images: bytes, asked: Asked = AS_IT_IS) -> Content:
@@ -213,6 +258,15 @@ def _check_one(asked: Asked) -> None:
         raise ValueError(f"camera: found {shortened(asked.camera)!r}, but the file holds one camera; leave it empty")
 
 
+def _log(text: str, asked: Asked) -> Content:
+    """Read a log of actions, told by its first line."""
+    line, first = next(iter(action_log.lines(text)), (0, None))
+    if not action_log.matches(first):
+        found = first if isinstance(first, (dict, list)) else shown(first) if line else "no line"
+        raise ValueError(what_was_found(found, ".jsonl"))
+    return _of_walk(action_log.read(text, asked))
+
+
 def _lines(text: str, asked: Asked) -> Content:
     """Read lines of numbers of any kind, told by how many stand in a line."""
     columns = columns_of(text)
@@ -231,7 +285,8 @@ def _archive(file: BinaryIO, asked: Asked) -> Content:
         found = ", ".join(shortened(str(name)) for name in error.args[0][:8]) or "none"
         raise ValueError(what_was_found(f"arrays {found}", ".npz")) from None
     camera = Content() if poses is None else of_camera(poses)
-    return Content(track, camera.poses, camera.notes if track is None else (), (*unused, *camera.unused))
+    both = ("The file holds a camera too: its keys and mouse are played as they are.",) if track and poses else ()
+    return Content(track, camera.poses, camera.notes if track is None else both, (*unused, *camera.unused))
 
 
 def _array(file: BinaryIO, lens: BinaryIO | None, asked: Asked) -> Content:
@@ -243,30 +298,47 @@ def _array(file: BinaryIO, lens: BinaryIO | None, asked: Asked) -> Content:
     return of_camera(array_poses.read_npy(file, lens, asked))
 
 
-def write_track_file(content: Content, path: Path, form: str) -> None:
-    """Write a file in one of `FORMATS`; COLMAP's cameras.txt goes beside it.
+def write_track_file(content: Content, target: Target, form: str) -> tuple[Path, ...]:
+    """Write a file in one of `FORMATS`, and those that belong beside it.
+
+    Args:
+        content: what to write.
+        target: where; its ending is the format's.
+        form: one of `FORMATS`.
+
+    Returns:
+        what was written, the file itself first.
+
+    Raises:
+        ValueError: the content has not what the format holds, or the operating system refused.
+    """
+    path = target if isinstance(target, Path) else target.path(target.first)
+    files = files_of(content, path, form)
+    return write_files(target, {file.name: data for file, data in files.items()}, "track file")
+
+
+def files_of(content: Content, path: Path, form: str) -> dict[Path, bytes]:
+    """Return what is written in one of `FORMATS`, the file itself first; beside COLMAP's go its cameras and points.
 
     Raises:
         ValueError: the content has not what the format holds.
     """
     track, poses = content[:2]
-    path.parent.mkdir(parents=True, exist_ok=True)
     if (form in OF_TRACKS and track is None) or (form in OF_CAMERAS and poses is None):
         needed = "keys and mouse" if form in OF_TRACKS else "a camera"
         raise ValueError(f"format: found nothing to write as {form}, expected {needed}; choose another format.")
     if form == "NPZ":
-        path.write_bytes(npz.write(track, poses))
-        return
+        return {path: npz.write(track, poses)}
     if form == "COLMAP":
         model = colmap.write(poses)
-        path.with_name(BESIDE[path.name]).write_text(model.cameras, encoding="utf-8", newline="\n")
-        text = model.images
+        beside = {"cameras.txt": model.cameras, "points3D.txt": model.points}
+        texts = {path: model.images, **{path.with_name(name): text for name, text in beside.items()}}
     elif form in OF_TRACKS:
-        text = write_track(track) if form == "JSON" else csv_table.write(track)
+        texts = {path: write_track(track) if form == "JSON" else csv_table.write(track)}
     else:
         writers = {"camera JSON": poses_json, "TUM": tum, "nerfstudio": nerfstudio, "Blender": blender}
-        text = writers[form].write(poses)
-    path.write_text(text, encoding="utf-8", newline="\n")
+        texts = {path: writers[form].write(poses)}
+    return {file: text.encode() for file, text in texts.items()}
 
 
 def _json(text: str, asked: Asked) -> Content:
@@ -278,7 +350,7 @@ def _json(text: str, asked: Asked) -> Content:
             return _camera(form, data, asked)
     if isinstance(data, list) or (isinstance(data, dict) and data and "type" not in data):
         raise ValueError(what_was_found(data, ".json"))
-    return Content(track=parse_track(text))
+    return _of_timeline(parse_timeline(text))
 
 
 def _check_size(path: Path, most: int) -> None:

@@ -58,7 +58,9 @@ def of_arrays(arrays: Mapping[str, np.ndarray], asked: Asked = AS_IT_IS) -> Pose
     if lingbot and fps is None and not asked.fps:
         notes = (f"The rate is LingBot-World's, {LINGBOT_FPS:g} poses a second.",)
     lenses, told = _lenses(arrays, lingbot) if "intrinsics" in arrays else ((), ())
-    return poses_of_frames(Frames(c2w, "frame {}".format, None, rate, lenses, (*told, *notes)), asked)
+    size = tuple(_single(arrays, name) for name in ("width", "height"))
+    picture = LINGBOT if told and None in size else size
+    return poses_of_frames(Frames(c2w, "frame {}".format, None, rate, lenses, (*told, *notes), (), picture), asked)
 
 
 def used(arrays: Mapping[str, np.ndarray]) -> tuple[str, ...]:

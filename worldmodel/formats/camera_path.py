@@ -51,7 +51,9 @@ def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
     fps, told = _rate(data, len(entries))
     of_frames = dict.fromkeys(name for entry in entries for name in entry if name not in _READ_OF_FRAME)
     unused = (*unread(data, _READ), *of_frames, *["aspect"] * _is_other_picture(data, entries))
-    return poses_of_frames(Frames(from_z_up(flip_camera(c2w)), names, None, fps, lenses, (*told, *why), unused), asked)
+    picture = data.get("render_width"), data.get("render_height")
+    c2w = from_z_up(flip_camera(c2w))
+    return poses_of_frames(Frames(c2w, names, None, fps, lenses, (*told, *why), unused, picture), asked)
 
 
 def _rate(data: Mapping[str, Any], frames: int) -> tuple[float | None, tuple[str, ...]]:
