@@ -108,8 +108,8 @@ class LoadTrack(io.ComfyNode):
                     min=0.0,
                     max=1000.0,
                     optional=True,
-                    tooltip="Poses a second of a camera file that has no times, or frame numbers for times; 0: as the "
-                    "format has it, or else the model's own.",
+                    tooltip="Poses a second of a camera file that has no time for every pose, or numbers its frames; "
+                    "0: as the file says, or else the model's own.",
                 ),
             ],
             outputs=[
