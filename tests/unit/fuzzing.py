@@ -6,10 +6,8 @@ took in seconds of one processor, and by how many MB the process grew.
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
-import os
 import random
 import signal
 import sys
@@ -17,10 +15,8 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,6 +42,7 @@ from tests.unit.samples import (
     checkpoint_file,
     journal_file,
     made_up_world,
+    pack_module,
     world_file,
 )
 from worldmodel import editor
@@ -68,7 +65,6 @@ SECONDS, MEGABYTES = 2.0, 500.0
 """What one file may take: seconds of one processor, and memory beyond that of the process before."""
 HOPELESS, ROOM = 15, 2 * 2**30
 """Seconds after which a reader is stopped, and bytes beyond those of the process that it gets at most."""
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class Target(NamedTuple):
@@ -192,23 +188,13 @@ def read_checkpoint(data: bytes) -> None:
 
 def read_settings(data: bytes) -> None:
     """Look up the journal's size in a user's settings: what is no size is the usual one."""
-    journal = host_module("journal")
+    journal = pack_module("nodes.host.journal")
     path = FOLDER / "comfy.settings.json"
     path.write_bytes(data)
     found = journal._gigabytes(path)
     if found is None:
         raise ValueError("the journal has its usual size")
     assert found >= 0 and int(min(found, journal.MOST_GIGABYTES) * 1e9) >= 0
-
-
-@cache
-def host_module(name: str) -> ModuleType:
-    """Import one module of nodes/host by itself: what it takes of the host is light."""
-    sys.path.append(os.environ["COMFYUI_PATH"])
-    for package, folder in (("pack", "."), ("pack.nodes", "nodes"), ("pack.nodes.host", "nodes/host")):
-        sys.modules[package] = ModuleType(package)
-        sys.modules[package].__path__ = [str(REPOSITORY / folder)]
-    return importlib.import_module(f"pack.nodes.host.{name}")
 
 
 def targets() -> dict[str, Target]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
+import sys
 import tempfile
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from safetensors.torch import save
@@ -21,6 +26,7 @@ from worldmodel.track import sample
 from worldmodel.variants import VARIANTS, Motion
 from worldmodel.weights import METADATA_KEY
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 TINY_WORLD = VARIANTS["tiny_world"]
 TRACK = sample(preset("random from a seed", 12, 3))._replace(prompts=((0, "fog"), (5, "a door, opened")))
 POSES = Poses(integrate(TRACK, Motion(0.1235)), (0.6, 0.9, 0.5, 0.5), 16.0)
@@ -99,3 +105,14 @@ def checkpoint_file() -> bytes:
     sizes = {"heads": 2, "action_heads": 1, "freq_dim": 32}
     entries = {"variant": "tiny_world", "latent_format": TINY_WORLD.latent_format, **sizes}
     return save(network.state_dict(), metadata={METADATA_KEY: json.dumps(entries)})
+
+
+@cache
+def pack_module(name: str) -> ModuleType:
+    """Import one module of the pack by itself, as the host does, but for what stands in the packages above it."""
+    if name.startswith("nodes.host."):
+        sys.path.append(os.environ["COMFYUI_PATH"])
+    for package, folder in (("pack", "."), ("pack.nodes", "nodes"), ("pack.nodes.host", "nodes/host")):
+        sys.modules[package] = ModuleType(package)
+        sys.modules[package].__path__ = [str(REPOSITORY / folder)]
+    return importlib.import_module(f"pack.{name}")
