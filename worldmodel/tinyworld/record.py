@@ -29,7 +29,7 @@ from torch import Tensor
 from ..storage.locks import FolderLock
 from ..storage.troubles import shown, told
 from ..storage.writing import remove_stale, write_file
-from ..timeline import MAX_FRAMES
+from ..timeline import MAX_FRAMES, shortened
 from . import captions, walks
 from . import walk_files as files
 from .walks import Walk
@@ -91,7 +91,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """
     sides = text.lower().split("x")
     if len(sides) != 2 or not all(side.isdecimal() for side in sides):
-        raise ValueError(f"--size: found {text!r}, expected HEIGHTxWIDTH in pixels; write it as 64x96.")
+        raise ValueError(f"--size: found {shortened(text)!r}, expected HEIGHTxWIDTH in pixels; write it as 64x96.")
     return int(sides[0]), int(sides[1])
 
 
