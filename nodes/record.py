@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from comfy_api.latest import InputImpl, io, ui
+from comfy_api.latest import io, ui
 from torch import Tensor
 
 from ..worldmodel.bind import bind_track
 from ..worldmodel.timeline import MAX_FRAMES
-from ..worldmodel.tinyworld import engine, pilot, record, walks
+from ..worldmodel.tinyworld import engine, pilot, record, walk_files, walks
 from ..worldmodel.track import Track as DenseTrack
 from ..worldmodel.variants import VARIANTS
-from .host import files, progress
+from .host import files, films, progress
 from .schema import CATEGORY, INT32, SEED, validated
 from .types import Track
 
@@ -88,7 +89,7 @@ class RecordTinyWorld(io.ComfyNode):
         (told,) = files.results([film])["files"]
         shown = ui.PreviewVideo([ui.SavedResult(**{**told, "type": io.FolderType.output})]).as_dict()
         return io.NodeOutput(
-            InputImpl.VideoFromFile(str(film)),
+            films.kept_film(film, lambda: film_again(chosen.walk, (height, width))),
             played(chosen.walk),
             f"{line['standard']}\n{line['interaction']}",
             frames_seen.images,
@@ -159,6 +160,13 @@ class Frames:
     def images(self) -> Tensor:
         """All frames (F, H, W, 3)."""
         return torch.cat(self._pieces)
+
+
+def film_again(walk: walks.Walk, size: tuple[int, int]) -> Path:
+    """Film a recorded walk once more, into the temporary folder: the recording itself is the user's to delete."""
+    path = files.new_film("worldmodel/recording")
+    walk_files.write_film(walk, path, size, False, lambda frames: None)
+    return path
 
 
 def wait_for_turn(folder: str) -> Callable[[], None]:

@@ -13,7 +13,7 @@ from ..worldmodel.state import frames as frames_of
 from ..worldmodel.track import Track as DenseTrack
 from .frames import FIRST_FRAME, LAST_FRAME, chosen_span, gathered
 from .host import decoder, files, progress
-from .rolling import Wishes, check_vae, describe, open_pages, parse_steps, plan_rollout, roll
+from .rolling import MOST_SHIFT, Wishes, check_shift, check_vae, describe, open_pages, parse_steps, plan_rollout, roll
 from .schema import CATEGORY, FPS, SEED, check_fps, validated
 from .types import Track, World
 
@@ -45,10 +45,10 @@ class RolloutWorld(io.ComfyNode):
 
     @classmethod
     def validate_inputs(
-        cls, steps: str | None = None, fps: float | None = None, vae: object = _UNCONNECTED
+        cls, steps: str | None = None, shift: float | None = None, fps: float | None = None, vae: object = _UNCONNECTED
     ) -> bool | str:
         """Name a mistake when the graph is queued, and a folder that will not take the film."""
-        checks = [validated(parse_steps, steps), validated(check_fps, fps)]
+        checks = [validated(parse_steps, steps), validated(check_shift, shift), validated(check_fps, fps)]
         if vae is not _UNCONNECTED:
             checks.append(validated(lambda _: files.check_films(), ""))
         return next((said for said in checks if said is not True), True)
@@ -98,9 +98,9 @@ def _inputs() -> list[io.Input]:
             "shift",
             default=0.0,
             min=0.0,
-            max=100.0,
+            max=MOST_SHIFT,
             step=0.1,
-            tooltip="Moves the levels towards noise, in place of ModelSamplingSD3. 0: the model's own.",
+            tooltip="Moves the levels towards noise, in place of ModelSamplingSD3; at least 0.001. 0: the model's own.",
         ),
         io.Float.Input(
             "fps",

@@ -29,8 +29,9 @@ from .host import files, progress
 from .schema import CATEGORY, WALKERS, validated
 from .types import Track
 
+_COLMAP = (*BESIDE.values(), "points3D.txt")  # neither of the two is offered
 TRACKS = files.SavedFiles(
-    files.Kind("a track", "track_file: found no track file", SUFFIXES, "Save Track", may_be_walk, BESIDE.values()),
+    files.Kind("a track", "track_file: found no track file", SUFFIXES, "Save Track", may_be_walk, _COLMAP),
     lies_beside,
 )
 _LONGEST = max(FORMATS.values(), key=len)
@@ -48,8 +49,9 @@ class LoadTrack(io.ComfyNode):
             node_id="WMLoadTrack",
             display_name="Load Track",
             category=CATEGORY,
-            description="Reads keys and mouse from JSON, CSV or NPZ, or follows a camera from TUM, COLMAP, nerfstudio, "
-            "Blender, KITTI, EuRoC and others with a model's keys and mouse, and says what the model cannot follow.",
+            description="Reads keys and mouse from JSON, CSV, NPZ or logs of actions, or follows a camera from TUM, "
+            "COLMAP, nerfstudio, Blender, KITTI, EuRoC and others with a model's keys and mouse, and says what the "
+            "model cannot follow.",
             search_aliases=[
                 "import camera",
                 "trajectory",
@@ -106,8 +108,8 @@ class LoadTrack(io.ComfyNode):
                     min=0.0,
                     max=1000.0,
                     optional=True,
-                    tooltip="Poses a second of a camera file that has no times, or frame numbers for times; 0: as the "
-                    "format has it, or else the model's own.",
+                    tooltip="Poses a second of a camera file that has no time for every pose, or numbers its frames; "
+                    "0: as the file says, or else the model's own.",
                 ),
             ],
             outputs=[

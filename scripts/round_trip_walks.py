@@ -80,6 +80,9 @@ def compare(probe: str, found: dict[str, Any], folder: Path) -> Iterator[Line]:
     for name, poses in WALKS.items():
         for line in of_walks(poses, found["walks"][name], folder / name):
             yield line._replace(what=f"{name}: {line.what}")
+    if "alone" in found:
+        theirs = blender.read((folder / "tiny world.theirs.json").read_text(encoding="utf-8"))
+        yield Line("run by itself: poses", _apart(blender.read(found["alone"]).c2w, theirs.c2w), NEAR)
     for kind, camera in found.get("cameras", {}).items():
         for line in _exported(camera, folder):
             yield line._replace(what=f"{kind}: {line.what}")

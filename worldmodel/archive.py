@@ -179,7 +179,9 @@ def _entries(text: str) -> dict[str, Any]:
     if type(version) is not int or version < 1:
         raise ValueError(f"found a header without a version, expected version {VERSION}; {_AGAIN}.")
     if version > VERSION:
-        raise ValueError(f"found version {version} of the format, expected {VERSION}; update this pack.")
+        raise ValueError(
+            f"found version {shortened(str(version))} of the format, expected {VERSION}; update this pack."
+        )
     _check_fields(entries, _HEADER_FIELDS, "the header")
     for index, told in enumerate(entries["chunks"]):
         _check_fields(told, _CHUNK_FIELDS, f"chunk {index}")

@@ -51,7 +51,14 @@ def bind_track(track: Track, variant: Variant) -> Bound:
 
     Returns:
         Controls of all the track's frames, and the report.
+
+    Raises:
+        ValueError: the track holds NaN or infinity.
     """
+    camera = None if track.camera is None else track.camera.c2w
+    for name, rows in (("keys", track.keys), ("mouse", track.mouse), ("camera", camera)):
+        if rows is not None and not bool(torch.isfinite(rows).all()):
+            raise ValueError(f"track: found NaN or infinity in its {name}, expected finite numbers; correct the track.")
     if track.camera is None:
         return _bind_keys(track, variant)
     if can_follow(variant):

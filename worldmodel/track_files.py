@@ -142,7 +142,7 @@ def _told(found: object) -> str:
         return f"members {', '.join(names[:5])}{f' and {len(names) - 5} more' * (len(names) > 5)}" if names else "{}"
     if isinstance(found, list):
         first = found[0] if found else None
-        inner = _told(first) if isinstance(first, dict) else shown(first)
+        inner = f"with {_told(first)}" if isinstance(first, dict) else shown(first)
         return f"a list of {len(found)}" + (f", the first of them {inner}" if found else "")
     return shown(found)
 
@@ -247,9 +247,15 @@ def parse_colmap(cameras: bytes, images: bytes, asked: Asked = AS_IT_IS) -> Cont
 
 def _camera(form: Any, found: Any, asked: Asked) -> Content:
     """Read a camera with one of the formats, which are modules with `read` for texts and `parse` for JSON values."""
-    if asked.camera.strip().lower() not in ("", ALL) and form not in _SEVERAL:
-        raise ValueError(f"camera: found {shortened(asked.camera)!r}, but the file holds one camera; leave it empty")
+    if form not in _SEVERAL:
+        _check_one(asked)
     return of_camera((form.read if isinstance(found, str) else form.parse)(found, asked))
+
+
+def _check_one(asked: Asked) -> None:
+    """Refuse a choice among cameras where there is one."""
+    if asked.camera.strip().lower() not in ("", ALL):
+        raise ValueError(f"camera: found {shortened(asked.camera)!r}, but the file holds one camera; leave it empty")
 
 
 def _log(text: str, asked: Asked) -> Content:
@@ -271,18 +277,21 @@ def _lines(text: str, asked: Asked) -> Content:
 
 
 def _archive(file: BinaryIO, asked: Asked) -> Content:
-    """Read arrays; `asked.camera` is none of theirs."""
+    """Read arrays."""
+    _check_one(asked)
     try:
         track, poses, unused = npz.read(file, asked)
     except npz.Strangers as error:
         found = ", ".join(shortened(str(name)) for name in error.args[0][:8]) or "none"
         raise ValueError(what_was_found(f"arrays {found}", ".npz")) from None
     camera = Content() if poses is None else of_camera(poses)
-    return Content(track, camera.poses, camera.notes if track is None else (), (*unused, *camera.unused))
+    both = ("The file holds a camera too: its keys and mouse are played as they are.",) if track and poses else ()
+    return Content(track, camera.poses, camera.notes if track is None else both, (*unused, *camera.unused))
 
 
 def _array(file: BinaryIO, lens: BinaryIO | None, asked: Asked) -> Content:
     """Read one array of poses, and its lens."""
+    _check_one(asked)
     other = array_poses.is_poses(file)
     if other is not None:
         raise ValueError(what_was_found(other, ".npy"))

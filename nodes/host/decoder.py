@@ -20,7 +20,7 @@ from torch import Tensor
 from ...worldmodel.state import World
 from ...worldmodel.threads import few_threads, is_small
 from ...worldmodel.vae.tiny import FRAMES_PER_LATENT
-from .vae import Kind, WorldVAE, kind_of
+from .vae import Kind, WorldVAE, kind_of, not_finite
 
 HOSTS_PIECE = 3
 """Latents of one call of the host's own Wan 2.1 network: it remembers only its last call, which must not be a lone
@@ -110,6 +110,8 @@ class StreamingDecoder:
             else:
                 pixels = torch.cat(model.decoder(model.conv2(latents), feat_cache=self._memory, feat_idx=[0]), dim=2)
             pixels = pixels.to(vae.output_device, vae.vae_output_dtype(), copy=True)
+            if not bool(torch.isfinite(pixels).all()):  # asked here, because the next step makes colours of infinity
+                raise ValueError(not_finite(vae, "the frames it decoded"))
             return vae.process_output(pixels)[0].movedim(0, -1)
 
 

@@ -125,6 +125,15 @@ def exported(folder: Path, kind: str) -> dict[str, object]:
     return {"file": path.name, "points": points, "seen": seen, "untouched": untouched}
 
 
+def alone(folder: Path) -> str:
+    """Run the script that writes a camera as the text editor does, in a file that is saved; return what it wrote."""
+    bpy.ops.wm.read_factory_settings()
+    busy_scene()
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "shot.blend"))
+    runpy.run_path(str(folder / "write_poses.py"), run_name="__main__")
+    return (folder / "camera.json").read_text(encoding="utf-8")
+
+
 def main(folder: Path) -> None:
     """Do all of it, and write down what was seen."""
     asked = json.loads((folder / "points_z_up.json").read_text(encoding="utf-8"))
@@ -132,6 +141,7 @@ def main(folder: Path) -> None:
         "version": bpy.app.version_string,
         "walks": {name: walk(folder, name, points) for name, points in asked.items()},
         "cameras": {kind: exported(folder, kind) for kind in LENSES},
+        "alone": alone(folder),
     }
     (folder / "blender.json").write_text(json.dumps(found), encoding="utf-8")
 

@@ -15,6 +15,8 @@ import pytest
 import torch
 from evo.core import metrics, sync
 from evo.tools import file_interface
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from round_trip_walks import WALKS, points_of, seen
 
 from worldmodel.formats import blender, colmap
@@ -130,6 +132,41 @@ def test_a_picture_nobody_knows_has_square_pixels() -> None:
     width, height = picture_of(poses)
     assert 0.61 * width == pytest.approx(1.1 * height, abs=1)
     assert f"PINHOLE {width} {height} " in colmap.write(poses).cameras
+
+
+@st.composite
+def cameras(draw: st.DrawFn) -> Poses:
+    """Any camera that a file may hold: a few frames anywhere, a lens off its centre, a picture of any shape."""
+    frames, seed = draw(st.integers(1, 6)), draw(st.integers(0, 2**32 - 1))
+    generator = torch.Generator().manual_seed(seed)
+    turns = quaternion_rotations(torch.randn(frames, 4, dtype=torch.float64, generator=generator))
+    places = torch.randn(frames, 3, dtype=torch.float64, generator=generator) * draw(st.sampled_from([0.01, 1, 1e4]))
+    lens = draw(st.tuples(*[st.floats(0.02, 20)] * 2, *[st.floats(-1, 2)] * 2))
+    picture = draw(st.none() | st.tuples(st.integers(1, 8192), st.integers(1, 8192)))
+    fps = draw(st.none() | st.floats(0.4, 240).filter(lambda rate: rate != 1))  # whole seconds count frames
+    return Poses(poses_of(turns, places), lens, fps, picture=picture)
+
+
+@settings(max_examples=60, deadline=None)
+@given(poses=cameras())
+def test_any_camera_comes_back_from_every_format(poses: Poses, tmp_path_factory: pytest.TempPathFactory) -> None:
+    for form in (form for form in OF_CAMERAS if form != "Blender"):
+        content = read_track_file(written(poses, form, tmp_path_factory.mktemp("any")))
+        again, far = content.poses, 1e-9 * max(1.0, float(poses.c2w.abs().max()))
+        torch.testing.assert_close(again.c2w, poses.c2w, atol=far, rtol=0)
+        if form not in ("COLMAP", "TUM"):
+            assert again.fps == poses.fps
+        elif form == "TUM" and poses.fps and poses.frames > 1:
+            assert again.fps == pytest.approx(poses.fps)
+        if form != "TUM":
+            assert again.intrinsics == pytest.approx(poses.intrinsics, rel=1e-9, abs=1e-9)
+        if form != "TUM" and (poses.picture or form != "camera JSON"):
+            assert again.picture == picture_of(poses)
+        assert not content.unused
+    if poses.picture:
+        model = pycolmap.Reconstruction(str(written(poses, "COLMAP", tmp_path_factory.mktemp("any")).parent))
+        found = np.array([model.images[i + 1].cam_from_world().inverse().matrix() for i in range(poses.frames)])
+        assert np.abs(found - poses.c2w[:, :3].numpy()).max() < 1e-5
 
 
 @pytest.mark.parametrize("name", CAMERAS)

@@ -55,12 +55,13 @@ class _Camera(NamedTuple):
 
 
 class _Images(NamedTuple):
-    """What images.txt says, line by line: values are qw qx qy qz tx ty tz."""
+    """What images.txt says, line by line: values are qw qx qy qz tx ty tz; and the lines that held points."""
 
     lines: list[int]
     values: list[list[float]]
     cameras: list[str]
     names: list[str]
+    points: list[int]
 
 
 def read(model: Model, asked: Asked = AS_IT_IS) -> Poses:
@@ -97,7 +98,8 @@ def _read(images: _Images, cameras: dict[str, _Camera], asked: Asked) -> Poses:
     else:
         lens = [camera.lens for camera in lenses]
     distortion = sorted({camera.distortion for camera in lenses if camera.distortion and not camera.why})
-    frames = Frames(c2w, name, lenses=lens, notes=notes, unused=tuple(distortion), picture=lenses[0].picture)
+    unused = (*distortion, *["points"] * bool(images.points))
+    frames = Frames(c2w, name, lenses=lens, notes=notes, unused=unused, picture=lenses[0].picture)
     return poses_of_frames(frames, asked)
 
 
@@ -148,11 +150,12 @@ def _camera(cells: Sequence[str], line: int) -> _Camera:
 
 def _images(text: str | Iterable[str], cameras: dict[str, _Camera], asked: Asked) -> _Images:
     """Return what every picture's line says, in the file's order."""
-    images, after_pose = _Images([], [], [], []), False
+    images, after_pose = _Images([], [], [], [], []), False
     for line, row in rows(text, asked.check):
         cells = row.split(maxsplit=9)  # a line of points may be long: it is not taken apart
         if after_pose and (not cells or _is_points(cells, cameras)):
             after_pose = False
+            images.points.extend([line] * bool(cells))
             continue
         if not cells or cells[0].startswith("#"):
             continue

@@ -70,7 +70,8 @@ def read(data: bytes | BinaryIO, asked: Asked = AS_IT_IS) -> Arrays:
     poses = array_poses.of_arrays(arrays, asked) if {"c2w", "poses"} & {*arrays} else None
     if track is None and poses is None:
         raise Strangers((*arrays, *others))
-    read_of_track = ("words", "keys", "mouse" if "mouse" in arrays else "turns", "prompt_frames", "prompt_texts")
+    keys = ("words", "keys") if "keys" in arrays else ()
+    read_of_track = (*keys, "mouse" if "mouse" in arrays else "turns", "prompt_frames", "prompt_texts")
     unused = [name for name in (*arrays, *others) if track is None or name not in read_of_track]
     if poses is not None:
         unused = [name for name in unused if name not in array_poses.used(arrays)]
