@@ -224,7 +224,9 @@ class SavedFiles:
 
     def _choice(self, names: Mapping[str, str], chosen: Found, listed: Iterable[Found]) -> tuple[str, ...]:
         """Say which file the newest is, where newer ones were passed over."""
-        newer = sorted((file for file in listed if _date(file) > _date(chosen)), key=_date, reverse=True)
+        beside = self._beside(Path(chosen.path))
+        newer = [file for file in listed if _date(file) > _date(chosen) and file.path != str(beside)]
+        newer.sort(key=_date, reverse=True)
         if not newer:
             return ()
         said = ", ".join(shown(names[file.path]) for file in newer[:_TOLD])
