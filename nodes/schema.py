@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..worldmodel.editor import check_length
 from ..worldmodel.variants import TITLES
+from .host.workers import CHECKS, beside_the_loop
 
 CATEGORY = "World Model"
 WALKERS = {title: variant for title, variant in TITLES.items() if variant.mouse is not None}
@@ -16,6 +18,8 @@ FPS = {"default": 0.0, "min": 0.0, "max": 240.0}
 """0 is the model's own."""
 _MAX_SHOWN = 2**20
 """Letters of a text that are sent to the page."""
+_LONG = 10_000
+"""Letters that take some ten milliseconds to read."""
 
 
 def edited_by(widget: str) -> dict[str, Any]:
@@ -28,16 +32,27 @@ def shown_by_editor(text: str) -> dict[str, list[str]]:
     return {"wm": [text] if len(text) <= _MAX_SHOWN else []}
 
 
-def validated(check: Callable[[str], object], value: str | None) -> bool | str:
+def validated(check: Callable[[str], object], value: str | None) -> Any:
     """Tell the host whether an input is right: `True`, or what is wrong with it.
+
+    A graph is checked on the host's event loop, where everybody else waits meanwhile; a long text is therefore checked
+    beside it, and the host awaits the verdict.
 
     Args:
         check: raises ValueError.
         value: `None` where a link brings it, and it is known only later.
     """
-    if value is not None:
-        try:
-            check(value)
-        except ValueError as error:
-            return str(error)
+    if value is None:
+        return True
+    if len(value) > _LONG:
+        return beside_the_loop(CHECKS, lambda: _verdict(check, value))
+    return _verdict(check, value)
+
+
+def _verdict(check: Callable[[str], object], value: str) -> bool | str:
+    try:
+        check_length(len(value))
+        check(value)
+    except ValueError as error:
+        return str(error)
     return True

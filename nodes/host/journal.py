@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 from pathlib import Path
 
 import folder_paths
 from comfy.cli_args import args
 
 from ...worldmodel import journal
+from ...worldmodel.safetensors_header import is_number, read_json, shown
 
 log = logging.getLogger(__name__)
 SETTING = "wm.journal.gigabytes"
 """Id of the setting, as web/settings.js registers it."""
 GIGABYTES = 4.0
 """Where nobody has set it; the same figure stands in web/settings.js."""
+MOST_GIGABYTES = 100_000
+"""What web/settings.js allows."""
+LARGEST_SETTINGS = 64_000_000
+"""Bytes; the host's file has some thousand."""
 
 
 def journal_folder() -> Path:
@@ -39,13 +42,24 @@ def budget_bytes() -> int:
 
 
 def _gigabytes(settings: Path) -> float | None:
-    """Return the figure in one user's settings; `None` if there is none."""
+    """Return the figure in one user's settings; `None` if there is none, or, which is logged, none that is a size."""
     try:
-        value = json.loads(settings.read_text(encoding="utf-8")).get(SETTING)
+        value = _setting(settings)
+        if value is not None and not (is_number(value) and 0 <= value <= MOST_GIGABYTES):
+            raise ValueError(f"{SETTING} is {shown(value)}, expected a number from 0 to {MOST_GIGABYTES}")
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:  # as the host does with a damaged file
         log.warning("World Model: %s cannot be read (%s); the journal has its usual size.", settings, error)
         return None
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
-    return value if usable else None
+    return value
+
+
+def _setting(settings: Path) -> object:
+    """Return what a user's settings say of the journal's size."""
+    if settings.stat().st_size > LARGEST_SETTINGS:
+        raise ValueError(f"it has more than {LARGEST_SETTINGS} bytes")
+    entries = read_json(settings.read_bytes())
+    if not isinstance(entries, dict):
+        raise ValueError(f"it holds {shown(entries)}, expected an object")
+    return entries.get(SETTING)
