@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from comfy_api.latest import Input, InputImpl
+from comfy_api.latest import Input
 from torch import Tensor
 
 from ..worldmodel.bind import bind_track, chunk_controls, left_over_sentence
+from ..worldmodel.chunk_file import Expected
 from ..worldmodel.film import FilmWriter
 from ..worldmodel.journal import Journal, chunk_key, fingerprint, parent_key
-from ..worldmodel.sampling import Levels, warped_steps
-from ..worldmodel.session import CONTEXT_BUDGET, Progress, Session, Settings, settings_of
+from ..worldmodel.sampling import LEAST_SHIFT, Levels, warped_steps
+from ..worldmodel.session import CONTEXT_BUDGET, NotFinite, Progress, Session, Settings, settings_of
 from ..worldmodel.state import Chunk, Controls, World, frames, validate_controls
+from ..worldmodel.timeline import shortened
 from ..worldmodel.track import Track
 from ..worldmodel.variants import Variant, variant_named
 from ..worldmodel.weights import check_latent_formats
-from .host import decoder, files, identity, journal, progress, sampling, vae
+from .host import decoder, files, films, identity, journal, patches, progress, sampling, vae
+from .host.identity import ModelNames
+from .screen import Screen
+
+MOST_SHIFT = 100.0
+FILM = "worldmodel/rollout"
+"""How a film's name begins."""
 
 
 class Wishes(NamedTuple):
@@ -63,28 +71,33 @@ class NoFilm(Input.Video):
 class Pages:
     """The journal's part in one rollout: the chunks that are there already, and a place for those that are made."""
 
-    def __init__(self, book: Journal | None, model: str, world: World, plan: Plan):
+    def __init__(self, book: Journal | None, names: ModelNames, world: World, plan: Plan, off: str = ""):
         """Look every chunk up.
 
         Args:
             book: `None`: finished chunks are not kept.
-            model: identity of the model; "" where it is unknown, and then there is no `book`.
+            names: of the model; without any of them there is no `book`.
             world: where the rollout begins.
             plan: of the rollout.
+            off: why there is no `book`.
         """
-        self.model = model
+        self.model = names.content or names.own
         self.keys = [""] * len(plan.controls)
         self.found: list[Chunk | None] = [None] * len(plan.controls)
         self.made = self.kept = 0
-        self.trouble = ""
+        self.trouble = off and f"journal: off, because {off}; finished chunks are not kept, and Stop loses them."
         self._book, self._root = book, ""
         if book is None:
             return
         book.enter(world)
+        known = [names.own, names.other, *(book.other_names(names.content, names.own) if names.content else ())]
+        models = [name for name in dict.fromkeys(known) if name]
         parent = self._root = parent_key(world)
         for number, controls in enumerate(plan.controls):
-            parent = chunk_key(parent, controls, "", plan.settings, plan.seed, model)
-            self.keys[number], self.found[number] = parent, book.find(parent)
+            keys = [chunk_key(parent, controls, "", plan.settings, plan.seed, model) for model in models]
+            expected = Expected(world.start, len(world.chunks) + number, controls, "", plan.seed)
+            chunk = self.found[number] = book.find(*keys, expected=expected)
+            parent = self.keys[number] = keys[0] if chunk is None else chunk.key
 
     @property
     def taken(self) -> int:
@@ -110,9 +123,8 @@ class Pages:
 
     def sentences(self) -> list[str]:
         """Say what the journal did."""
-        if self._book is None:
-            return []
-        return [f"{self.taken} chunks taken from the journal, {self.made} computed.", *filter(None, [self.trouble])]
+        did = [] if self._book is None else [f"{self.taken} chunks taken from the journal, {self.made} computed."]
+        return [*did, *filter(None, [self.trouble])]
 
 
 def open_pages(model: Any, world: World, plan: Plan, hidden: Any) -> Pages:
@@ -121,8 +133,26 @@ def open_pages(model: Any, world: World, plan: Plan, hidden: Any) -> Pages:
     Args:
         hidden: the node's hidden inputs, with the graph; `None` outside of one.
     """
-    name = identity.model_identity(model, hidden.dynprompt, hidden.unique_id) if hidden else None
-    return Pages(journal.open_journal() if name else None, name or "", world, plan)
+    graph = (hidden.dynprompt, hidden.unique_id) if hidden else (None, None)
+    names = identity.model_names(model, *graph)
+    book = journal.open_journal() if names.own else None
+    off = names.trouble if not names.own else "" if book else "its size in ComfyUI's settings is 0"
+    pages = Pages(book, names, world, plan, off)
+    if pages.trouble:
+        progress.tell(pages.trouble)  # where it shows while there is still time to do something about it
+    return pages
+
+
+def check_shift(shift: float) -> None:
+    """Check a shift when the graph is queued, the host's own limits included.
+
+    Raises:
+        ValueError: there are no noise levels under it.
+    """
+    if shift and not LEAST_SHIFT <= shift <= MOST_SHIFT:
+        raise ValueError(
+            f"shift: found {shift}, expected 0 (the model's own) or {LEAST_SHIFT} to {MOST_SHIFT}; change it."
+        )
 
 
 def parse_steps(text: str) -> tuple[int, ...]:
@@ -132,9 +162,10 @@ def parse_steps(text: str) -> tuple[int, ...]:
         ValueError: not falling whole numbers from 1000 to 1.
     """
     words = text.replace(",", " ").split()
-    if not all(word.isdecimal() for word in words):
+    if not all(word.isdecimal() and len(word) < 9 for word in words):
         raise ValueError(
-            f"steps: found {text!r}, expected whole numbers such as 1000, 666, 333; empty is the model's own."
+            f"steps: found {shortened(text)!r}, expected whole numbers such as 1000, 666, 333; empty is the model's "
+            "own."
         )
     steps = tuple(int(word) for word in words)
     if steps:
@@ -148,8 +179,8 @@ def plan_rollout(model: Any, world: World, track: Track, world_vae: Any, wishes:
     Raises:
         ValueError: the input, what was found, what was expected, what to do.
     """
-    sampling.check_patches(model)
     variant = sampling.model_variant(model)
+    patches.check_patches(model)
     if variant.name != world.start.variant:
         raise ValueError(
             f"world: found one that was started for {variant_named(world.start.variant).title}, expected one for "
@@ -167,7 +198,7 @@ def plan_rollout(model: Any, world: World, track: Track, world_vae: Any, wishes:
     levels = warped_steps(settings.steps, settings.shift)
     controls, notes = _controls(track, world, variant)
     context_bytes = wishes.context_budget * 1_000_000 or CONTEXT_BUDGET
-    notes += sampling.unused_patches(model)
+    notes += patches.unused_patches(model)
     return Plan(
         variant, controls, settings, levels, wishes.fps or variant.fps, wishes.seed, context_bytes, tuple(notes)
     )
@@ -199,17 +230,21 @@ def check_vae(world: World, world_vae: Any) -> None:
 
 
 def roll(model: Any, world: World, world_vae: Any, plan: Plan, pages: Pages) -> tuple[World, Input.Video]:
-    """Roll out inside one sampling session of the host; the film is complete when this returns."""
+    """Roll out inside one sampling session of the host; the film is complete when this returns.
+
+    Raises:
+        ValueError: what the network made, or the decoder, is not finite; then no more is kept.
+    """
     grown = world
     with ExitStack() as stack:
         film = None
         if world_vae is not None:
-            film = stack.enter_context(FilmWriter(files.new_film("worldmodel/rollout"), plan.fps))
+            film = stack.enter_context(FilmWriter(files.new_film(FILM), plan.fps))
 
         def perform(stage: sampling.Stage) -> None:
             nonlocal grown
-            show = (lambda *_: None) if film is None else _screen(film, world_vae, world, stage)
-            grown = _walk(stage, world, plan, pages, show)
+            with nullcontext() if film is None else Screen(film, world_vae, world, stage) as screen:
+                grown = _walk(stage, world, plan, pages, screen)
 
         try:
             if None in pages.found:
@@ -217,19 +252,31 @@ def roll(model: Any, world: World, world_vae: Any, plan: Plan, pages: Pages) -> 
                 sampling.perform(model, plan.levels, shape, perform)
             else:
                 perform(sampling.without_network(model))
-        except BaseException:
+        except BaseException as error:
             if pages.kept or pages.taken:
                 done = pages.kept + pages.taken
                 progress.tell(f"{done} of {len(plan.controls)} chunks are in the journal; queue again to go on.")
+            if isinstance(error, NotFinite):
+                raise patches.not_finite(error, model) from error
             raise
-    return grown, NoFilm() if film is None else InputImpl.VideoFromFile(str(film.path))
+    if film is None:
+        return grown, NoFilm()
+    return grown, films.kept_film(film.path, lambda: film_again(world_vae, world, grown, plan.fps))
 
 
-Show = Callable[[Chunk, bool, progress.Progress], None]
-"""(chunk, last, bar): shows a finished chunk."""
+def film_again(world_vae: Any, world: World, grown: World, fps: float) -> Path:
+    """Write the film of a rollout once more, from the chunks that it added to a world."""
+    new = grown.chunks[len(world.chunks) :]
+    bar = progress.Progress(len(new))
+    with FilmWriter(files.new_film(FILM), fps) as film:
+        stream = decoder.primed(world_vae, world)
+        for number, chunk in enumerate(new, 1):
+            film.append(stream.push(chunk.latents, last=number == len(new)))
+            bar.advance()
+    return film.path
 
 
-def _walk(stage: sampling.Stage, world: World, plan: Plan, pages: Pages, show: Show) -> World:
+def _walk(stage: sampling.Stage, world: World, plan: Plan, pages: Pages, screen: Screen | None) -> World:
     """Take what the journal has and make what it lacks, chunk after chunk."""
     steps = len(plan.settings.steps)
     bar = progress.Progress(steps * len(plan.controls))
@@ -246,6 +293,8 @@ def _walk(stage: sampling.Stage, world: World, plan: Plan, pages: Pages, show: S
     def after_step(told: Progress) -> None:
         if told.step < told.steps:  # the last one shows when the chunk is kept
             bar.advance()
+        if screen is not None:
+            screen.look(bar)
 
     session = Session(
         world.start, predict, chunks=world.chunks, context=world.context, model=pages.model, stages=stage.stages,
@@ -262,22 +311,10 @@ def _walk(stage: sampling.Stage, world: World, plan: Plan, pages: Pages, show: S
         else:
             session.adopt(chunk)
             bar.advance(steps)
-        show(chunk, number == len(plan.controls) - 1, bar)
+        if screen is not None:
+            screen.show(chunk, number == len(plan.controls) - 1, bar)
     # a snapshot runs the last clean pass, for which a rollout of found chunks has no network
     return session.world._replace(context=session.snapshot(plan.context_bytes) if None in pages.found else None)
-
-
-def _screen(film: FilmWriter, world_vae: Any, world: World, stage: sampling.Stage) -> Show:
-    """Decode chunks behind a world for the preview and the film."""
-    stream = decoder.primed(world_vae, world)
-
-    def show(chunk: Chunk, last: bool, bar: progress.Progress) -> None:
-        pictures = stream.push(chunk.latents, last=last)
-        film.append(pictures)
-        bar.show(pictures[-1])
-        stage.reload()
-
-    return show
 
 
 def describe(plan: Plan, world: World, grown: World, pages: Pages) -> str:

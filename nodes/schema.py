@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from asyncio import Task
 from collections.abc import Callable
 from typing import Any
 
-from ..worldmodel.editor import check_length
+from ..worldmodel.editor import MAX_BYTES, check_length
+from ..worldmodel.film import LEAST_FPS
 from ..worldmodel.variants import TITLES
 from .host.workers import CHECKS, beside_the_loop
 
@@ -32,27 +34,43 @@ def shown_by_editor(text: str) -> dict[str, list[str]]:
     return {"wm": [text] if len(text) <= _MAX_SHOWN else []}
 
 
-def validated(check: Callable[[str], object], value: str | None) -> Any:
-    """Tell the host whether an input is right: `True`, or what is wrong with it.
+def check_fps(fps: float) -> None:
+    """Check a rate, which may come through a link, past the limits of its widget.
 
-    A graph is checked on the host's event loop, where everybody else waits meanwhile; a long text is therefore checked
-    beside it, and the host awaits the verdict.
+    Raises:
+        ValueError: no film or walk can have it.
+    """
+    if fps != 0 and not LEAST_FPS <= fps <= FPS["max"]:
+        raise ValueError(
+            f"fps: found {fps:g}, expected 0, which is the model's own, or {LEAST_FPS:g} to {FPS['max']:g}; change it."
+        )
+
+
+def validated(check: Callable[[Any], object], value: Any) -> bool | str:
+    """Tell the host whether an input is right: `True`, or what is wrong with it.
 
     Args:
         check: raises ValueError.
         value: `None` where a link brings it, and it is known only later.
     """
-    if value is None:
-        return True
-    if len(value) > _LONG:
-        return beside_the_loop(CHECKS, lambda: _verdict(check, value))
-    return _verdict(check, value)
-
-
-def _verdict(check: Callable[[str], object], value: str) -> bool | str:
-    try:
-        check_length(len(value))
-        check(value)
-    except ValueError as error:
-        return str(error)
+    if value is not None:
+        try:
+            check(value)
+        except ValueError as error:
+            return str(error)
     return True
+
+
+def validated_text(check: Callable[[str], object], text: str | None) -> bool | str | Task[bool | str]:
+    """Tell the host whether an editor's text is right; see `validated`.
+
+    A graph is checked on the host's event loop, where everybody else waits meanwhile. A long text is therefore checked
+    beside it, and the host awaits the verdict.
+    """
+
+    def verdict() -> bool | str:
+        return validated(check_length, len(text)) if len(text) > MAX_BYTES else validated(check, text)
+
+    if text is None or len(text) <= _LONG:
+        return validated(check, text)
+    return beside_the_loop(CHECKS, verdict)

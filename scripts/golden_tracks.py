@@ -35,6 +35,14 @@ def document(**members: Any) -> str:
     return json.dumps({"type": "track", "version": 1, "frames": 21, **members})
 
 
+def nested(levels: int) -> list[Any]:
+    """Return lists within lists."""
+    inner: list[Any] = []
+    for _ in range(levels - 1):
+        inner = [inner]
+    return inner
+
+
 GOOD = document(keys={"forward": [[0, 9]]})
 PROMPTS = [[0, "a quiet street"], [9, "it rains"], [40, "beyond the end"]]
 FORMS = {
@@ -80,6 +88,7 @@ TEXTS = {
     "unknown members of mouse": document(mouse={"roll": [[0, 1.25]], "yaw": [[0, 1]], "gain": 1e-7}),
     "unknown numbers": document(far=1e16, farther=1e22, near=1.5e-5, whole=123456789012345680000, zero=-0.0),
     "unknown text": document(note="☃ \ud83d\ude00 \u007f"),
+    "as deep as may be": document(note=nested(99)),
 }
 """Prompts, and members that no version knows."""
 WRONG_HEADS = {
@@ -123,6 +132,7 @@ WRONG_KEYS = {
     "a key misspelt otherwise": document(keys={"trun_left": [[3, 2]]}),
     "a key in another script": document(keys={"вперёд": [[3, 2]]}),
     "a long unknown key": document(keys={"forward and then a little to the left, slowly": []}),
+    "a key of two lines": document(keys={"for\nward\u2028 \ud800": [[3, 2]]}),
     "nomove": document(keys={"nomove": []}),
     "spans an object": document(keys={"forward": {}}),
     "a span of three": document(keys={"forward": [[0, 1, 2]]}),
@@ -160,6 +170,11 @@ WRONG_TEXTS = {
 NO_JSON = {
     "a member twice": '{"type":"track","version":1,"type":"track"}',
     "a member twice inside": GOOD.replace('"keys"', '"x": {"a": 1, "b": 2, "a": 3}, "keys"'),
+    "two members twice": '{"a": 1, "b": 2, "b": 3, "a": 4}',
+    "a member of a long name twice": '{"%s": 1, "%s": 2}' % (2 * ("🚪" * 50,)),
+    "too deep": document(note=nested(100)),
+    "too deep, and cut off": document(note=nested(100))[:-9],
+    "far too deep, and cut off": "[" * 5000,
     "cut off": GOOD[:30],
     "cut off in a text": '{"type": "tra',
     "a comma too few": '{"type":"track" "version":1}',

@@ -51,7 +51,14 @@ def bind_track(track: Track, variant: Variant) -> Bound:
 
     Returns:
         Controls of all the track's frames, and the report.
+
+    Raises:
+        ValueError: the track holds NaN or infinity.
     """
+    camera = None if track.camera is None else track.camera.c2w
+    for name, rows in (("keys", track.keys), ("mouse", track.mouse), ("camera", camera)):
+        if rows is not None and not bool(torch.isfinite(rows).all()):
+            raise ValueError(f"track: found NaN or infinity in its {name}, expected finite numbers; correct the track.")
     if track.camera is None:
         return _bind_keys(track, variant)
     if can_follow(variant):
@@ -197,10 +204,10 @@ def _turns(degrees: Tensor, variant: Variant) -> tuple[Tensor, list[Row]]:
         "pitch": "has no mouse" if mouse is None else None if mouse.reads_pitch else "turns only left and right",
     }
     for axis, (name, why) in enumerate(unread.items()):
-        column = degrees[:, axis]
         if why:
+            column = degrees[:, axis].tolist()  # of which one may tell thousands of stretches
             rows += rows_where(
-                column != 0,
+                degrees[:, axis] != 0,
                 "dropped",
                 name,
                 f"{variant.title} {why}",
@@ -211,9 +218,10 @@ def _turns(degrees: Tensor, variant: Variant) -> tuple[Tensor, list[Row]]:
         yaw, most = degrees[:, 0], mouse.max_yaw
         turns[:, 0] = yaw.clamp(-most, most)
         why = f"{variant.title} was trained to turn at most {most:g} degrees a frame"
+        column = yaw.tolist()
         for flags, limit in ((yaw > most, most), (yaw < -most, -most)):
             rows += rows_where(
                 flags, "quantised", "yaw", why,
-                asked=lambda at: degrees_a_frame(yaw[at]), got=degrees_a_frame(torch.tensor(limit)),
+                asked=lambda at: degrees_a_frame(column[at]), got=degrees_a_frame([limit]),
             )  # fmt: skip
     return turns, rows

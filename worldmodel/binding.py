@@ -7,7 +7,7 @@ dropped    it never gets it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby, pairwise
 from typing import Any, Literal, NamedTuple
 
@@ -142,9 +142,9 @@ def rows_of_labels(labels: list[tuple[str, str] | None], kind: Kind, what: str, 
     return rows
 
 
-def degrees_a_frame(values: Tensor) -> str:
+def degrees_a_frame(values: Sequence[float]) -> str:
     """Show turns, smallest to largest."""
-    least, most = (f"{value:+.2f}".replace("-", "\N{MINUS SIGN}") for value in (values.min(), values.max()))
+    least, most = (f"{value:+.2f}".replace("-", "\N{MINUS SIGN}") for value in (min(values), max(values)))
     return f"{least} °/f" if least == most else f"{least} to {most} °/f"
 
 

@@ -18,6 +18,8 @@ from .variants import TITLES, VARIANTS, Variant
 
 MAX_BYTES = 8 * 2**20
 """Largest question; the longest track with a keyframe on every frame is about half of it."""
+_DECIMALS = 4
+"""Of metres and radians in answers, which are drawn; all digits would be most of what is sent."""
 
 
 def variants() -> list[dict[str, Any]]:
@@ -81,8 +83,8 @@ def _binding(asked: dict[str, Any]) -> dict[str, Any]:
     return {
         **binding_report(bind_followed(followed, variant), variant).values(),
         "followed": {
-            "poses": walked.tolist(),
-            "position": followed.position.tolist(),
+            "poses": walked.round(decimals=_DECIMALS).tolist(),
+            "position": followed.position.round(decimals=_DECIMALS).tolist(),
             "track": write_track(followed.track),
         },
     }
@@ -90,6 +92,8 @@ def _binding(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _is_path(text: str) -> bool:
     """Tell whether a text is a camera path's JSON; any other is left to the readers of tracks."""
+    if '"path"' not in text:  # as its type is written; most texts are tracks, and long ones are read once
+        return False
     try:
         data = load(text)
     except ValueError:

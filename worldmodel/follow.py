@@ -18,6 +18,9 @@ import torch
 from torch import Tensor
 
 from .binding import Row, counted, in_order, rows_where, sentences
+from .causes import AS_WRITTEN, FROM_CAMERAS, Z_UP, likely_causes
+from .causes import UPS as UPS
+from .formats.asked import nothing
 from .geometry import Poses, angles, at_rate, from_z_up, interpolate, poses_of, upright
 from .motion import camera_turns, ground_steps, integrate, rotations, step_headings
 from .timeline import MAX_FRAMES, thousandths
@@ -36,11 +39,6 @@ _TOLD_STEPS = 2.0
 _AXES = (("left", "right"), ("back", "forward"))
 
 
-AS_WRITTEN, Z_UP, FROM_CAMERAS = "as the format says", "z points up", "from the cameras"
-UPS = (AS_WRITTEN, Z_UP, FROM_CAMERAS)
-"""What is up in a file: y down (nerfstudio and Blender: z up), z up whatever the format, or what the cameras show."""
-
-
 class Followed(NamedTuple):
     """A track that follows a camera, and how well.
 
@@ -53,6 +51,7 @@ class Followed(NamedTuple):
         roll: (F,) degrees, dropped.
         rows: a finding for each thing that is not as it was asked, by frame.
         notes: sentences about the whole.
+        causes: what is most likely wrong with the file, and what to change; the most likely first.
     """
 
     track: Track
@@ -63,6 +62,7 @@ class Followed(NamedTuple):
     roll: Tensor
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    causes: tuple[str, ...] = ()
 
     @property
     def report(self) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ def can_follow(variant: Variant) -> bool:
     return variant.mouse is not None and len(_actions(variant)) > 1
 
 
-def follow(c2w: Tensor, variant: Variant) -> Followed:
+def follow(c2w: Tensor, variant: Variant, check: Callable[[], None] = nothing) -> Followed:
     """Find the keys and the mouse that walk a camera's path, frame by frame, with the least error of the pose.
 
     A strafe is no turn: the mouse follows only where the camera looks. A climb is forward on the ground.
@@ -83,6 +83,7 @@ def follow(c2w: Tensor, variant: Variant) -> Followed:
     Args:
         c2w: (F, 4, 4) camera-to-world.
         variant: its keys and its step.
+        check: called now and then; raises what is to end the search.
 
     Raises:
         ValueError: the model has no keys or no mouse to follow a camera with.
@@ -96,17 +97,17 @@ def follow(c2w: Tensor, variant: Variant) -> Followed:
     mouse = torch.from_numpy(np.stack([_turns(yaw, variant, variant.mouse.max_yaw), _turns(pitch, variant)], 1)).float()
     headings = yaw[0] + step_headings(camera_turns(mouse[:, 0].double(), variant.motion), variant.motion).numpy()
     ground = c2w[:, [0, 2], 3].numpy()
-    chosen = _search(ground, headings, np.array([step for _, step in actions]))
+    chosen = _search(ground, headings, np.array([step for _, step in actions]), check)
     words = tuple(word for word in variant.keyboard.words if any(word in held for held, _ in actions))
     keys = torch.tensor([[float(word in actions[action][0]) for word in words] for action in chosen])
     track = Track(words, keys, mouse)
     return _compared(track, c2w, np.stack([yaw, pitch, roll], 1), variant)
 
 
-def follow_poses(poses: Poses, variant: Variant) -> Followed:
+def follow_poses(poses: Poses, variant: Variant, check: Callable[[], None] = nothing) -> Followed:
     """Follow a camera in its own time, at the model's rate; its track says what was asked. See `follow`."""
     timed = at_rate(poses, variant.fps)
-    followed = follow(timed.c2w, variant)
+    followed = follow(timed.c2w, variant, check)
     return followed._replace(track=followed.track._replace(camera=timed))
 
 
@@ -124,8 +125,10 @@ class Reading(NamedTuple):
     paced: bool = False
 
 
-def follow_file(poses: Poses, variant: Variant, reading: Reading) -> Followed:
-    """Follow a camera out of a file; see `follow`. A file that says its rate is followed in its own time.
+def follow_file(poses: Poses, variant: Variant, reading: Reading, check: Callable[[], None] = nothing) -> Followed:
+    """Follow a camera out of a file, and say what is most likely wrong with it; see `follow` and `likely_causes`.
+
+    A file that says its rate is followed in its own time.
 
     Raises:
         ValueError: it takes more frames than a track can have, or the model cannot follow a camera.
@@ -136,12 +139,14 @@ def follow_file(poses: Poses, variant: Variant, reading: Reading) -> Followed:
         c2w = from_z_up(c2w)
     elif reading.up == FROM_CAMERAS:
         c2w = upright(c2w)
-    asked = Poses(pace(c2w, variant), poses.intrinsics) if reading.paced else poses._replace(c2w=c2w)
-    followed = follow_poses(asked, variant)
+    read = poses._replace(c2w=c2w)
+    asked = read._replace(c2w=pace(c2w, variant), fps=None) if reading.paced else read
+    followed = follow_poses(asked, variant, check)
     said = "no rate" if poses.fps is None else f"{poses.fps:.4g} a second"
     rate = "the model's own speed" if reading.paced else f"{variant.fps:g} a second"
     first = f"{counted(poses.frames, 'pose')}, {said} -> {counted(followed.track.frames, 'frame')} at {rate}."
-    return followed._replace(notes=(first, *followed.notes))
+    causes = likely_causes(read, variant, reading.up, reading.metres, reading.paced)
+    return followed._replace(notes=(first, *followed.notes), causes=causes)
 
 
 def pace(c2w: Tensor, variant: Variant) -> Tensor:
@@ -201,13 +206,16 @@ def _turns(angle: np.ndarray, variant: Variant, most: float | None = None) -> np
     return turns
 
 
-def _search(ground: np.ndarray, headings: np.ndarray, steps: np.ndarray) -> list[int]:
+def _search(
+    ground: np.ndarray, headings: np.ndarray, steps: np.ndarray, check: Callable[[], None] = nothing
+) -> list[int]:
     """Choose an action per frame that keeps the walk near its path and switches seldom, by a beam search.
 
     Args:
         ground: (F, 2) x and z to be at.
         headings: (F,) radians, right positive.
         steps: (A, 2) metres right and ahead.
+        check: called now and then.
 
     Returns:
         F numbers of actions, the last one 0.
@@ -216,16 +224,17 @@ def _search(ground: np.ndarray, headings: np.ndarray, steps: np.ndarray) -> list
     sin, cos = np.sin(headings)[:, None], np.cos(headings)[:, None]
     world = np.stack([steps[:, 0] * cos + steps[:, 1] * sin, steps[:, 1] * cos - steps[:, 0] * sin], 2)  # (F, A, 2)
     moves = (world[:-1] - np.diff(ground, axis=0)[:, None]) / step  # how an action changes the error, in steps
-    error, held, cost = np.zeros((1, 2)), np.zeros(1, dtype=int), np.zeros(1)
+    aside, ahead, held, cost = np.zeros(1), np.zeros(1), np.zeros(1, dtype=int), np.zeros(1)
     parents, actions = [], []
-    numbers = np.arange(len(steps))
-    for move in moves:
-        errors = error[:, None] + move  # (B, A, 2)
-        costs = cost[:, None] + np.square(errors).sum(2) + SWITCH * (held[:, None] != numbers)
-        flat = costs.ravel()
-        best = np.argpartition(flat, BEAM)[:BEAM] if len(flat) > BEAM else np.arange(len(flat))
+    switch = SWITCH * (1.0 - np.eye(len(steps)))
+    for frame, move in enumerate(moves):
+        if not frame % 512:
+            check()
+        asides, aheads = aside[:, None] + move[:, 0], ahead[:, None] + move[:, 1]  # (B, A) each
+        flat = (cost[:, None] + (asides * asides + aheads * aheads) + switch[held]).ravel()
+        best = flat.argpartition(BEAM)[:BEAM] if len(flat) > BEAM else np.arange(len(flat))
         parent, held = np.divmod(best, len(steps))
-        error, cost = errors[parent, held], flat[best]
+        aside, ahead, cost = asides.ravel()[best], aheads.ravel()[best], flat[best]
         parents.append(parent)
         actions.append(held)
     chosen, at = [0], int(cost.argmin())
@@ -249,7 +258,7 @@ def _compared(track: Track, c2w: Tensor, asked: np.ndarray, variant: Variant) ->
     turned = torch.from_numpy(np.degrees(np.abs(np.diff(asked[:, 0]))))
     return followed._replace(
         rows=in_order(_rows(followed, _then_still(walked), _then_still(turned), variant)),
-        notes=_notes(followed, float(walked.sum())),
+        notes=_notes(followed, float(walked.sum()), variant.motion.step_metres),
     )
 
 
@@ -258,13 +267,21 @@ def _then_still(steps: Tensor) -> Tensor:
     return torch.cat([steps, steps.new_zeros(1)])
 
 
-def _notes(followed: Followed, length: float) -> tuple[str, ...]:
-    """Say how well a camera's way of some metres is followed."""
+def _notes(followed: Followed, length: float, step: float) -> tuple[str, ...]:
+    """Say how well a camera's way of some metres on the ground is followed, in steps of some metres."""
     position, heading = followed.position, followed.heading
     worst = int(position.argmax())
-    share = f", {100 * float(position.mean()) / length:.1f} % of the way" if length else ""
+    if length >= step:
+        place = (
+            f"{position.mean():.2f} m off in the mean, {100 * float(position.mean()) / length:.1f} % of the way; "
+            f"most in frame {worst}, {position[worst]:.2f} m."
+        )
+    elif length:
+        place = f"the camera moves {length:.3g} m on the ground, less than one step of {step:g} m."
+    else:
+        place = "the camera does not move on the ground."
     return (
-        f"position: {position.mean():.2f} m off in the mean{share}; most in frame {worst}, {position[worst]:.2f} m.",
+        f"position: {place}",
         f"heading: {heading.mean():.2f} degrees off in the mean, most {heading.max():.2f}.",
     )
 

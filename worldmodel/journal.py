@@ -22,16 +22,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors.torch import load, save
 from torch import Tensor
 
+from .chunk_file import VERSION, Expected, pack, read
 from .state import Chunk, Controls, World
-from .weights import METADATA_KEY
+from .timeline import shortened
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
-"""Part of every key and file: raise it when the same inputs give other latents than before, or the file changes."""
 SUFFIX = ".safetensors"
 PARTIAL = ".part"
 SPACING_NS = 1_000_000
@@ -40,9 +38,13 @@ STALE_SECONDS = 600
 """Age at which a partial file has lost its writer; writing one takes far less than a second."""
 CANDIDATES = 4096
 """Files that one look through the folder lines up for leaving."""
+NAMES = "names.json"
+"""Which names equal models went by; see `Journal.other_names`."""
+MODELS, NAMES_OF_ONE = 256, 16
+"""Models in that file, and names of one model; what came first leaves first."""
+LONGEST_NAMES = 2**20
+"""Bytes that it may have; full, it has a third of that."""
 _KEY = re.compile(r"[0-9a-f]{64}")
-_UNSEALED = "0" * 64
-_SEAL = re.compile(rb'"checksum":"([0-9a-f]{64})"')
 
 
 class Usage(NamedTuple):
@@ -138,19 +140,48 @@ class Journal:
                 self._use(chunk.key)
                 self._date(self._path(chunk.key), chunk.key)
 
-    def find(self, key: str) -> Chunk | None:
-        """Return the chunk with a key; `None` if it is not there, or its file is not what it should be."""
+    def other_names(self, model: str, name: str) -> list[str]:
+        """Return under which other names chunks of an equal model may lie, and remember this one.
+
+        Args:
+            model: stands for all that the model is.
+            name: the model's identity in the keys of this rollout's chunks.
+        """
+        path = self.folder / NAMES
+        known = _read_names(path)
+        names = known.pop(model, [])
+        if name not in names and name != model:
+            known[model] = [*names, name][-NAMES_OF_ONE:]
+            try:
+                _write_names(path, dict(list(known.items())[-MODELS:]))
+            except OSError as error:  # the chunks, which matter more, will say it to the user
+                log.warning("World Model: %s was not written: %s", path.name, error)
+        return [other for other in names if other != name]
+
+    def find(self, *keys: str, expected: Expected | None = None) -> Chunk | None:
+        """Return the first chunk that is there under one of the keys, the likeliest first.
+
+        Whatever lies under such a name, a file that is not certainly the chunk that is wanted counts as not there.
+        """
+        for key in keys:
+            chunk = self._read(key, expected)
+            if chunk is not None:
+                self._use(key)
+                self._date(self._path(key), key)
+                return chunk
+        self._use(keys[0])
+        return None
+
+    def _read(self, key: str, expected: Expected | None) -> Chunk | None:
         path = self._path(key)
-        self._use(key)
         try:
-            chunk = _unpacked(path.read_bytes(), key)
+            return read(path, key, expected)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            log.warning("World Model: the journal's %s is not used, the chunk is computed again: %s", path.name, error)
+        except Exception as error:  # noqa: BLE001 - any content may stand there; each kind breaks another part of what reads it
+            reason = shortened(f"{type(error).__name__}: {error}", 200)
+            log.warning("World Model: the journal's %s is not used, the chunk is computed again: %s", path.name, reason)
             return None
-        self._date(path, key)
-        return chunk
 
     def keep(self, chunk: Chunk, parent: str) -> None:
         """Write a chunk under its key; it is in the journal, for good, when this returns.
@@ -165,7 +196,7 @@ class Journal:
         path = self._path(chunk.key)
         self._use(chunk.key)
         self.folder.mkdir(parents=True, exist_ok=True)
-        data = _packed(chunk, parent)
+        data = pack(chunk, parent)
         self._make_room(len(data))
         partial = self.folder / f".{chunk.key}.{uuid.uuid4().hex[:8]}{PARTIAL}"
         try:
@@ -230,6 +261,7 @@ def usage(folder: Path) -> Usage:
 def clear(folder: Path) -> Usage:
     """Delete all chunks of a journal, and return how much that was; a file in use stays."""
     gone = [file.bytes for file in _files(folder) if _delete(folder / file.name, None)]
+    _delete(folder / NAMES, None)
     _remove_stale_partials(folder)
     return Usage(len(gone), sum(gone))
 
@@ -273,36 +305,26 @@ def _remove_stale_partials(folder: Path) -> None:
                     os.unlink(entry.path)
 
 
-def _packed(chunk: Chunk, parent: str) -> bytes:
-    """Return a chunk as the bytes of its file."""
-    entries = {"journal": VERSION, "key": chunk.key, "parent": parent, "prompt": chunk.prompt, "seed": chunk.seed}
-    tensors = {"latents": chunk.latents, **chunk.controls._asdict(), "poses": chunk.poses}
-    data = save(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items() if tensor is not None},
-        metadata={METADATA_KEY: json.dumps(entries), "checksum": _UNSEALED},
-    )
-    begin, end = _SEAL.search(data).span(1)
-    return data[:begin] + hashlib.sha256(data).hexdigest().encode() + data[end:]
+def _read_names(path: Path) -> dict[str, list[str]]:
+    """Return the names of each model, none where the file is missing or damaged."""
+    if not path.is_file():
+        return {}
+    try:
+        if path.stat().st_size > LONGEST_NAMES:
+            raise ValueError(f"found {path.stat().st_size} bytes.")
+        known = json.loads(path.read_text(encoding="utf-8"))
+        lists = {model: [name for name in names if _KEY.fullmatch(name)] for model, names in known.items()}
+        return {model: names[-NAMES_OF_ONE:] for model, names in lists.items() if _KEY.fullmatch(model)}
+    except Exception as error:  # noqa: BLE001 - as with a damaged chunk
+        log.warning("World Model: the journal's %s is not used: %s", path.name, shortened(str(error), 200))
+        return {}
 
 
-def _unpacked(data: bytes, key: str) -> Chunk:
-    """Return the chunk in a file's bytes.
-
-    Raises:
-        ValueError: they are damaged, or not the chunk with this key.
-    """
-    seal = _SEAL.search(data)
-    if seal is None:
-        raise ValueError("found no checksum, expected one.")
-    digest = hashlib.sha256(data[: seal.start(1)])
-    digest.update(_UNSEALED.encode())
-    digest.update(memoryview(data)[seal.end(1) :])
-    if digest.hexdigest().encode() != seal[1]:
-        raise ValueError("found other bytes than its checksum was made of.")
-    length = int.from_bytes(data[:8], "little")
-    entries = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][METADATA_KEY])
-    if entries["journal"] != VERSION or entries["key"] != key:
-        raise ValueError(f"found chunk {entries['key']} of journal version {entries['journal']}.")
-    tensors = load(data)
-    controls = Controls(*(tensors.get(name) for name in Controls._fields))
-    return Chunk(tensors["latents"], controls, tensors.get("poses"), entries["prompt"], entries["seed"], key)
+def _write_names(path: Path, known: dict[str, list[str]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
+    try:
+        partial.write_text(json.dumps(known), encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

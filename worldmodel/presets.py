@@ -9,8 +9,9 @@ import random
 from collections.abc import Callable
 from typing import NamedTuple
 
+from .formats.json_text import shown
 from .formats.short_text import DEGREES
-from .timeline import MAX_FRAMES, Keyframe, Timeline, canonical, curve_keyframes
+from .timeline import MAX_FRAMES, Keyframe, Timeline, canonical, curve_keyframes, shortened
 from .track import sample_curve
 
 Action = tuple[tuple[str, ...], float]
@@ -192,9 +193,9 @@ def preset(name: str, frames: int, seed: int = 0) -> Timeline:
         ValueError: no preset has the name, or the length is not a whole number from 1 to `MAX_FRAMES`.
     """
     if name not in PRESETS:
-        raise ValueError(f"preset: found '{name}', expected one of {', '.join(PRESETS)}")
+        raise ValueError(f"preset: found '{shortened(name)}', expected one of {', '.join(PRESETS)}")
     if isinstance(frames, bool) or not isinstance(frames, int) or not 1 <= frames <= MAX_FRAMES:
-        raise ValueError(f"frames must be a whole number from 1 to {MAX_FRAMES}, not {frames!r}")
+        raise ValueError(f"frames must be a whole number from 1 to {MAX_FRAMES}, not {shown(frames)}")
     return PRESETS[name].make(frames, seed)
 
 

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from .safetensors_header import is_whole, read_json, shown
+from .formats.json_text import is_whole, shown
+from .safetensors_header import read_json
 from .timeline import shortened
 
 MARK = "comfy_quant"

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .timeline import shortened
+
 Kind = Literal["int8", "int8_weights", "fp8_weights"]
 KINDS: tuple[Kind, ...] = ("int8", "int8_weights", "fp8_weights")
 EVERYWHERE = r"^blocks\."
@@ -36,7 +38,7 @@ def layers(kind: Kind, pattern: str = EVERYWHERE) -> Any:
         ValueError: an unknown kind.
     """
     if kind not in KINDS:
-        raise ValueError(f"kind: found {kind!r}, expected one of {', '.join(KINDS)}.")
+        raise ValueError(f"kind: found {shortened(kind)!r}, expected one of {', '.join(KINDS)}.")
     linear = type("Linear", (QuantisedLinear,), {"kind": kind, "pattern": re.compile(pattern)})
     others = {name: getattr(nn, name) for name in ("LayerNorm", "RMSNorm", "GroupNorm", "Conv2d", "Conv3d")}
     return SimpleNamespace(Linear=linear, **others)

@@ -10,7 +10,7 @@ import json
 import math
 from typing import Any
 
-from .timeline import shortened
+from .formats.json_text import is_whole, shown
 
 MAX_BYTES = 16_000_000
 """Room for 100,000 tensors; the format itself allows 100 MB, which take a gigabyte of memory to read."""
@@ -64,19 +64,9 @@ def check_header(text: bytes) -> int:
     return max((_end_of(name, entry) for name, entry in header.items()), default=0)
 
 
-def is_whole(value: Any) -> bool:
-    """Tell whether a value of JSON is a whole number, which true and 1.0 are not."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def is_number(value: Any) -> bool:
     """Tell whether a value of JSON is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def shown(value: Any) -> str:
-    """Show a value of JSON, shortened."""
-    return shortened(json.dumps(value))
 
 
 def _check_metadata(metadata: Any) -> None:

@@ -7,6 +7,7 @@ Source: specs/matrix_game2.md section 5; self-forcing (arXiv:2506.08009), algori
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -16,8 +17,11 @@ from torch import Tensor
 
 from .rope import as_float64
 from .state import RecordedNoise
+from .timeline import shortened
 
 LEVELS = 1000
+LEAST_SHIFT = 0.001
+"""Below it the levels lose their digits in float32; from 5e-8 on there are none left, and 0 / 0 comes out."""
 
 
 class Levels(NamedTuple):
@@ -42,15 +46,19 @@ def warped_steps(steps: Sequence[int], shift: float) -> Levels:
         shift: of the table.
 
     Raises:
-        ValueError: steps that are empty, out of range or not falling, or a shift that is not positive.
+        ValueError: steps that are empty, out of range or not falling, or a shift that gives no levels.
     """
     falling = all(a > b for a, b in pairwise(steps))
     if not steps or not falling or steps[0] > LEVELS or steps[-1] < 1:
-        raise ValueError(f"steps: found {list(steps)}, expected falling numbers from {LEVELS} to 1, such as 1000, 500.")
-    if not shift > 0:
-        raise ValueError(f"shift: found {shift}, expected a positive number such as 5.")
+        found = shortened(str(list(steps)))
+        raise ValueError(f"steps: found {found}, expected falling numbers from {LEVELS} to 1, such as 1000, 500.")
+    if not LEAST_SHIFT <= shift < math.inf:
+        raise ValueError(f"shift: found {shift}, expected a number from {LEAST_SHIFT} on, such as 5; change it.")
     index = torch.tensor([LEVELS - int(step) for step in steps])
-    return Levels(*(column[index] for column in shifted_levels(shift)))
+    levels = Levels(*(column[index] for column in shifted_levels(shift)))
+    if not bool(torch.isfinite(levels.sigmas).all()):
+        raise ValueError(f"shift: found {shift}, too large for levels of noise, expected one such as 5; change it.")
+    return levels
 
 
 def nearest_level(timesteps: Tensor, shift: float) -> Tensor:

@@ -41,6 +41,20 @@ class Progress(NamedTuple):
     """(16, c, h, w) the current estimate, on the network's device."""
 
 
+class NotFinite(ValueError):
+    """A network's output, or what was made of it, holds NaN or infinity: nothing of it is kept.
+
+    Attributes:
+        where: in words.
+    """
+
+    def __init__(self, where: str, dtype: torch.dtype):
+        """Args: where: in words. dtype: chunks are stored in."""
+        self.where = where
+        advice = "load the model in bf16 or fp32" if dtype == torch.float16 else "try the model without patches"
+        super().__init__(f"latents: found NaN or infinity {where}, expected finite numbers; {advice}.")
+
+
 class Settings(NamedTuple):
     """Sampler settings; the variant's own unless the artist changes them."""
 
@@ -170,6 +184,7 @@ class Session:
 
         Raises:
             ValueError: controls of the wrong shape, or recorded noise that is too short.
+            NotFinite: the network gave, or the chunk would hold, NaN or infinity; the world has not grown.
         """
         index = len(self.world.chunks)
         controls = Controls(*(None if rows is None else rows.cpu() for rows in controls))
@@ -177,11 +192,12 @@ class Session:
         self.replay()
         step = self._conditions(controls, index)
         clean = renoise_sample(
-            lambda x, timestep: self._velocity(x, step, timestep), self._draws(seed, index), self._levels,
+            lambda x, timestep: self._velocity(x, step, timestep, index), self._draws(seed, index), self._levels,
             lambda number, estimate: self._report(index, number, estimate),
         )  # fmt: skip
-        # rounded before the clean pass, else a replay would differ
-        chunk = Chunk(self._shelf.put(clean.to(self._dtype)), controls, seed=seed, key=key)
+        # rounded before the clean pass, else a replay would differ; and rounding may overflow
+        rounded = self._finite(clean.to(self._dtype), f"in chunk {index}")
+        chunk = Chunk(self._shelf.put(rounded), controls, seed=seed, key=key)
         self._grow(chunk)
         return chunk
 
@@ -195,7 +211,11 @@ class Session:
         self._grow(chunk)
 
     def replay(self) -> None:
-        """Run the clean passes that are due: those of new chunks, or of as many old ones as the network looks back."""
+        """Run the clean passes that are due: those of new chunks, or of as many old ones as the network looks back.
+
+        Raises:
+            NotFinite: what the network would remember of a chunk is not finite.
+        """
         begin = self._next_clean()
         if self._writing or begin > self._cached:
             self._cache, self._cached, self._writing = self._cache.emptied(), begin, False
@@ -204,7 +224,8 @@ class Session:
             step = self._conditions(chunk.controls, self._cached)
             latents = chunk.latents.to(self._device, torch.float32)
             self._writing = True
-            self._predict(latents[None], step._replace(commit=True), self._visual_context)
+            velocity = self._predict(latents[None], step._replace(commit=True), self._visual_context)
+            self._finite(velocity, f"in the clean pass of chunk {self._cached}")
             self._cached += 1
             self._writing = False
 
@@ -215,12 +236,15 @@ class Session:
             budget_bytes: it may take; 0 carries none.
 
         Returns:
-            `None` where it would be larger, where the model is unknown, where there is no chunk, or where more than
-            the last clean pass is missing (chunks were adopted and none was sampled).
+            `None` where it would be larger, where the model is unknown, where there is no chunk, where more than the
+            last clean pass is missing (chunks were adopted and none was sampled), or where that pass overflows.
         """
         if not self._model or not self.world.chunks or self.waiting > 1 or self._cache.history_bytes() > budget_bytes:
             return None
-        self.replay()
+        try:
+            self.replay()
+        except NotFinite:  # the chunk itself is sound; who goes on behind it will be told
+            return None
         if self._cache.history_bytes() > budget_bytes:
             return None
         return Context(self._model, self._context_settings(), self._cache.snapshot())
@@ -254,9 +278,15 @@ class Session:
             draws = seeded_draws(seed, index, (16, self._variant.chunk, *condition.shape[2:]))
         return (draw.to(self._device) for draw in draws)
 
-    def _velocity(self, x: Tensor, step: Step, timestep: Tensor) -> Tensor:
+    def _velocity(self, x: Tensor, step: Step, timestep: Tensor, index: int) -> Tensor:
         timesteps = torch.full_like(step.timesteps, timestep.item())
-        return self._predict(x[None], step._replace(timesteps=timesteps), self._visual_context)[0].to(x)
+        velocity = self._predict(x[None], step._replace(timesteps=timesteps), self._visual_context)[0]
+        return self._finite(velocity, f"at level {timestep.item():.0f} of chunk {index}").to(x)
+
+    def _finite(self, tensor: Tensor, where: str) -> Tensor:
+        if not bool(torch.isfinite(tensor).all()):
+            raise NotFinite(where, self._dtype)
+        return tensor
 
     def _report(self, index: int, number: int, estimate: Tensor) -> None:
         if self._after_step is not None:

@@ -6,9 +6,13 @@ A timeline is what the editors and the text forms hold; sampled at whole frames 
 from __future__ import annotations
 
 import math
+import operator
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
+
+import numpy as np
 
 DEFAULT_FRAMES = 57
 """Length of an empty track: 5 chunks of Matrix-Game 2 (9 + 4 * 12)."""
@@ -20,6 +24,10 @@ WORDS = ("forward", "back", "left", "right", "jump", "slide", "turn_left", "turn
 """Every word some model knows, in writing order. What a model does when nothing is held (nomove) is derived."""
 LETTERS = {"W": "forward", "S": "back", "A": "left", "D": "right"}
 EASINGS = ("linear", "smooth", "hold")
+SHOWN_LETTERS = 40
+"""Most letters that a message quotes of what it was given."""
+UNWRITABLE = re.compile("[\0-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
+"""Line breaks, what is not seen or turns the writing round, and halves of characters, which no file can hold."""
 
 Span = tuple[int, int]
 """First frame and length of a held key."""
@@ -73,39 +81,48 @@ def canonical(timeline: Timeline) -> Timeline:
 
 def merge_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
     """Sort spans, join those that overlap or touch, and drop empty ones."""
-    merged: list[list[int]] = []
+    merged: list[Span] = []
+    first = end = None
     for start, length in sorted(span for span in spans if span[1] > 0):
-        if merged and start <= merged[-1][1]:
-            merged[-1][1] = max(merged[-1][1], start + length)
-        else:
-            merged.append([start, start + length])
-    return tuple((start, end - start) for start, end in merged)
+        if end is None:
+            first, end = start, start + length
+        elif start > end:
+            merged.append((first, end - first))
+            first, end = start, start + length
+        elif start + length > end:
+            end = start + length
+    return tuple(merged) if end is None else (*merged, (first, end - first))
 
 
 def held_spans(held: Iterable[bool]) -> tuple[Span, ...]:
     """Turn one flag per frame into spans."""
-    return merge_spans((frame, 1) for frame, on in enumerate(held) if on)
+    flags = np.fromiter(held, dtype=np.int8) if not isinstance(held, np.ndarray) else held.astype(np.int8)
+    edges = np.flatnonzero(np.diff(flags, prepend=0, append=0))
+    return tuple(zip(edges[::2].tolist(), (edges[1::2] - edges[::2]).tolist(), strict=True))
 
 
-def curve_keyframes(values: Sequence[float]) -> tuple[Keyframe, ...]:
+def curve_keyframes(values: Sequence[float] | np.ndarray) -> tuple[Keyframe, ...]:
     """Describe one value per frame by keyframes which, sampled at whole frames, give these values in thousandths.
 
     Equal neighbours share one holding keyframe, so key-like steering stays short; a curve of zeros has none.
     """
-    keyframes: list[Keyframe] = []
-    for frame, value in enumerate(map(thousandths, values)):
-        if keyframes and keyframes[-1].value == value:
-            keyframes[-1] = keyframes[-1]._replace(easing="hold")
-        else:
-            keyframes.append(Keyframe(frame, value))
-    if keyframes:  # the last value holds by itself
-        keyframes[-1] = keyframes[-1]._replace(easing="linear")
-    return () if all(keyframe.value == 0 for keyframe in keyframes) else tuple(keyframes)
+    rounded = all_thousandths(values)
+    if not rounded.any():
+        return ()
+    starts = np.flatnonzero(np.diff(rounded, prepend=np.nan))
+    easings = ["linear" if alone else "hold" for alone in (np.diff(starts, append=len(rounded)) == 1).tolist()]
+    easings[-1] = "linear"  # the last value holds by itself
+    return tuple(map(Keyframe, starts.tolist(), rounded[starts].tolist(), easings))
 
 
 def thousandths(value: float) -> float:
     """Round half up to three decimals, by the arithmetic that JavaScript has too; never negative zero."""
     return math.floor(value * 1000 + 0.5) / 1000 + 0.0
+
+
+def all_thousandths(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return `thousandths` of many values, as float64."""
+    return np.floor(np.asarray(values, dtype=np.float64) * 1000 + 0.5) / 1000 + 0.0
 
 
 def unknown_word(word: str, known: Sequence[str] = WORDS) -> str:
@@ -120,9 +137,10 @@ def unknown_word(word: str, known: Sequence[str] = WORDS) -> str:
     return f"unknown key '{word}': {meant}"
 
 
-def shortened(text: str, letters: int = 40) -> str:
-    """Cut what a message quotes, so that the sentence stays readable."""
-    return text if len(text) <= letters else f"{text[: letters - 3]}..."
+def shortened(text: str, letters: int = SHOWN_LETTERS) -> str:
+    """Cut what a message quotes, so that the sentence stays one line and readable, and can be written anywhere."""
+    text = text if len(text) <= letters else f"{text[: letters - 3]}..."
+    return UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _place(word: str) -> tuple[int, str]:
@@ -130,4 +148,9 @@ def _place(word: str) -> tuple[int, str]:
 
 
 def _rounded(keyframes: Sequence[Keyframe]) -> tuple[Keyframe, ...]:
-    return tuple(sorted(Keyframe(frame, thousandths(value), easing) for frame, value, easing in keyframes))
+    frames = [keyframe[0] for keyframe in keyframes]
+    values = np.array([keyframe[1] for keyframe in keyframes], dtype=np.float64)
+    rounded = all_thousandths(values)
+    if rounded.tobytes() == values.tobytes() and all(map(operator.lt, frames, frames[1:])):
+        return tuple(keyframes)
+    return tuple(sorted(map(Keyframe, frames, rounded.tolist(), [keyframe[2] for keyframe in keyframes])))

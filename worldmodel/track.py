@@ -10,7 +10,6 @@ the artist wrote, and sampled into a `Track`, which is what crosses the wire.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +18,8 @@ from torch import Tensor
 
 from .formats import short_text, track_json
 from .geometry import Poses
-from .timeline import Keyframe, Timeline, canonical, curve_keyframes, held_spans
+from .one_line import number_of, one_line
+from .timeline import Keyframe, Span, Timeline, canonical, curve_keyframes, held_spans
 
 
 class Track(NamedTuple):
@@ -44,6 +44,13 @@ class Track(NamedTuple):
     def frames(self) -> int:
         """Length in frames."""
         return len(self.mouse)
+
+    def __repr__(self) -> str:
+        """Say it in one line."""
+        keys = f"keys {' '.join(self.words)}" if self.words else None
+        mouse = "mouse" if self.mouse.any() else None
+        camera = "camera" if self.camera is not None else None
+        return one_line(self, number_of(self.mouse, "frame"), keys, mouse, number_of(self.prompts, "prompt"), camera)
 
 
 def parse_timeline(text: str | None) -> Timeline:
@@ -80,8 +87,7 @@ def sample(timeline: Timeline) -> Track:
     lanes = [(word, spans) for word, spans in lanes if spans]
     keys = torch.zeros(timeline.frames, len(lanes))
     for column, (_, spans) in enumerate(lanes):
-        for start, length in spans:
-            keys[start : start + length, column] = 1
+        keys[:, column] = torch.from_numpy(_held(spans, timeline.frames)).float()
     mouse = np.stack([sample_curve(curve, timeline.frames) for curve in (timeline.yaw, timeline.pitch)], axis=1)
     prompts = tuple((frame, text) for frame, text in timeline.prompts if frame < timeline.frames)
     return Track(tuple(word for word, _ in lanes), keys, torch.from_numpy(mouse).float(), prompts)
@@ -97,19 +103,29 @@ def sample_curve(keyframes: Sequence[Keyframe], frames: int) -> np.ndarray:
     Returns:
         (frames,) float64.
     """
-    values = np.zeros(frames)
     if not keyframes:
-        return values
-    values[: keyframes[0].frame] = keyframes[0].value
-    values[keyframes[-1].frame :] = keyframes[-1].value
-    for here, there in pairwise(keyframes):
-        along = np.arange(min(there.frame, frames) - here.frame) / (there.frame - here.frame)
-        if here.easing == "smooth":
-            along = along * along * (3 - 2 * along)
-        elif here.easing == "hold":
-            along = np.zeros_like(along)
-        values[here.frame : there.frame] = here.value + (there.value - here.value) * along
+        return np.zeros(frames)
+    at = np.array([keyframe.frame for keyframe in keyframes])
+    value = np.array([keyframe.value for keyframe in keyframes], dtype=np.float64)
+    smooth, hold = (np.array([keyframe.easing == easing for keyframe in keyframes]) for easing in ("smooth", "hold"))
+    frame = np.arange(frames)
+    here = np.searchsorted(at, frame, side="right") - 1  # the keyframe at or before each frame; -1 before the first
+    inside = (here >= 0) & (here < len(at) - 1)
+    values = value[here.clip(0)]
+    here, frame = here[inside], frame[inside]
+    along = (frame - at[here]) / (at[here + 1] - at[here])
+    along = np.where(smooth[here], along * along * (3 - 2 * along), np.where(hold[here], 0.0, along))
+    values[inside] = value[here] + (value[here + 1] - value[here]) * along
     return values
+
+
+def _held(spans: Sequence[Span], frames: int) -> np.ndarray:
+    """Return whether merged spans hold a key, (frames,) bool."""
+    change = np.zeros(frames + 1, dtype=np.int8)
+    starts, lengths = np.array(spans).T
+    change[starts] += 1
+    change[np.minimum(starts + lengths, frames)] -= 1
+    return np.cumsum(change[:-1]) > 0
 
 
 def timeline_of(track: Track) -> Timeline:
@@ -117,9 +133,9 @@ def timeline_of(track: Track) -> Timeline:
     return canonical(
         Timeline(
             frames=track.frames,
-            keys=tuple((word, held_spans(track.keys[:, i] > 0)) for i, word in enumerate(track.words)),
-            yaw=curve_keyframes(track.mouse[:, 0].tolist()),
-            pitch=curve_keyframes(track.mouse[:, 1].tolist()),
+            keys=tuple((word, held_spans((track.keys[:, i] > 0).numpy())) for i, word in enumerate(track.words)),
+            yaw=curve_keyframes(track.mouse[:, 0].numpy()),
+            pitch=curve_keyframes(track.mouse[:, 1].numpy()),
             prompts=track.prompts,
         )
     )
@@ -140,4 +156,7 @@ def same_track(a: Track, b: Track) -> bool:
 
 
 def _same_camera(a: Poses | None, b: Poses | None) -> bool:
-    return a is b or (a is not None and b is not None and a[1:] == b[1:] and torch.equal(a.c2w, b.c2w))
+    if a is None or b is None:
+        return a is b
+    same = (a.intrinsics, a.fps, a.picture) == (b.intrinsics, b.fps, b.picture)
+    return same and torch.equal(a.c2w, b.c2w)

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from .fit import misfit
+from .formats.json_text import is_whole, shown
 from .key_names import released_names
 from .models.matrix_game2 import MatrixGame2, sizes_from_state_dict
 from .quantised import check_quantised, is_companion, quantised_weights, unpacked
-from .safetensors_header import is_number, is_whole, read_json, shown
+from .safetensors_header import is_number, read_json
 from .strangers import stranger_among
 from .timeline import shortened
 from .variants import VARIANTS, Variant

@@ -17,7 +17,8 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from ...worldmodel.file_kinds import kind_of_file, load_pickle, parts_of
-from ...worldmodel.safetensors_header import is_whole, read_json
+from ...worldmodel.formats.json_text import is_whole
+from ...worldmodel.safetensors_header import read_json
 from ...worldmodel.timeline import shortened
 from ...worldmodel.weights import Checkpoint, latent_statistics, recognise
 from . import model_files, progress

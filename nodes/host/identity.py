@@ -1,80 +1,152 @@
-"""Which model a graph would roll out with: a name that is the same exactly when the frames would be.
+"""Which model a rollout goes with: names that are the same exactly when the frames would be.
 
 A MODEL says which file it came from and what was added to its weights; what else was done to it (wrappers, attention,
-object patches) is code, and is told by the nodes before it and their inputs.
+object patches) is code. A queued graph tells that by the nodes before it and their inputs: the graph's name. Without
+one, as where a loop or an expansion hands the MODEL in as a value, the code itself must tell: the content's name. Equal
+contents behind different graphs, as with a switch in between, go by both names, and the journal looks under both.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import comfy.ldm.modules.attention
 import comfy.model_management
 import folder_paths
-import torch
 from comfy.model_patcher import ModelPatcher
-from comfy.weight_adapter import WeightAdapterBase
-from comfy_execution.graph import DynamicPrompt
+from comfy_execution.graph import DynamicPrompt, NodeNotFoundError
 from comfy_execution.graph_utils import is_link
 from comfy_execution.utils import get_executing_context
-from torch import Tensor
-from torch.utils.weak import WeakTensorKeyDictionary
+from torch.nn import Module
 
-from ...worldmodel.journal import VERSION, add_tensor
+from ...worldmodel.journal import VERSION
 from .checkpoints import IDENTITY
+from .contents import Deep, Nameless, digest_of, shallow
 
 log = logging.getLogger(__name__)
 LONGEST_NAME = 1024
 """Characters that a file's name may have; longer texts are none."""
-_digests = WeakTensorKeyDictionary()
-"""Digests of tensors that were added to weights: they last as long as the tensors, which nobody writes to."""
+_NOT_TOLD = ("additional_models", "injections", "hook_patches", "current_hooks", "forced_hooks")
+"""What a patcher may carry that has no name: other models, and objects that act when they are asked."""
+_TOLD = ("patches", "object_patches", "weight_wrapper_patches", "model_options", "attachments", "wrappers", "callbacks")
 
 
-class _Nameless(Exception):
-    """Something whose content cannot be told."""
+class ModelNames(NamedTuple):
+    """What a MODEL goes by; each is 64 hex digits or ""."""
+
+    own: str
+    """Stands in the keys of what is kept. "": nothing tells the model, and nothing can be kept."""
+    other: str
+    """A second name of the same, under which there may be something too."""
+    content: str
+    """Of the content, whatever the graph."""
+    trouble: str
+    """Why there is no name of its own."""
 
 
-def model_identity(model: ModelPatcher, dynprompt: DynamicPrompt | None, node_id: str | None) -> str | None:
-    """Return a digest of all that decides what a model makes of its inputs.
+def model_names(model: ModelPatcher, dynprompt: DynamicPrompt | None, node_id: str | None) -> ModelNames:
+    """Return names for all that decides what a model makes of its inputs.
 
     Args:
         model: the MODEL that came in through the input `model`.
         dynprompt: the running graph, nodes made by expansion included.
         node_id: of the running node.
-
-    Returns:
-        64 hex digits, or `None` where it cannot be told: outside of a graph, or behind a node whose inputs are objects.
     """
     if dynprompt is None or node_id is None:
-        return None
-    link = dynprompt.get_node(node_id)["inputs"].get("model")
+        return ModelNames("", "", "", "no graph runs this node")
+    content, graph, plain, trouble = "", "", False, ""
     try:
-        graph = [_ancestor(link, dynprompt, {}), _list_index()]
-        weights = [_content(model.get_attachment(IDENTITY)), _content(model.patches)]
-    except _Nameless as error:
-        log.info("World Model: the journal is off for this rollout: %s", error)
-        return None
-    return _digest([VERSION, graph, weights, _machine(model)])
+        content = digest_of([VERSION, "content", _state(model), _machine(model)])
+    except Nameless as error:
+        trouble = f"the model comes as a value, from a loop or an expansion, and {error}"
+    try:
+        link = dynprompt.get_node(node_id)["inputs"].get("model")
+        ancestors = _Ancestors(dynprompt)
+        told = [ancestors.name(link), _list_index()]
+        weights = [shallow(model.get_attachment(IDENTITY)), shallow(model.patches)]
+        graph, plain = digest_of([VERSION, told, weights, _machine(model)]), ancestors.plain
+    except (Nameless, NodeNotFoundError, RecursionError) as error:
+        log.info("World Model: the graph does not tell the model: %s", error)
+    # values of a loop's turn, which no queue could hold, make a graph's name that no other turn and no other queue has
+    own, other = (graph, content) if plain or not content else (content, graph)
+    return ModelNames(own or other, other if own else "", content, "" if own or other else trouble)
 
 
-def _ancestor(link: Any, dynprompt: DynamicPrompt, known: dict[str, str]) -> list:
-    """Name what a link brings by the node's class, its inputs and, in the same way, all nodes before it; no ids."""
-    if not is_link(link):
-        raise _Nameless("the model input is no link.")
-    node_id, output = link
-    if node_id not in known:
-        node = dynprompt.get_node(node_id)
-        inputs = [
-            [name, _ancestor(value, dynprompt, known) if is_link(value) else [_content(value), list(_files(value))]]
-            for name, value in sorted(node["inputs"].items())
-        ]
-        known[node_id] = _digest([node["class_type"], inputs])
-    return [known[node_id], output]
+class _Ancestors:
+    """The nodes before a link: each is named by its class, its inputs and, in the same way, all nodes before it."""
+
+    def __init__(self, dynprompt: DynamicPrompt):
+        self._dynprompt = dynprompt
+        self._known: dict[str, str] = {}
+        self.plain = True
+        """Whether all inputs were such as a queued graph has."""
+
+    def name(self, link: Any) -> list:
+        """Return plain values that stand for what a link brings.
+
+        Raises:
+            Nameless: a node has an input that has no name, or it is no link.
+        """
+        if not is_link(link):
+            raise Nameless("the model is no link")
+        node_id, output = link
+        if node_id not in self._known:
+            node = self._dynprompt.get_node(node_id)
+            inputs = [[name, self._input(value)] for name, value in sorted(node["inputs"].items())]
+            self._known[node_id] = digest_of([node["class_type"], inputs])
+        return [self._known[node_id], output]
+
+    def _input(self, value: Any) -> list:
+        if is_link(value):
+            return self.name(value)
+        try:
+            json.dumps(value)
+        except TypeError:
+            self.plain = False
+        return [shallow(value), list(_files(value))]
+
+
+def _state(model: ModelPatcher) -> list:
+    """Name a MODEL by its file and by everything that hangs on its patcher.
+
+    Raises:
+        Nameless: something of it cannot be told.
+    """
+    modules = dict(model.model.named_modules())
+    content = Deep({id(module): f"network {name}" for name, module in modules.items()})
+    if model.get_attachment(IDENTITY) is None and model.cached_patcher_init is None:
+        raise Nameless("its file is not known")
+    for name in _NOT_TOLD:
+        if getattr(model, name, None):
+            raise Nameless(f"what stands in its {name.replace('_', ' ')} has no name")
+    loader = content(model.cached_patcher_init)
+    files = [path for path in _texts(loader) if os.path.isabs(path)]
+    told = [content(getattr(model, name)) for name in _TOLD]
+    return [loader, list(_files(files)), told, model.force_cast_weights, content(list(_changed(model, modules)))]
+
+
+def _changed(model: ModelPatcher, modules: dict[str, Module]) -> Iterator[tuple]:
+    """Yield what was done to the network itself, past its patcher: other `forward` functions, and hooks."""
+    for name, module in modules.items():
+        forward = vars(module).get("forward")
+        hosts_own = f"{name}.forward" in model.object_patches_backup  # of whichever clone is loaded
+        if forward is not None and not hosts_own and getattr(forward, "__func__", None) is not type(module).forward:
+            yield name, forward
+        for hooks in (module._forward_hooks, module._forward_pre_hooks):
+            if hooks:
+                yield name, list(hooks.values())
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value
 
 
 def _files(value: Any) -> Iterator[list]:
@@ -109,35 +181,3 @@ def _machine(model: ModelPatcher) -> list[str]:
         *(str(dtype) for dtype in (model.model_dtype(), network.get_dtype_inference(), network.manual_cast_dtype)),
         comfy.ldm.modules.attention.optimized_attention.__name__,
     ]
-
-
-def _content(value: Any) -> Any:
-    """Return plain values that stand for a value's content, tensors as digests."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Tensor):
-        return _tensor_digest(value)
-    if isinstance(value, WeightAdapterBase):
-        return [type(value).__name__, _content(value.weights)]
-    if isinstance(value, list | tuple | torch.Size):
-        return [_content(item) for item in value]
-    if isinstance(value, dict):
-        return [[_content(key), _content(value[key])] for key in sorted(value, key=str)]
-    if isinstance(value, torch.dtype | torch.device):
-        return str(value)
-    if hasattr(value, "__qualname__"):  # a function that shapes a patch; which one it is, the ancestors say
-        return f"{value.__module__}.{value.__qualname__}"
-    raise _Nameless(f"a value of type {type(value).__name__} has no name.")
-
-
-def _tensor_digest(tensor: Tensor) -> str:
-    if tensor not in _digests:
-        digest = hashlib.sha256()
-        plain = type(tensor) in (Tensor, torch.nn.Parameter)
-        add_tensor(digest, tensor if plain else tensor.dequantize())
-        _digests[tensor] = digest.hexdigest()
-    return _digests[tensor]
-
-
-def _digest(parts: list) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -9,15 +9,16 @@ import folder_paths
 from comfy.cli_args import args
 
 from ...worldmodel import journal
-from ...worldmodel.safetensors_header import is_number, read_json, shown
+from ...worldmodel.formats.json_text import shown
+from ...worldmodel.safetensors_header import is_number, read_json
 
 log = logging.getLogger(__name__)
 SETTING = "wm.journal.gigabytes"
 """Id of the setting, as web/settings.js registers it."""
 GIGABYTES = 4.0
 """Where nobody has set it; the same figure stands in web/settings.js."""
-MOST_GIGABYTES = 100_000
-"""What web/settings.js allows."""
+MOST_GIGABYTES = 1_000_000
+"""Beyond any disk; web/settings.js allows a tenth of it."""
 LARGEST_SETTINGS = 64_000_000
 """Bytes; the host's file has some thousand."""
 

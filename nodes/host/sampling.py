@@ -6,8 +6,10 @@ cleans up. Shapes: c latents per chunk, h, w latent grid.
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import comfy.model_management
@@ -15,22 +17,15 @@ import comfy.sample
 import comfy.samplers
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ...worldmodel.models.matrix_game2 import Step
+from ...worldmodel.models.matrix_game2 import PATCH, Step
 from ...worldmodel.sampling import Levels
 from ...worldmodel.session import Predict
+from ...worldmodel.threads import few_threads, is_small
 from ...worldmodel.variants import Variant
-from .network import PassThrough, WorldModel
-
-_GUIDANCE = (
-    "sampler_cfg_function",
-    "sampler_pre_cfg_function",
-    "sampler_post_cfg_function",
-    "sampler_calc_cond_batch_function",
-    "denoise_mask_function",
-)
+from .network import WorldModel
+from .patches import check_patches
 
 
 class Stage(NamedTuple):
@@ -44,6 +39,8 @@ class Stage(NamedTuple):
     """Brings the model back after another one was used."""
     stages: int
     """Of the network, see `MatrixGame2.stages`."""
+    small: bool = False
+    """On the CPU, and so little work in a pass that one thread is best; then what is called here runs on one."""
 
 
 def model_variant(model: ModelPatcher) -> Variant:
@@ -57,47 +54,6 @@ def model_variant(model: ModelPatcher) -> Variant:
             f"model: found {type(model.model).__name__}, expected a world model; load it with Load World Model."
         )
     return model.model.variant
-
-
-def check_patches(model: ModelPatcher) -> None:
-    """Refuse what another node put on the MODEL and a world model cannot honour.
-
-    Raises:
-        ValueError: the patch by name, and what to do.
-    """
-    model_variant(model)
-    options = model.model_options
-    refused = {
-        "a changed model_sampling, as ModelSamplingSD3 and its like set it": (
-            not isinstance(model.get_model_object("model_sampling"), PassThrough),
-            "the shift is a widget of Rollout World",
-        ),
-        "a model_function_wrapper": ("model_function_wrapper" in options, "a world model is not called through it"),
-        "a context_handler (context windows)": (
-            options.get("context_handler") is not None,
-            "a world model has a rolling window of its own",
-        ),
-        "multi-GPU clones": (
-            bool(model.get_additional_models_with_key("multigpu")),
-            "a rollout runs on one device",
-        ),
-    }
-    for what, (found, why) in refused.items():
-        if found:
-            raise ValueError(f"model: found {what}, expected none, because {why}; remove that node.")
-
-
-def unused_patches(model: ModelPatcher) -> list[str]:
-    """Return one sentence for each kind of patch that a rollout never calls."""
-    options = model.model_options
-    found = [kind for kind in (WrappersMP.PREDICT_NOISE, WrappersMP.CALC_COND_BATCH) if _wrappers(model, kind)]
-    found += [name for name in _GUIDANCE if options.get(name)]
-    return [f"model: a {name} patch has no effect here, because a rollout uses no guidance." for name in found]
-
-
-def _wrappers(model: ModelPatcher, kind: str) -> list:
-    both = [model.wrappers.get(kind, {}), model.model_options["transformer_options"].get("wrappers", {}).get(kind, {})]
-    return [wrapper for named in both for wrappers in named.values() for wrapper in wrappers]
 
 
 class _Rollout(comfy.samplers.Sampler):
@@ -122,9 +78,17 @@ class _Rollout(comfy.samplers.Sampler):
                 x, timesteps, c_crossattn=context, transformer_options={**options, **call}, step=step
             )
 
-        stages = model.diffusion_model.stages
-        self._perform(Stage(predict, noise.device, model.get_dtype_inference(), self._reload, stages))
+        network = model.diffusion_model
+        small = noise.device.type == "cpu" and is_small(network, _tokens(noise.shape))
+        with few_threads() if small else nullcontext():
+            stage = Stage(predict, noise.device, model.get_dtype_inference(), self._reload, network.stages, small)
+            self._perform(stage)
         return noise
+
+
+def _tokens(shape: Sequence[int]) -> int:
+    """Return how many tokens a network sees of latents (B, 16, c, h, w)."""
+    return shape[0] * math.prod(shape[2:]) // math.prod(PATCH)
 
 
 def without_network(model: ModelPatcher) -> Stage:
@@ -149,6 +113,7 @@ def perform(model: ModelPatcher, levels: Levels, latent_shape: Sequence[int], ro
     Raises:
         ValueError: the MODEL carries a patch that a world model cannot honour.
     """
+    model_variant(model)
     check_patches(model)
 
     def reload() -> None:

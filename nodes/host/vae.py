@@ -251,7 +251,20 @@ def encode_start(vae: comfy.sd.VAE, picture: Tensor) -> Tensor:
 
     Returns:
         (16, T, h, w) float32 in model space, on the CPU (specs/matrix_game2.md 9).
+
+    Raises:
+        ValueError: they are not finite.
     """
     kind = kind_of(vae)
     latents = vae.encode(image_then_grey(picture, kind.settles)).to("cpu", torch.float32)
+    if not bool(torch.isfinite(latents).all()):
+        raise ValueError(not_finite(vae, "the latents it made of the picture"))
     return kind.latents.process_in(latents)[0]
+
+
+def not_finite(vae: comfy.sd.VAE, where: str) -> str:
+    """Return the sentence that tells a user of NaN or infinity, with the likely cause."""
+    half = vae.vae_dtype == torch.float16
+    advice = "start ComfyUI with --bf16-vae or --fp32-vae" if half else "load another VAE file, or download it again"
+    name = str(vae.vae_dtype).removeprefix("torch.")
+    return f"vae: found NaN or infinity in {where} (it computes in {name}), expected finite numbers; {advice}."

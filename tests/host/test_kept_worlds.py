@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,25 @@ def test_a_walk_that_was_stopped_is_taken_up_by_the_next_queue(comfy: ComfyHost)
     said = re.search(r"(\d+) chunks taken from the journal, (\d+) computed", again.outputs["6"]["text"][0])
     taken, computed = map(int, said.groups())
     assert taken >= 4 and taken + computed == 12
+
+
+def test_a_film_that_is_gone_from_temp_is_made_again_for_whoever_asks(comfy: ComfyHost) -> None:
+    graph = changed(api_form(RESUME), {"5": {"track": "forward*21"}, "6": {"seed": 78}})
+    graph["20"] = {"class_type": "GetVideoComponents", "inputs": {"video": ["6", 1]}}
+    graph["21"] = {"class_type": "PreviewImage", "inputs": {"images": ["20", 0]}}
+
+    def queue(name: str) -> tuple[Any, set[str]]:
+        run = comfy.client.run(changed(graph, {"9": {"filename_prefix": f"worldmodel/{name}"}, "21": {"_": name}}))
+        assert run.status == "success", run.error
+        saved = run.outputs["9"]["images"][0]
+        assert len(run.outputs["21"]["images"]) == 21
+        return read_film(comfy.output / saved["subfolder"] / saved["filename"]).frames, run.cached
+
+    frames_before, _ = queue("kept")
+    for name in ("emptied", "emptied again"):
+        shutil.rmtree(comfy.base / "temp")
+        frames_after, cached = queue(name)
+        assert "6" in cached and frames_after.equal(frames_before)
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,18 @@ def test_cutting_in_two_rollouts_cuts_at_the_same_places() -> None:
         assert torch.equal(a.keyboard, b.keyboard) and torch.equal(a.mouse, b.mouse)
 
 
+@ANY
+@pytest.mark.parametrize("field", ["keys", "mouse"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_track_that_is_not_finite_is_played_nowhere(variant: Variant, field: str, value: float) -> None:
+    """Neither by a model nor in the recordings that models are trained on."""
+    track = random_track(21)
+    rows = getattr(track, field).clone()
+    rows[7, -1] = value
+    with pytest.raises(ValueError, match=f"^track: found NaN or infinity in its {field}, expected .*[.]$"):
+        bind_track(track._replace(**{field: rows}), variant)
+
+
 def test_left_over_frames_are_said_with_both_ways_out() -> None:
     assert left_over_sentence(60, 3, 12) == (
         "3 frames left over after the last whole chunk: shorten the track to 57 or extend it to 69 frames."

@@ -14,7 +14,7 @@ import pytest
 import torch
 from playwright._impl._driver import compute_driver_executable
 
-from tests.unit.test_fuzz import TOKENS
+from tests.unit.mutants import TOKENS
 from tests.unit.test_track import EDITORS_EXAMPLE, MISTAKES, random_timeline
 from worldmodel.motion import integrate
 from worldmodel.timeline import Timeline

@@ -14,6 +14,10 @@ import pytest
 import torch
 
 from worldmodel.journal import (
+    LONGEST_NAMES,
+    MODELS,
+    NAMES,
+    NAMES_OF_ONE,
     PARTIAL,
     SPACING_NS,
     STALE_SECONDS,
@@ -246,6 +250,53 @@ def test_what_killed_writers_left_goes_and_what_is_being_written_stays(tmp_path:
     os.utime(left, (long_ago, long_ago))
     Journal(tmp_path, LARGE).keep(chunk_of(3), ROOT)
     assert fresh.exists() and not left.exists()
+
+
+A_MODEL, NAME, OTHER = ("aa" * 32, "bb" * 32, "cc" * 32)
+
+
+def test_equal_models_are_known_by_each_others_names_in_every_later_rollout(tmp_path: Path) -> None:
+    assert Journal(tmp_path / "new", LARGE).other_names(A_MODEL, NAME) == []
+    assert Journal(tmp_path / "new", LARGE).other_names(A_MODEL, NAME) == []
+    assert Journal(tmp_path / "new", LARGE).other_names(A_MODEL, OTHER) == [NAME]
+    assert Journal(tmp_path / "new", LARGE).other_names(A_MODEL, NAME) == [OTHER]
+    assert Journal(tmp_path / "new", LARGE).other_names("dd" * 32, NAME) == []
+    assert usage(tmp_path / "new") == Usage(0, 0)
+    clear(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_the_first_of_several_keys_that_is_there_is_taken(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, LARGE)
+    for number in (2, 3):
+        journal.keep(chunk_of(number), ROOT)
+    assert journal.find(*(chunk_of(number).key for number in (1, 2, 3))).seed == 2
+    assert journal.find(chunk_of(1).key, chunk_of(4).key) is None
+
+
+def test_the_file_of_names_stays_small(tmp_path: Path) -> None:
+    for number in range(MODELS + 20):
+        Journal(tmp_path, LARGE).other_names(f"{number:064x}", NAME)
+    for number in range(NAMES_OF_ONE + 20):
+        names = Journal(tmp_path, LARGE).other_names("ee" * 32, f"{number:064x}")
+    assert len(names) == NAMES_OF_ONE
+    assert (tmp_path / NAMES).stat().st_size < LONGEST_NAMES / 10
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{half", "[]", "null", "7", '{"x": 1}', '{"aa": {}}', f'{{"{A_MODEL}": "{NAME}"}}', f'{{"{A_MODEL}": [1]}}',
+     f'{{"{A_MODEL}": ["../x"]}}', "[" * 100_000, "x" * (LONGEST_NAMES + 1), "\udcff"],
+)  # fmt: skip
+def test_a_damaged_file_of_names_is_written_anew(tmp_path: Path, content: str) -> None:
+    (tmp_path / NAMES).write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert Journal(tmp_path, LARGE).other_names(A_MODEL, NAME) == []
+    assert Journal(tmp_path, LARGE).other_names(A_MODEL, OTHER) == [NAME]
+
+
+def test_names_that_cannot_be_written_cost_no_chunk(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert Journal(tmp_path / "file", LARGE).other_names(A_MODEL, NAME) == []
 
 
 def test_clearing_deletes_the_chunks_and_nothing_else(tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from itertools import islice
 
+import pytest
 import torch
 
 from worldmodel.sampling import (
+    LEAST_SHIFT,
     Levels,
     clean_from_velocity,
     nearest_level,
@@ -22,6 +24,19 @@ def test_released_steps_are_warped_to_the_published_levels() -> None:
     torch.testing.assert_close(levels.timesteps, torch.tensor([1000, 908.8427124, 713.9794312]))
     torch.testing.assert_close(levels.sigmas * 1000, levels.timesteps)
     assert levels.timesteps.dtype == torch.float32
+
+
+@pytest.mark.parametrize("shift", [LEAST_SHIFT, 0.1, 1.0, 100.0, 1e20])
+def test_under_any_shift_that_is_taken_the_levels_are_shares_that_never_rise(shift: float) -> None:
+    sigmas = warped_steps(range(1000, 0, -1), shift).sigmas
+    assert torch.isfinite(sigmas).all() and (sigmas > 0).all() and (sigmas < 1.0001).all()
+    assert (sigmas.diff() <= 0).all()
+
+
+@pytest.mark.parametrize("shift", [0.0, 5e-8, 1e-4, -1.0, 1e39, float("inf"), float("nan")])
+def test_a_shift_that_gives_no_levels_is_refused(shift: float) -> None:
+    with pytest.raises(ValueError, match="^shift: found .*, expected .*\\.$"):
+        warped_steps((1000, 666, 333), shift)
 
 
 def test_every_level_is_nearest_to_itself() -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from worldmodel.models.matrix_game2 import MatrixGame2, Step
-from worldmodel.session import Predict, Progress, Session, bare, extend, settings_of
+from worldmodel.session import NotFinite, Predict, Progress, Session, bare, extend, settings_of
 from worldmodel.state import Controls, RecordedNoise, Start, World, frames, latents, new_world
 from worldmodel.variants import VARIANTS
 
@@ -260,3 +260,56 @@ def test_latents_that_stay_share_room_that_is_made_seldom() -> None:
     first, second = (chunk.latents for chunk in session.world.chunks)
     assert first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()
     assert first.is_contiguous() and second.is_contiguous() and not torch.equal(first, second)
+
+
+class Overflowing:
+    """A network that gives infinity at one of its calls: sampling of 3 steps and clean passes, in their order."""
+
+    def __init__(self, at: int, value: float = float("inf")):
+        self.predict, self.left, self.value = predict_of("tiny_world"), at, value
+
+    def __call__(self, x: Tensor, step: Step, context: Tensor) -> Tensor:
+        velocity = self.predict(x, step, context).clone()
+        if self.left == 0:
+            velocity[0, 3, 1, 2, 2] = self.value
+        self.left -= 1
+        return velocity
+
+
+@pytest.mark.parametrize(
+    ("at", "finished", "where"),
+    [(0, 0, "at level 1000 of chunk 0"), (2, 0, "at level 714 of chunk 0"), (3, 1, "in the clean pass of chunk 0"),
+     (5, 1, "at level 909 of chunk 1")],
+)  # fmt: skip
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_chunk_of_a_network_that_overflows_is_never_finished(
+    at: int, finished: int, where: str, value: float
+) -> None:
+    network, shown = Overflowing(at, value), []
+    session = Session(start_of("tiny_world"), network, after_step=lambda told: shown.append(told.clean))
+    controls = controls_of("tiny_world", 2)
+    with pytest.raises(NotFinite, match=f"^latents: found NaN or infinity {where}, expected finite numbers; .*[.]$"):
+        for rows in controls:
+            session.step(rows, 5)
+    assert len(session.world.chunks) == finished
+    assert all(torch.isfinite(estimate).all() for estimate in shown)
+    for rows in controls[finished:]:  # the cause is gone
+        session.step(rows, 5)
+    assert torch.equal(latents(session.world), latents(grow(new_world(start_of("tiny_world")), controls)))
+
+
+def test_latents_that_overflow_only_in_the_precision_they_are_stored_in_are_refused() -> None:
+    predict = predict_of("tiny_world")
+    session = Session(
+        start_of("tiny_world"), lambda *call: predict(*call) * 0 + 70_000.0, dtype=torch.float16
+    )  # fmt: skip
+    with pytest.raises(NotFinite, match="in chunk 0, .* bf16 or fp32"):
+        session.step(controls_of("tiny_world", 1)[0], 5)
+    assert not session.world.chunks
+
+
+def test_no_context_is_carried_behind_a_clean_pass_that_overflows() -> None:
+    session = Session(start_of("tiny_world"), Overflowing(3), model="m", stages=3)
+    session.step(controls_of("tiny_world", 1)[0], 5)
+    assert session.snapshot() is None and len(session.world.chunks) == 1
+    assert session.snapshot() is not None  # the cause is gone

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from worldmodel import geometry
-from worldmodel.formats import colmap, csv_table, nerfstudio, npz, tum
+from worldmodel.formats import arrays, colmap, csv_table, nerfstudio, npz, tum
 from worldmodel.geometry import Poses
 from worldmodel.presets import preset
 from worldmodel.tinyworld import walk_files, walks
 from worldmodel.track import Track, parse_track, same_track, sample
 from worldmodel.track_files import (
     FORMATS,
-    MAX_JSON_BYTES,
+    MAX_BYTES,
     OF_CAMERAS,
     OF_TRACKS,
     SUFFIXES,
@@ -49,68 +46,13 @@ def walk() -> Track:
     return track._replace(mouse=track.mouse + 0.1234567, prompts=((0, 'rain, "heavy"'), (31, "fog")))
 
 
-def run_in_blender(script: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """Run a script with as much of Blender as it touches, and let it write the camera again."""
-
-    class Matrix:
-        def __init__(self, rows: Tensor) -> None:
-            self.rows = rows
-
-        def __matmul__(self, other: Matrix) -> Matrix:
-            return Matrix(self.rows @ other.rows)
-
-        def __iter__(self):
-            return iter(self.rows)
-
-        def decompose(self) -> tuple:
-            to_4x4 = lambda: Matrix(geometry.poses_of(self.rows[:3, :3], torch.zeros(3)))  # noqa: E731
-            return self.rows[:3, 3], SimpleNamespace(to_matrix=lambda: SimpleNamespace(to_4x4=to_4x4)), 1
-
-        @staticmethod
-        def Translation(place: Tensor) -> Matrix:
-            return Matrix(geometry.poses_of(torch.eye(3, dtype=torch.float64), place))
-
-    class Camera:
-        def __init__(self) -> None:
-            self.keys: dict[tuple[str, int], tuple] = {}
-            self.data = SimpleNamespace(sensor_width=36.0, lens=50.0)
-            self.rotation_mode = self.location = self.rotation_quaternion = None
-
-        def keyframe_insert(self, name: str, frame: int) -> None:
-            self.keys[name, frame] = getattr(self, name)
-
-        @property
-        def matrix_world(self) -> Matrix:
-            turn = torch.tensor(self.keys["rotation_quaternion", scene.frame], dtype=torch.float64)
-            place = torch.tensor(self.keys["location", scene.frame], dtype=torch.float64)
-            return Matrix(geometry.poses_of(geometry.quaternion_rotations(turn), place))
-
-    render = SimpleNamespace(resolution_x=1920, resolution_y=1080)
-    scene = SimpleNamespace(camera=None, render=render, collection=SimpleNamespace(objects=SimpleNamespace()))
-    scene.collection.objects.link = lambda camera: None
-    scene.frame_set = lambda frame: setattr(scene, "frame", frame)
-    data = SimpleNamespace(
-        objects=SimpleNamespace(new=lambda name, data: Camera()), cameras=SimpleNamespace(new=lambda name: None)
-    )
-    bpy = SimpleNamespace(context=SimpleNamespace(scene=scene), data=data)
-    monkeypatch.setitem(sys.modules, "bpy", bpy)
-    monkeypatch.setitem(sys.modules, "mathutils", SimpleNamespace(Matrix=Matrix))
-    names: dict = {}
-    exec(compile(script, "walk.py", "exec"), names)  # noqa: S102
-    names["write_poses"](tmp_path / "walk.json")
-    return (tmp_path / "walk.json").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("form", OF_CAMERAS)
-def test_a_camera_is_read_back(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("form", [form for form in OF_CAMERAS if form != "Blender"])
+def test_a_camera_is_read_back(form: str, tmp_path: Path) -> None:
     poses, path = flight(), tmp_path / f"walk{FORMATS[form]}"
     write_track_file(Content(poses=poses), path, form)
-    if form == "Blender":
-        path = tmp_path / "walk.json"
-        run_in_blender((tmp_path / "walk.blender.py").read_text(encoding="utf-8"), monkeypatch, tmp_path)
     again = read_track_file(path).poses
     torch.testing.assert_close(again.c2w, poses.c2w, atol=1e-9, rtol=0)
-    if form not in ("TUM", "Blender"):
+    if form != "TUM":
         assert again.intrinsics == pytest.approx(LENS)
     if form != "COLMAP":
         assert again.fps == pytest.approx(23.976)
@@ -176,19 +118,18 @@ def test_tum_is_camera_to_world() -> None:
 @pytest.mark.parametrize(
     ("suffix", "text", "sentence"),
     [
-        (".csv", "W,A\n1,0\n1,2\n", "line 3: column 'left' must be 1 while the key is held, else 0, not '2'"),
+        (".csv", "W,A\n1,0\n1,2\n", "line 3: column 'left' must be 1 or TRUE while the key is held, else 0 or FALSE"),
         (".csv", "W,A\n1\n", "line 2: found 1 cells, expected one for each of 2 columns"),
-        (".csv", "W;D\n1;0\n", "line 1: cells stand apart by ';', expected commas; save"),
-        (".csv", "W,fly\n1,0\n", "line 1: unknown key 'fly'"),
+        (".csv", "W,forwrad\n1,0\n", "line 1: unknown key 'forwrad': did you mean 'forward'?"),
         (".csv", "W,forward\n1,0\n", "line 1: column 'forward' stands twice"),
         (".csv", "frame\n1\n", "line 1: found no column of keys or mouse"),
         (".csv", "mouse_yaw\nnan\n", "line 2: column 'mouse_yaw' must be degrees per frame between -180 and 180"),
         (".csv", 'W\n"1\n', "no CSV (unexpected end of data)"),
         (".csv", "", "found no row of frames"),
         (".tum", "0 1 2 3\n", "line 1: found 4 numbers, expected 8"),
-        (".txt", "0 0 0 0 0 0 0 1\n0 0 0 0 0 0 0 1\n", "line 2: timestamp 0 does not come after 0"),
+        (".txt", "0 1 2 3\n", "found lines of 4 numbers, expected of a .txt file one of: 8 numbers a line (TUM)"),
         (".txt", "0 0 0 0 0 0 0 2\n", "line 1: the quaternion must have length 1, not 2"),
-        (".txt", "0 0 0 inf 0 0 0 1\n", "line 1: 'inf' is no number"),
+        (".txt", "0 0 0 inf 0 0 0 1\n", "line 1: the pose holds NaN or infinity"),
         (".txt", "# nothing\n", "found no pose"),
         (".json", '{"frames":[]}', "frames: found 0, expected 1 to 100000"),
         (".json", '{"frames":[{}]}', "frames[0].transform_matrix must have four rows"),
@@ -208,9 +149,6 @@ def test_what_cannot_be_read_is_named(suffix: str, text: str, sentence: str) -> 
 @pytest.mark.parametrize(
     ("cameras", "images", "sentence"),
     [
-        ("1 FISHEYE 10 10 1 2 3", "", "cameras.txt: line 1: camera model 'FISHEYE' is not one of"),
-        ("1 PINHOLE 10 10 1 2", "", "cameras.txt: line 1: expected id PINHOLE width height and its parameters"),
-        ("1 PINHOLE 10 10 -1 2 3 4", "", "cameras.txt: line 1: intrinsics must be shares"),
         ("1 PINHOLE 10 10 1 1 5 5", "\n1 1 0 0 0 0 0 0 2 a", "images.txt: line 2: camera '2' is not in cameras.txt"),
         ("1 PINHOLE 10 10 1 1 5 5", "1 1 0 0 0 0 0 0", "images.txt: line 1: found 8 values"),
         ("1 PINHOLE 10 10 1 1 5 5", "", "images.txt: found no frame"),
@@ -239,8 +177,8 @@ def packed(**arrays: object) -> bytes:
         ({"mouse": np.full((3, 2), np.nan)}, "frame 0: mouse must be degrees per frame"),
         ({"mouse": np.zeros(())}, "array 'mouse' must have the shape"),
         ({"c2w": np.zeros((2, 4, 4))}, "frame 0: the pose is no rotation and place"),
-        ({"c2w": np.eye(4)}, "array 'c2w' must have the shape ('any', 4, 4), not (4, 4)"),
-        ({"depth": np.zeros(3)}, "found neither keys, mouse nor c2w"),
+        ({"c2w": np.eye(4)}, "array 'c2w' must have the shape ('any', 4, 4) or ('any', 3, 4), not (4, 4)"),
+        ({"depth": np.zeros(3)}, "found arrays depth, expected of a .npz file one of: keys with words"),
     ],
 )  # fmt: skip
 def test_broken_arrays_are_named(arrays: dict, sentence: str) -> None:
@@ -259,7 +197,7 @@ def test_pickles_and_bombs_are_not_opened() -> None:
         parse_file(bomb.getvalue(), ".npz")
     large = io.BytesIO()
     with zipfile.ZipFile(large, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("mouse.npy", bytes(npz.MAX_BYTES + 10))
+        file.writestr("mouse.npy", bytes(arrays.MAX_BYTES + 10))
     with pytest.raises(ValueError, match="is larger than"):
         parse_file(large.getvalue(), ".npz")
 
@@ -269,7 +207,7 @@ def test_a_file_is_named_in_its_message(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="walk.csv: line 2: no text in UTF-8"):
         read_track_file(tmp_path / "walk.csv")
     with (tmp_path / "large.json").open("wb") as file:
-        file.truncate(MAX_JSON_BYTES + 1)
+        file.truncate(MAX_BYTES + 1)
     with pytest.raises(ValueError, match="large.json: found 67108865 bytes, expected at most 67108864; cut the file"):
         read_track_file(tmp_path / "large.json")
     (tmp_path / "images.txt").touch()

@@ -11,8 +11,11 @@ import { codePoints, shortened } from "./key_words.mjs"
 /** @typedef {(string | number | Plain[])} Plain what our own writers hand in */
 
 export const MAX_FRAMES = 100_000
-/** Nesting at which the server's reader gives up. */
-const MAX_DEPTH = 990
+/** Lists and objects within one another that are read. */
+const MAX_DEPTH = 100
+/** Nesting at which the server's reader gives up, whatever comes behind it. */
+const HOPELESS_DEPTH = 990
+const TOO_DEEP = `nested too deeply, found more than ${MAX_DEPTH} levels; a track has at most four`
 
 /** What is wrong with a text, in one sentence for the user. */
 export class Refusal extends Error {}
@@ -36,9 +39,10 @@ const ESCAPES = /** @type {Record<string, string>} */ ({
  */
 export function load(text) {
   const reader = new Reader(text)
-  const value = reader.value(reader.space(0), 1)
+  const value = reader.value(reader.space(0), 0)
   const end = reader.space(reader.at)
   if (end < text.length) reader.refuse("Extra data", end)
+  if (reader.deepest > MAX_DEPTH) throw new Refusal(TOO_DEEP) // last, as on the server
   return value
 }
 
@@ -48,6 +52,7 @@ class Reader {
   constructor(text) {
     this.text = text
     this.at = 0
+    this.deepest = 0
   }
 
   /** @param {string} what @param {number} at @returns {never} */
@@ -70,11 +75,13 @@ class Reader {
 
   /** @param {number} at @param {number} depth @returns {Json} */
   value(at, depth) {
-    if (depth > MAX_DEPTH) throw new Refusal("nested too deeply; a track has at most four levels")
     const first = this.text[at]
     if (first === '"') return this.string(at)
-    if (first === "{") return this.object(at, depth)
-    if (first === "[") return this.list(at, depth)
+    if (first === "{" || first === "[") {
+      this.deepest = Math.max(this.deepest, depth + 1)
+      if (depth >= HOPELESS_DEPTH) throw new Refusal(TOO_DEEP)
+      return first === "{" ? this.object(at, depth + 1) : this.list(at, depth + 1)
+    }
     for (const [word, value] of WORDS) {
       if (this.text.startsWith(word, at)) {
         this.at = at + word.length
@@ -92,7 +99,7 @@ class Reader {
     const values = []
     at = this.space(at + 1)
     while (values.length || this.text[at] !== "]") {
-      values.push(this.value(at, depth + 1))
+      values.push(this.value(at, depth))
       at = this.space(this.at)
       if (this.text[at] === "]") break
       if (this.text[at] !== ",") this.refuse("Expecting ',' delimiter", at)
@@ -106,26 +113,24 @@ class Reader {
   object(at, depth) {
     /** @type {Map<string, Json>} */
     const members = new Map()
-    /** @type {string[]} */
-    const names = []
+    /** @type {string | undefined} */
+    let twice
     at = this.space(at + 1)
-    while (names.length || this.text[at] !== "}") {
+    while (members.size || this.text[at] !== "}") {
       if (this.text[at] !== '"') this.refuse("Expecting property name enclosed in double quotes", at)
       const name = this.string(at)
       at = this.space(this.at)
       if (this.text[at] !== ":") this.refuse("Expecting ':' delimiter", at)
-      members.set(name, this.value(this.space(at + 1), depth + 1))
-      names.push(name)
+      const value = this.value(this.space(at + 1), depth)
+      if (members.has(name)) twice ??= name
+      members.set(name, value)
       at = this.space(this.at)
       if (this.text[at] === "}") break
       if (this.text[at] !== ",") this.refuse("Expecting ',' delimiter", at)
       at = this.space(at + 1)
     }
     this.at = at + 1
-    if (members.size < names.length) {
-      const twice = names.find((name, i) => names.indexOf(name, i + 1) > 0)
-      throw new Refusal(`'${twice}' stands twice in one object; keep one`)
-    }
+    if (twice !== undefined) throw new Refusal(`'${shortened(twice)}' stands twice in one object; keep one`)
     return members
   }
 

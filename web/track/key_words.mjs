@@ -22,13 +22,19 @@ export function unknownWord(word) {
   return `unknown key '${short}': ${near ? `did you mean '${near}'?` : `use one of ${WORDS.join(", ")}`}`
 }
 
+/** Most letters that a message quotes of what it was given. */
+const SHOWN_LETTERS = 40
+/** Line breaks, what is not seen or turns the writing round, and halves of characters, which no file can hold. */
+const UNWRITABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]/gu
+
 /**
- * Cut what a message quotes, so that the sentence stays readable.
+ * Cut what a message quotes, so that the sentence stays one line and readable, and can be written anywhere.
  * @param {string} text
  */
-export function shortened(text, letters = 40) {
-  const points = Array.from(text)
-  return points.length <= letters ? text : `${points.slice(0, letters - 3).join("")}...`
+export function shortened(text, letters = SHOWN_LETTERS) {
+  const points = Array.from(text.slice(0, 2 * letters + 2)) // at most two units a letter
+  const cut = points.length <= letters ? text : `${points.slice(0, letters - 3).join("")}...`
+  return cut.replace(UNWRITABLE, "\ufffd")
 }
 
 /**
@@ -36,7 +42,9 @@ export function shortened(text, letters = 40) {
  * @param {string} text
  */
 export function codePoints(text) {
-  return Array.from(text).length
+  let count = 0
+  for (const _ of text) count++
+  return count
 }
 
 /**

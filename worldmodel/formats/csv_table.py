@@ -1,11 +1,14 @@
 """Keys and mouse as a CSV table, a row per frame, under a row of column names.
 
-forward, back, … or W, S, A, D   1 while the key is held, else 0
+forward, back, … or W, S, A, D   1 or TRUE while the key is held, else 0 or FALSE
 mouse_yaw, mouse_pitch           degrees per frame, right and up positive
 prompt                           a text in the row where it begins, else empty
+frame                            the rows are put in its order
 
-These columns may stand in any order, and each may be missing. What other tables say beside them is passed over: the
-columns of `PASSED_OVER`, which Tiny World's recordings have. Any other column is refused: it may be a key.
+These columns may stand in any order, and each may be missing. Cells stand apart by commas, or by semicolons or tabs, as
+spreadsheets write them in some countries; numbers may then have decimal commas. What other tables say beside that is
+named and not used: an index without a name, poses (which Tiny World's recordings have), keys that no model knows.
+Refused are a name that looks like a misspelt one of ours, and mouse movement in pixels, whose degrees nobody knows.
 """
 
 from __future__ import annotations
@@ -13,55 +16,109 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
+from array import array
+from collections.abc import Callable, Collection, Iterator, Sequence
+from difflib import get_close_matches
+from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from ..timeline import LETTERS, MAX_DEGREES, MAX_FRAMES, WORDS, shortened, unknown_word
 from ..track import Track
+from .asked import AS_IT_IS, Asked
 from .json_text import holds_half_character
+from .walk_rows import (
+    OTHER_KEYS,
+    SYNONYMS,
+    Walk,
+    counts_pixels,
+    frame_note,
+    keys_note,
+    names_of,
+    time_note,
+)
 
 PASSED_OVER = (
-    "frame", "seconds", "x", "y", "z", "yaw", "pitch", "roll", "next_x", "next_y", "next_z", "next_yaw", "next_pitch",
-    "next_roll", "bumped",
+    "x", "y", "z", "yaw", "pitch", "roll", "next_x", "next_y", "next_z", "next_yaw", "next_pitch", "next_roll",
+    "bumped",
 )  # fmt: skip
+"""Columns of Tiny World's recordings, and of others, that say where a walk led."""
 _MOUSE = ("mouse_yaw", "mouse_pitch")
 _PROMPT = "prompt"
+_OURS = (*WORDS, *_MOUSE, _PROMPT)
+_FRAMES = ("frame", "frames", "frame_index", "frame_idx", "frame_id", "frame_number", "index", "idx", "step", "tick")
+_TIMES = {
+    "seconds": 1.0, "time_s": 1.0, "timestamp_s": 1.0, "milliseconds": 1e-3, "ms": 1e-3, "time_ms": 1e-3,
+    "timestamp_ms": 1e-3, "time": None, "timestamp": None, "t": None,
+}  # fmt: skip
+"""Columns of times, and their unit in seconds where the name says it."""
+_OTHERS = (*PASSED_OVER, *OTHER_KEYS, *_FRAMES, *_TIMES, "id", "episode", "session")
+_TURNING = re.compile("yaw|pitch|mouse|look|turn|cam|rot|heading")
 MAX_CELL = 20_000
-_OTHER_MARKS = (";", "\t")
-"""What spreadsheets write in place of commas in some countries, and then commas in numbers."""
+MAX_COLUMNS = 1000
+_MARKS = (",", ";", "\t")
+_OFTEN = 1024
+"""Rows between two looks at whether the user has stopped."""
+_HELD = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0}
+
+
+class Column(NamedTuple):
+    """One column.
+
+    Args:
+        name: one of ours where it is one, else in small letters; empty where it has none.
+        written: as the table writes it.
+        read: turns a cell and its line's number into a number; NaN for what is none and need not be one.
+    """
+
+    name: str
+    written: str
+    read: Callable[[str, int], float]
+
+
+class Rows(NamedTuple):
+    """A table that was read.
+
+    Args:
+        columns: C of them.
+        values: (F, C).
+        lines: F line numbers.
+        prompts: (row, text) pairs.
+    """
+
+    columns: list[Column]
+    values: np.ndarray
+    lines: Sequence[int]
+    prompts: list[tuple[int, str]]
+
+    def column(self, names: Sequence[str]) -> int | None:
+        """Return which column has the first of these names that any has."""
+        met = [column.name for column in self.columns]
+        return next((met.index(name) for name in names if name in met), None)
 
 
 def read(text: str) -> Track:
+    """Parse a table; see `read_content`."""
+    return read_content(text).track
+
+
+def read_content(text: str, asked: Asked = AS_IT_IS) -> Walk:
     """Parse a table.
 
     Raises:
         ValueError: in one sentence, which line and column is wrong, and what was found.
     """
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    columns: list[str] = []
-    values: list[list[float]] = []
-    prompts: list[tuple[int, str]] = []
-    try:
-        for row in rows:
-            if not any(cell.strip() for cell in row):
-                continue
-            if not columns:
-                columns = _columns(row, rows.line_num)
-                continue
-            if len(values) == MAX_FRAMES:
-                raise ValueError(f"line {rows.line_num}: more than {MAX_FRAMES} frames; cut the table")
-            if len(row) != len(columns):
-                raise ValueError(
-                    f"line {rows.line_num}: found {len(row)} cells, expected one for each of {len(columns)} columns"
-                )
-            values.append([_value(cell, name, rows.line_num) for cell, name in zip(row, columns, strict=True)])
-            if _PROMPT in columns and (prompt := row[columns.index(_PROMPT)].strip()):
-                prompts.append((len(values) - 1, _checked_prompt(prompt, rows.line_num)))
-    except csv.Error as error:
-        raise ValueError(f"line {rows.line_num}: no CSV ({error})") from None
-    if not values:
-        raise ValueError("found no row of frames, expected a row of column names and a row for each frame")
-    return _track(columns, values, prompts)
+    mark = _mark(text)
+    rows = _read(text, mark, asked)
+    rows, ordered = _in_order(rows)
+    others = _other_keys(rows)
+    notes = [*ordered, _turns_elsewhere(rows), keys_note(others), _time(rows)]
+    if mark != ",":
+        name = {";": "semicolons", "\t": "tabs"}[mark]
+        notes.append(f"The cells stand apart by {name}, and numbers may have decimal commas: read as such.")
+    return Walk(_track(rows), tuple(note for note in notes if note), names_of(_unused(rows, others)))
 
 
 def write(track: Track) -> str:
@@ -70,39 +127,171 @@ def write(track: Track) -> str:
     rows = csv.writer(text, lineterminator="\n")
     prompts = dict(track.prompts)
     rows.writerow(["frame", *track.words, *_MOUSE] + [_PROMPT] * bool(prompts))
-    for frame, (keys, mouse) in enumerate(zip((track.keys > 0).int().tolist(), track.mouse.tolist(), strict=True)):
-        rows.writerow([frame, *keys, *mouse] + [prompts.get(frame, "")] * bool(prompts))
+    # str of a float32 has the fewest digits that tell it from its neighbours: 1.055, and not 1.0549999475479126
+    for frame, (keys, mouse) in enumerate(zip((track.keys > 0).int().tolist(), track.mouse.numpy(), strict=True)):
+        rows.writerow([frame, *keys, *map(str, mouse)] + [prompts.get(frame, "")] * bool(prompts))
     return text.getvalue()
 
 
-def _columns(row: list[str], line: int) -> list[str]:
-    """Return the columns' names as words."""
-    other = next((mark for mark in _OTHER_MARKS if mark in row[0]), None)
-    if len(row) == 1 and other:
-        raise ValueError(f"line {line}: cells stand apart by {other!r}, expected commas; save the table with them")
-    columns = []
-    for cell in row:
-        name = LETTERS.get(cell.strip().upper(), cell.strip().lower())
-        if name not in (*WORDS, *_MOUSE, _PROMPT, *PASSED_OVER):
-            raise ValueError(f"line {line}: {unknown_word(name or '(no name)', (*WORDS, *_MOUSE, _PROMPT))}")
-        if name in columns:
+def _mark(text: str) -> str:
+    """Return what stands between cells: what stands most often in the first line that is not empty."""
+    head = next((line for line in io.StringIO(text[:MAX_CELL], newline=None) if line.strip(" ,;\t\r\n")), "")
+    if head.lower().startswith("sep=") and head[4:5] in _MARKS:  # what Excel is told this way
+        return head[4]
+    return max(_MARKS, key=head.count)
+
+
+def _read(text: str, mark: str, asked: Asked) -> Rows:
+    """Read all rows."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=mark)
+    columns: list[Column] = []
+    values, lines, prompts = array("d"), array("q"), []
+    prompt = -1
+    try:
+        for row in _filled(reader):
+            line = reader.line_num
+            if not columns:
+                columns = _columns(row, line, _numbers(mark))
+                prompt = next((at for at, column in enumerate(columns) if column.name == _PROMPT), -1)
+                continue
+            if row[0].lstrip().startswith("#"):
+                continue
+            if len(lines) == MAX_FRAMES:
+                raise ValueError(f"line {line}: more than {MAX_FRAMES} frames; cut the table")
+            if len(row) != len(columns):
+                row = _fitting(row, len(columns), line)
+            if prompt >= 0 and (said := row[prompt].strip()):
+                prompts.append((len(lines), _checked_prompt(said, line)))
+            values.extend([column.read(cell, line) for column, cell in zip(columns, row, strict=True)])
+            lines.append(line)
+            if not len(lines) % _OFTEN:
+                asked.check()
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num}: no CSV ({shortened(str(error), 80)})") from None
+    if not lines:
+        raise ValueError("found no row of frames, expected a row of column names and a row for each frame")
+    return Rows(columns, np.frombuffer(values).reshape(len(lines), len(columns)), lines, prompts)
+
+
+def _filled(reader: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Yield the rows that say something, from the names of columns on; names may stand in a comment."""
+    begun = False
+    for row in reader:
+        if not any(cell.strip() for cell in row):
+            continue
+        if not begun:
+            if row[0].lower().startswith("sep=") and not any(row[1:]):
+                continue
+            if row[0].lstrip().startswith("#"):
+                row = [row[0].lstrip(" #"), *row[1:]]
+                if not any(_named(cell) in (*WORDS, *_MOUSE) for cell in row):
+                    continue
+            begun = True
+        yield row
+
+
+def _fitting(row: list[str], count: int, line: int) -> list[str]:
+    """Return a row of so many cells; empty ones behind the last are what some programs end rows with."""
+    if len(row) > count and not any(cell.strip() for cell in row[count:]):
+        return row[:count]
+    cause = "; numbers with decimal commas must stand in quotes or apart by semicolons" if len(row) > count else ""
+    raise ValueError(f"line {line}: found {len(row)} cells, expected one for each of {count} columns{cause}")
+
+
+def _named(cell: str) -> str:
+    """Return a column's name: ours where it means one of them, else in small letters."""
+    name = cell.strip()
+    return LETTERS.get(name.upper()) or SYNONYMS.get(name.lower(), name.lower())
+
+
+def _columns(row: list[str], line: int, number: Callable[[str, int, str], float]) -> list[Column]:
+    """Return the columns of a row of names."""
+    if len(row) > MAX_COLUMNS:
+        raise ValueError(f"line {line}: found {len(row)} columns, expected at most {MAX_COLUMNS}; take some out")
+    columns: list[Column] = []
+    met: set[str] = set()
+    for at, cell in enumerate(row):
+        name = _named(cell)
+        if name in _OURS and name in met:
             raise ValueError(f"line {line}: column '{name}' stands twice; keep one")
-        columns.append(name)
-    if not {*WORDS, *_MOUSE} & {*columns}:
-        raise ValueError(f"line {line}: found no column of keys or mouse, expected such as forward or mouse_yaw")
+        if name not in _OURS and name not in _OTHERS and not counts_pixels(name):
+            near = get_close_matches(shortened(name), _OURS, n=1)
+            if near:
+                raise ValueError(f"line {line}: {_misspelt(cell.strip(), near[0])}")
+        met.add(name)
+        columns.append(Column(name, cell.strip(), _reader(name, cell.strip(), at, number)))
+    if not {*WORDS, *_MOUSE} & met:
+        pixels = next((column.written for column in columns if counts_pixels(column.name)), None)
+        if pixels is not None:
+            raise ValueError(_pixels(pixels, line))
+        found = ", ".join(_shown(name.strip()) for name in [name for name in row if name.strip()][:5])
+        raise ValueError(
+            f"line {line}: found no column of keys or mouse in {found}; expected a row of names such as forward or "
+            "mouse_yaw, and a row for each frame"
+        )
     return columns
 
 
-def _value(cell: str, name: str, line: int) -> float:
-    """Return a cell's number; 0 for what is no key and no mouse."""
-    if name not in (*WORDS, *_MOUSE):
-        return 0.0
+def _misspelt(name: str, near: str) -> str:
+    if near in WORDS:
+        return unknown_word(name)
+    unit = " (degrees per frame)" if near in _MOUSE else ""
+    return f"unknown column '{shortened(name)}': did you mean '{near}'{unit}?"
+
+
+def _reader(name: str, written: str, at: int, number: Callable[[str, int, str], float]) -> Callable[[str, int], float]:
+    """Return how the cells of a column are read."""
+    if name in WORDS:
+        return lambda cell, line: _held(cell, line, name)
+    if name in _MOUSE:
+        return lambda cell, line: _degrees(number(cell, line, name), cell, line, name)
+    if counts_pixels(name):
+        return lambda cell, line: _no_pixels(_other(cell), line, written)
+    if not name and at:
+        return lambda cell, line: _nameless(cell, line, at)
+    return lambda cell, line: _other(cell)
+
+
+def _held(cell: str, line: int, name: str) -> float:
+    """Return 1 or 0."""
+    if cell in _HELD:
+        return _HELD[cell]
     try:
-        value = float(cell)
+        value = _HELD.get(cell.strip().lower(), math.nan) if not cell[:1].isdigit() else float(cell)
     except ValueError:
         value = math.nan
-    if name in WORDS and value not in (0, 1):
-        raise ValueError(f"line {line}: column '{name}' must be 1 while the key is held, else 0, not {_shown(cell)}")
+    if value not in (0, 1):
+        raise ValueError(
+            f"line {line}: column '{name}' must be 1 or TRUE while the key is held, else 0 or FALSE, not {_shown(cell)}"
+        )
+    return value
+
+
+def _numbers(mark: str) -> Callable[[str, int, str], float]:
+    """Return how numbers are read in a table with this mark between cells; with commas they have no decimal ones."""
+    written: dict[str, str] = {}
+
+    def number(cell: str, line: int, name: str) -> float:
+        if "," in cell and mark != "," and "." not in cell:
+            written.setdefault(",", cell)
+            cell = cell.replace(",", ".", 1)
+        elif "." in cell:
+            written.setdefault(".", cell)
+        if len(written) > 1:
+            told = " and ".join(map(_shown, written.values()))
+            raise ValueError(
+                f"line {line}: found {told} in one table, expected decimal commas or points; write one kind"
+            )
+        try:
+            return float(cell)
+        except ValueError:
+            comma = "; a decimal comma must be a point here" if "," in cell else ""
+            raise ValueError(f"line {line}: column '{name}' must be a number, not {_shown(cell)}{comma}") from None
+
+    return number
+
+
+def _degrees(value: float, cell: str, line: int, name: str) -> float:
     if not abs(value) <= MAX_DEGREES:
         raise ValueError(
             f"line {line}: column '{name}' must be degrees per frame between -{MAX_DEGREES:g} and {MAX_DEGREES:g}, "
@@ -111,25 +300,123 @@ def _value(cell: str, name: str, line: int) -> float:
     return value
 
 
+def _no_pixels(value: float, line: int, name: str) -> float:
+    if value != 0:
+        raise ValueError(_pixels(name, line))
+    return value
+
+
+def _pixels(name: str, line: int) -> str:
+    """Say why pixels are not read."""
+    return (
+        f"line {line}: column '{shortened(name)}' counts the mouse's pixels, expected degrees per frame; how far one "
+        f"turns only the game knows: write {' and '.join(_MOUSE)} in degrees, or take the column out"
+    )
+
+
+def _nameless(cell: str, line: int, at: int) -> float:
+    if cell.strip():
+        raise ValueError(f"line {line}: found {_shown(cell)} in column {at + 1}, which has no name; name it")
+    return math.nan
+
+
+def _other(cell: str) -> float:
+    """Return a number that is not used, NaN for what is none."""
+    try:
+        return float(cell)
+    except ValueError:
+        return _HELD.get(cell.strip().lower(), math.nan)
+
+
+def _in_order(rows: Rows) -> tuple[Rows, list[str | None]]:
+    """Put the rows in the order of their frames, where these say another one than the table."""
+    at = rows.column((*_FRAMES, ""))
+    if at is None or (not rows.columns[at].name and at):
+        return rows, []
+    frames, name = rows.values[:, at], rows.columns[at].written or "The index"
+    if not (np.isfinite(frames).all() and (frames % 1 == 0).all()):
+        return rows, []
+    told = None
+    back = np.flatnonzero(np.diff(frames) < 0)
+    if rows.columns[at].name and len(back) and len(np.unique(frames)) == len(frames):
+        first = int(back[0])
+        told = (
+            f"The rows were put in the order of {shortened(name)}: in the table {frames[first + 1]:.9g} stands behind "
+            f"{frames[first]:.9g} (line {rows.lines[first + 1]})."
+        )
+        order = np.argsort(frames, kind="stable")
+        place = np.argsort(order)  # where each row goes
+        prompts = sorted((int(place[row]), text) for row, text in rows.prompts)
+        rows = Rows(rows.columns, rows.values[order], [rows.lines[row] for row in order.tolist()], prompts)
+    return rows, [told, frame_note(rows.values[:, at], name, [f"line {line}" for line in rows.lines])]
+
+
+def _turns_elsewhere(rows: Rows) -> str | None:
+    """Say that the walk does not turn where the table may tell turns by another name."""
+    if rows.column(_MOUSE) is not None:
+        return None
+    turning = [
+        column.written
+        for at, column in enumerate(rows.columns)
+        if column.name not in _OURS and _TURNING.search(column.name) and rows.values[:, at].any()
+    ]
+    if not turning:
+        return None
+    return (
+        "The walk does not turn: the table has no column mouse_yaw, in degrees per frame; "
+        f"{', '.join(map(shortened, turning[:8]))} may be something else, and was not read."
+    )
+
+
+def _time(rows: Rows) -> str | None:
+    at = rows.column(tuple(_TIMES))
+    if at is None:
+        return None
+    unit = _TIMES[rows.columns[at].name]
+    return time_note(rows.values[:, at] * (unit or 1.0), rows.columns[at].written, is_seconds=unit is not None)
+
+
+def _other_keys(rows: Rows) -> dict[str, int]:
+    """Return columns of keys that no model knows, and the frames in which they are held."""
+    held = {}
+    for at, column in enumerate(rows.columns):
+        values = rows.values[:, at]
+        others = not column.name or column.name in (*_OURS, *_FRAMES, *_TIMES, *PASSED_OVER)
+        if not others and values.any() and np.isin(values, (0, 1)).all():
+            held[column.written] = int(values.sum())
+    return held
+
+
+def _unused(rows: Rows, told: Collection[str]) -> list[str]:
+    """Name what the table holds beside a walk and what is told of it; frames and times were looked at."""
+    unused = []
+    for at, column in enumerate(rows.columns):
+        if not column.name:
+            unused += ["an index without a name"] * (not at)
+        elif column.name not in (*_OURS, *_FRAMES, *_TIMES) and column.written not in told:
+            unused.append(column.written)
+    return unused
+
+
+def _track(rows: Rows) -> Track:
+    words = [word for word in WORDS if rows.column((word,)) is not None]
+    keys = torch.zeros(len(rows.lines), len(words))
+    for column, word in enumerate(words):
+        keys[:, column] = torch.from_numpy(rows.values[:, rows.column((word,))]).float()
+    mouse = torch.zeros(len(rows.lines), 2)
+    for axis, name in enumerate(_MOUSE):
+        at = rows.column((name,))
+        if at is not None:
+            mouse[:, axis] = torch.from_numpy(rows.values[:, at]).float()
+    return Track(tuple(words), keys, mouse, tuple(rows.prompts))
+
+
 def _checked_prompt(prompt: str, line: int) -> str:
     if len(prompt) > MAX_CELL:
         raise ValueError(f"line {line}: a prompt of {len(prompt)} letters; write at most {MAX_CELL}")
     if holds_half_character(prompt):
         raise ValueError(f"line {line}: the prompt holds half of a character (a lone surrogate); write it again")
     return prompt
-
-
-def _track(columns: list[str], values: list[list[float]], prompts: list[tuple[int, str]]) -> Track:
-    table = torch.tensor(values, dtype=torch.float64)
-    words = tuple(word for word in WORDS if word in columns)
-    keys = torch.zeros(len(values), len(words))
-    for column, word in enumerate(words):
-        keys[:, column] = table[:, columns.index(word)].float()
-    mouse = torch.zeros(len(values), 2)
-    for axis, name in enumerate(_MOUSE):
-        if name in columns:
-            mouse[:, axis] = table[:, columns.index(name)].float()
-    return Track(words, keys, mouse, tuple(prompts))
 
 
 def _shown(cell: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..timeline import DEFAULT_FRAMES
-from .json_text import check_text, checked_whole, dump, is_whole, load, shown
+from .json_text import check_text, checked_whole, dump, is_whole, shown
 
 
 class Head(NamedTuple):
@@ -25,8 +25,12 @@ class Head(NamedTuple):
     newest: int
 
 
-def load_members(text: str, head: Head) -> dict[str, Any] | None:
-    """Parse a document.
+def checked_members(data: Any, head: Head) -> dict[str, Any] | None:
+    """Check the head of a document.
+
+    Args:
+        data: JSON values.
+        head: what they must say.
 
     Returns:
         Its members; `None` for `null` and `{}`, which stand for an empty document.
@@ -34,7 +38,6 @@ def load_members(text: str, head: Head) -> dict[str, Any] | None:
     Raises:
         ValueError: in one sentence, what is wrong with the head, and what to write instead.
     """
-    data = load(text)
     if data is None or data == {}:
         return None
     if not isinstance(data, dict):

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
-from ..timeline import MAX_FRAMES, shortened
+from ..timeline import MAX_FRAMES, SHOWN_LETTERS, shortened
+
+MAX_DEPTH = 100
+"""Lists and objects within one another; what is read may be written back, which takes Python's stack once more."""
+_SAFE_DIGITS = 15
+"""Digits of a whole number that JavaScript's numbers hold all of."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def load(text: str) -> Any:
-    """Parse JSON.
+    """Parse JSON; it takes time and memory in proportion to the text.
 
     Raises:
-        ValueError: it is none, with line and column, or a member stands twice.
+        ValueError: it is none, with line and column, a member stands twice, or it is nested deeper than `MAX_DEPTH`.
     """
+    too_deep = f"nested too deeply, found more than {MAX_DEPTH} levels; a track has at most four"
     try:
-        return json.loads(text, object_pairs_hook=_members_once, parse_float=_number, parse_int=_number)
+        value = json.loads(text, object_pairs_hook=_members_once, parse_float=_number, parse_int=_whole_number)
     except json.JSONDecodeError as error:
         raise ValueError(f"not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
     except RecursionError:
-        raise ValueError("nested too deeply; a track has at most four levels") from None
+        raise ValueError(too_deep) from None
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value):
+        raise ValueError(too_deep)
+    return value
 
 
 def dump(value: Any) -> str:
@@ -36,7 +47,12 @@ def shown(value: Any) -> str:
     """Show a value as its JSON, shortened."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "infinity"
-    return shortened(json.dumps(value))
+    text = ""
+    for piece in json.JSONEncoder().iterencode(value):
+        text += piece
+        if len(text) > SHOWN_LETTERS:
+            break  # the rest may be millions of members
+    return shortened(text)
 
 
 def checked_object(value: Any, field: str) -> dict[str, Any]:
@@ -91,7 +107,7 @@ def is_whole(value: Any) -> bool:
 
 def holds_half_character(text: str) -> bool:
     """Tell whether a text holds a lone surrogate, which UTF-8 cannot carry."""
-    return any("\ud800" <= letter <= "\udfff" for letter in text)
+    return _SURROGATE.search(text) is not None
 
 
 def check_text(text: str, field: str) -> None:
@@ -100,13 +116,28 @@ def check_text(text: str, field: str) -> None:
         raise ValueError(f"{field} holds half of a character (a lone surrogate); write its text again")
 
 
+def _is_deep(value: Any) -> bool:
+    """Tell whether lists and objects lie deeper in one another than `MAX_DEPTH`, level by level."""
+    level = [value] if isinstance(value, (list, dict)) else []
+    for _ in range(MAX_DEPTH):
+        inner = (member.values() if isinstance(member, dict) else member for member in level)
+        level = [part for parts in inner for part in parts if isinstance(part, (list, dict))]
+        if not level:
+            return False
+    return True
+
+
 def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"'{twice}' stands twice in one object; keep one")
+        met: set[str] = set()
+        twice = next(name for name, _ in pairs if name in met or met.add(name))
+        raise ValueError(f"'{shortened(twice)}' stands twice in one object; keep one")
     return members
+
+
+def _whole_number(text: str) -> int | float:
+    return int(text) if len(text) <= _SAFE_DIGITS else _number(text)
 
 
 def _number(text: str) -> int | float:

@@ -3,7 +3,8 @@
 words (K,) text, keys (F, K) 0 or 1, mouse (F, 2) yaw and pitch in degrees per frame, right and up positive
 turns (F,)           yaw alone, as Tiny World's recordings have it; instead of mouse
 prompt_frames (P,), prompt_texts (P,)
-c2w (F, 4, 4)        camera-to-world, OpenCV axes, metres; intrinsics (4,) as shares of width and height; fps ()
+c2w (F, 4, 4)        camera-to-world, OpenCV axes, metres; see `array_poses`, which reads LingBot's `poses` too
+intrinsics (4,)      as shares of width and height; fps (); width (), height () of the picture in pixels
 
 Other arrays are passed over without being read.
 """
@@ -11,59 +12,74 @@ Other arrays are passed over without being read.
 from __future__ import annotations
 
 import io
-import math
-import re
-import struct
-import sys
-import zipfile
-import zlib
 from itertools import pairwise
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..geometry import Poses, check_poses
-from ..timeline import MAX_DEGREES, MAX_FRAMES, WORDS, shortened, unknown_word
+from ..geometry import Poses
+from ..timeline import MAX_DEGREES, MAX_FRAMES, WORDS, unknown_word
 from ..track import Track
+from . import array_poses
+from .arrays import Wanted, check_shape, unpack
+from .asked import AS_IT_IS, Asked
 from .json_text import holds_half_character
-from .poses_json import read_fps, read_intrinsics
 
-KINDS = {
-    "words": "U", "keys": "biuf", "mouse": "iuf", "turns": "iuf", "prompt_frames": "iu", "prompt_texts": "U",
-    "c2w": "iuf", "intrinsics": "iuf", "fps": "iuf",
-}  # fmt: skip
-"""Arrays that are read, and the kinds of NumPy number they may be of: bool, int, unsigned, float, unicode text."""
-MAX_BYTES = 64 * 2**20
-"""Largest array that is read, unpacked."""
+WANTED = {
+    "words": Wanted("U", ((None,),)),
+    "keys": Wanted("biuf", ((None, None),)),
+    "mouse": Wanted("iuf", ((None, 2),)),
+    "turns": Wanted("iuf", ((None,),)),
+    "prompt_frames": Wanted("iu", ((None,),)),
+    "prompt_texts": Wanted("U", ((None,),)),
+    **array_poses.WANTED,
+}
+"""Arrays that are read, and what they may be."""
 MAX_PROMPTS = 10_000
-# NumPy's own reader evaluates the header; this is how NumPy and others write it
-_HEADER = re.compile(
-    r"\{'descr': '(?P<kind>[<>|=]?(?:b1|[iu][1248]|f[248]|U\d{1,6}|O))', "
-    r"'fortran_order': (?P<by_columns>True|False), 'shape': \((?P<shape>(?:\d{1,18}, ?)*(?:\d{1,18})?)\),? ?\}\s*"
-)
 
 
 class Arrays(NamedTuple):
-    """What a file holds: one of them, or both."""
+    """What a file holds: one of them, or both.
+
+    Args:
+        track: keys and mouse.
+        poses: a camera.
+        unused: names of other arrays.
+    """
 
     track: Track | None
     poses: Poses | None
+    unused: tuple[str, ...] = ()
 
 
-def read(data: bytes) -> Arrays:
+def read(data: bytes | BinaryIO, asked: Asked = AS_IT_IS) -> Arrays:
     """Read arrays.
+
+    Args:
+        data: of the file, or the open file.
+        asked: how it is to be read.
 
     Raises:
         ValueError: in one sentence, which array is wrong, and what was found.
     """
-    arrays = _unpack(data)
+    arrays, others = unpack(data, WANTED)
+    asked.check()
     track = _track(arrays) if {"keys", "mouse", "turns"} & {*arrays} else None
-    poses = _poses(arrays) if "c2w" in arrays else None
+    poses = array_poses.of_arrays(arrays, asked) if {"c2w", "poses"} & {*arrays} else None
     if track is None and poses is None:
-        raise ValueError("found neither keys, mouse nor c2w, expected at least one of these arrays")
-    return Arrays(track, poses)
+        raise Strangers((*arrays, *others))
+    keys = ("words", "keys") if "keys" in arrays else ()
+    read_of_track = (*keys, "mouse" if "mouse" in arrays else "turns", "prompt_frames", "prompt_texts")
+    unused = [name for name in (*arrays, *others) if track is None or name not in read_of_track]
+    if poses is not None:
+        unused = [name for name in unused if name not in array_poses.used(arrays)]
+    return Arrays(track, poses, tuple(unused))
+
+
+class Strangers(ValueError):
+    """A file holds other arrays than those that are read; its argument is their names."""
 
 
 def write(track: Track | None, poses: Poses | None) -> bytes:
@@ -80,54 +96,12 @@ def write(track: Track | None, poses: Poses | None) -> bytes:
         arrays["c2w"] = poses.c2w.numpy()
         arrays |= {} if poses.intrinsics is None else {"intrinsics": np.array(poses.intrinsics)}
         arrays |= {} if poses.fps is None else {"fps": np.array(poses.fps)}
+        arrays |= (
+            {} if poses.picture is None else dict(zip(("width", "height"), map(np.array, poses.picture), strict=True))
+        )
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     return file.getvalue()
-
-
-def _unpack(data: bytes) -> dict[str, np.ndarray]:
-    """Return the arrays of `KINDS` that a file holds."""
-    arrays = {}
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as file:
-            for entry in file.infolist():
-                name = entry.filename.removesuffix(".npy")
-                if name not in KINDS or name == entry.filename:
-                    continue
-                if name in arrays:
-                    raise ValueError(f"array '{name}' stands twice; keep one")
-                if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or entry.flag_bits & 1:
-                    raise ValueError(f"array '{name}' is packed in a way that NumPy does not use; save it again")
-                with file.open(entry) as packed:
-                    raw = packed.read(MAX_BYTES + 1)
-                if len(raw) > MAX_BYTES:
-                    raise ValueError(f"array '{name}' is larger than {MAX_BYTES} bytes; cut it")
-                arrays[name] = _array(raw, name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, UnicodeError) as error:
-        raise ValueError(f"no NPZ file, or a damaged one ({shortened(str(error), 80)})") from None
-    return arrays
-
-
-def _array(raw: bytes, name: str) -> np.ndarray:
-    """Read one .npy; its header is checked against the bytes that are there before any memory is taken."""
-    wide = raw[6:7] != b"\x01"  # version 1 has two bytes for the header's length, later ones four
-    length = struct.unpack_from("<I" if wide else "<H", raw.ljust(12, b"\0"), 8)[0]
-    start = (12 if wide else 10) + length
-    header = _HEADER.fullmatch(raw[start - length : start].decode("latin-1")) if length < 1000 else None
-    if header is None or not raw.startswith(b"\x93NUMPY"):
-        raise ValueError(f"array '{name}' has no header of NumPy, or not one of plain numbers or texts; save it again")
-    kind = np.dtype(header["kind"])
-    if kind.kind not in KINDS[name] or not kind.itemsize:
-        raise ValueError(f"array '{name}' is of type {kind}, which it cannot be; save plain numbers or texts")
-    shape = tuple(int(length) for length in header["shape"].replace(" ", "").split(",") if length)
-    body = raw[start:]
-    if len(shape) > 3 or math.prod(shape) * kind.itemsize != len(body):
-        raise ValueError(f"array '{name}' of shape {shape} does not fit its {len(body)} bytes")
-    array = np.frombuffer(body, kind).reshape(shape, order="F" if header["by_columns"] == "True" else "C")
-    array = array.astype(kind.newbyteorder("="))
-    if kind.kind == "U" and array.size and array.reshape(-1).view(np.uint32).max() > sys.maxunicode:
-        raise ValueError(f"array '{name}' holds letters that do not exist; save it again")
-    return array
 
 
 def _track(arrays: dict[str, np.ndarray]) -> Track:
@@ -170,23 +144,12 @@ def _prompts(arrays: dict[str, np.ndarray], frames: int) -> tuple[tuple[int, str
     return prompts
 
 
-def _poses(arrays: dict[str, np.ndarray]) -> Poses:
-    c2w = _tensor(_shaped(arrays, "c2w", (None, 4, 4), None))
-    check_poses(c2w)
-    lens, fps = arrays.get("intrinsics"), arrays.get("fps")
-    lens = None if lens is None else read_intrinsics(lens.astype(np.float64).tolist())
-    return Poses(c2w, lens, None if fps is None else read_fps(fps.astype(np.float64).tolist()))
-
-
 def _shaped(arrays: dict[str, np.ndarray], name: str, shape: tuple[int | None, ...], default: object) -> np.ndarray:
     """Return an array of a shape, `None` in it standing for any length."""
     array = arrays.get(name, default)
     if array is default and name not in arrays:
         return array
-    fits = array.ndim == len(shape) and all(w is None or w == h for w, h in zip(shape, array.shape, strict=True))
-    if not fits:
-        told = tuple("any" if want is None else want for want in shape)
-        raise ValueError(f"array '{name}' must have the shape {told}, not {array.shape}")
+    check_shape(array.shape, name, (shape,))
     return array
 
 

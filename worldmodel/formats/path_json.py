@@ -11,8 +11,8 @@ from typing import Any
 from ..camera_path import EASES, LOOKS, Background, CameraPath, PathKeyframe, Vector, canonical
 from ..geometry import MAX_METRES
 from ..timeline import DEFAULT_FRAMES
-from .document import Head, checked_frames, joined, kept_members, load_members, plain
-from .json_text import check_text, checked_list, checked_object, checked_whole, dump, is_number, shown
+from .document import Head, checked_frames, checked_members, joined, kept_members, plain
+from .json_text import check_text, checked_list, checked_object, checked_whole, dump, is_number, load, shown
 
 VERSION = 1
 MAX_TURN = 3600.0
@@ -30,7 +30,7 @@ def read(text: str) -> CameraPath:
     Raises:
         ValueError: in one sentence, which member is wrong, what was found and what to write instead.
     """
-    data = load_members(text, _HEAD)
+    data = checked_members(load(text), _HEAD)
     if data is None:
         return CameraPath(DEFAULT_FRAMES)
     target = None if data.get("target") is None else _place(data["target"], "target")

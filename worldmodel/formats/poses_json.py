@@ -2,31 +2,43 @@
 
 c2w        twelve numbers a frame, the upper three rows of camera-to-world in OpenCV axes, row by row, in metres
 intrinsics [fx, fy, cx, cy] as shares of width and height; may be missing
+picture    [width, height] in pixels, of which they are shares; may be missing
 fps        frames a second; may be missing
 Every number is written with all its digits.
 """
 
 from __future__ import annotations
 
-import torch
+from typing import Any
 
-from ..geometry import Poses, check_poses
+from ..geometry import MAX_PIXELS, Poses, check_poses
+from .asked import AS_IT_IS, Asked
 from .document import check_version
 from .json_text import checked_number, checked_numbers, dump, load, shown
+from .lens import Lens, checked_shares
+from .matrices import matrices_of_rows, numbers_of
 
 VERSION = 1
-PICTURE = (640, 352)
-"""Width and height, in pixels, that formats with pixels are written for: poses know only shares."""
+_READ = ("type", "version", "c2w", "intrinsics", "picture", "fps")
 
 
-def read(text: str) -> Poses:
-    """Parse poses.
+def matches(data: object) -> bool:
+    """Tell whether JSON is one of these."""
+    return isinstance(data, dict) and data.get("type") == "poses"
+
+
+def read(text: str, asked: Asked = AS_IT_IS) -> Poses:
+    """Parse poses; see `parse`."""
+    return parse(load(text), asked)
+
+
+def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
+    """Read poses out of their JSON.
 
     Raises:
         ValueError: in one sentence, which member or frame is wrong, and what was found.
     """
-    data = load(text)
-    if not isinstance(data, dict) or data.get("type") != "poses":
+    if not matches(data):
         found = data.get("type") if isinstance(data, dict) else data
         raise ValueError(f'type must be "poses", not {shown(found)}')
     check_version({"version": data.get("version")}, VERSION)  # told as null where there is none
@@ -34,11 +46,10 @@ def read(text: str) -> Poses:
     if not isinstance(numbers, list) or not numbers or len(numbers) % 12:
         found = f"{len(numbers)} of them" if isinstance(numbers, list) else shown(numbers)
         raise ValueError(f"c2w must be a list of twelve numbers a frame, not {found}")
-    c2w = torch.zeros(len(numbers) // 12, 4, 4, dtype=torch.float64)
-    rows = torch.tensor(checked_numbers(numbers, "c2w", len(numbers)), dtype=torch.float64)
-    c2w[:, :3], c2w[:, 3, 3] = rows.unflatten(0, (-1, 3, 4)), 1
+    c2w = matrices_of_rows(numbers_of(numbers, "c2w[{}]".format).reshape(-1, 12))
     check_poses(c2w)
-    return Poses(c2w, read_intrinsics(data.get("intrinsics")), read_fps(data.get("fps")))
+    fps, lens = read_fps(data.get("fps")) or asked.fps or None, read_intrinsics(data.get("intrinsics"))
+    return Poses(c2w, lens, fps, unused=unread(data, _READ), picture=read_picture(data.get("picture")))
 
 
 def write(poses: Poses) -> str:
@@ -46,21 +57,44 @@ def write(poses: Poses) -> str:
     members = {"type": "poses", "version": VERSION}
     members |= {} if poses.fps is None else {"fps": poses.fps}
     members |= {} if poses.intrinsics is None else {"intrinsics": list(poses.intrinsics)}
+    members |= {} if poses.picture is None else {"picture": list(poses.picture)}
     return dump({**members, "c2w": poses.c2w[:, :3].double().flatten().tolist()})
 
 
-def read_intrinsics(value: object) -> tuple[float, float, float, float] | None:
+def read_intrinsics(value: object) -> Lens | None:
     """Return fx, fy, cx, cy as shares of the picture.
 
     Raises:
-        ValueError: they are not four numbers, or a focal length is not above 0.
+        ValueError: they are not four numbers, no lens, or pixels.
+    """
+    return None if value is None else checked_shares(value)
+
+
+def unread(data: dict[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of members that no one reads."""
+    return tuple(name for name in data if name not in names)
+
+
+def rate_of(value: object) -> tuple[float | None, tuple[str, ...]]:
+    """Return frames a second of a file that could do without, and a sentence where the value is none."""
+    try:
+        return read_fps(value), ()
+    except ValueError as error:
+        return None, (f"The file's rate is left out: {error}.",)
+
+
+def read_picture(value: object) -> tuple[int, int] | None:
+    """Return a picture's width and height in pixels.
+
+    Raises:
+        ValueError: they are not two whole numbers from 1 to 100000.
     """
     if value is None:
         return None
-    fx, fy, cx, cy = checked_numbers(value, "intrinsics", 4)
-    if not (0 < fx < 1e4 and 0 < fy < 1e4 and abs(cx) < 1e4 and abs(cy) < 1e4):
-        raise ValueError(f"intrinsics must be shares of width and height, focal lengths above 0, not {shown(value)}")
-    return fx, fy, cx, cy
+    width, height = checked_numbers(value, "picture", 2)
+    if not all(side == int(side) and 1 <= side <= MAX_PIXELS for side in (width, height)):
+        raise ValueError(f"picture must be width and height in pixels, from 1 to {MAX_PIXELS}, not {shown(value)}")
+    return int(width), int(height)
 
 
 def read_fps(value: object) -> float | None:

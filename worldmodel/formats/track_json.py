@@ -20,8 +20,8 @@ from ..timeline import (
     canonical,
     unknown_word,
 )
-from .document import Head, checked_frames, joined, kept_members, load_members, plain
-from .json_text import check_text, checked_list, checked_object, checked_whole, dump, is_number, is_whole, shown
+from .document import Head, checked_frames, checked_members, joined, kept_members, plain
+from .json_text import check_text, checked_list, checked_object, checked_whole, dump, is_number, is_whole, load, shown
 
 VERSION = 1
 _MEMBERS = ("type", "version", "frames", "keys", "mouse", "prompts")
@@ -34,12 +34,17 @@ _HEAD = Head("track", 'type must be "track"', _CAMERAS, VERSION)
 
 
 def read(text: str) -> Timeline:
-    """Parse a track's JSON; `null` and `{}` are an empty track of the default length.
+    """Parse a track's JSON; see `parse`."""
+    return parse(load(text))
+
+
+def parse(value: Any) -> Timeline:
+    """Read a track out of JSON values; `null` and `{}` are an empty track of the default length.
 
     Raises:
         ValueError: in one sentence, which member is wrong, what was found and what to write instead.
     """
-    data = load_members(text, _HEAD)
+    data = checked_members(value, _HEAD)
     if data is None:
         return Timeline(DEFAULT_FRAMES)
     mouse = checked_object(data.get("mouse"), "mouse")
@@ -77,38 +82,48 @@ def _keys(lanes: dict[str, Any]) -> tuple[tuple[str, tuple[Span, ...]], ...]:
         field = f"keys.{word}"
         if word not in WORDS:
             raise ValueError(f"{_first_frame(spans)}{unknown_word(word)}")
-        keys.append((word, tuple(_span(span, f"{field}[{i}]") for i, span in enumerate(checked_list(spans, field)))))
+        keys.append((word, tuple(_span(span, field, i) for i, span in enumerate(checked_list(spans, field)))))
     return tuple(keys)
 
 
-def _span(span: Any, field: str) -> Span:
+def _span(span: Any, field: str, number: int) -> Span:
+    if isinstance(span, list) and len(span) == 2 and is_whole(span[0]) and is_whole(span[1]):
+        start, length = span
+        if start >= 0 and length >= 1 and start + length <= MAX_FRAMES:
+            return start, length
+    field = f"{field}[{number}]"  # what is wrong is looked for only where something is: there may be 100,000 spans
     if not isinstance(span, list) or len(span) != 2:
         raise ValueError(f"{field} must be [first frame, length], not {shown(span)}")
     start, length = checked_whole(span[0], f"{field} first frame"), checked_whole(span[1], f"{field} length", least=1)
-    if start + length > MAX_FRAMES:
-        raise ValueError(f"{field} ends at frame {start + length - 1}; tracks end before frame {MAX_FRAMES}")
-    return start, length
+    raise ValueError(f"{field} ends at frame {start + length - 1}; tracks end before frame {MAX_FRAMES}")
 
 
 def _curve(keyframes: Any, field: str) -> tuple[Keyframe, ...]:
     curve: dict[int, Keyframe] = {}
     for i, entry in enumerate(checked_list(keyframes, field)):
-        if not isinstance(entry, list) or len(entry) not in (2, 3):
-            raise ValueError(f"{field}[{i}] must be [frame, degrees per frame, easing], not {shown(entry)}")
-        frame, value, easing = checked_whole(entry[0], f"{field}[{i}] frame"), entry[1], (*entry, "linear")[2]
-        if not is_number(value) or not abs(value) <= MAX_DEGREES:
-            raise ValueError(
-                f"frame {frame}: {field}[{i}] must be degrees per frame between -{MAX_DEGREES:g} and {MAX_DEGREES:g}, "
-                f"not {shown(value)}"
-            )
-        if easing not in EASINGS:
-            raise ValueError(
-                f"frame {frame}: {field}[{i}] easing must be one of {', '.join(EASINGS)}, not {shown(easing)}"
-            )
-        if frame in curve:
-            raise ValueError(f"frame {frame}: {field} has two keyframes here; keep one")
-        curve[frame] = Keyframe(frame, value, easing)
+        keyframe = _keyframe(entry, field, i)
+        if keyframe.frame in curve:
+            raise ValueError(f"frame {keyframe.frame}: {field} has two keyframes here; keep one")
+        curve[keyframe.frame] = keyframe
     return tuple(curve.values())
+
+
+def _keyframe(entry: Any, field: str, number: int) -> Keyframe:
+    if not isinstance(entry, list) or len(entry) not in (2, 3):
+        raise ValueError(f"{field}[{number}] must be [frame, degrees per frame, easing], not {shown(entry)}")
+    frame, value, easing = (*entry, "linear")[:3]
+    if not is_whole(frame) or not 0 <= frame <= MAX_FRAMES:
+        checked_whole(frame, f"{field}[{number}] frame")
+    if not is_number(value) or not abs(value) <= MAX_DEGREES:
+        raise ValueError(
+            f"frame {frame}: {field}[{number}] must be degrees per frame between -{MAX_DEGREES:g} and {MAX_DEGREES:g}, "
+            f"not {shown(value)}"
+        )
+    if easing not in EASINGS:
+        raise ValueError(
+            f"frame {frame}: {field}[{number}] easing must be one of {', '.join(EASINGS)}, not {shown(easing)}"
+        )
+    return Keyframe(frame, value, easing)
 
 
 def _prompts(entries: Any) -> tuple[tuple[int, str], ...]:

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from ..sampling import Levels, warped_steps
+from ..timeline import shortened
 from ..tinyworld import data, pilot
 from ..tinyworld.player import Player
 from . import drift, follows, obedience, plots, right_world, steering, suites, whereabouts
@@ -188,7 +189,7 @@ def check(form: Form, groups: Sequence[str]) -> None:
     """
     unknown = [group for group in groups if group not in GROUPS]
     if unknown:
-        raise ValueError(f"--only: found {', '.join(unknown)}, expected some of {', '.join(GROUPS)}.")
+        raise ValueError(f"--only: found {shortened(', '.join(unknown))}, expected some of {', '.join(GROUPS)}.")
     suite = suites.load()
     limits = {
         "starts": (form.starts, 2, len(suite["world"].seeds)),

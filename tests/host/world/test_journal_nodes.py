@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -156,7 +157,7 @@ def test_another_rollout_takes_nothing(
         "seed": lambda: {"seed": 1},
         "steps": lambda: {"steps": "1000, 500"},
         "shift": lambda: {"shift": 4.0},
-        "model": lambda: {"graph": graph},
+        "model": lambda: {"model": run("WMLoadWorldModel", "Tiny World", "auto", "sub_quad"), "graph": graph},
         "dtype": lambda: {"model": run("WMLoadWorldModel", "Tiny World", "bf16")},
         "world": lambda: {"world": run("WMStartWorld", tiny.model, tiny.vae, tiny.image * 0.5)},
     }
@@ -201,6 +202,7 @@ def test_a_size_of_nothing_turns_the_journal_off(roll: Roll, folder: Path) -> No
     finally:
         settings.unlink()
     assert journal_line(report) == "" and world.chunks[0].key == "" and not folder.exists()
+    assert "journal: off, because its size in ComfyUI's settings is 0; " in report
 
 
 @pytest.mark.parametrize(
@@ -208,17 +210,26 @@ def test_a_size_of_nothing_turns_the_journal_off(roll: Roll, folder: Path) -> No
     [
         (None, 4.0), ("{}", 4.0), ('{"wm.journal.gigabytes": 0.5}', 0.5), ('{"wm.journal.gigabytes": -1}', 4.0),
         ('{"wm.journal.gigabytes": null}', 4.0), ('{"wm.journal.gigabytes": Infinity}', 4.0), ("{half", 4.0),
+        ("[]", 4.0), ("null", 4.0), ('"text"', 4.0), ("7", 4.0), ('{"wm.journal.gigabytes": 1e308}', 4.0),
+        ('{"wm.journal.gigabytes": "8"}', 4.0), ('{"wm.journal.gigabytes": true}', 4.0), ("[" * 100_000, 4.0),
+        ('{"wm.journal.gigabytes": 1' + "0" * 400 + "}", 4.0),
     ],
 )  # fmt: skip
-def test_the_users_size_is_read(of_pack: Callable[[str], ModuleType], settings: str | None, gigabytes: float) -> None:
+def test_the_users_size_is_read_and_what_is_none_is_logged(
+    of_pack: Callable[[str], ModuleType], caplog: pytest.LogCaptureFixture, settings: str | None, gigabytes: float
+) -> None:
     path = Path(folder_paths.get_user_directory()) / "default" / "comfy.settings.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     if settings is not None:
         path.write_text(settings, encoding="utf-8")
     try:
-        assert of_pack("nodes.host.journal").budget_bytes() == gigabytes * 1e9
+        with caplog.at_level("WARNING"):
+            assert of_pack("nodes.host.journal").budget_bytes() == gigabytes * 1e9
     finally:
         path.unlink(missing_ok=True)
+    told = settings not in (None, "{}", '{"wm.journal.gigabytes": null}') and gigabytes == 4.0
+    said = [record.getMessage() for record in caplog.records if "usual size" in record.getMessage()]
+    assert len(said) == told and all(len(line) < 600 for line in said)
 
 
 def test_a_context_is_carried_within_its_budget_and_changes_no_bit(roll: Roll, folder: Path) -> None:
@@ -234,3 +245,145 @@ def test_a_context_is_carried_within_its_budget_and_changes_no_bit(roll: Roll, f
     shutil.rmtree(folder)
     other, _ = roll("idle*24", world=carried._replace(context=None))
     assert same(one, other)
+
+
+VALUE = {"6": {"class_type": "WMRolloutWorld", "inputs": {"model": None, "seed": 0}}}
+"""A loop or an expansion handed the model in."""
+SWITCH = {
+    **GRAPH,
+    "4": {"class_type": "Switch", "inputs": {"first": ["1", 0], "which": 1}},
+    "6": {"class_type": "WMRolloutWorld", "inputs": {"model": ["4", 0], "seed": 0}},
+}
+
+
+@pytest.mark.parametrize(("first", "then"), [
+    (GRAPH, SWITCH), (SWITCH, GRAPH), (GRAPH, VALUE), (VALUE, GRAPH), (VALUE, SWITCH), (VALUE, VALUE),
+])  # fmt: skip
+def test_an_equal_model_finds_what_it_made_however_it_comes(roll: Roll, first: dict, then: dict) -> None:
+    half, report = roll("forward*21", graph=first)
+    assert journal_line(report) == "0 chunks taken from the journal, 2 computed."
+    whole, report = roll("forward*45", graph=then)
+    assert journal_line(report) == "2 chunks taken from the journal, 2 computed."
+    again, report = roll("forward*45", graph=first)
+    assert journal_line(report) == "4 chunks taken from the journal, 0 computed."
+    assert same(whole, again) and same(whole._replace(chunks=whole.chunks[:2]), half)
+
+
+def test_what_is_found_by_another_name_never_changes_what_a_plain_graph_calls_its_chunks(
+    roll: Roll, folder: Path
+) -> None:
+    plain, _ = roll("forward*21")
+    shutil.rmtree(folder)
+    roll("forward*9", graph=SWITCH)
+    roll("forward*9", graph=VALUE)
+    shutil.rmtree(folder)
+    again, _ = roll("forward*21")
+    assert same(plain, again)
+
+
+def test_a_context_is_used_however_an_equal_model_comes(roll: Roll) -> None:
+    """Else every turn of a loop would read again what the turn before it has just made: `Session` asks for the name."""
+    first, _ = roll("forward*21", graph=GRAPH)
+    for seed, graph in enumerate((SWITCH, VALUE)):
+        assert first.context.model == roll("idle*12", world=first, graph=graph, seed=seed)[0].context.model
+
+
+def test_a_model_that_nothing_tells_turns_the_journal_off_and_says_so_on_the_node_and_in_the_report(
+    tiny: SimpleNamespace, roll: Roll, folder: Path, of_pack: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(of_pack("nodes.host.progress"), "tell", told.append)
+    lock = threading.Lock()
+
+    class Wrapper:
+        def __init__(self) -> None:
+            self.lock = lock
+
+        def __call__(self, executor: Any, *args: Any, **kwargs: Any) -> Any:
+            return executor(*args, **kwargs)
+
+    world, report = roll("forward*9", graph=VALUE, model=wrapped(tiny.model, "DIFFUSION_MODEL", Wrapper()))
+    (said,) = [line for line in report.splitlines() if line.startswith("journal: off, because the model comes as a")]
+    assert said.endswith("finished chunks are not kept, and Stop loses them.") and "lock" in said
+    assert told[0] == said and world.chunks[0].key == "" and not folder.exists()
+
+
+def test_a_chunk_that_is_not_finite_is_not_there(roll: Roll, folder: Path, of_pack: Callable) -> None:
+    """Releases up to 35f7552 kept such chunks, under these keys."""
+    whole, _ = roll()
+    journal = of_pack("worldmodel.journal").Journal(folder, 1 << 30)
+    for number, value in ((0, float("nan")), (2, float("inf"))):
+        chunk = whole.chunks[number]
+        bad = chunk.latents.clone()
+        bad[5, 1, 2, 3] = value
+        journal.keep(chunk._replace(latents=bad), "ab" * 32)
+        again, report = roll()
+        assert journal_line(report) == "3 chunks taken from the journal, 1 computed."
+        assert same(whole, again)
+
+
+def overflowing(model: Any, at: int) -> Any:
+    """The model, and a patch that gives infinity at one call of the network."""
+    left = [at]
+
+    def wrapper(executor: Any, *args: Any, **kwargs: Any) -> Any:
+        left[0] -= 1
+        return executor(*args, **kwargs) * (float("inf") if left[0] == 0 else 1.0)
+
+    return wrapped(model, "DIFFUSION_MODEL", wrapper)
+
+
+@pytest.mark.parametrize(("at", "kept"), [(1, 0), (3, 0), (6, 1)])
+def test_a_network_that_overflows_is_refused_and_the_same_graph_runs_when_the_cause_is_gone(
+    tiny: SimpleNamespace, roll: Roll, folder: Path, films: list, of_pack: Callable, at: int, kept: int
+) -> None:
+    whole, _ = roll(graph=None)
+    temp = Path(of_pack("nodes.host.files").new_film("worldmodel/rollout")).parent
+    before = sorted(temp.iterdir())
+    with pytest.raises(ValueError, match=r"^model: found NaN or infinity .*, expected finite numbers; .*\.$") as error:
+        roll(model=overflowing(tiny.model, at), vae=tiny.vae)
+    assert "a diffusion_model wrapper" in str(error.value) and "\n" not in str(error.value)
+    assert len(list(folder.glob("*.safetensors"))) == kept and sorted(temp.iterdir()) == before
+    resumed, _ = roll(vae=tiny.vae)
+    assert torch.equal(*(torch.cat([chunk.latents for chunk in world.chunks]) for world in (resumed, whole)))
+    assert films[-1].get_frame_count() == 45
+
+
+def test_half_precision_that_overflows_is_named(
+    tiny: SimpleNamespace, roll: Roll, run: Callable, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights that a wider type holds: the first layer's outputs lie above 65504."""
+    model = run("WMLoadWorldModel", "Tiny World", "fp16").clone()
+    monkeypatch.setattr(model.model, "manual_cast_dtype", None)  # the host computes in it where a device can
+    key = "diffusion_model.patch_embedding.weight"
+    weight = torch.full_like(model.model.state_dict()[key], 2e4)
+    model.add_patches({key: ("diff", (weight,))})
+    with pytest.raises(ValueError, match="half precision .* choose bf16 or fp32 as weight_dtype of Load World Model"):
+        roll(model=model)
+    assert not list(folder.glob("*.safetensors"))
+
+
+def test_a_shift_below_the_least_is_refused_at_the_queue_and_in_the_node(roll: Roll, nodes: dict) -> None:
+    node = nodes["WMRolloutWorld"]
+    for shift in (1e-9, 4e-8, 0.0009, -1.0, 100.5, float("nan"), float("inf")):
+        said = node.validate_inputs("", shift)
+        assert isinstance(said, str) and said.startswith("shift: found ") and said.endswith(".")
+    assert all(node.validate_inputs("", shift) is True for shift in (0.0, 0.001, 5.0, 100.0, None))
+    with pytest.raises(ValueError, match="^shift: found 4e-08, expected"):
+        roll("forward*9", shift=4e-8)
+
+
+@pytest.mark.parametrize("threads", [(1, 2), (2, 1), (2, 5)])
+def test_another_number_of_threads_finds_the_walk(
+    tiny: SimpleNamespace, roll: Roll, run: Callable, threads: tuple[int, int]
+) -> None:
+    before, reports = torch.get_num_threads(), []
+    torch.manual_seed(3)
+    picture = torch.rand(1, 64, 96, 3)
+    try:
+        for count in threads:
+            torch.set_num_threads(count)
+            reports.append(roll("forward*9", world=run("WMStartWorld", tiny.model, tiny.vae, picture))[1])
+    finally:
+        torch.set_num_threads(before)
+    assert [journal_line(report)[0] for report in reports] == ["0", "1"]

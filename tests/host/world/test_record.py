@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -88,6 +89,14 @@ def test_a_pilots_walk_is_what_the_files_say(recorder: Callable, output: Path) -
     line = index(output / "pilot")[1]
     assert said == f"{line['standard']}\n{line['interaction']}" and line["agreement"] == 1 and line["depth"]
     assert line["split"] == "held-out" and line["world_seed"] == 7
+
+
+def test_the_film_of_a_recording_that_was_deleted_is_made_again(recorder: Callable, output: Path) -> None:
+    film = recorder("deleted")[0]
+    frames = film.get_components().images
+    shutil.rmtree(output / "deleted")
+    assert len(frames) == 21 and torch.equal(film.get_components().images, frames)
+    assert not (output / "deleted").exists()
 
 
 def test_a_track_is_recorded_where_tiny_world_view_shows_it(

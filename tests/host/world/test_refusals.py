@@ -211,6 +211,82 @@ def test_other_patches_that_cannot_be_honoured(tiny: SimpleNamespace, rolls: Cal
     assert "multi-GPU" in rolls(model=spread)
 
 
+def attention_of_another_pack(self: Any, x: torch.Tensor, freqs: Any, transformer_options: dict | None = None) -> Any:
+    """As Enhance-A-Video, NAG and their like bring it for Wan."""
+    return x
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["blocks.{}.self_attn.forward", "blocks.{}.cross_attn.forward", "blocks.{}.forward", "blocks.{}.self_attn",
+     "blocks.{}", "blocks.{}.feed_forward", "blocks.0.action_model.forward", "head.forward", "img_emb.forward",
+     "forward", "blocks.7.ffn.forward"],
+)  # fmt: skip
+def test_patches_of_our_own_layers_are_refused_by_path_before_anything_is_loaded(
+    path: str, tiny: SimpleNamespace, rolls: Callable
+) -> None:
+    patched, network = tiny.model.clone(), tiny.model.model.diffusion_model
+    for index in range(3):
+        patched.add_object_patch(
+            f"diffusion_model.{path.format(index)}", attention_of_another_pack.__get__(network.blocks[0].self_attn)
+        )
+    comfy.model_management.unload_all_models()
+    sentence = rolls(model=patched)
+    assert f"diffusion_model.{path.format(0)}" in sentence and sentence.endswith("; remove that node.")
+    assert not comfy.model_management.loaded_models(), "the model was loaded before the refusal"
+
+
+def test_a_whole_network_or_an_apply_model_of_another_pack_is_refused(tiny: SimpleNamespace, rolls: Callable) -> None:
+    for path, thing in (("diffusion_model", torch.nn.Identity()), ("apply_model", lambda x, t, transformer_options: x)):
+        patched = tiny.model.clone()
+        patched.add_object_patch(path, thing)
+        assert f"a patch of {path}" in rolls(model=patched)
+
+
+def test_a_layer_that_was_replaced_past_the_patcher_is_refused_too(
+    tiny: SimpleNamespace, run: Callable, rolls: Callable
+) -> None:
+    model = run("WMLoadWorldModel", "Tiny World")
+    layer = model.model.diffusion_model.blocks[1].self_attn
+    layer.forward = attention_of_another_pack.__get__(layer)
+    assert "a patch of diffusion_model.blocks.1.self_attn.forward" in rolls(model=model)
+    layer.forward = type(layer).forward.__get__(layer)  # as the host sets it back
+    run("WMRolloutWorld", model, tiny.world, tiny.track, 0)
+
+
+def test_patches_of_plain_layers_and_compiled_ones_are_taken(
+    tiny: SimpleNamespace, run: Callable, of_pack: Callable[[str], ModuleType]
+) -> None:
+    plain, _ = run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 0)
+    network = tiny.model.model.diffusion_model
+    doubled, compiled = tiny.model.clone(), tiny.model.clone()
+    for index, block in enumerate(network.blocks):
+        ffn = type(block.ffn).forward.__get__(block.ffn)
+        doubled.add_object_patch(f"diffusion_model.blocks.{index}.ffn.forward", lambda x, ffn=ffn: 2 * ffn(x))
+        compiled.add_object_patch(f"diffusion_model.blocks.{index}", torch.compile(block, backend="eager"))
+    other, _ = run("WMRolloutWorld", doubled, tiny.world, tiny.track, 0)
+    assert not torch.equal(other.chunks[0].latents, plain.chunks[0].latents)
+    again, _ = run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 0)  # the patch has left no trace
+    assert torch.equal(again.chunks[0].latents, plain.chunks[0].latents)
+    of_pack("nodes.host.patches").check_patches(compiled)
+
+
+def test_patches_that_a_world_model_never_calls_cost_a_sentence_each(tiny: SimpleNamespace, nodes: dict) -> None:
+    model = tiny.model.clone()
+    model.set_model_patch_replace(lambda args, extra: args, "dit", "double_block", 1)
+    model.set_model_attn1_patch(lambda *args: args)
+    model.set_model_double_block_patch(lambda args: args)
+    model.set_model_rope_options(2.0, 0.0, 2.0, 0.0, 1.0, 0.0)
+    model.set_model_sampler_post_cfg_function(lambda args: args["denoised"])
+    model.add_object_patch("extra_conds", lambda **kwargs: {})
+    lines = nodes["WMRolloutWorld"].execute(model, tiny.world, tiny.track, 0).ui["text"][0].splitlines()
+    told = [line for line in lines if line.startswith("model: a ") and "has no effect here" in line]
+    for name in ("patches_replace (dit)", "attn1_patch", "double_block", "rope_options", "sampler_post_cfg_function",
+                 "extra_conds"):  # fmt: skip
+        assert sum(name in line for line in told) == 1, (name, lines)
+    assert len(told) == 6 and all(line.endswith(".") for line in told)
+
+
 def test_a_model_of_the_host(tiny: SimpleNamespace, run: Callable, refusal: Refusal, rolls: Callable) -> None:
     other = SimpleNamespace(model=torch.nn.Identity())
     assert rolls(model=other).startswith("model: found Identity, expected a world model")
