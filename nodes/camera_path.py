@@ -14,7 +14,7 @@ from ..worldmodel.geometry import Poses
 from ..worldmodel.path import begin_at, parse_path, path_poses, write_path
 from ..worldmodel.track import write_track
 from .host import progress
-from .schema import CATEGORY, FPS, WALKERS, check_fps, edited_by, shown_by_editor, validated
+from .schema import CATEGORY, FPS, WALKERS, check_fps, edited_by, shown_by_editor, validated, validated_text
 from .types import Track
 
 
@@ -67,7 +67,7 @@ class CameraPath(io.ComfyNode):
     def validate_inputs(cls, path: str | None, fps: float | None = None) -> bool | str:
         """Name a mistake when the graph is queued; what a link brings is known only later."""
         said = validated(check_fps, fps)
-        return validated(parse_path, path) if said is True else said
+        return validated_text(parse_path, path) if said is True else said
 
     @classmethod
     def execute(cls, model: str, fps: float, path: str, start_camera: Mapping[str, Any] | None = None) -> io.NodeOutput:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from asyncio import Task
 from collections.abc import Callable
 from typing import Any
 
+from ..worldmodel.editor import MAX_BYTES, check_length
 from ..worldmodel.film import LEAST_FPS
 from ..worldmodel.variants import TITLES
+from .host.workers import CHECKS, beside_the_loop
 
 CATEGORY = "World Model"
 WALKERS = {title: variant for title, variant in TITLES.items() if variant.mouse is not None}
@@ -17,8 +20,8 @@ FPS = {"default": 0.0, "min": 0.0, "max": 240.0}
 """0 is the model's own."""
 _MAX_SHOWN = 2**20
 """Letters of a text that are sent to the page."""
-_MAX_CHECKED = 200_000
-"""Letters of a text that is checked when a graph is queued: a tenth of a second's work, a walk of some minutes."""
+_LONG = 10_000
+"""Letters that take some ten milliseconds to read."""
 
 
 def edited_by(widget: str) -> dict[str, Any]:
@@ -46,16 +49,28 @@ def check_fps(fps: float) -> None:
 def validated(check: Callable[[Any], object], value: Any) -> bool | str:
     """Tell the host whether an input is right: `True`, or what is wrong with it.
 
-    The host asks on its event loop, where all its other work waits meanwhile: what is wrong with a long text is said by
-    the node when it runs.
-
     Args:
         check: raises ValueError.
         value: `None` where a link brings it, and it is known only later.
     """
-    if value is not None and not (isinstance(value, str) and len(value) > _MAX_CHECKED):
+    if value is not None:
         try:
             check(value)
         except ValueError as error:
             return str(error)
     return True
+
+
+def validated_text(check: Callable[[str], object], text: str | None) -> bool | str | Task[bool | str]:
+    """Tell the host whether an editor's text is right; see `validated`.
+
+    A graph is checked on the host's event loop, where everybody else waits meanwhile. A long text is therefore checked
+    beside it, and the host awaits the verdict.
+    """
+
+    def verdict() -> bool | str:
+        return validated(check_length, len(text)) if len(text) > MAX_BYTES else validated(check, text)
+
+    if text is None or len(text) <= _LONG:
+        return validated(check, text)
+    return beside_the_loop(CHECKS, verdict)

@@ -8,7 +8,7 @@ from ..worldmodel.bind import bind_track, binding_report
 from ..worldmodel.timeline import shortened
 from ..worldmodel.track import parse_timeline, sample, write_track
 from ..worldmodel.variants import TITLES
-from .schema import CATEGORY, FPS, edited_by, shown_by_editor, validated
+from .schema import CATEGORY, FPS, edited_by, shown_by_editor, validated_text
 from .types import Track
 
 _FROM_TEXT = "from the text"
@@ -70,7 +70,7 @@ class ActionTrack(io.ComfyNode):
                 f"preset: found {shortened(str(preset))!r}, expected the track's text alone; choose the preset in the "
                 "node's editor, or send its JSON as track."
             )
-        return validated(parse_timeline, track)
+        return validated_text(parse_timeline, track)
 
     @classmethod
     def execute(cls, track: str | None = None, model: str = next(iter(TITLES)), **_: object) -> io.NodeOutput:

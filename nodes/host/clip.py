@@ -30,7 +30,8 @@ def load_clip_vision(path: Path) -> ClipVisionModel:
         ValueError: the file holds no such tower.
     """
     weights, metadata = read_file(path, "clip_name")
-    return build_tower(weights, read_metadata(metadata).get("heads"), name=f"clip_name: {path.name}")
+    name = f"clip_name: {path.name}"
+    return build_tower(weights, read_metadata(metadata, name).get("heads"), name=name)
 
 
 def build_tower(
