@@ -54,16 +54,16 @@ class Clip(NamedTuple):
     chunks: int
 
 
-def build_network(seed: int) -> MatrixGame2:
+def build_network(seed: int, sizes: dict = SIZES) -> MatrixGame2:
     """Make a fresh network whose branches and head start at or near zero."""
     torch.manual_seed(seed)
-    network = MatrixGame2(**SIZES)
+    network = MatrixGame2(**sizes)
     for name, parameter in network.named_parameters():
         if name.endswith(("proj_mouse.weight", "proj_keyboard.weight", "head.head.weight", "head.head.bias")):
             nn.init.zeros_(parameter)
         elif name.endswith("mouse_mlp.0.weight"):
             with torch.no_grad():
-                parameter[:, SIZES["dim"] :] *= 8  # a mouse of 0.1 stands beside features of size 1
+                parameter[:, sizes["dim"] :] *= 8  # a mouse of 0.1 stands beside features of size 1
         elif name.endswith(tuple(KEYBOARD_GAIN)):
             with torch.no_grad():
                 parameter *= KEYBOARD_GAIN[name.split(".action_model.")[1]]
@@ -224,15 +224,17 @@ def begin_run(
     seed: int,
     shards: Shards,
     begin_with: Path | None = None,
+    sizes: dict = SIZES,
 ) -> Run:
     """Begin, or resume, a run of the model on the device of the shards.
 
-    Its `extra` holds mean and std of the latents and the moving average of the weights.
+    Its `extra` holds mean and std of the latents, the moving average of the weights, and the network's sizes.
 
     Args:
         begin_with: model file or run whose (averaged) weights and latent statistics to begin with; `None`: fresh ones.
+        sizes: of a fresh network; else those of `begin_with`.
     """
-    network = build_network(seed).to(shards.device)
+    network = build_network(seed, sizes).to(shards.device)
     run = Run(folder, minutes, network, optimizers_for(network, rate))
     if "mean" not in run.extra:
         if begin_with is None:
@@ -242,7 +244,7 @@ def begin_run(
             network.load_state_dict(known.network.state_dict())
             mean, std = known.mean.to(shards.device), known.std.to(shards.device)
         average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-        run.extra.update(mean=mean, std=std, average=average)
+        run.extra.update(mean=mean, std=std, average=average, sizes=sizes)
     torch.manual_seed(seed + run.step)
     return run
 
@@ -269,6 +271,7 @@ def train(
     begin_with: Path | None = None,
     device: torch.device | str = "cpu",
     scale: int = 1,
+    sizes: dict = SIZES,
 ) -> Run:
     """Train, or go on training, the run in `folder` for `minutes` in all.
 
@@ -276,10 +279,11 @@ def train(
         begin_with: model file or run whose weights to begin with; `None`: fresh ones.
         device: where to train.
         scale: clips of a batch, in multiples of what suits a CPU core.
+        sizes: of the network.
     """
     shards = Shards(shard_folder, device)
     shards.refresh()
-    run = begin_run(folder, minutes, rate, seed, shards, begin_with)
+    run = begin_run(folder, minutes, rate, seed, shards, begin_with, sizes)
     mean, std = run.extra["mean"], run.extra["std"]
     random = np.random.default_rng([19, seed, run.step])
     errors = ErrorBuffer(600 * scale)
