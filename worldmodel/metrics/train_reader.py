@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from ..tinyworld import pilot
 from ..tinyworld.run import Run
-from ..tinyworld.scene import clips, engine, themes, walkers
+from ..tinyworld.scene import clips, engine, themes
 from ..vae.tiny import TinyVAE
 from .reader import CLASSES, Reader, read
 
@@ -38,7 +39,7 @@ class Films:
     @torch.inference_mode()
     def _render(self) -> tuple[Tensor, Tensor, Tensor]:
         places = clips.draw_places(self.random, WALKS, 0.5)
-        view = walkers.views(places, clips.draw_walks(self.random, places, FRAMES), clips.PICTURE)
+        view = pilot.views(places, clips.draw_walks(self.random, places, FRAMES), clips.PICTURE)
         film = view.pixels.movedim(-1, 1)
         plain = torch.from_numpy(self.random.random(WALKS) < 0.25)
         with torch.autocast("cpu", torch.bfloat16):
@@ -77,7 +78,7 @@ def judged_films(vae: TinyVAE, count: int = 24, seed: int = 0) -> tuple[Tensor, 
     """Render fixed held-out films and send them through the VAE."""
     random = np.random.default_rng([59, seed])
     places = engine.build([*(-1 - n % 6 for n in range(count // 2)), *range(count - count // 2)])
-    view = walkers.views(places, clips.draw_walks(random, places, 33), clips.PICTURE)
+    view = pilot.views(places, clips.draw_walks(random, places, 33), clips.PICTURE)
     film = view.pixels.movedim(-1, 1)
     coded = torch.cat([(vae.decode(vae.encode(piece * 2 - 1)) + 1) / 2 for piece in film.split(8)])
     frames = slice(4, None, 7)

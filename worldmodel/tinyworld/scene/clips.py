@@ -45,7 +45,7 @@ def draw_walks(
     crowd = torch.where(explorers, -1.0, 9.0)
     for _ in range(CANDIDATES):
         start = engine.random_starts(places, which, random)
-        tried = walkers.play(places, which, start, _pressed(random, count, rows), pace)
+        tried = pilot.play(places, which, start, _pressed(random, count, rows), pace)
         now = walkers.crowding(places, tried)
         best, crowd = _better(best, tried, now < crowd), torch.minimum(now, crowd)
     return best
@@ -81,7 +81,7 @@ def _pressed(random: np.random.Generator, count: int, rows: int) -> Actions:
 
 def film(places: engine.Places, walks: Walks, frames: slice = slice(None), device: str | torch.device = "cpu") -> Tensor:
     """Render walks as pixels (F, 3, frames, H, W) in -1..1."""
-    pixels = walkers.views(places.to(device), walks, PICTURE, frames).pixels
+    pixels = pilot.film(places.to(device), walks, PICTURE, frames)
     return pixels.permute(0, 4, 1, 2, 3) * 2 - 1
 
 

@@ -48,19 +48,19 @@ def _window(u: Tensor, v: Tensor, wide: Tensor, high: Tensor) -> Tensor:
 
 def _diamond(u: Tensor, v: Tensor, wide: Tensor, high: Tensor) -> Tensor:
     away = (u - u.floor() - 0.5).abs() + (v - 1.1).abs() / 2
-    return _soft(0.42 - away, wide + high / 2, 0.35)
+    return _soft(0.42 - away, wide + high / 2, 2 * (0.42 - (v - 1.1).abs() / 2))
 
 
 def _disc(u: Tensor, v: Tensor, wide: Tensor, high: Tensor) -> Tensor:
     row = (v / 2 - (v / 2).floor() - 0.5) * 2
     away = ((2 * (u - u.floor() - 0.5)) ** 2 + row**2).sqrt()
-    return _soft(0.62 - away, 2 * wide + high, 0.3)
+    return _soft(0.62 - away, 2 * wide + high, (0.62**2 - row**2).clamp_min(0).sqrt())
 
 
 def _arch(u: Tensor, v: Tensor, wide: Tensor, high: Tensor) -> Tensor:
     aside = 2 * (u - u.floor() - 0.5)
-    away = (aside**2 + (v - 1.1).clamp_min(0) ** 2).sqrt()
-    return _soft(0.62 - away, 2 * wide + high, 0.62)
+    up = (v - 1.1).clamp_min(0)
+    return _soft(0.62 - (aside**2 + up**2).sqrt(), 2 * wide + high, (0.62**2 - up**2).clamp_min(0).sqrt())
 
 
 def _zigzag(u: Tensor, v: Tensor, wide: Tensor, high: Tensor) -> Tensor:
@@ -68,10 +68,10 @@ def _zigzag(u: Tensor, v: Tensor, wide: Tensor, high: Tensor) -> Tensor:
     return (1 - square(v / 1.4 + tooth, high / 1.4 + wide)) / 2
 
 
-def _soft(inside: Tensor, footprint: Tensor, mean: float) -> Tensor:
-    """Blur an edge over the footprint, and fade to the mean where the footprint is as wide as the pattern."""
+def _soft(inside: Tensor, footprint: Tensor, mean: Tensor) -> Tensor:
+    """Blur an edge over the footprint, and fade to each row's mean where the footprint is as wide as the pattern."""
     sharp = (inside / footprint.clamp_min(1e-3) + 0.5).clamp(0, 1)
-    return torch.lerp(sharp, torch.full_like(sharp, mean), ((footprint - 0.5) / 1.0).clamp(0, 1))
+    return torch.lerp(sharp, mean.clamp(0, 1).expand_as(sharp), (footprint - 0.5).clamp(0, 1))
 
 
 WALLS: dict[str, Pattern] = {

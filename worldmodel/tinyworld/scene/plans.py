@@ -40,13 +40,13 @@ LEVELS: dict[str, tuple[str, str]] = {
         a............b
         a..cc....bb..b
         a..cc....bb..b
-        a........bb..b
+        a............b
         a...,,,,.....b
-        c...,T,,.....b
-        c...,,,,..o..b
+        c...,T,,..o..b
+        c...,,,,.....b
         c............b
-        c..aa....cc..c
-        c..aa....cc..c
+        c..aaa..ccc..c
+        c............c
         c............c
         cccccccccccccc
         """,
@@ -66,7 +66,7 @@ LEVELS: dict[str, tuple[str, str]] = {
         c.....b..,,..a
         c.....T......a
         c............a
-        c..cc....aa..a
+        c............a
         cccccccaaaaaaa
         """,
     ),
@@ -102,8 +102,8 @@ LEVELS: dict[str, tuple[str, str]] = {
         a............c
         b..,,,,,,,,..c
         b..,,,,,,,,..c
-        b............c
-        b..o.cccc....a
+        b..o..ccc....c
+        b............a
         b............a
         bbbbbbaaaaaaaa
         """,
@@ -121,8 +121,8 @@ LEVELS: dict[str, tuple[str, str]] = {
         b.....bbbbb..c
         b............c
         b............c
-        b..,,..aaaa..c
-        b..,o........c
+        b..,o..aaaa..c
+        b..,,........c
         b............c
         bbbbbbcccccccc
         """,
@@ -133,15 +133,15 @@ LEVELS: dict[str, tuple[str, str]] = {
         bbbbbbbbbbbbbb
         b............b
         b............b
-        b..bb....T...b
+        b..bb..T.....b
         b..bb........b
         b........aa..a
         c..,,,...aa..a
         c..,o,...aa..a
         c..,,,.......a
         c............a
-        c..cc..cc....a
-        c..cc..cc....a
+        c..cc..cccc..a
+        c............a
         c............a
         cccccaaaaaaaaa
         """,

@@ -1,4 +1,4 @@
-"""Who walks through the places: a player's actions played out, and an explorer who looks where it goes.
+"""Who walks through the places: an explorer who looks where it goes, and comes home if told to.
 
 Rows are actions, one per frame; row i moves the camera from frame i to frame i + 1. Keys and turns are the pilot's.
 
@@ -22,25 +22,6 @@ NEAR_WALL = 2.0
 _STEPS = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
 
 
-def play(
-    places: engine.Places, which: Tensor, start: tuple[Tensor, Tensor], actions: Actions, pace: float = 1.0
-) -> Walks:
-    """Walk the actions from a start (places (F, 2) metres, yaws (F,) radians), a held key moving `pace` steps."""
-    steps = pace * pilot.moves(actions.keys)
-    return Walks(which, actions, *engine.walk(places, which, *start, steps, actions.turns.deg2rad()))
-
-
-def views(
-    places: engine.Places, walks: Walks, size: tuple[int, int], frames: slice = slice(None), batch: int = 96
-) -> engine.View:
-    """Render the walks' frames: pixels (F, frames, H, W, 3) in 0..1, depth and materials (F, frames, H, W)."""
-    stood, yaws = walks.places[:, frames], walks.yaws[:, frames]
-    which = walks.which[:, None].expand(yaws.shape).reshape(-1)
-    pieces = zip(which.split(batch), stood.reshape(-1, 2).split(batch), yaws.reshape(-1).split(batch), strict=True)
-    rendered = [engine.render(places, *piece, size) for piece in pieces]
-    return engine.View(*(torch.cat(column).unflatten(0, yaws.shape) for column in zip(*rendered, strict=True)))
-
-
 def explore(
     places: engine.Places,
     which: Tensor,
@@ -48,10 +29,22 @@ def explore(
     rows: int,
     random: np.random.Generator,
     pace: float = 1.0,
+    home_after: np.ndarray | None = None,
 ) -> Walks:
-    """Walk from goal to goal in wide bends, away from walls, looking around and standing still at times."""
+    """Walk from goal to goal in wide bends, away from walls, looking around and standing still at times.
+
+    Args:
+        places, which, start: as `pilot.play` takes them.
+        rows: to walk.
+        random: draws goals and pauses.
+        pace: steps that a held key moves.
+        home_after: (F,) rows after which each walker goes back to its start, turns as it stood there, and stays;
+            `None`: never.
+    """
     place, yaw = start[0].double().clone(), start[1].double().clone()
     walkers = np.arange(len(which))
+    turning_back = np.full(len(which), rows) if home_after is None else home_after
+    home = np.zeros(len(which), bool)
     guide = Guide(places.cells[which].numpy(), random)
     for walker in walkers:
         guide.aim(walker, place[walker].numpy())
@@ -59,16 +52,24 @@ def explore(
     keys, turns = torch.zeros(len(which), rows, 4), torch.zeros(len(which), rows, dtype=torch.float64)
     stood, yaws, bumped = [place], [yaw], []
     for row in range(rows):
-        for walker in np.nonzero(guide.arrived(place.numpy()))[0]:
+        for walker in np.nonzero(turning_back == row)[0]:
+            guide.aim(walker, place[walker].numpy(), (start[0][walker].numpy() / engine.CELL).astype(int))
+        arrived, to_start = guide.arrived(place.numpy()), (start[0] - place).numpy()
+        away = np.linalg.norm(to_start, axis=1)
+        home |= (away < 0.35) & (turning_back <= row)
+        for walker in np.nonzero(arrived & (turning_back > row))[0]:
             guide.aim(walker, place[walker].numpy())
             pause[walker] = random.integers(8, 40) if random.random() < 0.35 else 0
             glance[walker] = random.uniform(-3, 3)
         error = guide.error(place.numpy(), yaw.numpy())
-        standing = pause > 0
+        straight = np.arctan2(to_start[:, 0], to_start[:, 1]) - yaw.numpy()
+        straight = np.degrees(np.where(home, (start[1] - yaw).numpy(), straight))
+        error = np.where((turning_back <= row) & (away < 2.5) | home, (straight + 180) % 360 - 180, error)
+        standing = (pause > 0) & ~home
         wanted = np.where(standing, glance, np.clip(error * 0.12, -pilot.FASTEST, pilot.FASTEST))
         rate += np.clip(wanted - rate, -0.5, 0.5)
         turns[:, row] = torch.from_numpy(np.round(rate, 3))
-        keys[:, row, 0] = torch.from_numpy(((np.abs(error) < 55) & ~standing).astype(np.float32))
+        keys[:, row, 0] = torch.from_numpy(((np.abs(error) < 55) & ~standing & ~home).astype(np.float32))
         pause = np.maximum(pause - 1, 0)
         moved = pace * pilot.moves(keys[:, row : row + 1])
         step = engine.walk(places, which, place, yaw, moved, turns[:, row : row + 1].deg2rad())
@@ -94,13 +95,13 @@ class Guide:
         self.fields = np.zeros(cells.shape)
         self.goals = np.zeros((len(cells), 2), int)
 
-    def aim(self, walker: int, place: np.ndarray) -> None:
-        """Choose a goal for one walker."""
+    def aim(self, walker: int, place: np.ndarray, goal: np.ndarray | None = None) -> None:
+        """Choose a goal for one walker, or take the cell that is given."""
         cells = np.argwhere(self.free[walker])
         away = np.abs((cells + 0.5) * engine.CELL - place).sum(1) / engine.CELL
         open_cells = cells[(away > FAR) & (self.cost[walker][tuple(cells.T)] == 1)]
         chosen = open_cells if len(open_cells) else cells
-        self.goals[walker] = chosen[self.random.integers(len(chosen))]
+        self.goals[walker] = chosen[self.random.integers(len(chosen))] if goal is None else goal
         self.fields[walker] = costs(self.free[walker], self.cost[walker], tuple(self.goals[walker]))
 
     def arrived(self, place: np.ndarray) -> np.ndarray:
