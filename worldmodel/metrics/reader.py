@@ -104,6 +104,13 @@ def load(path: Path = FILE) -> Reader:
     return reader.eval()
 
 
+def load_run(run: Path) -> Reader:
+    """Load the reader of a training run as it stands."""
+    reader = Reader()
+    reader.load_state_dict(torch.load(run / "state.pt", map_location="cpu", weights_only=True)["model"])
+    return reader.eval()
+
+
 def export(run: Path, path: Path = FILE) -> None:
     """Write the reader of a training run."""
     weights = torch.load(run / "state.pt", map_location="cpu", weights_only=True)["model"]

@@ -100,9 +100,9 @@ def draw_played(kind: str, name: str, rows: int) -> Iterator[Tracks]:
         yield _tracks(places, start, pilot.random_actions(random, _BATCH, rows))
 
 
-def draw_explored(kind: str) -> Iterator[Tracks]:
+def draw_explored(kind: str, name: str = "long") -> Iterator[Tracks]:
     """Draw long walks from goal to goal."""
-    for random, (places, which, start) in _supply(kind, "long"):
+    for random, (places, which, start) in _supply(kind, name):
         yield _tracks(places, start, walkers.explore(places, which, start, LONG, random).actions)
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import torch
 
+from ...metrics import suites2
+
 SIZES = {
     "dim": 256, "heads": 4, "ffn_dim": 1024, "freq_dim": 128, "layers": 6, "context_dim": 128, "keyboard_dim": 4,
     "keyboard_width": 32, "action_heads": 4, "action_blocks": (0, 1, 2), "mouse": True,
@@ -37,9 +39,7 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m worldmodel.tinyworld.scene", description=__doc__.split("\n", 1)[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m worldmodel.tinyworld.scene", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     commands = parser.add_subparsers(required=True)
     train = commands.add_parser("train", help="train the VAE, its decoder alone, or the model")
@@ -63,6 +63,30 @@ def _parser() -> argparse.ArgumentParser:
     encode.add_argument("--seed", type=int, default=0)
     encode.add_argument("--device", default="cpu", help="where to render and encode (default cpu)")
     encode.set_defaults(command=_encode)
+
+    sheet = commands.add_parser("sheet", help="draw a contact sheet of held-out walks, true above generated")
+    sheet.add_argument("--model", type=Path, required=True, help="model file, or folder of a run")
+    sheet.add_argument("--vae", type=Path, required=True, help="VAE file, or folder of a run")
+    sheet.add_argument("--out", type=Path, required=True, help="picture to write")
+    sheet.add_argument("--kind", choices=("levels", "layouts"), default="levels", help="held-out walks in which places")
+    sheet.add_argument("--walks", type=int, default=12)
+    sheet.add_argument("--frames", type=int, nargs="+", default=None, help="frames to show, rising")
+    sheet.add_argument("--scale", type=int, default=1)
+    sheet.set_defaults(command=_sheet)
+
+    evaluate = commands.add_parser("evaluate", help="measure a model in held-out walks and places")
+    evaluate.add_argument("--model", type=Path, required=True, help="model file, or folder of a run")
+    evaluate.add_argument("--vae", type=Path, required=True, help="VAE file, or folder of a run")
+    evaluate.add_argument("--reader", type=Path, help="run of the reader (default: the shipped)")
+    evaluate.add_argument("--kind", choices=suites2.KINDS, required=True, help="held-out walks in which places")
+    evaluate.add_argument("--only", nargs="+", metavar="ROWS", help="groups of rows (default: all but few-steps, fast)")
+    evaluate.add_argument("--starts", type=int, default=256, help="starts per row (default 256)")
+    evaluate.add_argument("--walks", type=int, default=64, help="long walks (default 64)")
+    evaluate.add_argument("--frames", type=int, default=1000, help="frames of a long walk (default 1000)")
+    evaluate.set_defaults(command=_evaluate)
+
+    suites = commands.add_parser("suites", help="draw the suites anew; a committed suite is never drawn again")
+    suites.set_defaults(command=lambda options: suites2.write())
     return parser
 
 
@@ -101,6 +125,31 @@ def _encode(options: argparse.Namespace) -> None:
 
     vae = open_player(vae=options.vae).vae
     write_shards(vae, options.shards, options.seed, options.count, options.levels, options.device)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from ...metrics import reader, report, rows
+    from ..export import open_player
+
+    known = None if options.reader is None else reader.load_run(options.reader)
+    player = open_player(options.model, options.vae)
+    amounts = options.starts, options.walks, options.frames
+    form = rows.Form(player, *amounts, kind=options.kind, reader=known)
+    groups = options.only or [name for name in rows.GROUPS if name not in ("few-steps", "fast")]
+    report.evaluate(form, groups, {})
+
+
+def _sheet(options: argparse.Namespace) -> None:
+    from ...metrics import sheets
+    from ..export import open_player
+
+    player = open_player(options.model, options.vae)
+    tracks = suites2.load(options.kind)["long"].part(slice(0, options.walks))
+    frames = tuple(options.frames or sheets.SHOWN)
+    shown = sheets.watch(player, tracks, frames)
+    sheets.sheet(shown, options.scale).save(options.out)
+    words = (f"{frame}: {gain:+.1f}" for frame, gain in zip(frames[1:], sheets.gains(shown), strict=True))
+    sys.stdout.write(f"dB over the frozen first frame: {', '.join(words)}\n")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def draw_places(
 def draw_walks(
     random: np.random.Generator, places: engine.Places, frames: int, pace: float = 1.0, exploring: float = 0.45
 ) -> Walks:
-    """Let one walker play in each place: some explore, the others press what players press, the least crowded of some."""
+    """Let one walker play in each place: explore, or press what players press (the least crowded of some)."""
     count, rows = len(places.seeds), frames - 1
     which = torch.arange(count)
     explorers = torch.from_numpy(random.random(count) < exploring)
@@ -79,7 +79,9 @@ def _pressed(random: np.random.Generator, count: int, rows: int) -> Actions:
     return actions
 
 
-def film(places: engine.Places, walks: Walks, frames: slice = slice(None), device: str | torch.device = "cpu") -> Tensor:
+def film(
+    places: engine.Places, walks: Walks, frames: slice = slice(None), device: str | torch.device = "cpu"
+) -> Tensor:
     """Render walks as pixels (F, 3, frames, H, W) in -1..1."""
     pixels = pilot.film(places.to(device), walks, PICTURE, frames)
     return pixels.permute(0, 4, 1, 2, 3) * 2 - 1
@@ -109,7 +111,7 @@ class Clips:
 
 
 def held_out(count: int, frames: int, seed: int = 0) -> Tensor:
-    """Render fixed clips, half of them in levels, half in held-out layouts: pixels (count, 3, frames, H, W) in -1..1."""
+    """Render fixed clips, half in levels, half in held-out layouts: pixels (count, 3, frames, H, W) in -1..1."""
     random = np.random.default_rng([43, seed])
     levels = [-1 - number % len(plans.NAMES) for number in range(count // 2)]
     layouts = random.integers(0, engine.HELD_OUT_SEEDS, count - len(levels)).tolist()

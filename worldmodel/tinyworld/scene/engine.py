@@ -3,8 +3,8 @@
 Axes are OpenCV's: x right, y down, z forward; heights in `themes` are above the ground, the eye walks at EYE above it
 and at y = 0. Yaw is in radians, 0 looks along +z, positive turns right. Lengths are metres.
 
-A ray meets walls one behind the other: a tower stands above the houses before it. Of each column the first HITS walls
-are kept that rise higher in the picture than all before.
+A ray meets walls one behind the other: a tower stands above the houses before it. Of each column the first HITS
+walls are kept that rise higher in the picture than all before.
 
 Shapes: P places, N cells per side, F frames, H x W picture, K hits.
 """
@@ -193,12 +193,8 @@ def _cast(places: Places, which: Tensor, place: Tensor, direction: Tensor) -> _H
     highest = torch.full_like(next_x, -1.0)
     count = torch.zeros_like(x)
     inside = torch.ones_like(x, dtype=torch.bool)
-    found: dict[str, list[Tensor]] = {"depth": [], "kind": [], "side": []}
-    for slot in range(HITS):
-        found["depth"].append(torch.full_like(next_x, 1e3))
-        found["kind"].append(torch.zeros_like(x))
-        found["side"].append(torch.zeros_like(x))
-    cells_x, cells_z = [torch.zeros_like(x) for _ in range(HITS)], [torch.zeros_like(x) for _ in range(HITS)]
+    found = next_x.new_zeros(HITS, 5, frames, columns)
+    found[:, 0] = 1e3
     for _ in range(2 * plans.SIDE):
         along_z = next_z < next_x
         depth = torch.where(along_z, next_z, next_x)
@@ -214,21 +210,18 @@ def _cast(places: Places, which: Tensor, place: Tensor, direction: Tensor) -> _H
         if not new.any():
             continue
         highest = torch.where(new, rise, highest)
+        wall = torch.stack([depth, *(value.double() for value in (kind, along_z, x, z))])
         for slot in range(HITS):
-            here = new & (count == slot)
-            found["depth"][slot] = torch.where(here, depth, found["depth"][slot])
-            found["kind"][slot] = torch.where(here, kind, found["kind"][slot])
-            found["side"][slot] = torch.where(here, along_z.long(), found["side"][slot])
-            cells_x[slot], cells_z[slot] = torch.where(here, x, cells_x[slot]), torch.where(here, z, cells_z[slot])
+            found[slot] = torch.where(new & (count == slot), wall, found[slot])
         count = count + new
-    depth, kind, side = (torch.stack(found[name], 1) for name in ("depth", "kind", "side"))
-    cell_x, cell_z = torch.stack(cells_x, 1), torch.stack(cells_z, 1)
+    depth, kind, side, cell_x, cell_z = found.transpose(0, 2).unbind(1)
     hit = place[:, None, None] + direction[:, None] * depth[..., None]
     along = torch.where(side == 1, hit[..., 0] - cell_x * CELL, hit[..., 1] - cell_z * CELL)
     normal = torch.where(side == 1, direction[:, None, :, 1], direction[:, None, :, 0]).abs()
     slant = direction.norm(dim=-1)[:, None] / normal.clamp_min(0.05)
     step = torch.where(side == 1, step_z[:, None], step_x[:, None])
-    return _Hits(depth.float().clamp_min(1e-3), kind, along.float(), 2 * side + (step > 0), slant.float())
+    facing = 2 * side.long() + (step > 0)
+    return _Hits(depth.float().clamp_min(1e-3), kind.long(), along.float(), facing, slant.float())
 
 
 def _shade(
@@ -299,7 +292,9 @@ def _floor(places: Places, which: Tensor, ground: Tensor, pixel: Tensor, down: T
     share = torch.zeros_like(x)
     half = (footprint / 4).clamp_max(0.5)
     for aside, ahead in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
-        cell = [(value + sign * half).floor().long().clamp(0, plans.SIDE - 1) for value, sign in ((x, aside), (z, ahead))]
+        cell = [
+            (value + sign * half).floor().long().clamp(0, plans.SIDE - 1) for value, sign in ((x, aside), (z, ahead))
+        ]
         share += places.square[which[:, None, None], cell[0], cell[1]] / 4
     out = torch.empty(*x.shape, 3, device=x.device)
     theme, look = places.theme[which], _look(x.device)
@@ -322,7 +317,9 @@ def _sky(look: _Look, theme: Tensor, direction: Tensor, down: Tensor, focal: flo
     away = (_turn(azimuth - at) ** 2 + (height - tall) ** 2).sqrt()
     colour = torch.lerp(colour, sun, _edge((0.09 - away) * focal)[..., None])
     tall, count, phase = look.waves[theme].unbind(-1)
-    ridge = 0.07 + ((azimuth[..., None] * count[:, None, None] + phase[:, None, None]).sin() * tall[:, None, None]).sum(-1)
+    ridge = 0.07 + ((azimuth[..., None] * count[:, None, None] + phase[:, None, None]).sin() * tall[:, None, None]).sum(
+        -1
+    )
     at, tall, wide = look.peak[theme][:, None, None].unbind(-1)
     ridge = torch.maximum(ridge, tall * (1.3 - _turn(azimuth - at).abs() / wide))
     return torch.lerp(colour, hills, _edge((ridge - height) * focal)[..., None])

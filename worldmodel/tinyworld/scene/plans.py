@@ -173,7 +173,9 @@ def layout(seed: int) -> Plan:
     for _ in range(60):
         if (cells[1:-1, 1:-1] > 0).sum() >= 24:
             break
-        size = random.integers(1, 4, 2) if random.random() < 0.5 else random.permutation([1, int(random.integers(2, 6))])
+        size = (
+            random.integers(1, 4, 2) if random.random() < 0.5 else random.permutation([1, int(random.integers(2, 6))])
+        )
         corner = random.integers(1, SIDE - size)
         _place(cells, taken, square, corner, size, 1 + quarter[_quarter(corner)] % themes.WALLS)
     for _ in range(20):
