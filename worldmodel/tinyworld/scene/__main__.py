@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from ...metrics import suites2
+from . import plans
 
 SIZES = {
     "dim": 256, "heads": 4, "ffn_dim": 1024, "freq_dim": 128, "layers": 6, "context_dim": 128, "keyboard_dim": 4,
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     encode.add_argument("--shards", type=Path, required=True, help="folder to write to; it goes on if it exists")
     encode.add_argument("--count", type=int, required=True, help="shards of this seed that the folder shall hold")
     encode.add_argument("--levels", type=float, default=0.6, help="share of the walks in levels (default 0.6)")
+    encode.add_argument("--only", nargs="+", choices=plans.NAMES, metavar="LEVEL", help="these levels and themes only")
     encode.add_argument("--seed", type=int, default=0)
     encode.add_argument("--device", default="cpu", help="where to render and encode (default cpu)")
     encode.set_defaults(command=_encode)
@@ -124,7 +126,8 @@ def _encode(options: argparse.Namespace) -> None:
     from .latents import write_shards
 
     vae = open_player(vae=options.vae).vae
-    write_shards(vae, options.shards, options.seed, options.count, options.levels, options.device)
+    only = tuple(options.only or plans.NAMES)
+    write_shards(vae, options.shards, options.seed, options.count, options.levels, only, options.device)
 
 
 def _evaluate(options: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from ...vae.tiny import TinyVAE
 from ..latents import LONG, SHORT, encode_walks
-from . import clips
+from . import clips, plans
 
 log = logging.getLogger(__name__)
 WALKS = {SHORT: 48, LONG: 16}
@@ -25,7 +25,13 @@ LEVELS = 0.6
 
 
 def write_shards(
-    vae: TinyVAE, folder: Path, seed: int, shards: int, levels: float = LEVELS, device: torch.device | str = "cpu"
+    vae: TinyVAE,
+    folder: Path,
+    seed: int,
+    shards: int,
+    levels: float = LEVELS,
+    only: tuple[str, ...] = plans.NAMES,
+    device: torch.device | str = "cpu",
 ) -> None:
     """Write shards of encoded walks until the folder holds so many of this seed.
 
@@ -33,17 +39,18 @@ def write_shards(
 
     Args:
         levels: share of the walks in levels.
+        only: levels that are walked in, and whose themes the layouts have.
         device: where frames are rendered and encoded; the walking itself is done by the CPU.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    vae = vae.to(device)
+    vae, numbers = vae.to(device), tuple(plans.NAMES.index(name) for name in only)
     for number in range(shards):
         path = folder / f"{seed:03d}_{number:05d}.safetensors"
         if path.exists():
             continue
         frames = LONG if number % 2 else SHORT
         random = np.random.default_rng([47, seed, number])
-        places = clips.draw_places(random, WALKS[frames], levels)
+        places = clips.draw_places(random, WALKS[frames], levels, numbers)
         walks = clips.draw_walks(random, places, frames)
         film = clips.film(places, walks, device=device)
         with torch.autocast(film.device.type, torch.bfloat16):
