@@ -272,6 +272,7 @@ def train(
     device: torch.device | str = "cpu",
     scale: int = 1,
     sizes: dict = SIZES,
+    own_share: float = 0.0,
 ) -> Run:
     """Train, or go on training, the run in `folder` for `minutes` in all.
 
@@ -280,19 +281,28 @@ def train(
         device: where to train.
         scale: clips of a batch, in multiples of what suits a CPU core.
         sizes: of the network.
+        own_share: share of the updates that learn from own films (see `own_films`); it rises over the first half.
     """
+    from .own_films import OwnFilms  # which is made of this file's parts
+
     shards = Shards(shard_folder, device)
     shards.refresh()
     run = begin_run(folder, minutes, rate, seed, shards, begin_with, sizes)
     mean, std = run.extra["mean"], run.extra["std"]
     random = np.random.default_rng([19, seed, run.step])
-    errors = ErrorBuffer(600 * scale)
+    errors, own = ErrorBuffer(600 * scale), OwnFilms(shards, mean, std, scale)
     while not run.done:
         run.schedule()
         if run.step % 25 == 0:
             shards.refresh()
-        clip = draw_clip(shards, random, run.share, mean, std, scale)
-        loss = teacher_forced(run.model, clip, errors, random)
-        norm = update(run, loss, min(0.998, 1 - 1 / (run.step + 10)))
-        run.advance({"loss": loss.item(), "norm": norm})
+        figures: dict[str, float] = {}
+        if random.random() < own_share * min(1.0, 2 * run.share):
+            loss = own.loss(run.model, random)
+            figures["own"] = loss.item()
+        else:
+            clip = draw_clip(shards, random, run.share, mean, std, scale)
+            loss = teacher_forced(run.model, clip, errors, random)
+            figures["loss"] = loss.item()
+        figures["norm"] = update(run, loss, min(0.998, 1 - 1 / (run.step + 10)))
+        run.advance(figures)
     return run

@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--vae", type=Path, help="run of the VAE, or file (reader)")
     train.add_argument("--shards", type=Path, help="folder of encoded walks (model)")
     train.add_argument("--scale", type=int, default=1, help="batches so many times as large (model; default 1)")
+    train.add_argument("--own", type=float, default=0.0, help="share of updates on own films (model; default 0)")
     train.set_defaults(command=_train)
 
     encode = commands.add_parser("encode", help="render and encode walks for the model's training")
@@ -102,7 +103,7 @@ def _train(options: argparse.Namespace) -> None:
             raise ValueError("--shards: nothing was given; name the folder that `encode` writes to.")
         rate, sizes = options.rate or 2e-3, SIZES
         common |= {"begin_with": options.begin_with, "scale": options.scale}
-        train_dit.train(options.run, options.shards, rate=rate, sizes=sizes, **common)
+        train_dit.train(options.run, options.shards, rate=rate, sizes=sizes, own_share=options.own, **common)
         return
     if options.what == "reader":
         from ...metrics import train_reader
