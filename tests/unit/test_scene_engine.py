@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from worldmodel.metrics import suites2
 from worldmodel.tinyworld import pilot
 from worldmodel.tinyworld.engine import largest_place, poses
 from worldmodel.tinyworld.scene import clips, engine, patterns, plans, themes, walkers
@@ -164,3 +165,38 @@ def test_a_wide_pixel_sees_the_mean_of_a_pattern(name: str) -> None:
     assert fine.min() >= 0 and fine.max() <= 1.001 and fine.std() > 0.2
     assert broad.std(0).max() < (0.25 if name in ("diamond", "disc", "arch") else 1e-3)
     torch.testing.assert_close(broad.mean(), fine.mean(), atol=0.05, rtol=0)
+
+
+def test_the_suites_hold_what_they_say_and_nothing_that_training_sees() -> None:
+    for kind in suites2.KINDS:
+        suite = suites2.load(kind)
+        counts = {name: len(tracks.seeds) for name, tracks in suite.items()}
+        long = {"long": 200 if kind == "levels" else 64}
+        obeyed = {f"obeys_{action}": 256 for action in suites2.OPPOSITES}
+        assert counts == {"vae": 32, "turns": 64, "world": 256, "drawn": 64, "loops": 64, **long, **obeyed}
+        for tracks in suite.values():
+            seeds = tracks.seeds
+            assert bool(((seeds < 0) if kind == "levels" else (seeds >= 0) & (seeds < engine.HELD_OUT_SEEDS)).all())
+            assert bool(engine.fits(tracks.worlds(), torch.arange(len(seeds)), tracks.places).all())
+
+
+@pytest.mark.parametrize("kind", suites2.KINDS)
+def test_the_suites_are_what_their_code_draws(kind: str) -> None:
+    suite = suites2.load(kind)
+    parts = {
+        "vae": suites2.draw_played(kind, "vae", 32),
+        "obeys_left": suites2.draw_obeyed(kind, "left"),
+        "loops": suites2.draw_loops(kind),
+    }
+    for name, supply in parts.items():
+        drawn, kept = next(supply), suite[name]
+        count = min(len(drawn.seeds), len(kept.seeds))
+        for one, other in zip(drawn, kept, strict=True):
+            assert torch.equal(one[:count], other[:count]), name
+
+
+def test_loops_come_home() -> None:
+    tracks = suites2.load("levels")["loops"].part(slice(0, 16))
+    _, walks = tracks.walk()
+    assert (walks.places[:, -1] - walks.places[:, 0]).norm(dim=-1).max() < 1.5
+    assert (walks.places[:, 100:] - walks.places[:, :1]).norm(dim=-1).amax(1).min() > 2.0
