@@ -95,5 +95,11 @@ def test_only_the_newest_films_are_kept(films: own_films.OwnFilms) -> None:
 
 
 def test_a_run_learns_from_own_films_by_and_by(films: own_films.OwnFilms, tmp_path: Path) -> None:
-    run = train_dit.train(tmp_path / "run", tmp_path, 0.02, 1e-3, 0, sizes=TINY, own_share=1.0)
+    run = train_dit.train(tmp_path / "run", tmp_path, 0.02, 1e-3, 0, course=train_dit.Course(TINY, 1.0))
     assert run.extra["sizes"]["dim"] == 48 and run.step >= 1
+
+
+def test_a_run_measured_in_updates_ends_with_them(films: own_films.OwnFilms, tmp_path: Path) -> None:
+    for updates in (2, 3):
+        course = train_dit.Course(TINY, updates=updates)
+        assert train_dit.train(tmp_path / "run", tmp_path, 60, 1e-3, 0, course=course).step == updates

@@ -22,11 +22,20 @@ class Run:
     """One training run in a folder: `log.jsonl`, and `state.pt` from which it resumes after any interruption.
 
     The learning rate follows the share of the planned minutes that has been spent, over all resumptions. On a CPU these
-    are minutes of its cores, so that a run beside other work, at low priority, is as long as one alone.
+    are minutes of its cores, so that a run beside other work, at low priority, is as long as one alone. Where runs are
+    to be compared, their length is given in `updates`, which counts instead.
     """
 
-    def __init__(self, folder: Path, minutes: float, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        minutes: float,
+        model: nn.Module,
+        optimizers: list[torch.optim.Optimizer],
+        updates: int | None = None,
+    ) -> None:
         self.folder, self.minutes, self.model, self.optimizers = folder, minutes, model, optimizers
+        self.updates = updates
         self.step, self.seconds, self.extra = 0, 0.0, {}
         self.before_saving: Callable[[], None] = lambda: None
         self.peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
@@ -49,7 +58,9 @@ class Run:
 
     @property
     def share(self) -> float:
-        """Share of the planned time that is spent, 0..1."""
+        """Share of the planned length that is spent, 0..1."""
+        if self.updates is not None:
+            return min(1.0, self.step / self.updates)
         return min(1.0, self.seconds / (60 * self.minutes))
 
     @property

@@ -42,6 +42,18 @@ KEYBOARD_GAIN = {"keyboard_embed.0.weight": 2.0, "keyboard_embed.2.weight": 3.0,
 """Without it the keys' part of the residual stream starts ten times weaker than the mouse's, and is learnt last."""
 
 
+class Course(NamedTuple):
+    """What a run trains, and how far: the network's sizes; the share of the updates that learn from own films (see
+    `own_films`; it rises over the first half); and the length in updates, if it is not given in minutes."""
+
+    sizes: dict = SIZES
+    own_share: float = 0.0
+    updates: int | None = None
+
+
+COURSE = Course()
+
+
 class Clip(NamedTuple):
     """Clips of `chunks` chunks that begin at chunk `first` of their walks; latents (B, C, T, h, w) normalised.
 
@@ -224,7 +236,7 @@ def begin_run(
     seed: int,
     shards: Shards,
     begin_with: Path | None = None,
-    sizes: dict = SIZES,
+    course: Course = COURSE,
 ) -> Run:
     """Begin, or resume, a run of the model on the device of the shards.
 
@@ -232,10 +244,10 @@ def begin_run(
 
     Args:
         begin_with: model file or run whose (averaged) weights and latent statistics to begin with; `None`: fresh ones.
-        sizes: of a fresh network; else those of `begin_with`.
+        course: the network's sizes, which must be those of `begin_with`, and the length of the run.
     """
-    network = build_network(seed, sizes).to(shards.device)
-    run = Run(folder, minutes, network, optimizers_for(network, rate))
+    network = build_network(seed, course.sizes).to(shards.device)
+    run = Run(folder, minutes, network, optimizers_for(network, rate), course.updates)
     if "mean" not in run.extra:
         if begin_with is None:
             mean, std = latent_statistics(shards)
@@ -244,7 +256,7 @@ def begin_run(
             network.load_state_dict(known.network.state_dict())
             mean, std = known.mean.to(shards.device), known.std.to(shards.device)
         average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-        run.extra.update(mean=mean, std=std, average=average, sizes=sizes)
+        run.extra.update(mean=mean, std=std, average=average, sizes=course.sizes)
     torch.manual_seed(seed + run.step)
     return run
 
@@ -271,8 +283,7 @@ def train(
     begin_with: Path | None = None,
     device: torch.device | str = "cpu",
     scale: int = 1,
-    sizes: dict = SIZES,
-    own_share: float = 0.0,
+    course: Course = COURSE,
 ) -> Run:
     """Train, or go on training, the run in `folder` for `minutes` in all.
 
@@ -280,14 +291,13 @@ def train(
         begin_with: model file or run whose weights to begin with; `None`: fresh ones.
         device: where to train.
         scale: clips of a batch, in multiples of what suits a CPU core.
-        sizes: of the network.
-        own_share: share of the updates that learn from own films (see `own_films`); it rises over the first half.
+        course: sizes of the network, share of own films, and length in updates.
     """
     from .own_films import OwnFilms  # which is made of this file's parts
 
     shards = Shards(shard_folder, device)
     shards.refresh()
-    run = begin_run(folder, minutes, rate, seed, shards, begin_with, sizes)
+    run = begin_run(folder, minutes, rate, seed, shards, begin_with, course)
     mean, std = run.extra["mean"], run.extra["std"]
     random = np.random.default_rng([19, seed, run.step])
     errors, own = ErrorBuffer(600 * scale), OwnFilms(shards, mean, std, scale)
@@ -296,7 +306,7 @@ def train(
         if run.step % 25 == 0:
             shards.refresh()
         figures: dict[str, float] = {}
-        if random.random() < own_share * min(1.0, 2 * run.share):
+        if random.random() < course.own_share * min(1.0, 2 * run.share):
             loss = own.loss(run.model, random)
             figures["own"] = loss.item()
         else:

@@ -46,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train the VAE, its decoder alone, or the model")
     train.add_argument("what", choices=("vae", "decoder", "model", "reader"))
     train.add_argument("--run", type=Path, required=True, help="folder of the run; it resumes if it exists")
-    train.add_argument("--minutes", type=float, required=True, help="planned length, over all resumptions")
+    train.add_argument("--minutes", type=float, default=60, help="planned length, over all resumptions (default 60)")
+    train.add_argument("--updates", type=int, help="planned length in updates instead (model)")
     train.add_argument("--rate", type=float, default=None, help="peak learning rate")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--begin-with", type=Path, help="run or file whose weights to begin with")
@@ -101,9 +102,9 @@ def _train(options: argparse.Namespace) -> None:
     if options.what == "model":
         if options.shards is None:
             raise ValueError("--shards: nothing was given; name the folder that `encode` writes to.")
-        rate, sizes = options.rate or 2e-3, SIZES
-        common |= {"begin_with": options.begin_with, "scale": options.scale}
-        train_dit.train(options.run, options.shards, rate=rate, sizes=sizes, own_share=options.own, **common)
+        course = train_dit.Course(SIZES, options.own, options.updates)
+        common |= {"begin_with": options.begin_with, "scale": options.scale, "course": course}
+        train_dit.train(options.run, options.shards, rate=options.rate or 2e-3, **common)
         return
     if options.what == "reader":
         from ...metrics import train_reader
