@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from worldmodel.metrics import reading
 from worldmodel.metrics.reader import CLASSES, FEATURES, Reader, Reading, export, load, load_run, read
-from worldmodel.metrics.train_reader import judge, judged_films
+from worldmodel.metrics.train_reader import judged_films
 from worldmodel.tinyworld import pilot
 from worldmodel.tinyworld.player import load_vae
 from worldmodel.tinyworld.run import Run
@@ -24,19 +25,11 @@ def frames_of(seeds: list[int]) -> tuple[Tensor, Tensor, Tensor]:
     return view.pixels.movedim(-1, 1), view.materials.long(), places.theme
 
 
-@pytest.fixture(scope="module")
-def schooled() -> Reader:
-    """Return a reader that knows the frames of `frames_of` in two themes by heart."""
-    torch.manual_seed(0)
-    reader = Reader()
-    frames, materials, _ = frames_of([-1, -5])
-    optimizer = torch.optim.AdamW(reader.parameters(), lr=4e-3)
-    for _ in range(70):
-        loss = cross_entropy(reader(frames)[0], materials)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return reader.eval()
+def true_reading(materials: Tensor, sure: float = 1.0) -> Reading:
+    """Return what a perfect reader would say of films of one frame with these materials (B, H, W)."""
+    shown = materials[:, None]
+    certain = torch.full(shown.shape, sure)
+    return Reading(shown, certain, torch.ones(shown.shape), torch.zeros(*shown.shape[:2], FEATURES))
 
 
 def test_a_reader_says_of_every_pixel_what_it_is_and_of_a_frame_sixty_four_numbers() -> None:
@@ -47,27 +40,36 @@ def test_a_reader_says_of_every_pixel_what_it_is_and_of_a_frame_sixty_four_numbe
     assert 1 / CLASSES <= said.sure.min() and said.sure.max() <= 1
 
 
-def test_what_a_reader_learnt_it_reads_and_what_is_another_theme_it_does_not(schooled: Reader) -> None:
-    frames, materials, theme = frames_of([-1, -5])
-    figures = judge(schooled, frames, materials, torch.ones_like(materials, dtype=torch.float))
-    assert figures["walls"] > 0.9 and figures["floor_and_sky"] > 0.95
-    sure, own, sure_others, own_others, features = reading._one(schooled, frames[:, None], theme)
-    assert sure.min() > 0.6 and own.min() > 0.97 and own_others.min() > 0.97 and sure_others.min() > 0.6
-    assert features.shape == (2, 1, FEATURES)
-    # the same pictures said to be the other's walk
-    assert reading._one(schooled, frames[:, None], theme.flip(0))[1].max() < 0.03
+def test_shares_are_of_walls_and_of_the_walks_own_theme() -> None:
+    _, materials, theme = frames_of([-1, -5])
+    sure, own, sure_others, own_others, _ = reading.legible(true_reading(materials), theme)
+    for share in (sure, own, sure_others, own_others):
+        assert share.tolist() == [1, 1]
+    # the same pictures said to be the other's walk; and a reader that is sure of nothing
+    assert reading.legible(true_reading(materials), theme.flip(0))[1].tolist() == [0, 0]
+    assert reading.legible(true_reading(materials, 0.5), theme)[0].tolist() == [0, 0]
+    # half of the walls read as another theme's
+    mixed = materials.clone()
+    mixed[:, :, :48] = (mixed[:, :, :48] + themes.SURFACES) % CLASSES
+    share = reading.legible(true_reading(mixed), theme)[1]
+    left = reading.is_wall(materials[:, :, :48]).sum((1, 2)) / reading.is_wall(materials).sum((1, 2))
+    torch.testing.assert_close(share, 1 - left)
 
 
-def test_only_surfaces_that_the_start_showed_are_judged(schooled: Reader) -> None:
-    frames, materials, _ = frames_of([-1, -5])
-    film, seen = frames[:, None], torch.zeros_like(materials, dtype=torch.bool)[:, None]
-    near = torch.ones_like(materials, dtype=torch.float)[:, None]
-    nothing = reading._judged(schooled, film, materials[:, None], near, seen)
-    assert bool(nothing.walls.isnan().all())
-    whole = reading._judged(schooled, film, materials[:, None], near, ~seen)
-    assert whole.walls.min() > 0.85
-    # a film of the other place is wrong
-    assert reading._judged(schooled, film.flip(0), materials[:, None], near, ~seen).walls.max() < 0.1
+def test_only_surfaces_that_the_start_showed_are_judged_and_every_material_counts_alike() -> None:
+    _, materials, _ = frames_of([-1, -5])
+    truth, near = materials[:, None], torch.ones_like(materials, dtype=torch.float)[:, None]
+    seen = torch.ones_like(truth, dtype=torch.bool)
+    assert bool(reading.judged(true_reading(materials), truth, near, ~seen).walls.isnan().all())
+    right = reading.judged(true_reading(materials), truth, near, seen)
+    assert right.walls.tolist() == right.others.tolist() == [1, 1] and right.depth.tolist() == [0, 0]
+    assert reading.judged(true_reading(materials), truth, 2 * near, seen).depth.tolist() == [0.5, 0.5]
+    # one of a walk's materials read wrong costs one part, however large it is
+    kinds = [kind for kind in truth[0].unique() if reading.is_wall(kind) and (truth[0] == kind).sum() >= reading.LEAST]
+    wrong = materials.clone()
+    wrong[0][materials[0] == kinds[0]] = (kinds[0] + themes.SURFACES) % CLASSES
+    found = reading.judged(true_reading(wrong), truth, near, seen).walls
+    assert found.tolist() == pytest.approx([1 - 1 / len(kinds), 1])
 
 
 def test_the_frechet_distance_is_that_of_two_normal_distributions() -> None:
@@ -88,7 +90,7 @@ def test_films_like_the_true_ones_are_at_one_unit_and_others_are_farther() -> No
     assert reading.frechet_of_walks(like + 1, true, others).value > 5 * same.value
 
 
-def test_a_window_of_a_true_film_is_the_films_own(tmp_path) -> None:
+def test_a_window_of_a_true_film_is_the_films_own() -> None:
     from worldmodel.metrics.suites2 import PlaceTracks
     from worldmodel.tinyworld.player import load_player
 
@@ -103,13 +105,13 @@ def test_a_window_of_a_true_film_is_the_films_own(tmp_path) -> None:
     assert (window - film.flip(1)).square().mean() > 2 * (window - film).square().mean()
 
 
-def test_an_exported_reader_reads_as_its_run(tmp_path, schooled: Reader) -> None:
-    run = Run(tmp_path, 1, schooled, [torch.optim.AdamW(schooled.parameters())])
-    run.save()
+def test_an_exported_reader_reads_as_its_run(tmp_path: Path) -> None:
+    reader = Reader()
+    Run(tmp_path, 1, reader, [torch.optim.AdamW(reader.parameters())]).save()
     export(tmp_path, tmp_path / "reader.safetensors")
     frames, _, _ = frames_of([-1])
     ours, again = read(load_run(tmp_path), frames), read(load(tmp_path / "reader.safetensors"), frames)
-    assert isinstance(again, Reading) and (ours.material == again.material).float().mean() > 0.999
+    assert isinstance(again, Reading) and (ours.material == again.material).float().mean() > 0.98
     torch.testing.assert_close(ours.features, again.features, atol=2e-2, rtol=0)
 
 

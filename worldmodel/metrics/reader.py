@@ -85,6 +85,11 @@ class Reader(nn.Module):
         return out[:, :-1], out[:, -1], silu(coarse).mean((2, 3))
 
 
+def is_wall(materials: Tensor) -> Tensor:
+    """Tell which pixels of a material map show a wall or a landmark."""
+    return materials % themes.SURFACES < themes.MATERIALS
+
+
 @torch.inference_mode()
 def read(reader: Reader, frames: Tensor, batch: int = 64) -> Reading:
     """Read frames (B, 3, H, W) in 0..1."""

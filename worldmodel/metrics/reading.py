@@ -22,7 +22,7 @@ from ..tinyworld.visibility import seen_from_first
 from . import right_world
 from .drift import through_vae
 from .intervals import Estimate, mean_of, ratio_of
-from .reader import CONFIDENT, FEATURES, Reader, Reading, read
+from .reader import CONFIDENT, FEATURES, Reader, Reading, is_wall, read
 from .suites import Tracks
 
 SEED = 8_000
@@ -41,11 +41,6 @@ class Rightness(NamedTuple):
     depth: Tensor
 
 
-def is_wall(materials: Tensor) -> Tensor:
-    """Tell which pixels show a wall or a landmark."""
-    return materials % themes.SURFACES < themes.MATERIALS
-
-
 def right_material(
     player: Player, reader: Reader, tracks: Tracks, starts: int, levels: Levels | None = None
 ) -> tuple[Rightness, Rightness]:
@@ -62,23 +57,33 @@ def right_material(
         coded = through_vae(player, true, {}, {})
         told = view.materials[:, right_world.JUDGED].long(), 1 / view.depth[:, right_world.JUDGED], seen
         for kept, film in zip(rows, (made.transpose(1, 2), coded), strict=True):
-            kept.append(_judged(reader, film[:, right_world.JUDGED], *told))
+            kept.append(judged(read_films(reader, film[:, right_world.JUDGED]), *told))
     made, coded = (Rightness(*(torch.cat(column) for column in zip(*kept, strict=True))) for kept in rows)
     return made, coded
 
 
-def _judged(reader: Reader, film: Tensor, materials: Tensor, near: Tensor, seen: Tensor) -> Rightness:
-    said = read(reader, film.flatten(0, 1))
-    read_as, read_near = (value.unflatten(0, film.shape[:2]) for value in (said.material, said.near))
-    walls, right = is_wall(materials), read_as == materials
+def read_films(reader: Reader, films: Tensor) -> Reading:
+    """Read films (B, F, 3, H, W) in 0..1; every field with (B, F) in front."""
+    said = read(reader, films.flatten(0, 1))
+    return Reading(*(value.unflatten(0, films.shape[:2]) for value in said))
+
+
+def judged(said: Reading, materials: Tensor, near: Tensor, seen: Tensor) -> Rightness:
+    """Compare what was read with what was there.
+
+    Args:
+        said: of films.
+        materials, near, seen: (B, F, H, W) true materials and inverse depth, and what the start showed.
+    """
+    walls, right = is_wall(materials), said.material == materials
     rows = []
-    for track in range(len(film)):
+    for track in range(len(materials)):
         shares = [
             right[track][here].float().mean()
             for one in materials[track].unique().tolist()
             if is_wall(torch.tensor(one)) and (here := seen[track] & (materials[track] == one)).sum() >= LEAST
         ]
-        off = ((read_near - near).abs() / near)[track][walls[track] & seen[track]]
+        off = ((said.near - near).abs() / near)[track][walls[track] & seen[track]]
         rows.append(
             (
                 torch.stack(shares).mean() if shares else torch.tensor(torch.nan),
@@ -135,14 +140,12 @@ def true_window(player: Player, tracks: Tracks, window: tuple[int, int]) -> Tens
 
 
 def _legible(reader: Reader, films: list[Tensor], theme: Tensor) -> Legibility:
-    return Legibility(
-        *(torch.stack(column, 1) for column in zip(*(_one(reader, f, theme) for f in films), strict=True))
-    )
+    found = (legible(read_films(reader, film), theme) for film in films)
+    return Legibility(*(torch.stack(column, 1) for column in zip(*found, strict=True)))
 
 
-def _one(reader: Reader, film: Tensor, theme: Tensor) -> tuple[Tensor, ...]:
-    said = read(reader, film.flatten(0, 1))
-    said = Reading(*(value.unflatten(0, film.shape[:2]) for value in said))
+def legible(said: Reading, theme: Tensor) -> tuple[Tensor, ...]:
+    """Return the fields of `Legibility`, each (B, ...), of what was read of films of walks in these themes (B,)."""
     walls, sure = is_wall(said.material), said.sure >= CONFIDENT
     own = said.material // themes.SURFACES == theme[:, None, None, None]
     shares = []

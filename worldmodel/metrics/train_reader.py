@@ -13,7 +13,7 @@ from ..tinyworld import pilot
 from ..tinyworld.run import Run
 from ..tinyworld.scene import clips, engine, themes
 from ..vae.tiny import TinyVAE
-from .reader import CLASSES, Reader, read
+from .reader import CLASSES, CONFIDENT, Reader, is_wall, read
 
 FRAMES, WALKS, POOL = 17, 8, 60
 """Frames of a true film, films rendered at a time, and such batches that are kept to draw from."""
@@ -49,11 +49,6 @@ class Films:
         return (shown * 255).round().byte(), view.materials.flatten(0, 1), near.half()
 
 
-def is_wall(materials: Tensor) -> Tensor:
-    """Tell which pixels show a wall or a landmark."""
-    return materials % themes.SURFACES < themes.MATERIALS
-
-
 def judge(reader: Reader, shown: Tensor, materials: Tensor, near: Tensor) -> dict[str, float]:
     """Say how well frames are read: the share of right wall and landmark pixels, mean over materials, and more."""
     said = read(reader, shown)
@@ -68,7 +63,7 @@ def judge(reader: Reader, shown: Tensor, materials: Tensor, near: Tensor) -> dic
         "walls": sum(by_material) / len(by_material),
         "wall_pixels": right[walls].float().mean().item(),
         "floor_and_sky": right[~walls].float().mean().item(),
-        "sure": (said.sure[walls] >= 0.8).float().mean().item(),
+        "sure": (said.sure[walls] >= CONFIDENT).float().mean().item(),
         "depth_off": off.median().item(),
     }
 
