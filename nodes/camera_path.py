@@ -14,6 +14,7 @@ from ..worldmodel.geometry import Poses
 from ..worldmodel.path import begin_at, parse_path, path_poses, write_path
 from ..worldmodel.track import write_track
 from .host import progress
+from .host.workers import READING
 from .schema import CATEGORY, FPS, WALKERS, check_fps, edited_by, shown_by_editor, validated, validated_text
 from .types import Track
 
@@ -70,6 +71,7 @@ class CameraPath(io.ComfyNode):
         return validated_text(parse_path, path) if said is True else said
 
     @classmethod
+    @READING
     def execute(cls, model: str, fps: float, path: str, start_camera: Mapping[str, Any] | None = None) -> io.NodeOutput:
         """Play the path, and find the keys and the mouse that walk it."""
         check_fps(fps)

@@ -9,7 +9,7 @@ from typing import Any
 from ..worldmodel.editor import MAX_BYTES, check_length
 from ..worldmodel.film import LEAST_FPS
 from ..worldmodel.variants import TITLES
-from .host.workers import CHECKS, beside_the_loop
+from .host.workers import CHECKS, READING, beside_the_loop
 
 CATEGORY = "World Model"
 WALKERS = {title: variant for title, variant in TITLES.items() if variant.mouse is not None}
@@ -69,7 +69,8 @@ def validated_text(check: Callable[[str], object], text: str | None) -> bool | s
     """
 
     def verdict() -> bool | str:
-        return validated(check_length, len(text)) if len(text) > MAX_BYTES else validated(check, text)
+        with READING:
+            return validated(check_length, len(text)) if len(text) > MAX_BYTES else validated(check, text)
 
     if text is None or len(text) <= _LONG:
         return validated(check, text)

@@ -26,6 +26,7 @@ from ..worldmodel.track_files import (
     write_track_file,
 )
 from .host import files, progress
+from .host.workers import READING
 from .schema import CATEGORY, WALKERS, validated
 from .types import Track
 
@@ -131,6 +132,7 @@ class LoadTrack(io.ComfyNode):
         return TRACKS.fingerprint(track_file)
 
     @classmethod
+    @READING
     def execute(
         cls,
         track_file: str,

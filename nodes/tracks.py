@@ -8,6 +8,7 @@ from ..worldmodel.bind import bind_track, binding_report
 from ..worldmodel.timeline import shortened
 from ..worldmodel.track import parse_timeline, sample, write_track
 from ..worldmodel.variants import TITLES
+from .host.workers import READING
 from .schema import CATEGORY, FPS, edited_by, shown_by_editor, validated_text
 from .types import Track
 
@@ -73,6 +74,7 @@ class ActionTrack(io.ComfyNode):
         return validated_text(parse_timeline, track)
 
     @classmethod
+    @READING
     def execute(cls, track: str | None = None, model: str = next(iter(TITLES)), **_: object) -> io.NodeOutput:
         """Hand out the dense track, its canonical JSON, and what the model gets of it."""
         timeline = parse_timeline(track)

@@ -94,7 +94,7 @@ def tower_sizes(weights: Mapping[str, Tensor], heads: int | None = None, *, name
     except (IndexError, ValueError) as error:
         raise ValueError(f"{name}: found tensors of other dimensions, {EXPECTED}; download it again.") from error
     if min(width, patch, positions) < 1 or channels != 3 or (heads is None and width % HEAD_SIZE):
-        found = f"a tower {width} wide for pictures of {channels} colours"
+        found = f"a tower {width} wide" + (f" for pictures of {channels} colours" if channels != 3 else "")
         raise ValueError(f"{name}: found {found}, {EXPECTED}, 1280 wide; choose another file.")
     if heads is not None and width % heads:
         found = f"{heads} heads for a tower {width} wide"

@@ -162,7 +162,8 @@ def _needs(kind: str, rows: int, columns: int, settings: Mapping[str, Any]) -> d
         if group < 4 or columns % group or (16 % group and group % 16) or columns % 16:
             raise ValueError(f"group_size {group} in {columns} columns")
         relative = Need(
-            f"({rows}, {columns // group})", lambda t: t.shape == (rows, columns // group) and t.dtype != torch.int8
+            f"({rows}, {columns // group})",
+            lambda t: t.shape == (rows, columns // group) and (t.is_floating_point() or t.dtype == torch.uint8),
         )
         return {
             "weight": _bytes(rows, columns // 2),

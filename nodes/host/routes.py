@@ -16,7 +16,7 @@ from ...worldmodel import editor, journal
 from ...worldmodel.answers import written
 from ...worldmodel.timeline import shortened
 from .journal import journal_folder
-from .workers import QUESTIONS, QUESTIONS_AT_ONCE
+from .workers import QUESTIONS, QUESTIONS_AT_ONCE, READING
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -79,7 +79,12 @@ async def _answer(name: str, turns: asyncio.Semaphore, request: web.Request) -> 
     async with turns:
         if request.transport is None or request.transport.is_closing():
             return None
-        return await asyncio.get_running_loop().run_in_executor(QUESTIONS, lambda: written(editor.answer(name, body)))
+        return await asyncio.get_running_loop().run_in_executor(QUESTIONS, _answered, name, body)
+
+
+def _answered(name: str, body: bytes) -> bytes:
+    with READING:
+        return written(editor.answer(name, body))
 
 
 async def _body_of(request: web.Request) -> bytes:
