@@ -262,7 +262,7 @@ def results(paths: Iterable[Path]) -> dict[str, list[dict[str, str]]]:
         kind = next(kind for kind, root in roots.items() if path.is_relative_to(root))
         folder = path.parent.relative_to(roots[kind]).as_posix()
         said.append({"filename": path.name, "subfolder": "" if folder == "." else folder, "type": kind})
-    return {"files": said}
+    return {"files": said} if said else {}
 
 
 def check_prefix(prefix: str, ending: str = "") -> None:
