@@ -17,8 +17,6 @@ FPS = {"default": 0.0, "min": 0.0, "max": 240.0}
 """0 is the model's own."""
 _MAX_SHOWN = 2**20
 """Letters of a text that are sent to the page."""
-_MAX_CHECKED = 200_000
-"""Letters of a text that is checked when a graph is queued: a tenth of a second's work, a walk of some minutes."""
 
 
 def edited_by(widget: str) -> dict[str, Any]:
@@ -46,14 +44,11 @@ def check_fps(fps: float) -> None:
 def validated(check: Callable[[Any], object], value: Any) -> bool | str:
     """Tell the host whether an input is right: `True`, or what is wrong with it.
 
-    The host asks on its event loop, where all its other work waits meanwhile: what is wrong with a long text is said by
-    the node when it runs.
-
     Args:
         check: raises ValueError.
         value: `None` where a link brings it, and it is known only later.
     """
-    if value is not None and not (isinstance(value, str) and len(value) > _MAX_CHECKED):
+    if value is not None:
         try:
             check(value)
         except ValueError as error:

@@ -16,6 +16,7 @@ from torch import Tensor
 from .key_names import released_names
 from .models.matrix_game2 import MatrixGame2, sizes_from_state_dict
 from .strangers import stranger_among
+from .timeline import shortened
 from .variants import VARIANTS, Variant, variant_named
 
 METADATA_KEY = "worldmodel"
@@ -226,14 +227,15 @@ def load_safetensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, str
     try:
         with safe_open(str(path), framework="pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         raise ValueError(
             f"{Path(path).name}: found no such file, expected a safetensors file; check the path."
-        ) from error
+        ) from None
     except SafetensorError as error:
         raise ValueError(
-            f"{Path(path).name}: found a damaged file ({error}), expected safetensors; download it again."
-        ) from error
+            f"{Path(path).name}: found a damaged file ({shortened(str(error), 80)}), expected safetensors; download it "
+            "again."
+        ) from None
 
 
 def check_latent_formats(model_format: str, vae_formats: str | Iterable[str], *, vae_name: str = "this VAE") -> None:

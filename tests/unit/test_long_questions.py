@@ -9,12 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.unit.samples import pack_module
 from worldmodel import editor
 from worldmodel.formats import short_text
-from worldmodel.path import parse_path
 from worldmodel.timeline import MAX_FRAMES
-from worldmodel.track import parse_timeline
 
 SECONDS = 9.0
 """Of one processor, and a slow one; it takes 1 to 3."""
@@ -74,23 +71,3 @@ def test_white_space_costs_no_more_than_its_length(text: str) -> None:
 def test_a_question_beyond_the_limit_is_refused_by_its_length() -> None:
     with pytest.raises(ValueError, match="found 8388609 bytes, expected at most 8388608; make the track shorter"):
         editor.answer("canonical", bytes(editor.MAX_BYTES + 1))
-
-
-@pytest.mark.parametrize("text", [" ".join(["forward+yaw_right"] * 100_000), "[" * 10_000_000, '{"a":1,' * 3_000_000])
-def test_queueing_a_long_text_takes_no_time_of_the_hosts_loop(text: str) -> None:
-    """What is wrong with it is said when the node runs."""
-    schema = pack_module("nodes.schema")
-    began = time.process_time()
-    assert schema.validated(parse_timeline, text) is True and schema.validated(parse_path, text) is True
-    assert time.process_time() - began < 0.05
-    assert "unknown key" in schema.validated(parse_timeline, "forwrd*9")
-
-
-def test_what_is_checked_when_queued_is_checked_at_once() -> None:
-    schema = pack_module("nodes.schema")
-    curve = ",".join(f"[{frame},{frame % 7}]" for frame in range(19_900))
-    text = f'{{"type":"track","version":1,"frames":20000,"mouse":{{"yaw":[{curve}]}},"wrong":NaN}}'
-    assert 180_000 < len(text) < 200_000
-    began = time.process_time()
-    assert "holds NaN" in schema.validated(parse_timeline, text)
-    assert time.process_time() - began < 0.2
