@@ -9,7 +9,7 @@ import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ..worldmodel.archive import SUFFIX, load_world, save_world
+from ..worldmodel.archive import SUFFIX, is_world_file, load_world, save_world
 from ..worldmodel.inventory import count, describe_world, summary
 from ..worldmodel.state import World as WorldState
 from ..worldmodel.state import frames, rewind
@@ -23,7 +23,9 @@ from .rolling import check_vae
 from .schema import CATEGORY, INT32, SEED, validated
 from .types import Track, World
 
-WORLDS = files.SavedFiles("world_file: found no world file", (SUFFIX,), "Save World", {})
+WORLDS = files.SavedFiles(
+    files.Kind("a world", "world_file: found no world file", (SUFFIX,), "Save World", is_world_file)
+)
 SAME, NEW = "same seed", "new seed"
 
 
@@ -54,8 +56,8 @@ class SaveWorld(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, filename_prefix: str | None) -> bool | str:
-        """Name a prefix that leads elsewhere when the graph is queued."""
-        return validated(files.check_prefix, filename_prefix)
+        """Try the prefix out when the graph is queued, long before there is a world to write."""
+        return validated(lambda prefix: files.check_prefix(prefix, SUFFIX), filename_prefix)
 
     @classmethod
     def execute(cls, world: WorldState, filename_prefix: str = "worldmodel/world") -> io.NodeOutput:
@@ -64,7 +66,7 @@ class SaveWorld(io.ComfyNode):
         saved = f"Saved {count(len(world.chunks), 'chunk')}, {count(frames(world), 'frame')}:"
         report = f"{saved}\n{files.listed_name(path)}"
         progress.tell(report)
-        return io.NodeOutput(world, ui={"text": [report]})
+        return io.NodeOutput(world, ui={"text": [report], **files.results([path])})
 
 
 class LoadWorld(io.ComfyNode):
@@ -85,7 +87,7 @@ class LoadWorld(io.ComfyNode):
                     options=WORLDS.names(),
                     default=files.NEWEST,
                     tooltip="A file that Save World wrote, from the output folder, or put into the input folder. "
-                    "the newest: the one written last.",
+                    "the newest: of those that read as a world, the one written last.",
                 )
             ],
             outputs=[World.Output(display_name="world")],
@@ -95,7 +97,7 @@ class LoadWorld(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, world_file: str | None) -> bool | str:
         """Name a missing file when the graph is queued; a linked name is known only later."""
-        return validated(WORLDS.path, world_file)
+        return validated(WORLDS.check, world_file)
 
     @classmethod
     def fingerprint_inputs(cls, world_file: str) -> str:
@@ -105,9 +107,8 @@ class LoadWorld(io.ComfyNode):
     @classmethod
     def execute(cls, world_file: str = files.NEWEST) -> io.NodeOutput:
         """Read the file, check all of it, and say what is in it."""
-        path = WORLDS.path(world_file)
-        world = load_world(path)
-        report = "\n".join((f"{path.name}:", *summary(world)))
+        path, world, notes = WORLDS.read(world_file, load_world)
+        report = "\n".join((f"{path.name}:", *summary(world), *notes))
         progress.tell(report)
         return io.NodeOutput(world, ui={"text": [report]})
 

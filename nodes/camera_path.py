@@ -14,7 +14,7 @@ from ..worldmodel.geometry import Poses
 from ..worldmodel.path import begin_at, parse_path, path_poses, write_path
 from ..worldmodel.track import write_track
 from .host import progress
-from .schema import CATEGORY, FPS, WALKERS, edited_by, shown_by_editor, validated
+from .schema import CATEGORY, FPS, WALKERS, check_fps, edited_by, shown_by_editor, validated
 from .types import Track
 
 
@@ -64,13 +64,15 @@ class CameraPath(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, path: str | None) -> bool | str:
-        """Name a mistake when the graph is queued; a linked text is known only later."""
-        return validated(parse_path, path)
+    def validate_inputs(cls, path: str | None, fps: float | None = None) -> bool | str:
+        """Name a mistake when the graph is queued; what a link brings is known only later."""
+        said = validated(check_fps, fps)
+        return validated(parse_path, path) if said is True else said
 
     @classmethod
     def execute(cls, model: str, fps: float, path: str, start_camera: Mapping[str, Any] | None = None) -> io.NodeOutput:
         """Play the path, and find the keys and the mouse that walk it."""
+        check_fps(fps)
         drawn, variant = parse_path(path), WALKERS[model]
         c2w = path_poses(drawn)
         if start_camera is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,7 +68,7 @@ class RecordTinyWorld(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, folder: str | None) -> bool | str:
-        """Name a folder that lies elsewhere when the graph is queued."""
+        """Try the folder out when the graph is queued."""
         return validated(files.output_folder, folder)
 
     @classmethod
@@ -78,20 +79,21 @@ class RecordTinyWorld(io.ComfyNode):
         """Walk, write the walk down, and show its film."""
         begin = walks.place_in(world_seed, place)
         chosen = walk_track(*begin, track) if track else walk_pilot(*begin, PILOTS[pilot], frames, seed)
-        recording = record.Recording(files.output_folder(folder), {})
+        recording = record.Recording(files.output_folder(folder), {}, wait_for_turn(folder))
         frames_seen = Frames(chosen.walk.frames)
         line = recording.add(chosen.walk, (height, width), depth, chosen.turned_down, frames_seen)
         recording.finish()
         report = describe(line, chosen, folder)
         progress.tell(report)
-        film = recording.index.with_name(f"{line['walk']}.mp4")
-        shown = ui.PreviewVideo([ui.SavedResult(film.name, folder, io.FolderType.output)]).as_dict()
+        film, *others = recording.files(line)
+        (told,) = files.results([film])["files"]
+        shown = ui.PreviewVideo([ui.SavedResult(**{**told, "type": io.FolderType.output})]).as_dict()
         return io.NodeOutput(
             films.kept_film(film, lambda: film_again(chosen.walk, (height, width))),
             played(chosen.walk),
             f"{line['standard']}\n{line['interaction']}",
             frames_seen.images,
-            ui={**shown, "text": [report]},
+            ui={**shown, **files.results(others), "text": [report]},
         )
 
 
@@ -165,6 +167,20 @@ def film_again(walk: walks.Walk, size: tuple[int, int]) -> Path:
     path = files.new_film("worldmodel/recording")
     walk_files.write_film(walk, path, size, False, lambda frames: None)
     return path
+
+
+def wait_for_turn(folder: str) -> Callable[[], None]:
+    """Return what is done while another process writes into the folder: it is said once, and Stop is obeyed."""
+    waiting = False
+
+    def wait() -> None:
+        nonlocal waiting
+        if not waiting:
+            progress.tell(f"Another process records into output/{folder}; this one waits for its turn.")
+            waiting = True
+        progress.let_stop()
+
+    return wait
 
 
 def walk_track(worlds: engine.Worlds, start: tuple[Tensor, Tensor], track: DenseTrack) -> Chosen:

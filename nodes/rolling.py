@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from ..worldmodel.variants import Variant, variant_named
 from ..worldmodel.weights import check_latent_formats
 from .host import decoder, files, films, identity, journal, patches, progress, sampling, vae
 from .host.identity import ModelNames
+from .screen import Screen
 
 MOST_SHIFT = 100.0
 FILM = "worldmodel/rollout"
@@ -243,8 +243,8 @@ def roll(model: Any, world: World, world_vae: Any, plan: Plan, pages: Pages) -> 
 
         def perform(stage: sampling.Stage) -> None:
             nonlocal grown
-            show = (lambda *_: None) if film is None else _screen(film, world_vae, world, stage)
-            grown = _walk(stage, world, plan, pages, show)
+            with nullcontext() if film is None else Screen(film, world_vae, world, stage) as screen:
+                grown = _walk(stage, world, plan, pages, screen)
 
         try:
             if None in pages.found:
@@ -276,11 +276,7 @@ def film_again(world_vae: Any, world: World, grown: World, fps: float) -> Path:
     return film.path
 
 
-Show = Callable[[Chunk, bool, progress.Progress], None]
-"""(chunk, last, bar): shows a finished chunk."""
-
-
-def _walk(stage: sampling.Stage, world: World, plan: Plan, pages: Pages, show: Show) -> World:
+def _walk(stage: sampling.Stage, world: World, plan: Plan, pages: Pages, screen: Screen | None) -> World:
     """Take what the journal has and make what it lacks, chunk after chunk."""
     steps = len(plan.settings.steps)
     bar = progress.Progress(steps * len(plan.controls))
@@ -297,6 +293,8 @@ def _walk(stage: sampling.Stage, world: World, plan: Plan, pages: Pages, show: S
     def after_step(told: Progress) -> None:
         if told.step < told.steps:  # the last one shows when the chunk is kept
             bar.advance()
+        if screen is not None:
+            screen.look(bar)
 
     session = Session(
         world.start, predict, chunks=world.chunks, context=world.context, model=pages.model, stages=stage.stages,
@@ -313,22 +311,10 @@ def _walk(stage: sampling.Stage, world: World, plan: Plan, pages: Pages, show: S
         else:
             session.adopt(chunk)
             bar.advance(steps)
-        show(chunk, number == len(plan.controls) - 1, bar)
+        if screen is not None:
+            screen.show(chunk, number == len(plan.controls) - 1, bar)
     # a snapshot runs the last clean pass, for which a rollout of found chunks has no network
     return session.world._replace(context=session.snapshot(plan.context_bytes) if None in pages.found else None)
-
-
-def _screen(film: FilmWriter, world_vae: Any, world: World, stage: sampling.Stage) -> Show:
-    """Decode chunks behind a world for the preview and the film."""
-    stream = decoder.primed(world_vae, world)
-
-    def show(chunk: Chunk, last: bool, bar: progress.Progress) -> None:
-        pictures = stream.push(chunk.latents, last=last)
-        film.append(pictures)
-        bar.show(pictures[-1])
-        stage.reload()
-
-    return show
 
 
 def describe(plan: Plan, world: World, grown: World, pages: Pages) -> str:

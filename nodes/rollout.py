@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from comfy_api.latest import io
@@ -11,10 +12,13 @@ from ..worldmodel.state import World as WorldState
 from ..worldmodel.state import frames as frames_of
 from ..worldmodel.track import Track as DenseTrack
 from .frames import FIRST_FRAME, LAST_FRAME, chosen_span, gathered
-from .host import decoder, progress
+from .host import decoder, files, progress
 from .rolling import MOST_SHIFT, Wishes, check_shift, check_vae, describe, open_pages, parse_steps, plan_rollout, roll
-from .schema import CATEGORY, FPS, SEED, validated
+from .schema import CATEGORY, FPS, SEED, check_fps, validated
 from .types import Track, World
+
+_UNCONNECTED = object()
+"""Stands for an input that nothing is linked into; what a link brings is `None` when a graph is queued."""
 
 
 class RolloutWorld(io.ComfyNode):
@@ -40,9 +44,13 @@ class RolloutWorld(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, steps: str | None = None, shift: float | None = None) -> bool | str:
-        """Name a mistake when the graph is queued."""
-        checks = [validated(parse_steps, steps), validated(check_shift, shift)]
+    def validate_inputs(
+        cls, steps: str | None = None, shift: float | None = None, fps: float | None = None, vae: object = _UNCONNECTED
+    ) -> bool | str:
+        """Name a mistake when the graph is queued, and a folder that will not take the film."""
+        checks = [validated(parse_steps, steps), validated(check_shift, shift), validated(check_fps, fps)]
+        if vae is not _UNCONNECTED:
+            checks.append(validated(lambda _: files.check_films(), ""))
         return next((said for said in checks if said is not True), True)
 
     @classmethod
@@ -59,12 +67,14 @@ class RolloutWorld(io.ComfyNode):
         context_budget: int = 0,
     ) -> io.NodeOutput:
         """Check everything, look up what is there, then roll."""
+        check_fps(fps)
         plan = plan_rollout(model, world, track, vae, Wishes(seed, steps, shift, fps, context_budget))
         pages = open_pages(model, world, plan, cls.hidden)
         grown, film = roll(model, world, vae, plan, pages)
         report = describe(plan, world, grown, pages)
         progress.tell(report)
-        return io.NodeOutput(grown, film, ui={"text": [report]})
+        written = files.results([] if vae is None else [Path(film.get_stream_source())])
+        return io.NodeOutput(grown, film, ui={"text": [report], **written})
 
 
 def _inputs() -> list[io.Input]:

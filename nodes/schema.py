@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..worldmodel.film import LEAST_FPS
 from ..worldmodel.variants import TITLES
 
 CATEGORY = "World Model"
@@ -28,7 +29,19 @@ def shown_by_editor(text: str) -> dict[str, list[str]]:
     return {"wm": [text] if len(text) <= _MAX_SHOWN else []}
 
 
-def validated(check: Callable[[str], object], value: str | None) -> bool | str:
+def check_fps(fps: float) -> None:
+    """Check a rate, which may come through a link, past the limits of its widget.
+
+    Raises:
+        ValueError: no film or walk can have it.
+    """
+    if fps != 0 and not LEAST_FPS <= fps <= FPS["max"]:
+        raise ValueError(
+            f"fps: found {fps:g}, expected 0, which is the model's own, or {LEAST_FPS:g} to {FPS['max']:g}; change it."
+        )
+
+
+def validated(check: Callable[[Any], object], value: Any) -> bool | str:
     """Tell the host whether an input is right: `True`, or what is wrong with it.
 
     Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from comfy_api.latest import io
@@ -10,18 +9,33 @@ from comfy_api.latest import io
 from ..worldmodel.binding import counted
 from ..worldmodel.follow import AS_WRITTEN, UPS, Reading, follow_file
 from ..worldmodel.formats.asked import ALL, Asked
+from ..worldmodel.formats.glance import may_be_walk
 from ..worldmodel.formats.lens import listed
-from ..worldmodel.geometry import Poses
-from ..worldmodel.motion import integrate
 from ..worldmodel.track import Track as DenseTrack
 from ..worldmodel.track import write_track
-from ..worldmodel.track_files import BESIDE, FORMATS, OF_TRACKS, SUFFIXES, Content, read_track_file, write_track_file
-from ..worldmodel.variants import Variant
+from ..worldmodel.track_camera import camera_of, lens_sentence
+from ..worldmodel.track_files import (
+    BESIDE,
+    FORMATS,
+    OF_TRACKS,
+    SUFFIXES,
+    WITHOUT_LENS,
+    Content,
+    lies_beside,
+    read_track_file,
+    write_track_file,
+)
 from .host import files, progress
 from .schema import CATEGORY, WALKERS, validated
 from .types import Track
 
-TRACKS = files.SavedFiles("track_file: found no track file", SUFFIXES, "Save Track", BESIDE)
+_COLMAP = (*BESIDE.values(), "points3D.txt")  # neither of the two is offered
+TRACKS = files.SavedFiles(
+    files.Kind("a track", "track_file: found no track file", SUFFIXES, "Save Track", may_be_walk, _COLMAP),
+    lies_beside,
+)
+_LONGEST = max(FORMATS.values(), key=len)
+"""Ending of the formats' names."""
 FILED, WALKED = "as in the file", "the model's own speed"
 
 
@@ -35,8 +49,9 @@ class LoadTrack(io.ComfyNode):
             node_id="WMLoadTrack",
             display_name="Load Track",
             category=CATEGORY,
-            description="Reads keys and mouse from JSON, CSV or NPZ, or follows a camera from TUM, COLMAP, nerfstudio, "
-            "Blender, KITTI, EuRoC and others with a model's keys and mouse, and says what the model cannot follow.",
+            description="Reads keys and mouse from JSON, CSV, NPZ or logs of actions, or follows a camera from TUM, "
+            "COLMAP, nerfstudio, Blender, KITTI, EuRoC and others with a model's keys and mouse, and says what the "
+            "model cannot follow.",
             search_aliases=[
                 "import camera",
                 "trajectory",
@@ -53,8 +68,8 @@ class LoadTrack(io.ComfyNode):
                     "track_file",
                     options=TRACKS.names(),
                     default=files.NEWEST,
-                    tooltip="A file from the output folder, or put into the input folder. the newest: the one written "
-                    "last. COLMAP: images.txt, with cameras.txt beside it.",
+                    tooltip="A file from the output folder, or put into the input folder. the newest: of those that "
+                    "read as a track, the one written last. COLMAP: images.txt, with cameras.txt beside it.",
                 ),
                 io.Combo.Input(
                     "model",
@@ -93,8 +108,8 @@ class LoadTrack(io.ComfyNode):
                     min=0.0,
                     max=1000.0,
                     optional=True,
-                    tooltip="Poses a second of a camera file that has no times, or frame numbers for times; 0: as the "
-                    "format has it, or else the model's own.",
+                    tooltip="Poses a second of a camera file that has no time for every pose, or numbers its frames; "
+                    "0: as the file says, or else the model's own.",
                 ),
             ],
             outputs=[
@@ -108,7 +123,7 @@ class LoadTrack(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, track_file: str | None) -> bool | str:
         """Name a missing file when the graph is queued; a linked name is known only later."""
-        return validated(TRACKS.path, track_file)
+        return validated(TRACKS.check, track_file)
 
     @classmethod
     def fingerprint_inputs(cls, track_file: str, **_: object) -> str:
@@ -127,8 +142,11 @@ class LoadTrack(io.ComfyNode):
         fps: float = 0.0,
     ) -> io.NodeOutput:
         """Read the file; follow the camera where it has no keys."""
-        path = TRACKS.path(track_file)
-        content = read_track_file(path, Asked(camera, fps, progress.let_stop))
+        asked = Asked(camera, fps, progress.let_stop)
+        plain = Asked(check=progress.let_stop)
+        path, content, notes = TRACKS.read(
+            track_file, lambda path: read_track_file(path, asked), lambda path: read_track_file(path, plain)
+        )
         if content.track is not None:
             track = content.track
             report = told(path.name, content, (f"{counted(track.frames, 'frame')} of keys and mouse.",))
@@ -139,7 +157,9 @@ class LoadTrack(io.ComfyNode):
             except ValueError as error:
                 cause = f"{content.notes[0]} " if content.notes else ""
                 raise ValueError(f"{path.name}: {cause}{error}") from None
-            track, report = followed.track, told(path.name, content, followed.report)
+            track = followed.track
+            report = told(path.name, content._replace(notes=(*followed.causes, *content.notes)), followed.report)
+        report = "\n".join((report, *notes))
         progress.tell(report)
         return io.NodeOutput(track, write_track(track), report, ui={"text": [report]})
 
@@ -186,16 +206,17 @@ class SaveTrack(io.ComfyNode):
                 io.Combo.Input(
                     "model",
                     options=list(WALKERS),
-                    tooltip="Whose step and frame rate the camera has, if the track brings none; keys and mouse are "
-                    "written as they are.",
+                    tooltip="Whose step, frame rate, picture and lens the camera has, if the track brings none; keys "
+                    "and mouse are written as they are.",
                 ),
                 io.Float.Input(
                     "field_of_view",
-                    default=60.0,
-                    min=1.0,
+                    default=0.0,
+                    min=0.0,
                     max=170.0,
                     step=0.1,
-                    tooltip="Of the camera, in degrees from left to right. Tiny World's is 79.6.",
+                    tooltip="Of the camera, in degrees from left to right. 0: its own if it came from a file that says "
+                    "it, else the model's.",
                 ),
             ],
             outputs=[Track.Output(display_name="track", tooltip="The same track.")],
@@ -204,33 +225,22 @@ class SaveTrack(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, filename_prefix: str | None) -> bool | str:
-        """Name a prefix that leads elsewhere when the graph is queued."""
-        return validated(files.check_prefix, filename_prefix)
+        """Try the prefix out when the graph is queued."""
+        return validated(lambda prefix: files.check_prefix(prefix, _LONGEST), filename_prefix)
 
     @classmethod
     def execute(
-        cls, track: DenseTrack, format: str, filename_prefix: str, model: str, field_of_view: float = 60.0
+        cls, track: DenseTrack, format: str, filename_prefix: str, model: str, field_of_view: float = 0.0
     ) -> io.NodeOutput:
         """Write the file and say where it is."""
-        path = files.new_file(filename_prefix, FORMATS[format])
-        poses = None if format in OF_TRACKS else camera_of(track, WALKERS[model], field_of_view)
-        write_track_file(Content(track, poses), path, format)
-        report = f"Saved {counted(track.frames, 'frame')} as {format}:\n{files.listed_name(path)}"
+        variant, target = WALKERS[model], files.new_file(filename_prefix, FORMATS[format])
+        poses = None if format in OF_TRACKS else camera_of(track, variant, field_of_view)
+        paths = write_track_file(Content(track, poses), target, format)
+        report = f"Saved {counted(track.frames, 'frame')} as {format}:\n{files.listed_name(paths[0])}"
+        if format not in (*OF_TRACKS, *WITHOUT_LENS):
+            report += f"\n{lens_sentence(track, variant, field_of_view)}"
         progress.tell(report)
-        return io.NodeOutput(track, ui={"text": [report]})
-
-
-def camera_of(track: DenseTrack, variant: Variant, field_of_view: float) -> Poses:
-    """Return a track's camera: the one that was asked for, or else the one that walks it from the origin.
-
-    What it does not say is the variant's rate, and a lens of some degrees from left to right.
-    """
-    height, width = variant.picture
-    focal = 0.5 / math.tan(math.radians(field_of_view) / 2)
-    lens = (focal, focal * width / height, 0.5, 0.5)
-    if track.camera is None:
-        return Poses(integrate(track, variant.motion), lens, variant.fps)
-    return track.camera._replace(intrinsics=track.camera.intrinsics or lens, fps=track.camera.fps or variant.fps)
+        return io.NodeOutput(track, ui={"text": [report], **files.results(paths)})
 
 
 NODES = [LoadTrack, SaveTrack]

@@ -79,21 +79,21 @@ class Run(NamedTuple):
         return [e["data"]["node"] for e in self.events if e["type"] == "executing" and e["data"]["node"]]
 
 
-def copy_pack(custom_nodes: Path) -> Path:
+def copy_pack(custom_nodes: Path, source: Path = REPOSITORY) -> Path:
     """Copy the pack into a `custom_nodes` folder as the registry would ship it."""
-    lists = [REPOSITORY / name for name in (".comfyignore", ".gitignore")]
+    lists = [source / name for name in (".comfyignore", ".gitignore")]
     lines = [line.strip() for file in lists for line in file.read_text(encoding="utf-8").splitlines()]
     patterns = [line.strip("/") for line in lines if line and not line.startswith("#")]
 
     def left_behind(folder: str, names: list[str]) -> set[str]:
-        if Path(folder) != REPOSITORY:
+        if Path(folder) != source:
             return {"__pycache__"} & set(names)
         return {n for n in names if n.startswith(".") or any(fnmatch.fnmatch(n, pattern) for pattern in patterns)}
 
     target = custom_nodes / PACK
     if target.exists():
         shutil.rmtree(target)
-    shutil.copytree(REPOSITORY, target, ignore=left_behind)
+    shutil.copytree(source, target, ignore=left_behind)
     compileall.compile_dir(target, quiet=2)  # as any start but the very first finds it
     return target
 
@@ -209,7 +209,10 @@ def read_preview(frame: bytes) -> list[tuple[dict[str, Any], bytes]]:
 class ComfyHost:
     """A running host. Use it as a context manager: the process tree ends with the block."""
 
-    def __init__(self, host: Path, base: Path, *, cpu: bool = True, extra: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, host: Path, base: Path, *, cpu: bool = True, extra: tuple[str, ...] = (), source: Path = REPOSITORY,
+        variables: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
         """Describe the host; `__enter__` starts it.
 
         Args:
@@ -217,8 +220,11 @@ class ComfyHost:
             base: scratch folder for models, input, output, user and the copy of the pack.
             cpu: keep everything on the CPU, with the attention that is fast there.
             extra: more command-line arguments for the host.
+            source: the pack.
+            variables: of the process's environment, besides those of this one.
         """
-        self.host, self.base, self.cpu, self.extra = host, base, cpu, extra
+        self.host, self.base, self.cpu, self.extra, self.source = host, base, cpu, extra, source
+        self.variables = variables or {}
         self.log = base / "host.log"
         self.output = base / "output"
         self.pack = base / "custom_nodes" / PACK
@@ -226,11 +232,15 @@ class ComfyHost:
         self.client = Client("")
 
     def __enter__(self) -> ComfyHost:
-        for name in ("custom_nodes", "models", "input", "output", "user", "temp"):
-            (self.base / name).mkdir(parents=True, exist_ok=True)
-        copy_pack(self.base / "custom_nodes")
+        self.lay_out()
         self.start()
         return self
+
+    def lay_out(self) -> None:
+        """Make the scratch folder, with a copy of the pack in it."""
+        for name in ("custom_nodes", "models", "input", "output", "user", "temp"):
+            (self.base / name).mkdir(parents=True, exist_ok=True)
+        copy_pack(self.base / "custom_nodes", self.source)
 
     def start(self) -> None:
         """Start the host on what lies in the scratch folder, also again after `kill` or `stop`.
@@ -254,7 +264,7 @@ class ComfyHost:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", **self.variables},
                 **group,
             )
         try:

@@ -16,9 +16,9 @@ from worldmodel.variants import VARIANTS, Variant
 
 WORKFLOWS = REPOSITORY / "workflows"
 DRAWN = {
-    "Matrix-Game 2 — universal": "matrix_game_2_universal",
-    "Matrix-Game 2 — GTA drive": "matrix_game_2_gta_drive",
-    "Matrix-Game 2 — Temple run": "matrix_game_2_templerun",
+    "Matrix-Game 2 - universal": "matrix_game_2_universal",
+    "Matrix-Game 2 - GTA drive": "matrix_game_2_gta_drive",
+    "Matrix-Game 2 - Temple run": "matrix_game_2_templerun",
 }
 SIZE, FINER = (576, 384), 2
 LEFT, RIGHT, TOP, CURVE = 150, 20, 78, 88

@@ -12,18 +12,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from .state import Chunk, Controls, RecordedNoise, Start, World, new_world, validate_controls
+from .storage.listing import first_bytes, readable
+from .storage.tensors import write_tensors
+from .storage.writing import Numbered, Part, Target
 from .timeline import shortened
 from .variants import VARIANTS, Variant
 from .weights import load_safetensors
@@ -34,42 +34,51 @@ _HEADER, _CHECKSUM = "worldmodel_world", "worldmodel_checksum"
 _HEADER_FIELDS = {"variant": str, "latent_format": str, "digest": str, "chunks": list}
 _CHUNK_FIELDS = {"seed": int, "prompt": str, "key": str}
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16)
+_HEADER_BYTES = (4096, 2**20)
+"""That are looked at to tell a world's file from others: it names itself at its beginning, or else further on."""
 _AGAIN = "save the world again, or copy the file again"
 
 
-def save_world(world: World, path: Path | str) -> Path:
-    """Write a world and read it back; only then the file gets its name, and replaces one that was there.
+def save_world(world: World, target: Target | str) -> Path:
+    """Write a world and read it back; only then the file gets its name.
 
     Args:
         world: without its context, which is not kept.
-        path: ends in `SUFFIX`; its folder must exist.
+        target: ends in `SUFFIX`. A path replaces a file that was there, and its folder must exist.
 
     Returns:
         The path.
 
     Raises:
-        ValueError: the name or the folder is wrong, or the world could not be loaded again.
+        ValueError: the name or the folder is wrong, the operating system refused, or the world could not be loaded
+            again.
     """
-    path = Path(path)
+    target = target if isinstance(target, Numbered) else Path(target)
+    path = target.path(target.first) if isinstance(target, Numbered) else target
     if not path.name.endswith(SUFFIX):
         raise ValueError(f"world file: found the name {path.name!r}, expected one ending in {SUFFIX}; add the ending.")
-    if not path.parent.is_dir():
+    if path is target and not path.parent.is_dir():
         raise ValueError(f"world file: found no folder {path.parent}, expected it to exist; create it first.")
     tensors = _apart(_tensors_of(world))
     told = [{field: getattr(chunk, field) for field in _CHUNK_FIELDS} for chunk in world.chunks]
     start = world.start
     entries = {"version": VERSION, "variant": start.variant, "latent_format": start.latent_format}
     header = json.dumps({**entries, "digest": world.digest, "chunks": told})
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        save_file(tensors, partial, metadata={_HEADER: header, _CHECKSUM: _checksum(header, tensors)})
-        with partial.open("r+b") as file:
-            os.fsync(file.fileno())
-        _read(partial, path.name)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+    with Part(target, "world file") as part:
+        with part.path.open("wb") as file:
+            write_tensors(file, tensors, {_HEADER: header, _CHECKSUM: _checksum(header, tensors)})
+        _read(part.path, path.name)
+        return part.finish()
+
+
+def is_world_file(path: Path) -> bool:
+    """Tell by its first bytes whether a file may be a world's."""
+    head = first_bytes(path, _HEADER_BYTES[0])
+    length = int.from_bytes(head[:8], "little")
+    if head[8:9] != b"{":
+        return False
+    named = f'"{_HEADER}"'.encode()
+    return named in head or (length > len(head) and named in first_bytes(path, min(8 + length, _HEADER_BYTES[1])))
 
 
 def load_world(path: Path | str) -> World:
@@ -82,7 +91,8 @@ def load_world(path: Path | str) -> World:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"{path.name}: found no such file, expected a world saved by Save World; check the name.")
-    return _read(path, path.name)
+    with readable(path):
+        return _read(path, path.name)
 
 
 def _read(path: Path, name: str) -> World:

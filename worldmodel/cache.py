@@ -11,10 +11,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .one_line import number_of, one_line, tensors_in
+
 Pair = tuple[Tensor, Tensor]
 """Keys and values, (B, M, H, d) each."""
-Snapshot = tuple[tuple[Hashable, Tensor, Tensor], ...]
-"""(slot, keys, values) of the committed history."""
+
+
+class Snapshot(tuple[tuple[Hashable, Tensor, Tensor], ...]):
+    """(slot, keys, values) of the committed history."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Say it in one line."""
+        tensors = tensors_in(tuple(self))
+        return one_line(self, number_of(self, "slot"), f"{sum(tensor.nbytes for tensor in tensors) / 1e6:.1f} MB")
 
 
 class KVCache:
@@ -82,7 +93,7 @@ class KVCache:
 
     def snapshot(self) -> Snapshot:
         """Return the committed history as (slot, keys, values) on the CPU, sorted by slot; never written to again."""
-        return tuple((slot, *(part.to("cpu", copy=True) for part in self._history(slot))) for slot in self._slots())
+        return Snapshot((slot, *(part.to("cpu", copy=True) for part in self._history(slot))) for slot in self._slots())
 
     def restore(self, snapshot: Snapshot, device: torch.device | str) -> None:
         """Put the history of a `snapshot` in place of this one, on `device`; the snapshot stays as it is."""

@@ -6,7 +6,7 @@ Frames are (frames, height, width, 3) in 0..1, float tensors on any device.
 from __future__ import annotations
 
 import os
-import uuid
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
@@ -19,8 +19,19 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from .storage.troubles import Unwritable, shown
+from .storage.writing import Part
+from .timeline import shortened
+
+LEAST_FPS, MOST_FPS = 0.01, 1000.0
+"""Frames per second that a film may have."""
+
 _COLOUR = ("-colorspace", "smpte170m", "-color_primaries", "smpte170m", "-color_trc", "smpte170m", "-color_range", "tv")
 """What the conversion from RGB does unless told otherwise; said in the file, players need not guess."""
+
+
+_ROOM = 2**20
+"""Free bytes below which a disk is full for an encoder."""
 
 
 class Film(NamedTuple):
@@ -57,20 +68,26 @@ class FilmWriter:
     """
 
     def __init__(self, path: str | os.PathLike[str], fps: float, *, scale: int = 1, crf: int = 17) -> None:
-        if not fps > 0 or fps > 1000:
-            raise ValueError(f"fps must be a number above 0, up to 1000, not {fps}")
+        if not LEAST_FPS <= fps <= MOST_FPS:
+            raise ValueError(f"fps must be a number above 0, from {LEAST_FPS:g} to {MOST_FPS:g}, not {fps}")
         if isinstance(scale, bool) or not isinstance(scale, int) or scale < 1:
             raise ValueError(f"scale must be a whole number from 1, not {scale!r}")
         self.path = Path(path)
         if not self.path.parent.is_dir():
-            raise ValueError(f"film: the folder {self.path.parent} does not exist; create it first")
+            raise ValueError(f"film: the folder {shown(self.path.parent)} does not exist; create it first")
         self.frames = 0
         self._fps, self._scale, self._crf = fps, scale, crf
         self._size: tuple[int, int] | None = None
         self._pipe = None
-        self._partial = self.path.with_name(f".{self.path.stem}.{uuid.uuid4().hex[:8]}.part{self.path.suffix}")
+        self._part: Part | None = None
 
     def __enter__(self) -> FilmWriter:
+        """Make its hidden file, so that a folder that may not be written to is told before any frame is made.
+
+        Raises:
+            ValueError: the operating system refused.
+        """
+        self._begin()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -83,7 +100,7 @@ class FilmWriter:
         """Add frames (frames, height, width, 3) in 0..1; all must have the size of the first.
 
         Raises:
-            ValueError: the shape is not that of frames, or the size changed.
+            ValueError: the shape is not that of frames, the size changed, or the film cannot be written any more.
         """
         if frames.ndim != 4 or frames.shape[-1] != 3:
             raise ValueError(f"film: frames must be (frames, height, width, 3), not {tuple(frames.shape)}")
@@ -94,7 +111,10 @@ class FilmWriter:
         if self._size != (height, width) and len(frames):
             raise ValueError(f"film: frames of {width}x{height} after frames of {self._size[1]}x{self._size[0]}")
         for frame in frames:
-            self._pipe.send(np.ascontiguousarray(self._fitted(to_bytes(frame))))
+            try:
+                self._pipe.send(np.ascontiguousarray(self._fitted(to_bytes(frame))))
+            except OSError:  # it quotes the encoder's whole command
+                raise self._broken() from None
             self.frames += 1
 
     def close(self) -> None:
@@ -102,17 +122,17 @@ class FilmWriter:
 
         Raises:
             ValueError: no frame was added.
+            Unwritable: the film was not written to its end.
         """
-        if self._pipe is None:
-            raise ValueError("film: there are no frames to write; add at least one")
         try:
+            if self._pipe is None:
+                raise ValueError("film: there are no frames to write; add at least one")
             self._pipe.close()
+            self._pipe = None
             self._check()
-            os.replace(self._partial, self.path)
-        except BaseException:
+            self._part.finish()
+        finally:
             self.discard()
-            raise
-        self._pipe = None
 
     def discard(self) -> None:
         """Stop and leave nothing behind."""
@@ -120,14 +140,21 @@ class FilmWriter:
             with suppress(OSError):
                 self._pipe.close()
             self._pipe = None
-        self._partial.unlink(missing_ok=True)
+        if self._part is not None:
+            self._part.__exit__(None, None)
+            self._part = None
+
+    def _begin(self) -> Part:
+        if self._part is None:
+            self._part = Part(self.path, "film", self.path.suffix).__enter__()
+        return self._part
 
     def _open(self, height: int, width: int) -> None:
         import imageio_ffmpeg
 
         size = (width + width % 2, height + height % 2)
         self._pipe = imageio_ffmpeg.write_frames(
-            str(self._partial),
+            str(self._begin().path),
             size,
             fps=_rate(self._fps),
             codec="libx264",
@@ -143,7 +170,7 @@ class FilmWriter:
         """Look at the length the file states, because the encoder's exit status is not told."""
         import imageio_ffmpeg
 
-        reader = imageio_ffmpeg.read_frames(str(self._partial))
+        reader = imageio_ffmpeg.read_frames(str(self._part.path))
         try:
             seconds = next(reader)["duration"]
         except (OSError, RuntimeError, StopIteration):
@@ -151,7 +178,25 @@ class FilmWriter:
         finally:
             reader.close()
         if abs(seconds - self.frames / self._fps) > 0.02 + 0.5 / self._fps:
-            raise OSError(f"film: {self.path} was not written to its end; is the disk full?")
+            raise self._broken()
+
+    def _broken(self) -> Unwritable:
+        """Say why the encoder stopped, as far as that can be seen."""
+        folder = shown(self.path.parent)
+        if not self._part.path.is_file():
+            return Unwritable(
+                f"film: found the unfinished film gone from {folder}, expected it to stay; another ComfyUI that starts "
+                "on the same folder empties temp: try again."
+            )
+        if shutil.disk_usage(self.path.parent).free < _ROOM:
+            return Unwritable(
+                f"film: found no room for {shown(self.path.name)} on the disk of {folder}, expected enough for all of "
+                "it; make room and try again."
+            )
+        return Unwritable(
+            f"film: found that the encoder stopped while it wrote {shown(self.path.name)} into {folder}, expected it "
+            "to go on to the end; the log says what it said: try again, or choose another folder."
+        )
 
     def _fitted(self, frame: np.ndarray) -> np.ndarray:
         frame = frame.repeat(self._scale, 0).repeat(self._scale, 1)
@@ -180,12 +225,12 @@ def _open(path: str | os.PathLike[str]) -> tuple[Iterator, dict]:
     import imageio_ffmpeg
 
     if not Path(path).is_file():
-        raise ValueError(f"film: there is no file {path}")
+        raise ValueError(f"film: there is no file {shown(path)}")
     try:
         reader = imageio_ffmpeg.read_frames(str(path), pix_fmt="rgb24")
         return reader, next(reader)
     except (OSError, RuntimeError, StopIteration) as error:
-        raise ValueError(f"film: {path} cannot be read as a film ({error})") from None
+        raise ValueError(f"film: {shown(path)} cannot be read as a film ({_cause(error)})") from None
 
 
 def _pictures(reader: Iterator, meta: dict, path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
@@ -194,7 +239,7 @@ def _pictures(reader: Iterator, meta: dict, path: str | os.PathLike[str]) -> Ite
         for data in reader:
             yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
     except (OSError, RuntimeError) as error:
-        raise ValueError(f"film: {path} cannot be read as a film ({error})") from None
+        raise ValueError(f"film: {shown(path)} cannot be read as a film ({_cause(error)})") from None
 
 
 def contact_sheet(
@@ -263,18 +308,21 @@ def animation(
         attempts = [(1, {"quality": quality, "method": 4}) for quality in (90, 80, 70, 60, 45, 30)]
     else:
         attempts = [(every, {"optimize": True, "disposal": 1}) for every in (1, 2, 3, 4)]
-    partial = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.part{path.suffix}")
-    try:
+    with Part(path, "animation", path.suffix) as part:
         for every, options in attempts:
-            shown, edges = pictures[::every], [*times[:-1][::every], times[-1]]
+            chosen, edges = pictures[::every], [*times[:-1][::every], times[-1]]
             durations = [later - earlier for earlier, later in pairwise(edges)]
-            shown[0].save(partial, save_all=True, append_images=shown[1:], duration=durations, loop=0, **options)
-            if partial.stat().st_size <= max_bytes:
-                os.replace(partial, path)
+            chosen[0].save(part.path, save_all=True, append_images=chosen[1:], duration=durations, loop=0, **options)
+            if part.path.stat().st_size <= max_bytes:
+                part.finish()
                 return
-    finally:
-        partial.unlink(missing_ok=True)
     raise ValueError(f"animation: {len(frames)} frames do not fit into {max_bytes} bytes; give fewer or smaller frames")
+
+
+def _cause(error: BaseException) -> str:
+    """Return what a decoder said last, without its banner and its command."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return shortened(shown(lines[-1].strip()) if lines else type(error).__name__, 80)
 
 
 def _rate(fps: float) -> float | Fraction:

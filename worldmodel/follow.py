@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 
 from .binding import Row, counted, in_order, rows_where, sentences
+from .causes import AS_WRITTEN, FROM_CAMERAS, Z_UP, likely_causes
+from .causes import UPS as UPS
 from .formats.asked import nothing
 from .geometry import Poses, angles, at_rate, from_z_up, interpolate, poses_of, upright
 from .motion import camera_turns, ground_steps, integrate, rotations, step_headings
@@ -37,11 +39,6 @@ _TOLD_STEPS = 2.0
 _AXES = (("left", "right"), ("back", "forward"))
 
 
-AS_WRITTEN, Z_UP, FROM_CAMERAS = "as the format says", "z points up", "from the cameras"
-UPS = (AS_WRITTEN, Z_UP, FROM_CAMERAS)
-"""What is up in a file: y down (nerfstudio and Blender: z up), z up whatever the format, or what the cameras show."""
-
-
 class Followed(NamedTuple):
     """A track that follows a camera, and how well.
 
@@ -54,6 +51,7 @@ class Followed(NamedTuple):
         roll: (F,) degrees, dropped.
         rows: a finding for each thing that is not as it was asked, by frame.
         notes: sentences about the whole.
+        causes: what is most likely wrong with the file, and what to change; the most likely first.
     """
 
     track: Track
@@ -64,6 +62,7 @@ class Followed(NamedTuple):
     roll: Tensor
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    causes: tuple[str, ...] = ()
 
     @property
     def report(self) -> tuple[str, ...]:
@@ -127,7 +126,9 @@ class Reading(NamedTuple):
 
 
 def follow_file(poses: Poses, variant: Variant, reading: Reading, check: Callable[[], None] = nothing) -> Followed:
-    """Follow a camera out of a file; see `follow`. A file that says its rate is followed in its own time.
+    """Follow a camera out of a file, and say what is most likely wrong with it; see `follow` and `likely_causes`.
+
+    A file that says its rate is followed in its own time.
 
     Raises:
         ValueError: it takes more frames than a track can have, or the model cannot follow a camera.
@@ -138,12 +139,14 @@ def follow_file(poses: Poses, variant: Variant, reading: Reading, check: Callabl
         c2w = from_z_up(c2w)
     elif reading.up == FROM_CAMERAS:
         c2w = upright(c2w)
-    asked = Poses(pace(c2w, variant), poses.intrinsics) if reading.paced else poses._replace(c2w=c2w)
+    read = poses._replace(c2w=c2w)
+    asked = read._replace(c2w=pace(c2w, variant), fps=None) if reading.paced else read
     followed = follow_poses(asked, variant, check)
     said = "no rate" if poses.fps is None else f"{poses.fps:.4g} a second"
     rate = "the model's own speed" if reading.paced else f"{variant.fps:g} a second"
     first = f"{counted(poses.frames, 'pose')}, {said} -> {counted(followed.track.frames, 'frame')} at {rate}."
-    return followed._replace(notes=(first, *followed.notes))
+    causes = likely_causes(read, variant, reading.up, reading.metres, reading.paced)
+    return followed._replace(notes=(first, *followed.notes), causes=causes)
 
 
 def pace(c2w: Tensor, variant: Variant) -> Tensor:
@@ -255,7 +258,7 @@ def _compared(track: Track, c2w: Tensor, asked: np.ndarray, variant: Variant) ->
     turned = torch.from_numpy(np.degrees(np.abs(np.diff(asked[:, 0]))))
     return followed._replace(
         rows=in_order(_rows(followed, _then_still(walked), _then_still(turned), variant)),
-        notes=_notes(followed, float(walked.sum())),
+        notes=_notes(followed, float(walked.sum()), variant.motion.step_metres),
     )
 
 
@@ -264,13 +267,21 @@ def _then_still(steps: Tensor) -> Tensor:
     return torch.cat([steps, steps.new_zeros(1)])
 
 
-def _notes(followed: Followed, length: float) -> tuple[str, ...]:
-    """Say how well a camera's way of some metres is followed."""
+def _notes(followed: Followed, length: float, step: float) -> tuple[str, ...]:
+    """Say how well a camera's way of some metres on the ground is followed, in steps of some metres."""
     position, heading = followed.position, followed.heading
     worst = int(position.argmax())
-    share = f", {100 * float(position.mean()) / length:.1f} % of the way" if length else ""
+    if length >= step:
+        place = (
+            f"{position.mean():.2f} m off in the mean, {100 * float(position.mean()) / length:.1f} % of the way; "
+            f"most in frame {worst}, {position[worst]:.2f} m."
+        )
+    elif length:
+        place = f"the camera moves {length:.3g} m on the ground, less than one step of {step:g} m."
+    else:
+        place = "the camera does not move on the ground."
     return (
-        f"position: {position.mean():.2f} m off in the mean{share}; most in frame {worst}, {position[worst]:.2f} m.",
+        f"position: {place}",
         f"heading: {heading.mean():.2f} degrees off in the mean, most {heading.max():.2f}.",
     )
 

@@ -15,10 +15,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .one_line import number_of, one_line
 from .timeline import MAX_FRAMES
 
 MAX_METRES = 1e6
 """Farthest place a camera may stand; more is a broken file."""
+MAX_PIXELS = 100_000
+"""Longest side of a picture."""
+UNKNOWN_WIDTH = 1920
+"""Width in pixels of a picture that nobody says more of than shares."""
 _RIGID = 1e-3
 """Largest error of a rotation that a file may carry; files round their numbers."""
 _OTHER_CAMERA = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0], dtype=torch.float64))
@@ -34,6 +39,7 @@ class Poses(NamedTuple):
         fps: frames a second; `None` if nobody said.
         notes: what the reader of a file has to say of it, whole sentences, the most important first.
         unused: names of what the file holds beside that; neither is part of what a camera is.
+        picture: width and height in pixels of the picture that the intrinsics are shares of; `None` if nobody said.
     """
 
     c2w: Tensor
@@ -41,11 +47,19 @@ class Poses(NamedTuple):
     fps: float | None = None
     notes: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    picture: tuple[int, int] | None = None
 
     @property
     def frames(self) -> int:
         """Length in frames."""
         return len(self.c2w)
+
+    def __repr__(self) -> str:
+        """Say it in one line."""
+        lens = self.intrinsics and "lens " + " ".join(f"{part:.4g}" for part in self.intrinsics)
+        rate = self.fps and f"{self.fps:g} a second"
+        picture = self.picture and f"{self.picture[0]} x {self.picture[1]} pixels"
+        return one_line(self, number_of(self.c2w, "pose"), rate, lens, picture)
 
 
 def check_poses(c2w: Tensor, names: Callable[[int], str] = "frame {}".format) -> None:
@@ -70,7 +84,10 @@ def check_poses(c2w: Tensor, names: Callable[[int], str] = "frame {}".format) ->
         "has axes that are not at right angles and of length 1": (
             (turn @ turn.mT - torch.eye(3, dtype=c2w.dtype)).abs().amax((1, 2)) > _RIGID
         ),
-        "is mirrored": torch.linalg.det(turn.nan_to_num(0, 0, 0)) < 0,
+        "is mirrored: its axes are left-handed, as Unreal's and Unity's are; negate one of them": torch.linalg.det(
+            turn.nan_to_num(0, 0, 0)
+        )
+        < 0,
     }
     for what, wrong in errors.items():
         if wrong.any():
@@ -114,6 +131,22 @@ def pixel_intrinsics(shares: tuple[float, float, float, float], width: float, he
     """Turn fx, fy, cx, cy as shares of the picture into pixels."""
     fx, fy, cx, cy = shares
     return fx * width, fy * height, cx * width, cy * height
+
+
+def picture_of(poses: Poses, width: int = UNKNOWN_WIDTH) -> tuple[int, int]:
+    """Return a camera's picture, for formats in pixels: its own, or else one of square pixels.
+
+    Args:
+        poses: with intrinsics, which say how high a picture of square pixels is.
+        width: of the picture, where nobody said.
+
+    Returns:
+        width and height in pixels.
+    """
+    if poses.picture is not None:
+        return poses.picture
+    fx, fy = poses.intrinsics[:2]
+    return width, min(max(round(width * fx / fy), 1), MAX_PIXELS)
 
 
 def quaternion_rotations(quaternions: Tensor) -> Tensor:
@@ -234,6 +267,10 @@ def at_rate(poses: Poses, fps: float) -> Poses:
         return poses._replace(fps=fps)
     frames = int((poses.frames - 1) * fps / poses.fps + 1e-6) + 1
     if frames > MAX_FRAMES:
-        raise ValueError(f"found {frames} frames at {fps:g} a second, expected at most {MAX_FRAMES}; cut the file")
+        raise ValueError(
+            f"found {poses.frames} poses over {(poses.frames - 1) / poses.fps:.4g} seconds, which make {frames} frames "
+            f"at {fps:g} a second, expected at most {MAX_FRAMES}; are its times in seconds? If not, choose the model's "
+            "own speed, else cut the file"
+        )
     at = torch.arange(frames, dtype=torch.float64) * poses.fps / fps
     return poses._replace(c2w=interpolate(poses.c2w, at.clamp_max(poses.frames - 1)), fps=fps)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .one_line import number_of, one_line, size_of, tensors_in
 from .timeline import shortened
 from .variants import Variant, variant_named
 
@@ -23,6 +24,10 @@ class Controls(NamedTuple):
     mouse: Tensor | None
     """(F, 2) float32; `None` where the variant has no mouse."""
 
+    def __repr__(self) -> str:
+        """Say it in one line."""
+        return one_line(self, f"keyboard {size_of(self.keyboard)}", f"mouse {size_of(self.mouse)}")
+
 
 class RecordedNoise(NamedTuple):
     """Noise that replaces the seed's (conformance): one draw per latent, then one per re-noising."""
@@ -31,6 +36,10 @@ class RecordedNoise(NamedTuple):
     """(16, latents, h, w)."""
     renoise: Tensor
     """(chunks, steps - 1, c, 16, h, w)."""
+
+    def __repr__(self) -> str:
+        """Say it in one line."""
+        return one_line(self, f"initial {size_of(self.initial)}", f"renoise {size_of(self.renoise)}")
 
 
 class Start(NamedTuple):
@@ -43,6 +52,11 @@ class Start(NamedTuple):
     visual_context: Tensor
     """(tokens, width) image context."""
     noise: RecordedNoise | None = None
+
+    def __repr__(self) -> str:
+        """Say it in one line."""
+        noise = "noise recorded" if self.noise is not None else None
+        return one_line(self, self.variant, size_of(self.image_condition), noise)
 
 
 class Chunk(NamedTuple):
@@ -57,6 +71,11 @@ class Chunk(NamedTuple):
     seed: int = 0
     key: str = ""
 
+    def __repr__(self) -> str:
+        """Say it in one line."""
+        prompt = f"prompt {shortened(self.prompt)!r}" if self.prompt else None
+        return one_line(self, size_of(self.latents), f"seed {self.seed}", f"key {self.key[:8] or 'none'}", prompt)
+
 
 class Context(NamedTuple):
     """What a network remembers behind a world's last chunk; it could be derived again from the world."""
@@ -68,6 +87,11 @@ class Context(NamedTuple):
     entries: tuple
     """`KVCache.snapshot`: CPU tensors in nested tuples."""
 
+    def __repr__(self) -> str:
+        """Say it in one line."""
+        tensors = tensors_in(self.entries)
+        return one_line(self, number_of(tensors, "tensor"), f"{sum(tensor.nbytes for tensor in tensors) / 1e6:.1f} MB")
+
 
 class World(NamedTuple):
     """A start and the finished chunks."""
@@ -78,6 +102,13 @@ class World(NamedTuple):
     """sha256 of the start, see `start_digest`."""
     context: Context | None = None
     """Behind the last chunk; whoever adds or drops chunks replaces it, and without one it is derived again."""
+
+    def __repr__(self) -> str:
+        """Say it in one line."""
+        chunks = number_of(self.chunks, "chunk") or "no chunk yet"
+        last = f"the last {size_of(self.chunks[-1].latents)}" if self.chunks else None
+        context = "with context" if self.context is not None else None
+        return one_line(self, self.start.variant, chunks, last, f"start {self.digest[:8]}", context)
 
 
 def new_world(start: Start) -> World:

@@ -20,8 +20,9 @@ from typing import Any
 import torch
 from torch import nn
 
-SMALL = 30_000_000
-"""Parameters of all networks that work together, up to which one thread is the better choice."""
+SMALL = 2_000_000_000
+"""Weights times positions of one pass up to which one thread is the better choice: Tiny World's passes have 0.4 to 0.7
+thousand million for one world, Matrix-Game 2's three million million."""
 
 _turn = threading.Lock()  # between reading what new threads take and putting it back
 
@@ -46,14 +47,19 @@ def few_threads(count: int = 1) -> Iterator[None]:
         _set_mine(before)
 
 
-def threads_for(*networks: nn.Module) -> AbstractContextManager[None]:
-    """Return the context these networks compute best in: `few_threads` where they are small, else the host's own."""
-    return few_threads() if is_small(*networks) else nullcontext()
+def threads_for(network: nn.Module, positions: int) -> AbstractContextManager[None]:
+    """Return the context that a network computes best in: `few_threads` where it is small, else the host's own."""
+    return few_threads() if is_small(network, positions) else nullcontext()
 
 
-def is_small(*networks: nn.Module) -> bool:
-    """Return whether networks that work together have few parameters enough for one thread to be best."""
-    return sum(weight.numel() for network in networks for weight in network.parameters()) <= SMALL
+def is_small(network: nn.Module, positions: int) -> bool:
+    """Return whether one pass of a network is so little work that one thread is best.
+
+    Args:
+        network: whose weights count.
+        positions: that each weight meets in a pass: latent cells or tokens, of all worlds that are computed at once.
+    """
+    return positions * sum(weight.numel() for weight in network.parameters()) <= SMALL
 
 
 def _set_mine(count: int) -> None:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from .formats import short_text, track_json
 from .geometry import Poses
+from .one_line import number_of, one_line
 from .timeline import Keyframe, Span, Timeline, canonical, curve_keyframes, held_spans
 
 
@@ -43,6 +44,13 @@ class Track(NamedTuple):
     def frames(self) -> int:
         """Length in frames."""
         return len(self.mouse)
+
+    def __repr__(self) -> str:
+        """Say it in one line."""
+        keys = f"keys {' '.join(self.words)}" if self.words else None
+        mouse = "mouse" if self.mouse.any() else None
+        camera = "camera" if self.camera is not None else None
+        return one_line(self, number_of(self.mouse, "frame"), keys, mouse, number_of(self.prompts, "prompt"), camera)
 
 
 def parse_timeline(text: str | None) -> Timeline:
@@ -150,4 +158,5 @@ def same_track(a: Track, b: Track) -> bool:
 def _same_camera(a: Poses | None, b: Poses | None) -> bool:
     if a is None or b is None:
         return a is b
-    return a.intrinsics == b.intrinsics and a.fps == b.fps and torch.equal(a.c2w, b.c2w)
+    same = (a.intrinsics, a.fps, a.picture) == (b.intrinsics, b.fps, b.picture)
+    return same and torch.equal(a.c2w, b.c2w)

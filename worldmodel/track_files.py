@@ -31,6 +31,8 @@ from .formats.json_text import dump, load, shown
 from .formats.lines import columns_of
 from .formats.walk_rows import Walk
 from .geometry import Poses
+from .storage.listing import first_bytes, readable
+from .storage.writing import Target, write_files
 from .timeline import Timeline, shortened
 from .track import Track, parse_timeline, sample, write_track
 
@@ -57,6 +59,8 @@ OF_TRACKS = ("JSON", "CSV")
 """Formats that hold keys and mouse alone."""
 OF_CAMERAS = ("camera JSON", "TUM", "COLMAP", "nerfstudio", "Blender")
 """Formats that hold a camera alone."""
+WITHOUT_LENS = ("TUM",)
+"""Formats of cameras that say nothing of the lens."""
 
 
 HOLDS: dict[str, tuple[str, ...]] = {
@@ -138,7 +142,7 @@ def _told(found: object) -> str:
         return f"members {', '.join(names[:5])}{f' and {len(names) - 5} more' * (len(names) > 5)}" if names else "{}"
     if isinstance(found, list):
         first = found[0] if found else None
-        inner = _told(first) if isinstance(first, dict) else shown(first)
+        inner = f"with {_told(first)}" if isinstance(first, dict) else shown(first)
         return f"a list of {len(found)}" + (f", the first of them {inner}" if found else "")
     return shown(found)
 
@@ -153,11 +157,16 @@ def read_track_file(path: Path, asked: Asked = AS_IT_IS) -> Content:
     Raises:
         ValueError: one sentence that names the file, and line, frame or member.
     """
+    with readable(path):
+        first_bytes(path, 0)  # a pipe would be waited for
+        return _read(path, asked)
+
+
+def _read(path: Path, asked: Asked) -> Content:
     try:
-        name, other = path.name, beside(path.name)
-        if name.lower() in BESIDE and other is not None:
-            cameras = path.with_name(other)
-            if not cameras.is_file():
+        if path.name.lower() in BESIDE:
+            cameras = lies_beside(path)
+            if cameras is None:
                 raise ValueError("found no cameras.txt beside it; COLMAP writes both")
             _check_size(path, MAX_LARGE_BYTES)
             with path.open(encoding="utf-8-sig", newline=None) as images, _in_utf8():
@@ -165,11 +174,11 @@ def read_track_file(path: Path, asked: Asked = AS_IT_IS) -> Content:
         suffix = path.suffix.lower()
         if suffix in (".npz", ".npy"):
             _check_size(path, MAX_LARGE_BYTES)
-            beside_it = path.with_name(other) if other is not None else None
+            beside_it = lies_beside(path)
             with path.open("rb") as file:
                 if suffix == ".npz":
                     return _archive(file, asked)
-                if beside_it is None or not beside_it.is_file():
+                if beside_it is None:
                     return _array(file, None, asked)
                 with beside_it.open("rb") as lens:
                     return _array(file, lens, asked)
@@ -186,6 +195,20 @@ def beside(name: str) -> str | None:
     if small.endswith("poses.npy"):  # LingBot-World's
         return f"{name[: -len('poses.npy')]}intrinsics.npy"
     return None
+
+
+def lies_beside(path: Path) -> Path | None:
+    """Return the file that is read with another one, `None` where there is none.
+
+    Capitals count for nothing in either name: some systems change them on the way.
+    """
+    name = beside(path.name)
+    if name is None:
+        return None
+    if path.with_name(name).is_file():
+        return path.with_name(name)
+    others = (other for other in path.parent.iterdir() if other.name.lower() == name.lower())
+    return min((other for other in others if other.is_file()), default=None)
 
 
 def parse_file(data: bytes, suffix: str, asked: Asked = AS_IT_IS) -> Content:
@@ -224,9 +247,15 @@ def parse_colmap(cameras: bytes, images: bytes, asked: Asked = AS_IT_IS) -> Cont
 
 def _camera(form: Any, found: Any, asked: Asked) -> Content:
     """Read a camera with one of the formats, which are modules with `read` for texts and `parse` for JSON values."""
-    if asked.camera.strip().lower() not in ("", ALL) and form not in _SEVERAL:
-        raise ValueError(f"camera: found {shortened(asked.camera)!r}, but the file holds one camera; leave it empty")
+    if form not in _SEVERAL:
+        _check_one(asked)
     return of_camera((form.read if isinstance(found, str) else form.parse)(found, asked))
+
+
+def _check_one(asked: Asked) -> None:
+    """Refuse a choice among cameras where there is one."""
+    if asked.camera.strip().lower() not in ("", ALL):
+        raise ValueError(f"camera: found {shortened(asked.camera)!r}, but the file holds one camera; leave it empty")
 
 
 def _log(text: str, asked: Asked) -> Content:
@@ -248,48 +277,68 @@ def _lines(text: str, asked: Asked) -> Content:
 
 
 def _archive(file: BinaryIO, asked: Asked) -> Content:
-    """Read arrays; `asked.camera` is none of theirs."""
+    """Read arrays."""
+    _check_one(asked)
     try:
         track, poses, unused = npz.read(file, asked)
     except npz.Strangers as error:
         found = ", ".join(shortened(str(name)) for name in error.args[0][:8]) or "none"
         raise ValueError(what_was_found(f"arrays {found}", ".npz")) from None
     camera = Content() if poses is None else of_camera(poses)
-    return Content(track, camera.poses, camera.notes if track is None else (), (*unused, *camera.unused))
+    both = ("The file holds a camera too: its keys and mouse are played as they are.",) if track and poses else ()
+    return Content(track, camera.poses, camera.notes if track is None else both, (*unused, *camera.unused))
 
 
 def _array(file: BinaryIO, lens: BinaryIO | None, asked: Asked) -> Content:
     """Read one array of poses, and its lens."""
+    _check_one(asked)
     other = array_poses.is_poses(file)
     if other is not None:
         raise ValueError(what_was_found(other, ".npy"))
     return of_camera(array_poses.read_npy(file, lens, asked))
 
 
-def write_track_file(content: Content, path: Path, form: str) -> None:
-    """Write a file in one of `FORMATS`; COLMAP's cameras.txt goes beside it.
+def write_track_file(content: Content, target: Target, form: str) -> tuple[Path, ...]:
+    """Write a file in one of `FORMATS`, and those that belong beside it.
+
+    Args:
+        content: what to write.
+        target: where; its ending is the format's.
+        form: one of `FORMATS`.
+
+    Returns:
+        what was written, the file itself first.
+
+    Raises:
+        ValueError: the content has not what the format holds, or the operating system refused.
+    """
+    path = target if isinstance(target, Path) else target.path(target.first)
+    files = files_of(content, path, form)
+    return write_files(target, {file.name: data for file, data in files.items()}, "track file")
+
+
+def files_of(content: Content, path: Path, form: str) -> dict[Path, bytes]:
+    """Return what is written in one of `FORMATS`, the file itself first; beside COLMAP's go its cameras and points.
 
     Raises:
         ValueError: the content has not what the format holds.
     """
     track, poses = content[:2]
-    path.parent.mkdir(parents=True, exist_ok=True)
     if (form in OF_TRACKS and track is None) or (form in OF_CAMERAS and poses is None):
         needed = "keys and mouse" if form in OF_TRACKS else "a camera"
         raise ValueError(f"format: found nothing to write as {form}, expected {needed}; choose another format.")
     if form == "NPZ":
-        path.write_bytes(npz.write(track, poses))
-        return
+        return {path: npz.write(track, poses)}
     if form == "COLMAP":
         model = colmap.write(poses)
-        path.with_name(BESIDE[path.name]).write_text(model.cameras, encoding="utf-8", newline="\n")
-        text = model.images
+        beside = {"cameras.txt": model.cameras, "points3D.txt": model.points}
+        texts = {path: model.images, **{path.with_name(name): text for name, text in beside.items()}}
     elif form in OF_TRACKS:
-        text = write_track(track) if form == "JSON" else csv_table.write(track)
+        texts = {path: write_track(track) if form == "JSON" else csv_table.write(track)}
     else:
         writers = {"camera JSON": poses_json, "TUM": tum, "nerfstudio": nerfstudio, "Blender": blender}
-        text = writers[form].write(poses)
-    path.write_text(text, encoding="utf-8", newline="\n")
+        texts = {path: writers[form].write(poses)}
+    return {file: text.encode() for file, text in texts.items()}
 
 
 def _json(text: str, asked: Asked) -> Content:

@@ -1,11 +1,13 @@
 """Every supported model, as data.
 
 Units of the released models are assumptions where marked: Matrix-Game 2 publishes none; its sequel states 0.1 of
-mouse = 1.5 degrees and 0.1235 m a frame, and these figures are taken over.
+mouse = 1.5 degrees and 0.1235 m a frame, and these figures are taken over. Nor does it publish a lens: its sequel
+reckons both its rays and what the camera sees again with 90 degrees from left to right.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -51,6 +53,25 @@ class Motion(NamedTuple):
     along: Literal["before", "mean"] = "before"
 
 
+class Lens(NamedTuple):
+    """A model's camera: square pixels, the axis in the middle of the picture.
+
+    Args:
+        focal: focal length as a share of the picture's width.
+        assumed: nobody publishes it.
+    """
+
+    focal: float
+    assumed: bool = True
+
+    @property
+    def degrees(self) -> float:
+        """Angle from left to right."""
+        return math.degrees(2 * math.atan(0.5 / self.focal))
+
+
+QUARTER_TURN = Lens(focal=0.5)
+"""90 degrees from left to right, as Matrix-Game 3.0's release has it, and a camera of Unreal Engine by itself."""
 WALKING = Motion(step_metres=0.1235)
 MATRIX_GAME_3_WALKING = Motion(step_metres=0.1235, diagonal_metres=0.0873, least_degrees=0.3, along="mean")
 """As Matrix-Game 3.0's release moves the camera that it tells its model of; its mouse counts 15 degrees a unit."""
@@ -77,6 +98,7 @@ class Variant:
     frames_per_latent: int = 4
     motion: Motion = WALKING
     """How its camera moves (an assumption for the released models: Matrix-Game 2 publishes no camera)."""
+    lens: Lens = QUARTER_TURN
 
     def chunk_frames(self, index: int) -> int:
         """Return the video frames of chunk `index`: its first latent spans one frame if it is the world's first."""
@@ -136,6 +158,7 @@ _ALL = (
         fps=16.0,
         latent_format="tiny_world",
         image_context="latent_patches",
+        lens=Lens(focal=0.6, assumed=False),
     ),
 )
 

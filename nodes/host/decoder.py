@@ -7,7 +7,8 @@ Shapes: T latents of h x w, F frames of H x W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import comfy.model_management
@@ -17,6 +18,7 @@ from comfy.ldm.wan.vae import count_cache_layers
 from torch import Tensor
 
 from ...worldmodel.state import World
+from ...worldmodel.threads import few_threads, is_small
 from ...worldmodel.vae.tiny import FRAMES_PER_LATENT
 from .vae import Kind, WorldVAE, kind_of, not_finite
 
@@ -45,8 +47,19 @@ class StreamingDecoder:
         self._waiting: Tensor | None = None
         self._memory: Any = {} if self._ours else [None] * count_cache_layers(vae.first_stage_model.decoder)
 
+    def is_small(self, latents: Tensor) -> bool:
+        """Return whether decoding one of these latents (16, T, h, w) is so little work that one CPU thread is best."""
+        cells = latents.shape[2] * latents.shape[3]
+        return self._vae.device.type == "cpu" and is_small(self._vae.first_stage_model, cells)
+
+    def load(self, latents: Tensor) -> None:
+        """Bring the VAE to its device, as `push` does unless told otherwise; latents (16, T, h, w) are like its own."""
+        vae = self._vae
+        needed = vae.memory_used_decode((1, *latents[:, : self._piece()].shape), vae.vae_dtype)
+        comfy.model_management.load_models_gpu([vae.patcher], memory_required=needed)
+
     def push(self, latents: Tensor, last: bool = False) -> Tensor:
-        """Decode what is ready.
+        """Decode what is ready, hearing Stop before each piece.
 
         Args:
             latents: (16, T, h, w) in model space, which follow those of the call before.
@@ -56,10 +69,23 @@ class StreamingDecoder:
             (F, H, W, 3) in 0..1 on the host's device for pictures. The stream's first latent gives 1 frame, every
             other one 4.
         """
+        with few_threads() if self.is_small(latents) else nullcontext():
+            return self._push(latents, last, self._prepare)
+
+    def push_loaded(self, latents: Tensor, last: bool = False) -> Tensor:
+        """Do what `push` does, with a VAE that is loaded and in whatever thread: Stop is another's to hear."""
+        return self._push(latents, last, lambda _: None)
+
+    def _prepare(self, latents: Tensor) -> None:
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        self.load(latents)
+
+    def _push(self, latents: Tensor, last: bool, prepare: Callable[[Tensor], None]) -> Tensor:
         waiting = latents if self._waiting is None else torch.cat((self._waiting, latents), dim=1)
         frames = []
         while waiting.shape[1] >= self._piece() or (last and waiting.shape[1]):
             size = self._piece()
+            prepare(waiting)
             frames.append(self._decode(waiting[:, :size]))
             self._next, self._fresh = self._next + min(size, waiting.shape[1]), False
             waiting = waiting[:, size:]
@@ -75,10 +101,7 @@ class StreamingDecoder:
 
     def _decode(self, latents: Tensor) -> Tensor:
         vae = self._vae
-        comfy.model_management.throw_exception_if_processing_interrupted()
         latents = self.kind.latents.process_out(latents[None].float())
-        needed = vae.memory_used_decode(latents.shape, vae.vae_dtype)
-        comfy.model_management.load_models_gpu([vae.patcher], memory_required=needed)
         with comfy.model_management.cuda_device_context(vae.device):
             latents = latents.to(vae.device, vae.vae_dtype)
             model = vae.first_stage_model

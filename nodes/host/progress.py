@@ -31,7 +31,7 @@ class Progress:
         """Count units of work."""
         self._done += units
         self._bar.update_absolute(self._done)
-        comfy.model_management.throw_exception_if_processing_interrupted()
+        let_stop_through()
 
     def show(self, frame: Tensor) -> None:
         """Show a frame (H, W, 3) in 0..1 on the node."""
@@ -40,7 +40,12 @@ class Progress:
         scale = PREVIEW / max(picture.size)
         size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
         self._bar.update_absolute(self._done, preview=("JPEG", picture.resize(size, Image.Resampling.BICUBIC), PREVIEW))
-        comfy.model_management.throw_exception_if_processing_interrupted()
+        let_stop_through()
+
+
+def let_stop_through() -> None:
+    """Raise the host's interruption if the user asked to stop; for the thread that runs the node."""
+    comfy.model_management.throw_exception_if_processing_interrupted()
 
 
 def let_stop() -> None:

@@ -6,8 +6,10 @@ cleans up. Shapes: c latents per chunk, h, w latent grid.
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import comfy.model_management
@@ -17,9 +19,10 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from ...worldmodel.models.matrix_game2 import Step
+from ...worldmodel.models.matrix_game2 import PATCH, Step
 from ...worldmodel.sampling import Levels
 from ...worldmodel.session import Predict
+from ...worldmodel.threads import few_threads, is_small
 from ...worldmodel.variants import Variant
 from .network import WorldModel
 from .patches import check_patches
@@ -36,6 +39,8 @@ class Stage(NamedTuple):
     """Brings the model back after another one was used."""
     stages: int
     """Of the network, see `MatrixGame2.stages`."""
+    small: bool = False
+    """On the CPU, and so little work in a pass that one thread is best; then what is called here runs on one."""
 
 
 def model_variant(model: ModelPatcher) -> Variant:
@@ -73,9 +78,17 @@ class _Rollout(comfy.samplers.Sampler):
                 x, timesteps, c_crossattn=context, transformer_options={**options, **call}, step=step
             )
 
-        stages = model.diffusion_model.stages
-        self._perform(Stage(predict, noise.device, model.get_dtype_inference(), self._reload, stages))
+        network = model.diffusion_model
+        small = noise.device.type == "cpu" and is_small(network, _tokens(noise.shape))
+        with few_threads() if small else nullcontext():
+            stage = Stage(predict, noise.device, model.get_dtype_inference(), self._reload, network.stages, small)
+            self._perform(stage)
         return noise
+
+
+def _tokens(shape: Sequence[int]) -> int:
+    """Return how many tokens a network sees of latents (B, 16, c, h, w)."""
+    return shape[0] * math.prod(shape[2:]) // math.prod(PATCH)
 
 
 def without_network(model: ModelPatcher) -> Stage:

@@ -13,9 +13,9 @@ from worldmodel.film import read_film
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 TITLES = {
-    "universal": "Matrix-Game 2 — universal",
-    "gta_drive": "Matrix-Game 2 — GTA drive",
-    "templerun": "Matrix-Game 2 — Temple run",
+    "universal": "Matrix-Game 2 - universal",
+    "gta_drive": "Matrix-Game 2 - GTA drive",
+    "templerun": "Matrix-Game 2 - Temple run",
 }
 MODEL, START, ROLLOUT, FILM = "1", "6", "7", "8"
 SMALL = {"width": 160, "height": 96}

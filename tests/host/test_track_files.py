@@ -153,6 +153,45 @@ def test_models_without_mouse_are_not_offered(module: ModuleType) -> None:
     assert next(iter(module.WALKERS)) == "Tiny World" and len(module.WALKERS) == 3
 
 
+def test_without_a_field_of_view_a_camera_has_the_models_own_picture_and_lens(
+    module: ModuleType, output: Path, track: Any
+) -> None:
+    saved = module.SaveTrack.execute(track, "COLMAP", "own/c", "Tiny World").ui["text"][0].splitlines()
+    assert saved[2] == "96 x 64 pixels, 79.6 degrees from left to right (Tiny World's own)."
+    folder = (output / saved[1].removesuffix(" [output]")).parent
+    assert (folder / "cameras.txt").read_text(encoding="utf-8").splitlines()[1].startswith("1 PINHOLE 96 64 57.")
+    released = module.SaveTrack.execute(track, "nerfstudio", "own/n", "Matrix-Game 2.0 universal").ui["text"][0]
+    assert "640 x 352 pixels, 90.0 degrees from left to right (assumed: nobody publishes" in released
+    asked = module.SaveTrack.execute(track, "nerfstudio", "own/o", "Tiny World", 60.0).ui["text"][0]
+    assert "96 x 64 pixels, 60.0 degrees from left to right (as asked)." in asked
+    for form in ("JSON", "TUM"):
+        assert len(module.SaveTrack.execute(track, form, "own/t", "Tiny World").ui["text"][0].splitlines()) == 2
+    with pytest.raises(ValueError, match="field_of_view: found 0.5, expected 1 to 170 degrees, or 0"):
+        module.SaveTrack.execute(track, "COLMAP", "own/w", "Tiny World", 0.5)
+
+
+def test_of_a_colmap_model_only_the_file_with_the_poses_is_offered(module: ModuleType, track: Any) -> None:
+    module.SaveTrack.execute(track, "COLMAP", "alone/c", "Tiny World")
+    offered = [name for name in module.TRACKS.names() if name.startswith("alone/")]
+    assert offered and all("images.txt" in name for name in offered)
+    assert module.TRACKS.path("the newest").name == "images.txt"
+
+
+def test_the_report_begins_with_the_likely_cause(
+    module: ModuleType, of_pack: Callable[[str], ModuleType], output: Path, track: Any
+) -> None:
+    asked = module.camera_of(track, module.WALKERS["Tiny World"])
+    lying = of_pack("worldmodel.geometry").from_z_up(asked.c2w)
+    (output / "causes").mkdir(exist_ok=True)
+    path = output / "causes" / "lying.tum"
+    path.write_text(of_pack("worldmodel.formats.tum").write(asked._replace(c2w=lying)), encoding="utf-8")
+    report = module.LoadTrack.execute("causes/lying.tum [output]", "Tiny World").args[2]
+    first = "lying.tum: the cameras stand 90° from up; choose *from the cameras* for up."
+    assert report.splitlines()[0] == first
+    better = module.LoadTrack.execute("causes/lying.tum [output]", "Tiny World", up="from the cameras").args[2]
+    assert better.splitlines()[0] == "lying.tum:"
+
+
 def test_the_lens_has_the_angle_that_was_asked(module: ModuleType, track: Any) -> None:
     poses = module.camera_of(track, module.WALKERS["Tiny World"], 79.6)
     assert poses.intrinsics == pytest.approx((0.6, 0.9, 0.5, 0.5), abs=1e-3) and poses.fps == 16

@@ -354,7 +354,7 @@ def test_every_camera_model_gives_the_poses_and_a_pinhole_its_lens(kind: str) ->
     assert z_of(content.poses) == [0, 1]
     if kind in colmap.MODELS:
         assert content.poses.intrinsics == pytest.approx((500 / 640, (500 if one else 400) / 352, 0.5, 0.5))
-        assert content.unused == (f"the distortion of {kind}",)
+        assert content.unused == (f"the distortion of {kind}", "points")
     else:
         assert content.poses.intrinsics is None and "The lens is left out" in content.notes[0]
     assert len(colmap.MODELS) + len(colmap.WIDE) == 18
@@ -425,7 +425,7 @@ def test_worldplay_goes_by_number_and_has_six_poses_a_second() -> None:
 
 def test_the_viewers_path_lasts_its_seconds() -> None:
     matrix = [1, 0, 0, 0, 0, 0, -1, 0, 0, 1, 0, 1.4, 0, 0, 0, 1]
-    path = {"camera_path": [{"camera_to_world": matrix, "fov": 50, "aspect": 1.7}] * 24, "render_width": 1280}
+    path = {"camera_path": [{"camera_to_world": matrix, "fov": 50, "aspect": 16 / 9}] * 24, "render_width": 1280}
     path |= {"render_height": 720, "fps": 24, "seconds": 1, "camera_type": "perspective", "keyframes": [], "crop": None}
     content = read(json.dumps(path), ".json")
     assert looks(content.poses) == ([0, 0, 1], [0, -1, 0]) and content.poses.fps == 24

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from worldmodel.bind import bind_track
-from worldmodel.follow import FROM_CAMERAS, Z_UP, Reading, follow, follow_file, pace
-from worldmodel.geometry import Poses, angles, poses_of, to_z_up
+from worldmodel.follow import AS_WRITTEN, FROM_CAMERAS, Z_UP, Reading, follow, follow_file, pace
+from worldmodel.geometry import Poses, angles, flip_camera, from_z_up, poses_of, to_z_up
 from worldmodel.motion import integrate, rotations
 from worldmodel.presets import preset
 from worldmodel.track import parse_timeline, parse_track, same_track, sample, write_track
@@ -207,3 +207,137 @@ def test_a_file_is_followed_in_its_own_time_unit_and_up() -> None:
     assert length(paced.poses) > 0.6 * length(path) and not any("speed:" in line for line in paced.report)
     with pytest.raises(ValueError, match="make the file's unit smaller"):
         follow_file(Poses(path), TINY_WORLD, Reading(metres=1e6, paced=True))
+
+
+def causes(c2w: Tensor, fps: float | None = None, **reading: object) -> tuple[str, ...]:
+    return follow_file(Poses(c2w, fps=fps), TINY_WORLD, Reading(**reading)).causes
+
+
+def winding(frames: int = 120, step: float = STEP * 0.8) -> Tensor:
+    """A way that winds to both sides, the camera looking along it, level, a metre and a half above the ground."""
+    yaw = 1.2 * torch.sin(torch.linspace(0, 12, frames).double())
+    moved = torch.stack([yaw.sin(), yaw * 0, yaw.cos()], 1) * step
+    places = torch.cat([torch.zeros(1, 3).double(), moved[:-1].cumsum(0)]) - torch.tensor([0, 1.5, 0])
+    return poses_of(rotations(yaw, yaw * 0), places)
+
+
+def mirrored(c2w: Tensor, axis: int) -> Tensor:
+    """Places on the other side of an axis, the turns as they were."""
+    other = c2w.clone()
+    other[:, axis, 3] *= -1
+    return other
+
+
+def scaled(c2w: Tensor, factor: float) -> Tensor:
+    other = c2w.clone()
+    other[:, :3, 3] *= factor
+    return other
+
+
+def strung(c2w: Tensor, apart: float) -> Tensor:
+    """Two cameras of one rig, one walk after the other."""
+    beside = c2w.clone()
+    beside[:, :3, 3] += apart * c2w[:, :3, 0]
+    return torch.cat([c2w, beside])
+
+
+@pytest.mark.parametrize("up", [AS_WRITTEN, FROM_CAMERAS])
+def test_a_sound_camera_has_no_cause_of_anything(up: str) -> None:
+    still = torch.eye(4).double().repeat(40, 1, 1)
+    turning = poses_of(
+        rotations(torch.linspace(0, 3, 80).double(), torch.zeros(80).double()), torch.zeros(80, 3).double()
+    )
+    sound = [winding(), still, turning, integrate(parse_track("back*40 idle*30 left*20 idle"), MOTION)]
+    sound += [ground_walk(seed, STEP, ahead=seed % 2 == 0) for seed in range(12)]
+    for c2w in sound:
+        for fps in (None, 8.0, 30.0):
+            assert causes(c2w, fps, up=up) == ()
+        assert causes(c2w, 1.0, up=up, paced=True) == ()
+    # a rest between two walks is no slow walk
+    rest = torch.cat([winding(), winding()[-1:].repeat(300, 1, 1)])
+    assert causes(rest, 16.0, up=up) == ()
+    assert causes(torch.cat([winding(8), winding(8)[-1:].repeat(300, 1, 1)]), 16.0, up=up) == ()
+    # someone who films the ground before their feet stands upright all the same
+    down = winding() @ poses_of(
+        rotations(torch.tensor(0.0), torch.tensor(-1.0)).double()[None], torch.zeros(1, 3).double()
+    )
+    assert causes(down, 16.0, up=up) == ()
+
+
+@pytest.mark.parametrize("straight", [True, False])
+@pytest.mark.parametrize("turned", [from_z_up, to_z_up, lambda c2w: from_z_up(from_z_up(c2w))])
+def test_a_wrong_up_is_named_with_what_to_choose(turned: object, straight: bool) -> None:
+    path = integrate(parse_track("forward*60 idle"), MOTION) if straight else winding()
+    found = follow_file(Poses(turned(path), fps=16.0), TINY_WORLD, Reading())
+    angle = "180" if turned not in (from_z_up, to_z_up) else "90"
+    assert found.causes[0] == f"the cameras stand {angle}° from up; choose *from the cameras* for up."
+    after = follow_file(Poses(turned(path), fps=16.0), TINY_WORLD, Reading(up=FROM_CAMERAS))
+    assert after.causes == () and after.position.mean() < 0.03 * length(path)
+
+
+def test_no_way_at_all_is_no_success() -> None:
+    still = torch.eye(4).double().repeat(40, 1, 1)
+    assert follow(still, TINY_WORLD).report[0] == "position: the camera does not move on the ground."
+    tiny = scaled(winding(), 1e-3)
+    found = follow_file(Poses(tiny, fps=16.0), TINY_WORLD, Reading())
+    assert "m on the ground, less than one step of 0.1235 m." in found.report[1]
+    assert found.causes[0].endswith("if the file's unit is not the metre, set metres to 1000 (kilometres).")
+    (paced,) = causes(tiny, 16.0, paced=True)
+    assert paced.startswith("the way is 0.012 m in all; if the file's unit is not the metre, set metres to")
+    (short,) = causes(winding()[:12], 240.0)
+    assert short.startswith("the file lasts 0.046 s, less than a frame of Tiny World; if it should last longer, choose")
+    lift = winding()
+    lift[:, [0, 2], 3] = 0
+    lift[:, 1, 3] = torch.linspace(0, 3, len(lift)).double()
+    assert not any("m off in the mean, " in line for line in follow(lift, TINY_WORLD).report)
+
+
+@pytest.mark.parametrize(
+    ("factor", "wanted"), [(100, "0.01 (centimetres)"), (1000, "0.001 (millimetres)"), (0.02, "62"), (12, "0.1")]
+)
+@pytest.mark.parametrize("fps", [None, 16.0])
+def test_a_unit_that_is_not_the_metre_is_named_with_the_one_to_set(factor: float, wanted: str, fps: float) -> None:
+    path = scaled(winding(160 if factor < 1 else 40), factor)
+    (cause,) = causes(path, fps)
+    assert f"set metres to {wanted}" in cause and "choose *the model's own speed*, or" in cause
+    assert ("the file has no rate, and at 16 a second" in cause) == (fps is None)
+    metres = float(wanted.split()[0])
+    assert causes(path, fps, metres=metres) == ()
+    if factor == 100:
+        path = scaled(winding(60), factor)
+        (paced,) = causes(path, fps, paced=True)
+        assert "for every pose; if the file's unit is not the metre, set metres to" in paced
+        assert causes(path, fps, paced=True, metres=metres) == ()
+
+
+@pytest.mark.parametrize("fps", [16e-9, 16e-6, 16e-3, 16e3, 1.0])
+def test_times_that_are_no_seconds_are_named(fps: float) -> None:
+    path = winding()[:: 1 if fps >= 1 else 60]
+    if (len(path) - 1) * 16 / fps > 100_000:
+        with pytest.raises(ValueError, match="are its times in seconds. If not, choose the model's own speed"):
+            causes(path, fps)
+    else:
+        first = causes(path, fps)[0]
+        assert ("numbers of frames" if fps == 1 else "in no seconds") in first
+        assert "choose *the model's own speed*" in first
+    assert causes(path, fps, paced=True) == ()
+
+
+@pytest.mark.parametrize("axis", [0, 2])
+def test_places_that_are_mirrored_against_the_turns_are_named(axis: int) -> None:
+    path = winding()
+    path[:, :3, 3] += torch.tensor([3.0, 0, 5])
+    assert "most likely the places are mirrored against the turns" in causes(mirrored(path, axis), 16.0)[0]
+
+
+def test_axes_of_opengl_are_named() -> None:
+    assert "their axes are OpenGL's (y up, z backwards)" in causes(flip_camera(winding()), 16.0)[0]
+
+
+@pytest.mark.parametrize("apart", [3.0, -8.0])
+def test_several_cameras_in_a_row_are_named_with_the_place_where_they_meet(apart: float) -> None:
+    first = causes(strung(winding(), apart), 16.0)[0]
+    assert (
+        first.startswith("the camera jumps ")
+        and "m from pose 119 to the next: most likely the file holds several" in first
+    )

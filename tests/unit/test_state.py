@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from worldmodel.cache import KVCache
-from worldmodel.state import Chunk, Context, Controls, Start, World, new_world, rewind
+from worldmodel.geometry import Poses
+from worldmodel.state import Chunk, Context, Controls, RecordedNoise, Start, World, new_world, rewind
+from worldmodel.track import Track, parse_track
 
 
 def world_of(chunks: int) -> World:
@@ -58,3 +60,33 @@ def test_a_snapshot_brings_the_history_back_and_is_not_written_to() -> None:
     assert all(torch.equal(a, b) for a, b in zip(before, (p for _, *parts in snapshot for p in parts), strict=True))
     for (slot, *parts), (same, *again) in zip(cache.snapshot(), other.snapshot(), strict=True):
         assert slot == same and all(torch.equal(a, b) for a, b in zip(parts, again, strict=True))
+
+
+def test_whatever_crosses_a_wire_is_said_in_one_line_and_is_a_tuple_all_the_same() -> None:
+    snapshot, poses = filled(KVCache(window=6, chunk=3), range(3)).snapshot(), Poses(torch.eye(4).double()[None])
+    world = world_of(4)
+    chunk = world.chunks[0]._replace(prompt="rain\n" * 1000, poses=torch.zeros(9, 4, 4))
+    noise = RecordedNoise(torch.zeros(16, 3, 4, 6), torch.zeros(1, 2, 3, 16, 4, 6))
+    track = parse_track("forward*24 right+yaw_right*12")._replace(prompts=((0, "rain"),), camera=poses)
+    values = [world, world_of(0), world._replace(chunks=(chunk,)), world.start._replace(noise=noise), chunk, noise]
+    values += [
+        chunk.controls,
+        Context("a model" * 100, (6,), snapshot),
+        snapshot,
+        track,
+        poses,
+        KVCache(6, 3).snapshot(),
+    ]
+    values += [poses._replace(intrinsics=(0.6, 0.9, 0.5, 0.5), fps=16.0, picture=(96, 64)), parse_track("idle")]
+    assert {type(value).__name__ for value in values} == {
+        "World", "Start", "Chunk", "Controls", "RecordedNoise", "Context", "Snapshot", "Track", "Poses"
+    }  # fmt: skip
+    for value in values:
+        for said in (repr(value), str(value), f"{value}", repr([value])):
+            assert "\n" not in said and "tensor(" not in said and len(said) <= 210 and type(value).__name__ in said
+        assert isinstance(value, tuple) and tuple(value) == tuple(iter(value))
+    assert repr(track) == "Track(36 frames, keys forward right, mouse, 1 prompt, camera)"
+    assert repr(world) == (
+        f"World(tiny_world, 4 chunks, the last 16 x 3 x 4 x 6 float32, start {world.digest[:8]}, with context)"
+    )
+    assert isinstance(track, Track)

@@ -92,12 +92,12 @@ def test_many_at_once_leave_the_hosts_number():
     assert in_new_thread(torch.get_num_threads) == torch.get_num_threads() == 3
 
 
-def test_small_is_a_matter_of_size():
+def test_small_is_a_matter_of_the_work_in_a_pass():
     with torch.device("meta"):
-        small, large = nn.Linear(10, 10), nn.Linear(SMALL, 1)
-    assert is_small(small)
-    assert not is_small(small, large)
-    with threads_for(small):
+        layer = nn.Linear(1000, 100, bias=False)
+    assert is_small(layer, SMALL // 100_000)
+    assert not is_small(layer, SMALL // 100_000 + 1)
+    with threads_for(layer, 10):
         assert torch.get_num_threads() == 1
-    with threads_for(large):
+    with threads_for(layer, SMALL):
         assert torch.get_num_threads() == 3

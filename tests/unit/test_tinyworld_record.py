@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -179,6 +180,38 @@ def test_a_killed_command_loses_no_finished_walk(recorded: Path, tmp_path: Path)
     assert written(tmp_path) == written(recorded) and index(tmp_path) == index(recorded)
 
 
+def test_many_who_record_into_one_folder_take_turns(tmp_path: Path) -> None:
+    def add() -> None:
+        for _ in range(3):  # as the node does it
+            recording = record.Recording(tmp_path, {}, waiting=lambda: None)
+            recording.add(walk_of(("forward",), 0.0, 9, MIDDLE), (16, 16), depth=False)
+            recording.finish()
+
+    workers = [threading.Thread(target=add) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    names = [f"walk_{number:05}" for number in range(9)]
+    assert [line.get("walk") for line in index(tmp_path)] == [None, *names, None]
+    assert index(tmp_path)[-1]["summary"]["walks"] == 9
+    made = {f"{name}{ending}" for name in names for ending in (".mp4", ".csv", ".npz", ".txt")}
+    assert {path.name for path in tmp_path.iterdir()} == {*made, record.INDEX}
+
+
+def test_what_another_added_meanwhile_is_kept(tmp_path: Path) -> None:
+    first, second = (record.Recording(tmp_path, {}) for _ in range(2))
+    for recording in (first, second, first):
+        recording.add(walk_of(("forward",), 0.0, 9, MIDDLE), (16, 16), depth=False)
+        recording.finish()
+    assert [line.get("walk") for line in index(tmp_path)] == [None, "walk_00000", "walk_00001", "walk_00002", None]
+
+
+def test_the_command_does_not_record_where_another_does(recorded: Path) -> None:
+    with record.FolderLock(recorded, "folder"), pytest.raises(ValueError, match="--out: found another process that"):
+        record.record(recorded, COUNT, SETTINGS)
+
+
 def test_a_folder_of_other_settings_is_refused(recorded: Path) -> None:
     before = (recorded / record.INDEX).read_bytes()
     with pytest.raises(ValueError, match=r"found version 1, seed 3, .* expected version 1, seed 3, frames 33"):
@@ -186,7 +219,13 @@ def test_a_folder_of_other_settings_is_refused(recorded: Path) -> None:
     assert (recorded / record.INDEX).read_bytes() == before
 
 
-@pytest.mark.parametrize("text", ['{"some": "thing"}\n', "not json\n", "[]\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"some": "thing"}\n', "not json\n", "[]\n", "5\n", "null\n", '{"recording": 1}\n', "[" * 9999 + "\n",
+        '{"recording": {"version": 1}}\n{"walk": "walk_00000"}\n', '{"recording": {"version": 1}}\n"walk"\n',
+    ],
+)  # fmt: skip
 def test_a_foreign_index_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / record.INDEX).write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match="choose another folder"):
@@ -312,6 +351,15 @@ def test_a_mistake_is_one_sentence(words: list[str], sentence: str, tmp_path: Pa
     assert command(["--out", str(tmp_path / "new"), *words]) == 1
     said = capsys.readouterr().err.strip()
     assert sentence in said and "\n" not in said and not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path, capsys) -> None:
+    (tmp_path / "file").touch()
+    for words in (["record", "--walks", "1"], ["train", "vae", "--minutes", "1"]):
+        option = "--out" if words[0] == "record" else "--run"
+        assert main([*words, option, str(tmp_path / "file" / "new")]) == 1
+        said = capsys.readouterr().err.strip()
+        assert "found a file, " in said and "in the way" in said and "\n" not in said
 
 
 def test_the_command_records_and_prints_the_summary(tmp_path: Path, capsys) -> None:

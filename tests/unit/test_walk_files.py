@@ -15,6 +15,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.mutants import archive_of, array_bytes
 from worldmodel.formats import csv_table, npz
 from worldmodel.formats.action_log import DEGREES_A_STEP, VPT_KEYS
 from worldmodel.formats.action_log import WORDS as LOG_WORDS
@@ -268,6 +269,47 @@ def test_arrays_hold_a_walk_exactly(track: Track) -> None:
     content = parse_file(npz.write(track, None), ".npz")
     assert same_track(content.track, track) and torch.equal(content.track.mouse, track.mouse)
     assert content.track.words == track.words and content.unused == ()
+
+
+ARRAYS = ("words", "keys", "mouse", "turns", "prompt_frames", "prompt_texts", "c2w", "fps", "intrinsics", "bumped", "é")
+
+
+@EXAMPLES
+@given(st.sets(st.sampled_from(ARRAYS), min_size=1))
+def test_every_array_is_used_refused_or_named(names: set[str]) -> None:
+    whole = {
+        "words": np.array(["forward"]), "keys": np.ones((3, 1)), "mouse": np.ones((3, 2)), "turns": np.full(3, 2.0),
+        "prompt_frames": np.array([1]), "prompt_texts": np.array(["fog"]), "c2w": np.stack([np.eye(4)] * 3),
+        "fps": np.array(9.0), "intrinsics": np.array([0.6, 0.9, 0.5, 0.5]), "bumped": np.zeros(3), "é": np.zeros(3),
+    }  # fmt: skip
+    entries = {name: array_bytes(whole[name]) for name in sorted(names)}
+
+    def read(left_out: str = "") -> Content | str:
+        try:
+            return parse_file(
+                archive_of([(f"{name}.npy", data) for name, data in entries.items() if name != left_out]), ".npz"
+            )
+        except ValueError as refused:
+            return str(refused)
+
+    content = read()
+    if isinstance(content, str):
+        return
+    for name in names:
+        without = read(name)
+        differs = isinstance(without, str) or not same_content(content, without)
+        assert differs or name in content.unused, (name, content.unused)
+
+
+def same_content(one: Content, other: Content) -> bool:
+    """Tell whether two files hold the same walk and the same camera."""
+    tracks_are = (one.track is None) == (other.track is None) and (
+        one.track is None or same_track(one.track, other.track)
+    )
+    cameras = [
+        (None if c.poses is None else (c.poses.c2w.tolist(), c.poses.intrinsics, c.poses.fps)) for c in (one, other)
+    ]
+    return tracks_are and cameras[0] == cameras[1]
 
 
 def test_what_a_track_holds_beside_a_walk_or_behind_its_end_is_told() -> None:

@@ -58,7 +58,9 @@ def of_arrays(arrays: Mapping[str, np.ndarray], asked: Asked = AS_IT_IS) -> Pose
     if lingbot and fps is None and not asked.fps:
         notes = (f"The rate is LingBot-World's, {LINGBOT_FPS:g} poses a second.",)
     lenses, told = _lenses(arrays, lingbot) if "intrinsics" in arrays else ((), ())
-    return poses_of_frames(Frames(c2w, "frame {}".format, None, rate, lenses, (*told, *notes)), asked)
+    size = tuple(_single(arrays, name) for name in ("width", "height"))
+    picture = LINGBOT if told and None in size else size
+    return poses_of_frames(Frames(c2w, "frame {}".format, None, rate, lenses, (*told, *notes), (), picture), asked)
 
 
 def used(arrays: Mapping[str, np.ndarray]) -> tuple[str, ...]:
@@ -94,6 +96,8 @@ def _lenses(arrays: Mapping[str, np.ndarray], lingbot: bool) -> tuple[list[Lens 
     """Return the lens of every frame, or one for all, and what was done to it."""
     values = arrays["intrinsics"].astype(np.float64)
     if values.shape[-2:] == (3, 3):
+        if values[..., [0, 1, 2, 2], [1, 0, 0, 1]].any() or (values[..., 2, 2] != 1).any():
+            raise ValueError("intrinsics must be matrices of the form fx 0 cx, 0 fy cy, 0 0 1; write fx, fy, cx, cy")
         values = np.stack([values[..., 0, 0], values[..., 1, 1], values[..., 0, 2], values[..., 1, 2]], -1)
     kinds, where = np.unique(values.reshape(-1, 4), axis=0, return_inverse=True)
     size = [_single(arrays, name) for name in ("width", "height")]

@@ -1,89 +1,36 @@
 """Camera poses to Blender and back.
 
-To Blender goes a Python script, opened in its text editor and run there: it sets a keyframe of the scene's camera in
-every frame. The same script has `write_poses(path)`, which writes the scene's camera as JSON; that JSON is read here.
+To Blender goes a Python script, opened in its text editor and run there: it makes a scene with a camera of its own and
+a key in every frame (`blender_scripts/walk.py`). Back comes JSON, which `blender_scripts/write_poses.py` writes of any
+camera; the first script can do that too. That JSON is read here.
 
-{"type": "blender_camera", "version": 1, "fps": …, "matrices": […16 numbers, row by row, a frame…], "intrinsics": […]}
+{"type": "blender_camera", "version": 1, "fps": …, "matrices": […16 numbers, row by row, a frame…],
+ "intrinsics": [fx, fy, cx, cy as shares], "picture": [width, height], "intrinsics_per_frame": [where they change]}
 
 Blender's camera axes are OpenGL's (x right, y up, z backwards), its world has z up.
 """
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..geometry import Poses, check_poses, flip_camera, from_z_up, rotation_quaternions, to_z_up
+from ..geometry import Poses, check_poses, flip_camera, from_z_up, picture_of, rotation_quaternions, to_z_up
 from ..timeline import MAX_FRAMES
 from .asked import AS_IT_IS, Asked
 from .json_text import checked_list, dump, load, shown
+from .lens import Lens, one_lens
 from .matrices import numbers_of
-from .poses_json import read_fps, read_intrinsics, unread
+from .poses_json import read_fps, read_intrinsics, read_picture, unread
 
 KIND, VERSION = "blender_camera", 1
-_READ = ("type", "version", "fps", "matrices", "intrinsics")
-
-_SCRIPT = '''\
-"""A camera's walk: run it in Blender's text editor. write_poses("walk.json") writes the camera back."""
-
-import json
-
-import bpy
-from mathutils import Matrix
-
-FPS = %(fps)s
-INTRINSICS = %(intrinsics)s  # fx, fy, cx, cy as shares of the picture's width and height
-POSES = [  # place x, y, z and rotation w, x, y, z of each frame, world z up
-%(poses)s
-]
-
-
-def set_keyframes():
-    """Set a keyframe of the scene's camera in every frame, beginning with frame 0."""
-    scene = bpy.context.scene
-    if scene.camera is None:
-        camera = bpy.data.objects.new("Walk", bpy.data.cameras.new("Walk"))
-        scene.collection.objects.link(camera)
-        scene.camera = camera
-    camera = scene.camera
-    camera.rotation_mode = "QUATERNION"
-    scene.frame_start, scene.frame_end = 0, len(POSES) - 1
-    if FPS is not None:
-        scene.render.fps, scene.render.fps_base = max(1, round(FPS)), max(1, round(FPS)) / FPS
-    if INTRINSICS is not None:
-        camera.data.sensor_fit = "HORIZONTAL"
-        camera.data.lens = INTRINSICS[0] * camera.data.sensor_width
-    for frame, pose in enumerate(POSES):
-        camera.location, camera.rotation_quaternion = pose[:3], pose[3:]
-        camera.keyframe_insert("location", frame=frame)
-        camera.keyframe_insert("rotation_quaternion", frame=frame)
-
-
-def write_poses(path):
-    """Write the scene's camera, frame by frame, as JSON that the pack's Load Track reads."""
-    scene = bpy.context.scene
-    matrices = []
-    for frame in range(scene.frame_start, scene.frame_end + 1):
-        scene.frame_set(frame)
-        place, turn, _ = scene.camera.matrix_world.decompose()
-        matrix = Matrix.Translation(place) @ turn.to_matrix().to_4x4()
-        matrices += [float(value) for row in matrix for value in row]
-    lens = scene.camera.data.lens / scene.camera.data.sensor_width
-    width, height = scene.render.resolution_x, scene.render.resolution_y
-    data = {
-        "type": "blender_camera",
-        "version": 1,
-        "fps": scene.render.fps / scene.render.fps_base,
-        "matrices": matrices,
-        "intrinsics": [lens, lens * width / height, 0.5, 0.5],
-    }
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(data, file)
-
-
-set_keyframes()
-'''
+_READ = ("type", "version", "fps", "matrices", "intrinsics", "picture", "intrinsics_per_frame")
+_WALK = Path(__file__).with_name("blender_scripts") / "walk.py"
+WRITE_POSES = _WALK.with_name("write_poses.py")
+"""The script that writes a camera of Blender's for `read`."""
 
 
 def matches(data: object) -> bool:
@@ -110,9 +57,20 @@ def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
         raise ValueError(f"matrices must be a list of sixteen numbers a frame, not {len(numbers)} of them")
     c2w = torch.from_numpy(numbers_of(numbers, "matrices[{}]".format)).reshape(-1, 4, 4)
     check_poses(c2w)
-    fps = read_fps(data.get("fps")) or asked.fps or None
-    lens = read_intrinsics(data.get("intrinsics"))
-    return Poses(from_z_up(flip_camera(c2w)), lens, fps, unused=unread(data, _READ))
+    said = read_fps(data.get("fps"))
+    lens, zoom = _lenses(data, len(c2w))
+    picture = read_picture(data.get("picture"))
+    return Poses(from_z_up(flip_camera(c2w)), lens, asked.fps or said, zoom, unread(data, _READ), picture)
+
+
+def _lenses(data: dict[str, Any], frames: int) -> tuple[Lens | None, tuple[str, ...]]:
+    """Return the lens, and a sentence where it changes on the way."""
+    numbers = data.get("intrinsics_per_frame")
+    if numbers is None:
+        return read_intrinsics(data.get("intrinsics")), ()
+    if len(checked_list(numbers, "intrinsics_per_frame")) != 4 * frames:
+        raise ValueError(f"intrinsics_per_frame must be four numbers a frame, not {len(numbers)} of them")
+    return one_lens([read_intrinsics(numbers[i : i + 4]) for i in range(0, 4 * frames, 4)], "frame")
 
 
 def write(poses: Poses) -> str:
@@ -123,9 +81,18 @@ def write(poses: Poses) -> str:
     flips = torch.where((turns[1:] * turns[:-1]).sum(1) < 0, -1.0, 1.0).cumprod(0)
     turns[1:] *= flips[:, None]
     rows = torch.cat([c2w[:, :3, 3], turns], 1).tolist()
-    lens = None if poses.intrinsics is None else list(poses.intrinsics)
-    return _SCRIPT % {
-        "fps": repr(poses.fps),
-        "intrinsics": repr(lens),
-        "poses": "\n".join(f"    {dump(row)}," for row in rows),
+    lens = poses.intrinsics
+    values = {
+        "FPS": repr(poses.fps),
+        "PICTURE": repr(None if lens is None else picture_of(poses)),
+        "INTRINSICS": repr(lens),
+        "POSES": "[\n" + "".join(f"    {dump(row)},\n" for row in rows) + "]",
     }
+    script = _WALK.read_text(encoding="utf-8")
+    for name, value in values.items():
+        script = re.sub(f"(?m)^{name} = [^ \\n]+", lambda _, text=f"{name} = {value}": text, script, count=1)
+    back = WRITE_POSES.read_text(encoding="utf-8")
+    imports = back[back.index("import json") : back.index("\n\nCAMERA")]
+    functions = back[back.index("def write_poses") : back.index("def run")]
+    script = script.replace("import bpy\n", f"{imports}\n", 1)
+    return script.replace("def make_walk", f"{functions}def make_walk", 1)

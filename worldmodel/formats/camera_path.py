@@ -50,8 +50,10 @@ def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
     lenses, why = _lenses(data, entries)
     fps, told = _rate(data, len(entries))
     of_frames = dict.fromkeys(name for entry in entries for name in entry if name not in _READ_OF_FRAME)
-    unused = (*unread(data, _READ), *of_frames)
-    return poses_of_frames(Frames(from_z_up(flip_camera(c2w)), names, None, fps, lenses, (*told, *why), unused), asked)
+    unused = (*unread(data, _READ), *of_frames, *["aspect"] * _is_other_picture(data, entries))
+    picture = data.get("render_width"), data.get("render_height")
+    c2w = from_z_up(flip_camera(c2w))
+    return poses_of_frames(Frames(c2w, names, None, fps, lenses, (*told, *why), unused, picture), asked)
 
 
 def _rate(data: Mapping[str, Any], frames: int) -> tuple[float | None, tuple[str, ...]]:
@@ -71,6 +73,15 @@ def _rate(data: Mapping[str, Any], frames: int) -> tuple[float | None, tuple[str
     else:
         rate = fps or rate
     return rate, odd
+
+
+def _is_other_picture(data: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether a frame's aspect is that of another picture than the film's, which nerfstudio renders."""
+    size = [data.get("render_width"), data.get("render_height")]
+    aspects = {entry["aspect"] for entry in entries if is_number(entry.get("aspect"))}
+    if not all(is_number(length) and length > 0 for length in size):
+        return bool(aspects)
+    return any(not abs(aspect * size[1] / size[0] - 1) < 0.01 for aspect in aspects)
 
 
 def _lenses(data: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> tuple[list[Lens | None], tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Camera poses as a COLMAP model in text: cameras.txt and images.txt in one folder.
+"""Camera poses as a COLMAP model in text: cameras.txt and images.txt in one folder, and points3D.txt, written empty.
 
 images.txt: `id qw qx qy qz tx ty tz camera name`, world-to-camera in OpenCV axes, each followed by a line of points
 (x y id, over and over), which may be empty; other programs leave these lines out. Frames go by name. cameras.txt:
@@ -14,13 +14,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ..geometry import Poses, invert, pixel_intrinsics, poses_of, rotation_quaternions
+from ..geometry import Poses, invert, picture_of, pixel_intrinsics, poses_of, rotation_quaternions
 from ..timeline import MAX_FRAMES, shortened
 from .asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
 from .lens import Lens, lens_of_pixels, no_lens
 from .lines import is_number, no_number, rows, turns
-from .poses_json import PICTURE
 from .several import chosen
 
 _ONE, _TWO = (0, 0, 1, 2), (0, 1, 2, 3)
@@ -39,10 +38,11 @@ _LONG = 2000
 
 
 class Model(NamedTuple):
-    """The two files' texts; the lines of an open file do as well."""
+    """The files' texts, the points not read; the lines of an open file do as well."""
 
     cameras: str
     images: str | Iterable[str]
+    points: str = ""
 
 
 class _Camera(NamedTuple):
@@ -51,15 +51,17 @@ class _Camera(NamedTuple):
     lens: Lens | None
     why: str = ""
     distortion: str = ""
+    picture: tuple[float, float] | None = None
 
 
 class _Images(NamedTuple):
-    """What images.txt says, line by line: values are qw qx qy qz tx ty tz."""
+    """What images.txt says, line by line: values are qw qx qy qz tx ty tz; and the lines that held points."""
 
     lines: list[int]
     values: list[list[float]]
     cameras: list[str]
     names: list[str]
+    points: list[int]
 
 
 def read(model: Model, asked: Asked = AS_IT_IS) -> Poses:
@@ -96,25 +98,28 @@ def _read(images: _Images, cameras: dict[str, _Camera], asked: Asked) -> Poses:
     else:
         lens = [camera.lens for camera in lenses]
     distortion = sorted({camera.distortion for camera in lenses if camera.distortion and not camera.why})
-    return poses_of_frames(Frames(c2w, name, lenses=lens, notes=notes, unused=tuple(distortion)), asked)
+    unused = (*distortion, *["points"] * bool(images.points))
+    frames = Frames(c2w, name, lenses=lens, notes=notes, unused=unused, picture=lenses[0].picture)
+    return poses_of_frames(frames, asked)
 
 
 def write(poses: Poses) -> Model:
-    """Write a model of one PINHOLE camera and no points.
+    """Write a model of one PINHOLE camera; its list of points is empty, and COLMAP opens no model without one.
 
     Raises:
         ValueError: the poses have no intrinsics, which COLMAP cannot do without.
     """
     if poses.intrinsics is None:
         raise ValueError("intrinsics: found none, expected them for COLMAP; give a field of view.")
-    lens = " ".join(map(repr, pixel_intrinsics(poses.intrinsics, *PICTURE)))
-    cameras = f"# CAMERA_ID MODEL WIDTH HEIGHT PARAMS[]\n1 PINHOLE {PICTURE[0]} {PICTURE[1]} {lens}\n"
+    width, height = picture_of(poses)
+    lens = " ".join(map(repr, pixel_intrinsics(poses.intrinsics, width, height)))
+    cameras = f"# CAMERA_ID MODEL WIDTH HEIGHT PARAMS[]\n1 PINHOLE {width} {height} {lens}\n"
     w2c = invert(poses.c2w)
     lines = ["# IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME"]
     turns, places = rotation_quaternions(w2c[:, :3, :3]).tolist(), w2c[:, :3, 3].tolist()
     for frame, (turn, place) in enumerate(zip(turns, places, strict=True)):
         lines += [f"{frame + 1} {' '.join(map(repr, (*turn, *place)))} 1 frame_{frame:06}.png", ""]
-    return Model(cameras, "\n".join(lines) + "\n")
+    return Model(cameras, "\n".join(lines) + "\n", "# POINT3D_ID X Y Z R G B ERROR TRACK[]\n")
 
 
 def _cameras(text: str, asked: Asked) -> dict[str, _Camera]:
@@ -140,16 +145,17 @@ def _camera(cells: Sequence[str], line: int) -> _Camera:
     width, height, *parameters = numbers
     lens, why = lens_of_pixels([parameters[place] for place in places], width, height)
     bent = any(parameters[max(places) + 1 :])
-    return _Camera(lens, f"{why} (line {line})" if why else "", f"the distortion of {kind}" * bent)
+    return _Camera(lens, f"{why} (line {line})" if why else "", f"the distortion of {kind}" * bent, (width, height))
 
 
 def _images(text: str | Iterable[str], cameras: dict[str, _Camera], asked: Asked) -> _Images:
     """Return what every picture's line says, in the file's order."""
-    images, after_pose = _Images([], [], [], []), False
+    images, after_pose = _Images([], [], [], [], []), False
     for line, row in rows(text, asked.check):
         cells = row.split(maxsplit=9)  # a line of points may be long: it is not taken apart
         if after_pose and (not cells or _is_points(cells, cameras)):
             after_pose = False
+            images.points.extend([line] * bool(cells))
             continue
         if not cells or cells[0].startswith("#"):
             continue

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..geometry import MAX_METRES, Poses, check_poses, interpolate
 from .asked import AS_IT_IS, Asked
-from .lens import Lens, one_lens
+from .lens import Lens, one_lens, picture_of_pixels
 from .stamps import Stamps, spaced
 
 
@@ -29,6 +29,7 @@ class Frames(NamedTuple):
         lenses: of all frames, or of each one; `None` where a lens is not known.
         notes: what the reader has to say, the most important first.
         unused: names of what the file holds beside this.
+        picture: width and height in pixels of the first frame's picture; `None` if the file does not say.
     """
 
     c2w: Tensor
@@ -38,6 +39,7 @@ class Frames(NamedTuple):
     lenses: Sequence[Lens | None] = ()
     notes: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    picture: tuple[float, float] | None = None
 
 
 def poses_of_frames(frames: Frames, asked: Asked = AS_IT_IS) -> Poses:
@@ -66,7 +68,8 @@ def poses_of_frames(frames: Frames, asked: Asked = AS_IT_IS) -> Poses:
             c2w = interpolate(c2w, torch.from_numpy(filled))
     if len(at) < len(whole):
         notes.append(_left_out(frames, whole))
-    return Poses(c2w, lens, fps, (*notes, *zoom), frames.unused)
+    picture = None if lens is None else picture_of_pixels(frames.picture)
+    return Poses(c2w, lens, fps, (*notes, *zoom), frames.unused, picture)
 
 
 def _near(c2w: Tensor) -> tuple[Tensor, list[str]]:

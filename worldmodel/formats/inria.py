@@ -65,10 +65,11 @@ def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
         order.sort(key=lambda i: data[i]["id"])
     unused = tuple(dict.fromkeys(name for entry in data for name in entry if name not in _READ))
     notes = (*notes, *[no_lens("; ".join(why[:2]))] * bool(why))
-    picked = [lenses[i] for i in order]
-    return poses_of_frames(
-        Frames(c2w[order], lambda i: f"[{order[i]}]", lenses=picked, notes=notes, unused=unused), asked
+    frames = Frames(
+        c2w[order], lambda i: f"[{order[i]}]", lenses=[lenses[i] for i in order], notes=notes, unused=unused
     )
+    picture = tuple(data[order[0]].get(side) for side in ("width", "height"))
+    return poses_of_frames(frames._replace(picture=picture), asked)
 
 
 def _numbers(value: Any, rows: int, name: str) -> Any:

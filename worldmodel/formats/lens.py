@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..geometry import share_intrinsics
+from ..geometry import MAX_PIXELS, share_intrinsics
 from ..timeline import shortened
-from .json_text import checked_numbers, shown
+from .json_text import checked_numbers, is_number, shown
 
 Lens = tuple[float, float, float, float]
 _FOCAL = 0.01, 150.0
@@ -62,6 +62,13 @@ def lens_of_pixels(pixels: Sequence[float], width: float, height: float) -> tupl
     if 0 < pixels[0] <= 20 and 0 < pixels[1] <= 20:
         told += "; these look like shares: multiply by width and height"
     return None, told
+
+
+def picture_of_pixels(size: Sequence[object] | None) -> tuple[int, int] | None:
+    """Return a picture's width and height, `None` where they are no whole pixels."""
+    if size is None or not all(is_number(side) and 1 <= side <= MAX_PIXELS and side == int(side) for side in size):
+        return None
+    return int(size[0]), int(size[1])
 
 
 def no_lens(why: str) -> str:

@@ -112,7 +112,8 @@ def table(text: str, columns: int, told: str, check: Callable[[], None] = nothin
     if short is not None and (not lines or short[1] > columns):
         raise ValueError(f"line {short[0]}: found {short[1]} numbers, expected {columns}: {told}")
     if not lines:
-        raise ValueError(f"found no pose, expected lines of {told}")
+        head = next((f", but {shortened(comment)!r}" for comment in comments if not comment.startswith("#")), "")
+        raise ValueError(f"found no pose{head}, expected lines of {told}")
     notes = () if short is None else (f"Line {short[0]}, the last, is cut short: left out.",)
     return Table(lines, np.frombuffer(values).reshape(-1, columns), first, comments, notes)
 

@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..geometry import Poses, flip_camera, from_z_up, pixel_intrinsics, to_z_up
+from ..geometry import Poses, flip_camera, from_z_up, picture_of, pixel_intrinsics, to_z_up
 from ..timeline import MAX_FRAMES
 from .asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
 from .json_text import checked_list, checked_object, dump, is_number, load, shown
 from .lens import Lens, lens_of_pixels, no_lens
 from .matrices import matrices_of
-from .poses_json import PICTURE, rate_of
+from .poses_json import rate_of
 from .several import chosen
 from .stamps import Stamps
 
@@ -83,6 +83,7 @@ def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
         [lenses[i] for i in order],
         (*notes, *why, *odd),
         _unused(data, entries, timed),
+        tuple(data.get(side, entries[order[0]].get(side)) for side in ("w", "h")),
     )
     return poses_of_frames(frames, asked)
 
@@ -112,8 +113,9 @@ def write(poses: Poses) -> str:
     members: dict[str, Any] = {"camera_model": "OPENCV"}
     members |= {} if poses.fps is None else {"fps": poses.fps}
     if poses.intrinsics is not None:
-        lens = pixel_intrinsics(poses.intrinsics, *PICTURE)
-        members |= dict(zip(("fl_x", "fl_y", "cx", "cy", "w", "h"), (*lens, *PICTURE), strict=True))
+        picture = picture_of(poses)
+        lens = pixel_intrinsics(poses.intrinsics, *picture)
+        members |= dict(zip(("fl_x", "fl_y", "cx", "cy", "w", "h"), (*lens, *picture), strict=True))
     matrices = to_z_up(flip_camera(poses.c2w)).tolist()
     members["frames"] = [
         {"file_path": f"images/frame_{frame:06}.png", "transform_matrix": matrix}

@@ -4,7 +4,7 @@ words (K,) text, keys (F, K) 0 or 1, mouse (F, 2) yaw and pitch in degrees per f
 turns (F,)           yaw alone, as Tiny World's recordings have it; instead of mouse
 prompt_frames (P,), prompt_texts (P,)
 c2w (F, 4, 4)        camera-to-world, OpenCV axes, metres; see `array_poses`, which reads LingBot's `poses` too
-intrinsics (4,)      as shares of width and height; fps ()
+intrinsics (4,)      as shares of width and height; fps (); width (), height () of the picture in pixels
 
 Other arrays are passed over without being read.
 """
@@ -70,7 +70,8 @@ def read(data: bytes | BinaryIO, asked: Asked = AS_IT_IS) -> Arrays:
     poses = array_poses.of_arrays(arrays, asked) if {"c2w", "poses"} & {*arrays} else None
     if track is None and poses is None:
         raise Strangers((*arrays, *others))
-    read_of_track = ("words", "keys", "mouse" if "mouse" in arrays else "turns", "prompt_frames", "prompt_texts")
+    keys = ("words", "keys") if "keys" in arrays else ()
+    read_of_track = (*keys, "mouse" if "mouse" in arrays else "turns", "prompt_frames", "prompt_texts")
     unused = [name for name in (*arrays, *others) if track is None or name not in read_of_track]
     if poses is not None:
         unused = [name for name in unused if name not in array_poses.used(arrays)]
@@ -95,6 +96,9 @@ def write(track: Track | None, poses: Poses | None) -> bytes:
         arrays["c2w"] = poses.c2w.numpy()
         arrays |= {} if poses.intrinsics is None else {"intrinsics": np.array(poses.intrinsics)}
         arrays |= {} if poses.fps is None else {"fps": np.array(poses.fps)}
+        arrays |= (
+            {} if poses.picture is None else dict(zip(("width", "height"), map(np.array, poses.picture), strict=True))
+        )
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     return file.getvalue()

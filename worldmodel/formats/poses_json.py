@@ -2,6 +2,7 @@
 
 c2w        twelve numbers a frame, the upper three rows of camera-to-world in OpenCV axes, row by row, in metres
 intrinsics [fx, fy, cx, cy] as shares of width and height; may be missing
+picture    [width, height] in pixels, of which they are shares; may be missing
 fps        frames a second; may be missing
 Every number is written with all its digits.
 """
@@ -10,17 +11,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..geometry import Poses, check_poses
+from ..geometry import MAX_PIXELS, Poses, check_poses
 from .asked import AS_IT_IS, Asked
 from .document import check_version
-from .json_text import checked_number, dump, load, shown
+from .json_text import checked_number, checked_numbers, dump, load, shown
 from .lens import Lens, checked_shares
 from .matrices import matrices_of_rows, numbers_of
 
 VERSION = 1
-PICTURE = (640, 352)
-"""Width and height, in pixels, that formats with pixels are written for: poses know only shares."""
-_READ = ("type", "version", "c2w", "intrinsics", "fps")
+_READ = ("type", "version", "c2w", "intrinsics", "picture", "fps")
 
 
 def matches(data: object) -> bool:
@@ -49,8 +48,8 @@ def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
         raise ValueError(f"c2w must be a list of twelve numbers a frame, not {found}")
     c2w = matrices_of_rows(numbers_of(numbers, "c2w[{}]".format).reshape(-1, 12))
     check_poses(c2w)
-    fps = read_fps(data.get("fps")) or asked.fps or None
-    return Poses(c2w, read_intrinsics(data.get("intrinsics")), fps, unused=unread(data, _READ))
+    said, lens = read_fps(data.get("fps")), read_intrinsics(data.get("intrinsics"))
+    return Poses(c2w, lens, asked.fps or said, unused=unread(data, _READ), picture=read_picture(data.get("picture")))
 
 
 def write(poses: Poses) -> str:
@@ -58,6 +57,7 @@ def write(poses: Poses) -> str:
     members = {"type": "poses", "version": VERSION}
     members |= {} if poses.fps is None else {"fps": poses.fps}
     members |= {} if poses.intrinsics is None else {"intrinsics": list(poses.intrinsics)}
+    members |= {} if poses.picture is None else {"picture": list(poses.picture)}
     return dump({**members, "c2w": poses.c2w[:, :3].double().flatten().tolist()})
 
 
@@ -81,6 +81,20 @@ def rate_of(value: object) -> tuple[float | None, tuple[str, ...]]:
         return read_fps(value), ()
     except ValueError as error:
         return None, (f"The file's rate is left out: {error}.",)
+
+
+def read_picture(value: object) -> tuple[int, int] | None:
+    """Return a picture's width and height in pixels.
+
+    Raises:
+        ValueError: they are not two whole numbers from 1 to 100000.
+    """
+    if value is None:
+        return None
+    width, height = checked_numbers(value, "picture", 2)
+    if not all(side == int(side) and 1 <= side <= MAX_PIXELS for side in (width, height)):
+        raise ValueError(f"picture must be width and height in pixels, from 1 to {MAX_PIXELS}, not {shown(value)}")
+    return int(width), int(height)
 
 
 def read_fps(value: object) -> float | None:

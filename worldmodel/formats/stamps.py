@@ -20,8 +20,12 @@ SECONDS, MICROSECONDS, NANOSECONDS = 1.0, 1e6, 1e9
 _UNITS = {NANOSECONDS: "nanoseconds", MICROSECONDS: "microseconds", 1e3: "milliseconds", SECONDS: "seconds"}
 _EPOCH = 3e8, 4e9
 """Seconds since 1970 that a camera's clock shows: from 1979 to 2096."""
+_MOST = 1e20
+"""Largest time: nanoseconds since 1970 have nineteen digits."""
 _EVEN = 0.01
 """Part of a step by which an even row of times may be off."""
+_DIGITS = 1e-5
+"""Part of a rate that is due to the digits of times since 1970, and no rate of its own."""
 _FINE = 60.0
 """Poses a second at which uneven times are read where no rate meets them all."""
 _RATES = (1, 2, 4, 5, 6, 8, 10, 12, 12.5, 15, 16, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 200, 240)
@@ -64,9 +68,12 @@ def spaced(c2w: Tensor, stamps: Stamps, rows: Sequence[str], fps: float = 0.0) -
     """
     texts = [shortened(text) for text in stamps.texts]
     values = np.array([float(text) for text in stamps.texts])
+    wrong = np.flatnonzero(np.abs(values) > _MOST)
+    if len(wrong):
+        raise ValueError(f"{rows[wrong[0]]}: the time {texts[wrong[0]]} is none that a clock shows")
     order, notes = _in_order(values, texts, rows)
     values, c2w = values[order], c2w[torch.from_numpy(order)]
-    kept = np.concatenate([[True], np.diff(values) > 0])
+    kept = np.concatenate([[True], np.diff(values) > np.spacing(np.abs(values).max())])
     if not kept.all():
         at = int(order[np.flatnonzero(~kept)[0]])
         notes.append(_equal(int((~kept).sum()), len(kept), texts[at], rows[at]))
@@ -78,6 +85,8 @@ def spaced(c2w: Tensor, stamps: Stamps, rows: Sequence[str], fps: float = 0.0) -
     numbers = unit is None or unit == fps  # of frames, which are exact
     rounding = max(_rounding(stamps.texts) * (not numbers), float(np.spacing(np.abs(values).max()))) / (unit or 1.0)
     even, rate, how = _at_even_rate(c2w, t, rounding, unit is None)
+    if fps and not numbers:
+        how.append("fps is not used: the file has a time for every pose.")
     return Spaced(even, None if unit is None else rate, (*told, *how, *notes))
 
 
@@ -143,12 +152,12 @@ def _unit(values: np.ndarray, unit: float | None, fps: float, texts: list[str]) 
 
 
 def _rounding(texts: Sequence[str]) -> float:
-    """Return half a unit of the last digit that any of the times has."""
+    """Return a unit of the last digit that any of the times has: some programs round, others cut."""
     digits = 0
     for text in texts:
         number, _, power = text.lower().partition("e")
         digits = max(digits, len(number.partition(".")[2].strip()) - (int(power) if power.strip("+-").isdigit() else 0))
-    return 0.5 * 10.0 ** -min(max(digits, -20), 20)
+    return 10.0 ** -min(max(digits, -20), 20)
 
 
 def _at_even_rate(c2w: Tensor, t: np.ndarray, rounding: float, counted: bool) -> tuple[Tensor, float, list[str]]:
@@ -164,14 +173,14 @@ def _at_even_rate(c2w: Tensor, t: np.ndarray, rounding: float, counted: bool) ->
     step = last / (len(t) - 1)
     off = float(np.abs(t - step * np.arange(len(t))).max())
     if off <= max(_EVEN, min(1.01 * rounding / step, 0.25)) * step and LEAST_RATE <= 1 / step <= MOST_RATE:
-        plain = [rate for rate in _RATES if abs((len(t) - 1) / rate - last) <= 2 * rounding]
+        plain = [rate for rate in _RATES if abs(rate * step - 1) < _DIGITS]
         return c2w, float((plain or [1 / step])[0]), []
     if counted and last >= MAX_FRAMES:
         raise ValueError(
             f"the times are frame numbers and reach over {last:.9g} frames, expected at most {MAX_FRAMES}; cut it"
         )
     rate = 1.0 if counted else _rate(t, steps, rounding)
-    frames = int(last * rate + 1e-6) + 1
+    frames = int(last * rate + _EVEN) + 1
     at = np.interp(np.minimum(np.arange(frames) / rate, last), t, np.arange(len(t)))
     unit, every = ("frames", "one a frame") if counted else ("s", f"{rate:.4g} a second")
     told = (

@@ -70,9 +70,11 @@ def _lens(matrix: Any) -> tuple[Lens | None, str | None]:
     if not rows or not all(isinstance(row, list) and len(row) == 3 for row in rows):
         return None, "a K is no matrix of three rows of three numbers"
     try:
-        fx, _, cx, _, fy, cy, *_ = numbers_of([number for row in rows for number in row], str).tolist()
+        fx, skew, cx, zero, fy, cy, *last = numbers_of([number for row in rows for number in row], str).tolist()
     except ValueError:
         return None, "a K holds other things than numbers"
+    if skew or zero or last != [0, 0, 1]:
+        return None, "a K is not of the form fx 0 cx, 0 fy cy, 0 0 1"
     if not 1 <= cx <= 1e5 or not 1 <= cy <= 1e5:
         return None, f"the centre of a K, {cx:g}, {cy:g}, is that of no picture in pixels"
     return lens_of_pixels((fx, fy, cx, cy), 2 * cx, 2 * cy)

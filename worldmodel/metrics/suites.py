@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ..camera_path import CameraPath, PathKeyframe
 from ..follow import follow
 from ..path import path_poses
+from ..storage.tensors import save_tensors
 from ..tinyworld import data, engine, pilot
 from ..variants import VARIANTS
 from ..weights import load_safetensors
@@ -88,7 +88,7 @@ def write(path: Path = FILE) -> None:
         "drawn": gather(draw_drawn(), 64),
     }
     flat = {f"{name}.{key}": value.contiguous() for name, one in tracks.items() for key, value in one._asdict().items()}
-    save_file(flat, path)
+    save_tensors(path, flat)
 
 
 def gather(parts: Iterator[Tracks], tracks: int) -> Tracks:

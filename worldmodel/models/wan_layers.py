@@ -56,7 +56,10 @@ def modulation_parameter(
     parts: int, dim: int, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None
 ) -> nn.Parameter:
     """Return a random (1, parts, dim) parameter; drawn in float32, because 8-bit types cannot draw."""
-    return nn.Parameter((torch.randn(1, parts, dim, device=device) * dim**-0.5).to(dtype or torch.get_default_dtype()))
+    dtype = dtype or torch.get_default_dtype()
+    if torch.empty(0, device=device).is_meta:  # nothing to draw; arithmetic on meta tensors imports torch's compiler
+        return nn.Parameter(torch.empty(1, parts, dim, device="meta", dtype=dtype))
+    return nn.Parameter((torch.randn(1, parts, dim, device=device) * dim**-0.5).to(dtype))
 
 
 def by_latent(x: Tensor, latents: int) -> Tensor:

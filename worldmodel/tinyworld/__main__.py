@@ -26,6 +26,7 @@ from pathlib import Path
 
 import torch
 
+from ..storage.troubles import trouble
 from .walks import KINDS, MIXED, SPLITS
 
 
@@ -39,6 +40,9 @@ def main(words: list[str] | None = None) -> int:
         return options.command(options) or 0
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"{trouble('folder', Path(error.filename or '.').absolute(), error)}\n")
         return 1
 
 

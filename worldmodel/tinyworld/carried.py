@@ -12,17 +12,17 @@ Shapes: B walks, T = 3 * CHUNKS latents, h x w latent grid, F frames of H x W pi
 from __future__ import annotations
 
 import logging
-import os
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
 from einops import rearrange, reduce
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+from ..storage.tensors import save_tensors
 from . import data, engine, pilot
 from .export import open_player
 from .latents import make_walks
@@ -117,8 +117,7 @@ def write_own(model: Path, folder: Path, seed: int, minutes: float, count: int =
         shard = own_walks(player, worlds, walks, int(random.integers(2**31)))
         path = folder / f"{seed:03d}_{number:05d}.safetensors"
         halves = {name: value.half().contiguous() for name, value in shard.items()}
-        save_file(halves, path.with_suffix(".tmp"))
-        os.replace(path.with_suffix(".tmp"), path)
+        save_tensors(path, halves)
         number += 1
         log.info("%d files", number)
 

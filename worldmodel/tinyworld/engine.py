@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..variants import VARIANTS
 from . import textures
 
 CELLS = 16
@@ -22,7 +23,7 @@ CELL = 1.5
 EYE = 1.0
 WALL = 2.2
 RADIUS = 0.4
-FOCAL = 0.6
+FOCAL = VARIANTS["tiny_world"].lens.focal
 """Focal length as a share of the picture's width: 79.6 degrees across."""
 FOG = 8.0
 HELD_OUT_SEEDS = 10_000

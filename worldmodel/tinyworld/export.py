@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
+from ..storage.tensors import save_tensors
 from ..weights import METADATA_KEY, load_network, recognise
 from .player import MODEL_FILE, VAE_FILE, Player, load_player
 
@@ -92,7 +92,7 @@ def latent_format(run: Path) -> dict:
 def _write(path: Path, weights: dict[str, Tensor], about: dict) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     halves = {name: value.detach().half().contiguous() for name, value in weights.items()}
-    save_file(halves, path, metadata={"worldmodel": json.dumps(about)})
+    save_tensors(path, halves, {"worldmodel": json.dumps(about)})
 
 
 def describe(path: Path, figures: dict) -> None:
@@ -103,4 +103,4 @@ def describe(path: Path, figures: dict) -> None:
         about = json.loads(file.metadata()["worldmodel"])
         weights = {name: file.get_tensor(name) for name in file.keys()}
     about["measured"] = {**about.get("measured", {}), **figures}
-    save_file(weights, path, metadata={"worldmodel": json.dumps(about)})
+    save_tensors(path, weights, {"worldmodel": json.dumps(about)})

@@ -6,15 +6,15 @@ Shapes: N walks, R rows of actions = frames, T latents, h x w latent grid.
 from __future__ import annotations
 
 import logging
-import os
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
+from ..storage.tensors import save_tensors
 from ..vae.tiny import TinyVAE
 from . import data, engine, pilot
 from .player import TAIL
@@ -110,8 +110,7 @@ def write_shards(
             "turns": torch.cat([walks.actions.turns.float(), unread], 1),
         }
         path = folder / f"{seed:03d}_{number:05d}.safetensors"
-        save_file({name: value.contiguous() for name, value in shard.items()}, path.with_suffix(".tmp"))
-        os.replace(path.with_suffix(".tmp"), path)
+        save_tensors(path, {name: value.contiguous() for name, value in shard.items()})
         number += 1
         if number % 10 == 0:
             log.info("%d shards", number)

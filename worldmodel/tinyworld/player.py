@@ -165,8 +165,8 @@ def load_vae(path: Path = VAE_FILE) -> tuple[TinyVAE, dict]:
     """Load the VAE with its metadata (latent_mean, latent_std, widths)."""
     weights, about = load_safetensors(path)
     about = read_metadata(about)
-    vae = TinyVAE(tuple(about["encoder_widths"]), tuple(about["decoder_widths"]))
-    vae.load_state_dict({name: value.float() for name, value in weights.items()})
+    vae = TinyVAE(tuple(about["encoder_widths"]), tuple(about["decoder_widths"]), device="meta")
+    vae.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
     return vae.to(memory_format=torch.channels_last).eval(), about
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -25,6 +26,9 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from ..storage.locks import FolderLock
+from ..storage.troubles import shown, told
+from ..storage.writing import remove_stale, write_file
 from ..timeline import MAX_FRAMES
 from . import captions, walks
 from . import walk_files as files
@@ -33,7 +37,14 @@ from .walks import Walk
 log = logging.getLogger(__name__)
 VERSION = 1
 INDEX = "index.jsonl"
+_PARTS = re.compile(r"\.walk_\d+(\.(mp4|csv|npz|txt))?\.\w+\.part(\.\w+)?")
+"""Hidden names of a walk's files while they are written."""
 LEAST_SIDE, MOST_SIDE = 16, 2160
+_SUMMED = {
+    "walk", "frames", "fps", "world_seed", "turned_down", "kind", "tags", "agreement", "replay_error", "return_error",
+    "film_psnr",
+}  # fmt: skip
+"""Members of a walk's line that its recording's summary is made of."""
 
 
 class Settings(NamedTuple):
@@ -54,14 +65,16 @@ def record(folder: Path, count: int, settings: Settings) -> dict[str, Any]:
         ValueError: a setting has no meaning, or the folder holds another recording.
     """
     check_settings(count, settings)
-    recording = Recording(folder, {**settings._asdict(), "size": list(settings.size)})
-    while len(recording.lines) < count:
-        turned_down = 0
-        while walks.stuck(walk := draw_next(recording, turned_down, settings)):
-            turned_down += 1
-        line = recording.add(walk, settings.size, settings.depth, turned_down)
-        log.info("%s of %d: %s, world %d, %s", line["walk"], count, walk.kind, walk.world_seed, ", ".join(line["tags"]))
-    return recording.finish()
+    recording = Recording(folder, {**settings._asdict(), "size": list(settings.size)}, field="--out")
+    with recording.lock:  # all the way: two that draw the same walks would write each twice
+        while len(recording.lines) < count:
+            turned_down = 0
+            while walks.stuck(walk := draw_next(recording, turned_down, settings)):
+                turned_down += 1
+            line = recording.add(walk, settings.size, settings.depth, turned_down)
+            said = line["walk"], count, walk.kind, walk.world_seed, ", ".join(line["tags"])
+            log.info("%s of %d: %s, world %d, %s", *said)
+        return recording.finish()
 
 
 def draw_next(recording: Recording, turned_down: int, settings: Settings) -> Walk:
@@ -104,21 +117,27 @@ def check_settings(count: int, settings: Settings) -> None:
 
 
 class Recording:
-    """A folder of walks that grows.
+    """A folder of walks that grows. Several processes may add to it, one after another.
 
     Attributes:
         lines: the index's line of each finished walk.
+        lock: of the folder, held while something is written; one that waits asks `lock.waiting`.
     """
 
-    def __init__(self, folder: Path, about: dict[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, about: dict[str, Any], waiting: Callable[[], None] | None = None, field: str = "folder"
+    ) -> None:
         """Open or begin a recording.
 
         Args:
             folder: where it lies; made if it is not there.
             about: its settings; a folder with other settings is refused.
+            waiting: called again and again while another process writes into the folder; `None`: that is refused.
+            field: the input that names the folder.
 
         Raises:
-            ValueError: the folder holds another recording, its index cannot be read, or no film can be written.
+            ValueError: the folder holds another recording or cannot be written to, its index cannot be read, or no
+                film can be written.
         """
         if find_spec("imageio_ffmpeg") is None:
             raise ValueError(
@@ -126,18 +145,16 @@ class Recording:
                 "requirements.txt."
             )
         self.index = folder / INDEX
-        header = {"recording": {"version": VERSION, **about}}
-        folder.mkdir(parents=True, exist_ok=True)
-        found = _read_index(self.index)
-        if found and found[0] != header:
-            raise ValueError(
-                f"{self.index}: found {_told(found[0])}, expected {_told(header)}; choose another folder, or the "
-                "settings that the recording was begun with."
-            )
-        self.lines = [line for line in found[1:] if "walk" in line]
-        for part in folder.glob(".walk_*.part.*"):
-            part.unlink()
-        _write_index(self.index, [header, *self.lines])
+        self.lines: list[dict[str, Any]] = []
+        self._header = {"recording": {"version": VERSION, **about}}
+        self._known: tuple[int, int] | None = None
+        with told(field, self.index):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.lock = FolderLock(folder, field)
+        self.lock.waiting = waiting
+        with self.lock:
+            remove_stale(folder, _PARTS, 0)  # who wrote them is gone: the lock is free
+            self._catch_up()
 
     @property
     def candidates(self) -> int:
@@ -164,13 +181,47 @@ class Recording:
         Returns:
             The index's line.
         """
+        with self.lock:
+            self._catch_up()
+            line = self._write(walk, size, depth, turned_down, on_frames)
+            with told("recording", self.index), self.index.open("a", encoding="utf-8", newline="\n") as file:
+                file.write(json.dumps(line) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            self.lines.append(line)
+            self._known = _state(self.index)
+        return line
+
+    def files(self, line: dict[str, Any]) -> tuple[Path, ...]:
+        """Return the files of a walk, its film first, and the index."""
+        film = self.index.with_name(f"{line['walk']}.mp4")
+        return (*(film.with_suffix(ending) for ending in (".mp4", ".csv", ".npz", ".txt")), self.index)
+
+    def finish(self) -> dict[str, Any]:
+        """Write the summary behind the walks, and return it."""
+        with self.lock:
+            self._catch_up()
+            summary = summarise(self.lines)
+            _write_index(self.index, [self._header, *self.lines, {"summary": summary}])
+            self._known = _state(self.index)
+        return summary
+
+    def _write(
+        self,
+        walk: Walk,
+        size: tuple[int, int],
+        depth: bool,
+        turned_down: int,
+        on_frames: Callable[[Tensor], None],
+    ) -> dict[str, Any]:
+        """Write a walk's files and check them; return the index's line."""
         path = self.index.with_name(f"walk_{len(self.lines):05d}.mp4")
         filmed, depths = files.write_film(walk, path, size, depth, on_frames)
         files.write_table(walk, path.with_suffix(".csv"))
         files.write_arrays(walk, path.with_suffix(".npz"), size, depths)
         said = captions.describe(walk)
         files.write_captions(said, path.with_suffix(".txt"))
-        line = {
+        return {
             "walk": path.stem,
             "split": walks.split_of(walk.world_seed),
             "world_seed": walk.world_seed,
@@ -187,18 +238,24 @@ class Recording:
             **files.check(path, walk.world_seed, size, filmed, on_frames),
             "return_error": walks.return_error(walk),
         }
-        with self.index.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        self.lines.append(line)
-        return line
 
-    def finish(self) -> dict[str, Any]:
-        """Write the summary behind the walks, and return it."""
-        header, summary = _read_index(self.index)[0], summarise(self.lines)
-        _write_index(self.index, [header, *self.lines, {"summary": summary}])
-        return summary
+    def _catch_up(self) -> None:
+        """Read what others added, and leave the index as a walk is entered in it: without a summary or half a line.
+
+        Raises:
+            ValueError: the folder holds another recording, or the index cannot be read.
+        """
+        if self._known and self._known == _state(self.index):
+            return
+        found = _read_index(self.index)
+        if found and found[0] != self._header:
+            raise ValueError(
+                f"{self.index}: found {_told(found[0])}, expected {_told(self._header)}; choose another folder, or the "
+                "settings that the recording was begun with."
+            )
+        self.lines = [line for line in found[1:] if "walk" in line]
+        _write_index(self.index, [self._header, *self.lines])
+        self._known = _state(self.index)
 
 
 def summarise(lines: list[dict[str, Any]]) -> dict[str, Any]:
@@ -225,22 +282,39 @@ def _read_index(path: Path) -> list[dict[str, Any]]:
     """Read an index's lines; one that was cut off while being written does not count."""
     if not path.is_file():
         return []
-    *whole, _ = path.read_text(encoding="utf-8").split("\n")
     try:
+        *whole, _ = path.read_text(encoding="utf-8").split("\n")
         lines = [json.loads(line) for line in whole]
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(
-            f"{path}: found a line that is no JSON ({error}); restore it, or choose another folder."
+            f"{path}: found a line that is no JSON ({shown(str(error))}); restore it, or choose another folder."
         ) from None
-    if lines and "recording" not in lines[0]:
+    if lines and not (isinstance(lines[0], dict) and isinstance(lines[0].get("recording"), dict)):
         raise ValueError(f"{path}: found no recording of Tiny World in it; choose another folder.")
+    wrong = [number for number, line in enumerate(lines[1:], 2) if not _is_entry(line)]
+    if wrong:
+        raise ValueError(
+            f"{path}: found no walk of a recording in line {wrong[0]}; restore it, or choose another folder."
+        )
     return lines
 
 
+def _is_entry(line: Any) -> bool:
+    """Tell whether a line is the summary, or has what a walk's line must have."""
+    return isinstance(line, dict) and ("summary" in line or _SUMMED <= line.keys())
+
+
 def _write_index(path: Path, lines: list[dict[str, Any]]) -> None:
-    partial = path.with_name(path.name + ".part")
-    partial.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8", newline="\n")
-    os.replace(partial, path)
+    write_file(path, "".join(json.dumps(line) + "\n" for line in lines).encode(), "recording")
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """Return what changes when a file does; `None` if it is not there."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def _told(header: dict[str, Any]) -> str:

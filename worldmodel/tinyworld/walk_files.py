@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ..film import FilmWriter, film_frames, to_bytes
+from ..storage.writing import Part, write_file
 from ..variants import VARIANTS
 from . import engine, walks
 from .captions import Captions
@@ -69,13 +71,14 @@ def _digest(picture: np.ndarray) -> str:
 def write_table(walk: Walk, path: Path) -> None:
     """Write a walk's CSV; every number is written so that it is read back as the same."""
     poses = torch.cat([walk.places, walk.yaws[:, None]], 1).tolist()
-    with path.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(COLUMNS)
-        for frame, keys in enumerate(walk.keys.int().tolist()):
-            mouse = walk.turns[frame].item(), 0.0
-            bumped = int(walk.bumped[frame])
-            rows.writerow([frame, frame / FPS, *keys, *mouse, *poses[frame], *poses[frame + 1], bumped])
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for frame, keys in enumerate(walk.keys.int().tolist()):
+        mouse = walk.turns[frame].item(), 0.0
+        bumped = int(walk.bumped[frame])
+        rows.writerow([frame, frame / FPS, *keys, *mouse, *poses[frame], *poses[frame + 1], bumped])
+    write_file(path, text.getvalue().encode(), "table")
 
 
 def read_table(path: Path) -> Table:
@@ -112,13 +115,15 @@ def write_arrays(walk: Walk, path: Path, size: tuple[int, int], depth: Tensor | 
         "world_seed": np.array(walk.world_seed),
         **({} if depth is None else {"depth": depth.numpy()}),
     }
-    with path.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+    with Part(path, "arrays") as part:
+        with part.path.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        part.finish()
 
 
 def write_captions(said: Captions, path: Path) -> None:
     """Write the standard caption and the interaction caption, a line each."""
-    path.write_text(f"{said.standard}\n{said.interaction}\n", encoding="utf-8", newline="\n")
+    write_file(path, f"{said.standard}\n{said.interaction}\n".encode(), "captions")
 
 
 def check(
