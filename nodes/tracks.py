@@ -41,7 +41,6 @@ class ActionTrack(io.ComfyNode):
                 io.Float.Input(
                     "fps",
                     **FPS,
-                    step=0.1,
                     optional=True,
                     tooltip="Frames a second while recording, playing and in what is shown. 0: the model's own.",
                 ),
