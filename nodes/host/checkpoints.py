@@ -115,7 +115,7 @@ def load_world_model(
     weights, metadata = read_model(path, "model_name")
     checkpoint = recognise(weights, metadata, name=f"model_name: {path.name}", formats=QUANT_ALGOS)
     if weight_dtype not in WEIGHT_DTYPES:
-        raise ValueError(f"weight_dtype: found {weight_dtype!r}, expected one of {', '.join(WEIGHT_DTYPES)}.")
+        raise ValueError(f"weight_dtype: found {shortened(weight_dtype)!r}, expected one of {', '.join(WEIGHT_DTYPES)}.")
     dtype = WEIGHT_DTYPES[weight_dtype]
     window, reason = choose_window(window, checkpoint, path)
     told = _description(checkpoint, window, reason)
@@ -202,5 +202,5 @@ def _description(checkpoint: Checkpoint, window: int, reason: str) -> str:
 def _attention_function(name: str) -> Any:
     function = get_attention_function(name, None)
     if function is None:
-        raise ValueError(f"attention: found {name!r}, expected one of {', '.join(attention_names())}.")
+        raise ValueError(f"attention: found {shortened(name)!r}, expected one of {', '.join(attention_names())}.")
     return function
