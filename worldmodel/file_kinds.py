@@ -160,7 +160,8 @@ def load_pickle(path: Path, name: str) -> dict[str, Tensor]:
         found = torch.load(path, map_location="cpu", weights_only=True, mmap=entries is not None)
     except pickle.UnpicklingError as error:
         asked = re.search(r"GLOBAL (\S+)", str(error))
-        what = f"a pickle with code in it ({shortened(asked[1], 80)})" if asked else "a pickle with more in it than weights"
+        code = f"a pickle with code in it ({shortened(asked[1], 80)})" if asked else None
+        what = code or "a pickle with more in it than weights"
         raise ValueError(
             f"{name}: found {what}, expected weights alone; nothing of it was run: get the model as safetensors."
         ) from error

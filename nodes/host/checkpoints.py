@@ -115,7 +115,8 @@ def load_world_model(
     weights, metadata = read_model(path, "model_name")
     checkpoint = recognise(weights, metadata, name=f"model_name: {path.name}", formats=QUANT_ALGOS)
     if weight_dtype not in WEIGHT_DTYPES:
-        raise ValueError(f"weight_dtype: found {shortened(weight_dtype)!r}, expected one of {', '.join(WEIGHT_DTYPES)}.")
+        known = ", ".join(WEIGHT_DTYPES)
+        raise ValueError(f"weight_dtype: found {shortened(weight_dtype)!r}, expected one of {known}.")
     dtype = WEIGHT_DTYPES[weight_dtype]
     window, reason = choose_window(window, checkpoint, path)
     told = _description(checkpoint, window, reason)
