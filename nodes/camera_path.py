@@ -14,7 +14,8 @@ from ..worldmodel.geometry import Poses
 from ..worldmodel.path import begin_at, parse_path, path_poses, write_path
 from ..worldmodel.track import write_track
 from .host import progress
-from .schema import CATEGORY, FPS, WALKERS, check_fps, edited_by, shown_by_editor, validated
+from .host.workers import READING
+from .schema import CATEGORY, FPS, WALKERS, check_fps, edited_by, shown_by_editor, validated, validated_text
 from .types import Track
 
 
@@ -41,7 +42,6 @@ class CameraPath(io.ComfyNode):
                 io.Float.Input(
                     "fps",
                     **FPS,
-                    step=0.1,
                     tooltip="Frames a second that the path is drawn at. 0: the model's own.",
                 ),
                 io.Load3DCamera.Input(
@@ -67,9 +67,10 @@ class CameraPath(io.ComfyNode):
     def validate_inputs(cls, path: str | None, fps: float | None = None) -> bool | str:
         """Name a mistake when the graph is queued; what a link brings is known only later."""
         said = validated(check_fps, fps)
-        return validated(parse_path, path) if said is True else said
+        return validated_text(parse_path, path) if said is True else said
 
     @classmethod
+    @READING
     def execute(cls, model: str, fps: float, path: str, start_camera: Mapping[str, Any] | None = None) -> io.NodeOutput:
         """Play the path, and find the keys and the mouse that walk it."""
         check_fps(fps)

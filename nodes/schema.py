@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from asyncio import Task
 from collections.abc import Callable
 from typing import Any
 
+from ..worldmodel.editor import MAX_BYTES, check_length
 from ..worldmodel.film import LEAST_FPS
 from ..worldmodel.variants import TITLES
+from .host.workers import CHECKS, READING, beside_the_loop
 
 CATEGORY = "World Model"
 WALKERS = {title: variant for title, variant in TITLES.items() if variant.mouse is not None}
 """Models that walk with keys and turn with the mouse, Tiny World first."""
 INT32 = 2**31 - 1
 SEED = {"default": 0, "min": 0, "max": 2**64 - 1}
-FPS = {"default": 0.0, "min": 0.0, "max": 240.0}
-"""0 is the model's own."""
+FPS = {"default": 0.0, "min": 0.0, "max": 240.0, "step": 0.001}
+"""0 is the model's own. The page rounds what is typed to the step: 23.976 was 24 with larger ones."""
 _MAX_SHOWN = 2**20
 """Letters of a text that are sent to the page."""
+_LONG = 10_000
+"""Letters that take some ten milliseconds to read."""
 
 
 def edited_by(widget: str) -> dict[str, Any]:
@@ -54,3 +59,19 @@ def validated(check: Callable[[Any], object], value: Any) -> bool | str:
         except ValueError as error:
             return str(error)
     return True
+
+
+def validated_text(check: Callable[[str], object], text: str | None) -> bool | str | Task[bool | str]:
+    """Tell the host whether an editor's text is right; see `validated`.
+
+    A graph is checked on the host's event loop, where everybody else waits meanwhile. A long text is therefore checked
+    beside it, and the host awaits the verdict.
+    """
+
+    def verdict() -> bool | str:
+        with READING:
+            return validated(check_length, len(text)) if len(text) > MAX_BYTES else validated(check, text)
+
+    if text is None or len(text) <= _LONG:
+        return validated(check, text)
+    return beside_the_loop(CHECKS, verdict)

@@ -26,7 +26,8 @@ from ..worldmodel.track_files import (
     write_track_file,
 )
 from .host import files, progress
-from .schema import CATEGORY, WALKERS, validated
+from .host.workers import READING
+from .schema import CATEGORY, FPS, WALKERS, validated
 from .types import Track
 
 _COLMAP = (*BESIDE.values(), "points3D.txt")  # neither of the two is offered
@@ -107,6 +108,7 @@ class LoadTrack(io.ComfyNode):
                     default=0.0,
                     min=0.0,
                     max=1000.0,
+                    step=FPS["step"],
                     optional=True,
                     tooltip="Poses a second of a camera file that has no time for every pose, or numbers its frames; "
                     "0: as the file says, or else the model's own.",
@@ -131,6 +133,7 @@ class LoadTrack(io.ComfyNode):
         return TRACKS.fingerprint(track_file)
 
     @classmethod
+    @READING
     def execute(
         cls,
         track_file: str,

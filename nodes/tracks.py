@@ -5,9 +5,11 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..worldmodel.bind import bind_track, binding_report
+from ..worldmodel.timeline import shortened
 from ..worldmodel.track import parse_timeline, sample, write_track
 from ..worldmodel.variants import TITLES
-from .schema import CATEGORY, FPS, edited_by, shown_by_editor, validated
+from .host.workers import READING
+from .schema import CATEGORY, FPS, edited_by, shown_by_editor, validated_text
 from .types import Track
 
 _FROM_TEXT = "from the text"
@@ -39,7 +41,6 @@ class ActionTrack(io.ComfyNode):
                 io.Float.Input(
                     "fps",
                     **FPS,
-                    step=0.1,
                     optional=True,
                     tooltip="Frames a second while recording, playing and in what is shown. 0: the model's own.",
                 ),
@@ -66,12 +67,13 @@ class ActionTrack(io.ComfyNode):
         """Name a mistake when the graph is queued; a linked text is known only later."""
         if preset not in (None, _FROM_TEXT):
             return (
-                f"preset: found {preset!r}, expected the track's text alone; choose the preset in the node's editor, "
-                "or send its JSON as track."
+                f"preset: found {shortened(str(preset))!r}, expected the track's text alone; choose the preset in the "
+                "node's editor, or send its JSON as track."
             )
-        return validated(parse_timeline, track)
+        return validated_text(parse_timeline, track)
 
     @classmethod
+    @READING
     def execute(cls, track: str | None = None, model: str = next(iter(TITLES)), **_: object) -> io.NodeOutput:
         """Hand out the dense track, its canonical JSON, and what the model gets of it."""
         timeline = parse_timeline(track)

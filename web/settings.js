@@ -13,7 +13,9 @@ const MEGABYTE = 1e6
  * @returns {Promise<{chunks: number, bytes: number}>}
  */
 async function ask(path, method) {
-  const answer = await api.fetchApi(`/wm/journal${path}`, { method })
+  // the server takes nothing but JSON in a POST: a page of elsewhere cannot send that unasked
+  const sent = method === "POST" ? { body: "{}", headers: { "Content-Type": "application/json" } } : {}
+  const answer = await api.fetchApi(`/wm/journal${path}`, { method, ...sent })
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`)
   return answer.json()
 }

@@ -5,11 +5,15 @@ Shapes: C width, L layers, P patch side, N = 1 + (image side / P)^2 tokens.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from .fit import misfit
+from .timeline import shortened
 
 PREFIX = "visual."
 """Of the tower's keys in the released file; the rest of that file is a text model, which nothing here needs."""
@@ -63,7 +67,7 @@ def tower_weights(state_dict: Mapping[str, Tensor], *, name: str = "model file")
         weights = {key: tensor for key, tensor in state_dict.items() if key != _POSITIONS}
     else:
         first = next(iter(state_dict), None)
-        found = "no tensors" if first is None else f"something else (first key {first!r})"
+        found = "no tensors" if first is None else f"something else (first key {shortened(first, 80)!r})"
         raise ValueError(f"{name}: found {found}, {EXPECTED}; choose another file.")
     _check(weights, name)
     return weights
@@ -80,21 +84,30 @@ def tower_sizes(weights: Mapping[str, Tensor], heads: int | None = None, *, name
     Raises:
         ValueError: a tower of another width than ViT-H's, and nobody said how many heads it has.
     """
-    patches = weights[f"{_MODEL}embeddings.patch_embedding.weight"]
-    width, channels, patch = patches.shape[:3]
-    if heads is None and width % HEAD_SIZE:
-        raise ValueError(f"{name}: found a tower {width} wide, {EXPECTED}, 1280 wide; choose another file.")
-    side = int((weights[f"{_MODEL}embeddings.position_embedding.weight"].shape[0] - 1) ** 0.5)
+    try:
+        width, channels, patch, _ = weights[f"{_MODEL}embeddings.patch_embedding.weight"].shape
+        positions = weights[f"{_MODEL}embeddings.position_embedding.weight"].shape[0]
+        inner = weights[f"{_MODEL}encoder.layers.0.mlp.fc1.weight"].shape[0]
+        projection = {"projection_dim": weights[_PROJECTION].shape[0]} if _PROJECTION in weights else {}
+    except KeyError as error:
+        raise ValueError(f"{name}: found no tensor {error.args[0]}, {EXPECTED}; download it again.") from error
+    except (IndexError, ValueError) as error:
+        raise ValueError(f"{name}: found tensors of other dimensions, {EXPECTED}; download it again.") from error
+    if min(width, patch, positions) < 1 or channels != 3 or (heads is None and width % HEAD_SIZE):
+        found = f"a tower {width} wide" + (f" for pictures of {channels} colours" if channels != 3 else "")
+        raise ValueError(f"{name}: found {found}, {EXPECTED}, 1280 wide; choose another file.")
+    if heads is not None and width % heads:
+        found = f"{heads} heads for a tower {width} wide"
+        raise ValueError(f"{name}: found {found}, expected a number that divides it; download it again.")
     layers = {key.split(".")[3] for key in weights if key.startswith(f"{_MODEL}encoder.layers.")}
-    projection = {"projection_dim": weights[_PROJECTION].shape[0]} if _PROJECTION in weights else {}
     return {
         "model_type": "clip_vision_model",
         "hidden_size": width,
         "num_hidden_layers": len(layers),
         "num_attention_heads": heads or width // HEAD_SIZE,
-        "intermediate_size": weights[f"{_MODEL}encoder.layers.0.mlp.fc1.weight"].shape[0],
+        "intermediate_size": inner,
         "hidden_act": "gelu",
-        "image_size": side * patch,
+        "image_size": math.isqrt(positions - 1) * patch,
         "patch_size": patch,
         "num_channels": channels,
         **projection,
@@ -126,6 +139,13 @@ def tower_shapes(sizes: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
 
 
 def _renamed(released: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    try:
+        return _under_the_hosts_names(released, name)
+    except (IndexError, RuntimeError) as error:
+        raise ValueError(f"{name}: found tensors of other dimensions, {EXPECTED}; download it again.") from error
+
+
+def _under_the_hosts_names(released: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     weights: dict[str, Tensor] = {}
     for key, tensor in released.items():
         kind, *parts = key.split(".")
@@ -135,27 +155,18 @@ def _renamed(released: dict[str, Tensor], name: str) -> dict[str, Tensor]:
             ours, reshaped = _WHOLE[key]
             weights[ours] = reshaped(tensor)
         elif kind == "transformer" and part == "attn.to_qkv":
-            for letter, rows in zip("qkv", tensor.chunk(3), strict=True):
+            for letter, rows in zip("qkv", tensor.tensor_split(3), strict=True):
                 weights[f"{layer}.self_attn.{letter}_proj.{parts[-1]}"] = rows
         elif kind == "transformer" and part in _LAYER:
             weights[f"{layer}.{_LAYER[part]}.{parts[-1]}"] = tensor
         else:
-            raise ValueError(f"{name}: found the unknown tensor {PREFIX + key}, {EXPECTED}; download it again.")
+            raise ValueError(
+                f"{name}: found the unknown tensor {shortened(PREFIX + key, 80)}, {EXPECTED}; download it again."
+            )
     return weights
 
 
 def _check(weights: Mapping[str, Tensor], name: str) -> None:
-    try:
-        # heads change no shape
-        wanted = tower_shapes(tower_sizes(weights, heads=1))
-    except KeyError as error:
-        raise ValueError(f"{name}: found no tensor {error.args[0]}, {EXPECTED}; download it again.") from error
-    missing, surplus = sorted(wanted.keys() - weights.keys()), sorted(weights.keys() - wanted.keys())
-    bent = sorted(key for key in wanted.keys() & weights.keys() if wanted[key] != tuple(weights[key].shape))
-    faults = [
-        f"{len(found)} {kind} tensors (such as {found[0]})"
-        for kind, found in (("missing", missing), ("unknown", surplus), ("differently shaped", bent))
-        if found
-    ]
-    if faults:
-        raise ValueError(f"{name}: found {' and '.join(faults)}, {EXPECTED}; download it again.")
+    wanted = tower_shapes(tower_sizes(weights, heads=1, name=name))  # heads change no shape
+    if found := misfit(weights, wanted):
+        raise ValueError(f"{name}: found {found}, {EXPECTED}; download it again.")

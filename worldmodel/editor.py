@@ -51,13 +51,22 @@ def answer(question: str, body: bytes) -> dict[str, Any]:
     Raises:
         ValueError: one sentence that names the member or the frame.
     """
-    if len(body) > MAX_BYTES:
-        raise ValueError(f"found {len(body)} bytes, expected at most {MAX_BYTES}; make the track shorter.")
+    check_length(len(body))
     try:
         text = body.decode()
     except UnicodeDecodeError:
         raise ValueError("found no text in UTF-8, expected a JSON object.") from None
     return QUESTIONS[question](checked_object(load(text), "the question"))
+
+
+def check_length(bytes_: int) -> None:
+    """Check how long a question, or a text of an editor, is.
+
+    Raises:
+        ValueError: it is longer than any track needs to be.
+    """
+    if bytes_ > MAX_BYTES:
+        raise ValueError(f"found {bytes_} bytes, expected at most {MAX_BYTES}; make the track shorter.")
 
 
 def _binding(asked: dict[str, Any]) -> dict[str, Any]:

@@ -5,29 +5,72 @@ Works on dicts of tensors (their shapes are enough); a host brings its own way t
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from .fit import misfit
+from .formats.json_text import is_whole, shown
 from .key_names import released_names
 from .models.matrix_game2 import MatrixGame2, sizes_from_state_dict
+from .quantised import check_quantised, is_companion, quantised_weights, unpacked
+from .safetensors_header import is_number, read_json
 from .strangers import stranger_among
-from .variants import VARIANTS, Variant, variant_named
+from .timeline import shortened
+from .variants import VARIANTS, Variant
 
 METADATA_KEY = "worldmodel"
 EXPECTED = "expected a Matrix-Game 2.0 distilled or Tiny World model"
-# what quantising tools add beside a weight
-_QUANTISED = (
-    "comfy_quant", "weight_scale", "weight_scale_2", "weight_s_rel", "weight_s_channel", "weight_codebook",
-    "scale_weight", "scale_input", "input_scale", "pre_quant_scale",
-)  # fmt: skip
-_PACKED = ("nvfp4", "convrot_w4a4", "asym_w4a8_int8")
-"""Formats that keep two numbers in a byte, so that a weight's last dimension is halved."""
+CHANNELS = 16
+"""Of a latent."""
+_MOST_BLOCKS = 256
 _RELEASED_BLOCKS_WITH_ACTIONS = 15
+_ACTING = re.compile(r"blocks\.([0-9]{1,6})\.action_model\.")
+
+
+def _statistics(least: float) -> Callable[[Any], bool]:
+    return lambda values: (
+        isinstance(values, list)
+        and len(values) == CHANNELS
+        and all(is_number(value) and least <= value <= 1e4 for value in values)
+    )
+
+
+def _widths(values: Any) -> bool:
+    return (
+        isinstance(values, list)
+        and len(values) == 3
+        and all(is_whole(value) and 8 <= value <= 4096 and value % 8 == 0 for value in values)
+    )
+
+
+_FORMATS = sorted({variant.latent_format for variant in VARIANTS.values()})
+# what loading takes from our entry in a header: what it must be, as messages put it, and whether it is
+_ENTRIES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "variant": (f"one of {', '.join(VARIANTS)}", lambda value: isinstance(value, str) and value in VARIANTS),
+    "latent_format": (f"one of {', '.join(_FORMATS)}", lambda value: isinstance(value, str) and value in _FORMATS),
+    "kind": ("text", lambda value: isinstance(value, str)),
+    "heads": ("a whole number from 1 to 256", lambda value: is_whole(value) and 1 <= value <= 256),
+    "freq_dim": ("an even number from 2 to 65536", lambda value: is_whole(value) and value in range(2, 65537, 2)),
+    "latent_mean": (f"{CHANNELS} numbers from -10000 to 10000", _statistics(-1e4)),
+    "latent_std": (f"{CHANNELS} numbers from 0.0001 to 10000", _statistics(1e-4)),
+    "encoder_widths": ("three multiples of 8, up to 4096", _widths),
+    "decoder_widths": ("three multiples of 8, up to 4096", _widths),
+}
+# the same of the sizes that the tensors' shapes speak of
+_SIZES: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(
+        ("dim", "heads", "ffn_dim", "context_dim", "keyboard_dim", "keyboard_width", "action_heads"),
+        lambda size: size >= 1,
+    ),
+    "freq_dim": lambda size: size >= 2 and size % 2 == 0,
+    "layers": lambda count: 1 <= count <= _MOST_BLOCKS,
+    "out_dim": lambda size: size == CHANNELS,
+}
 _BY_KEYS = {
     len(variant.keyboard.words): variant for variant in VARIANTS.values() if variant.name.startswith("matrix_game_2")
 }
@@ -44,31 +87,60 @@ class Checkpoint(NamedTuple):
     """The file's tensors, not copied, under the released names."""
 
 
-def read_metadata(metadata: Mapping[str, str] | None) -> dict[str, Any]:
+def read_metadata(metadata: Mapping[str, str] | None, name: str = "metadata") -> dict[str, Any]:
     """Return our own entries of a safetensors header, {} if there are none.
 
+    Args:
+        metadata: of the header.
+        name: how messages call the file.
+
     Raises:
-        ValueError: the entry is not a JSON object.
+        ValueError: the entry is not a JSON object, or what loading takes from it is of the wrong kind.
     """
     text = (metadata or {}).get(METADATA_KEY)
     if text is None:
         return {}
     try:
-        entries = json.loads(text)
-    except json.JSONDecodeError as error:
+        entries = read_json(text)
+    except ValueError as error:
         raise ValueError(
-            f"metadata: found a damaged {METADATA_KEY!r} entry ({error}), expected JSON; download the file again."
+            f"{name}: found a damaged {METADATA_KEY!r} entry ({error}), expected JSON; download the file again."
         ) from error
     if not isinstance(entries, dict):
         raise ValueError(
-            f"metadata: found a {type(entries).__name__} under {METADATA_KEY!r}, expected a JSON object; "
-            "download the file again."
+            f"{name}: found {shown(entries)} under {METADATA_KEY!r}, expected a JSON object; download the file again."
         )
+    for key, (expected, fits) in _ENTRIES.items():
+        if entries.get(key) is not None and not fits(entries[key]):
+            raise ValueError(
+                f"{name}: found {shown(entries[key])} as {key!r} in the metadata, expected {expected}; train or "
+                "download it again."
+            )
     return entries
 
 
+def latent_statistics(metadata: Mapping[str, str] | None, name: str) -> dict[str, list[float]]:
+    """Return `latent_mean` and `latent_std`, one number per channel, from a Tiny World file's metadata.
+
+    Raises:
+        ValueError: they are missing or no such numbers.
+    """
+    entries = read_metadata(metadata, name)
+    found = {key: entries.get(key) for key in ("latent_mean", "latent_std")}
+    for key, values in found.items():
+        if values is None:
+            raise ValueError(
+                f"{name}: found no {key!r} in the metadata, expected {CHANNELS} numbers; train or download it again."
+            )
+    return found
+
+
 def recognise(
-    state_dict: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None, *, name: str = "model file"
+    state_dict: Mapping[str, Tensor],
+    metadata: Mapping[str, str] | None = None,
+    *,
+    name: str = "model file",
+    formats: Collection[str] | None = None,
 ) -> Checkpoint:
     """Tell which model a state dict holds, by key names and first dimensions.
 
@@ -76,12 +148,13 @@ def recognise(
         state_dict: tensors of the file; meta tensors do.
         metadata: the file's header.
         name: how messages call the file.
+        formats: of quantised weights, those that the loader knows; they are then looked at, too.
 
     Raises:
         ValueError: it holds something else, or lacks keys, or has keys too many.
     """
     weights = released_names(state_dict)
-    entries = read_metadata(metadata)
+    entries = read_metadata(metadata, name)
     what = _what_else(weights)
     if what is None and "variant" not in entries:
         what = _foundation(weights)
@@ -95,17 +168,32 @@ def recognise(
         )
     sizes = _sizes_of(weights, entries, name)
     variant = _variant_of(sizes, entries, name)
-    _check_keys(weights, sizes, name)
-    return Checkpoint(variant, str(entries.get("latent_format", variant.latent_format)), sizes, weights)
+    shapes = _shapes_of(sizes, name)
+    packed = quantised_weights(weights)
+    if found := misfit(weights, shapes, beside=is_companion, any_shape=packed, any_numbers=formats is None):
+        raise ValueError(f"{name}: found {found}, {EXPECTED} with all its tensors; download it again.")
+    if formats is not None:
+        check_quantised(weights, shapes, formats, name)
+    return Checkpoint(variant, entries.get("latent_format") or variant.latent_format, sizes, weights)
 
 
 def _sizes_of(weights: Mapping[str, Tensor], entries: Mapping[str, Any], name: str) -> dict[str, Any]:
     try:
-        return sizes_from_state_dict(_unpacked(weights), entries)
+        sizes = sizes_from_state_dict(unpacked(weights), entries)
     except KeyError as error:
         raise ValueError(
             f"{name}: found no tensor {error}, {EXPECTED} with all its tensors; download it again."
         ) from error
+    except (IndexError, ValueError) as error:
+        raise ValueError(
+            f"{name}: found tensors of other dimensions or other blocks, {EXPECTED}; download it again."
+        ) from error
+    faults = [f"{key} {sizes[key]}" for key, fits in _SIZES.items() if not fits(sizes[key])]
+    if not faults and (sizes["dim"] % sizes["heads"] or sizes["dim"] // sizes["heads"] % 2):
+        faults = [f"{sizes['heads']} heads for a network {sizes['dim']} wide"]
+    if faults:
+        raise ValueError(f"{name}: found {' and '.join(faults)}, {EXPECTED}; train or download it again.")
+    return sizes
 
 
 def _what_else(weights: Mapping[str, Tensor]) -> tuple[str, str] | None:
@@ -117,11 +205,12 @@ def _what_else(weights: Mapping[str, Tensor]) -> tuple[str, str] | None:
     if stranger is not None:
         return stranger.found, stranger.advice
     if "patch_embedding.weight" not in keys or "head.modulation" not in keys:
-        return f"an unknown network (first key {next(iter(keys))!r})", "choose another file"
-    acting = {int(key.split(".")[1]) for key in keys if key.startswith("blocks.") and ".action_model." in key}
+        return f"an unknown network (first key {shortened(next(iter(keys)), 80)!r})", "choose another file"
+    acting = {int(match[1]) for match in map(_ACTING.match, keys) if match}
     if not acting:
         return "a plain Wan network without action modules", "load it with the host's Load Diffusion Model"
-    if weights["patch_embedding.weight"].shape[1] != 36 or f"blocks.{min(acting)}.cross_attn.k_img.weight" in keys:
+    patches = weights["patch_embedding.weight"].shape
+    if len(patches) != 5 or patches[1] != 36 or f"blocks.{min(acting)}.cross_attn.k_img.weight" in keys:
         return "a network with action modules of another family", "choose another file"
     return None
 
@@ -135,8 +224,8 @@ def _foundation(weights: Mapping[str, Tensor]) -> tuple[str, str] | None:
 
 def _variant_of(sizes: Mapping[str, Any], entries: Mapping[str, Any], name: str) -> Variant:
     keys, has_mouse = sizes["keyboard_dim"], sizes["mouse"]
-    if "variant" in entries:
-        variant = variant_named(str(entries["variant"]))
+    if entries.get("variant") is not None:
+        variant = VARIANTS[entries["variant"]]
     elif keys in _BY_KEYS:
         variant = _BY_KEYS[keys]
     else:
@@ -152,52 +241,13 @@ def _variant_of(sizes: Mapping[str, Any], entries: Mapping[str, Any], name: str)
     return variant
 
 
-def _check_keys(weights: Mapping[str, Tensor], sizes: Mapping[str, Any], name: str) -> None:
-    wanted = {key: tensor.shape for key, tensor in MatrixGame2(**sizes, device="meta").state_dict().items()}
-    missing = sorted(wanted.keys() - weights.keys())
-    surplus = sorted(key for key in weights.keys() - wanted.keys() if not _is_quantisation(key))
-    plain = (wanted.keys() & weights.keys()) - _quantised_weights(weights).keys()
-    bent = sorted(key for key in plain if wanted[key] != weights[key].shape)
-    faults = [
-        f"{len(found)} {kind} tensors (such as {found[0]})"
-        for kind, found in (("missing", missing), ("unknown", surplus), ("differently shaped", bent))
-        if found
-    ]
-    if faults:
-        raise ValueError(f"{name}: found {' and '.join(faults)}, {EXPECTED} with all its tensors; download it again.")
-
-
-def _is_quantisation(key: str) -> bool:
-    return key.rpartition(".")[2] in _QUANTISED or key == "scaled_fp8"
-
-
-def _quantised_weights(weights: Mapping[str, Tensor]) -> dict[str, str]:
-    """Return the quantised weights' keys and formats ("" where the file does not name one)."""
-    found = {}
-    for key, value in weights.items():
-        layer, _, kind = key.rpartition(".")
-        if kind == "comfy_quant":
-            found[f"{layer}.weight"] = _format_of(value)
-        elif kind in _QUANTISED:
-            found.setdefault(f"{layer}.weight", "")
-    return found
-
-
-def _format_of(mark: Tensor) -> str:
-    """Return the format that a layer's `comfy_quant` names: JSON as bytes."""
-    if mark.is_meta:
-        return ""
-    return str(json.loads(bytes(mark.flatten().tolist())).get("format", ""))
-
-
-def _unpacked(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights with those of packed formats in the shape that their layer has, without numbers."""
-    whole = dict(weights)
-    for key, kind in _quantised_weights(weights).items():
-        if kind in _PACKED and key in weights:
-            rows, columns = weights[key].shape
-            whole[key] = torch.empty(rows, 2 * columns, device="meta")
-    return whole
+def _shapes_of(sizes: Mapping[str, Any], name: str) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each of the network's tensors."""
+    try:
+        network = MatrixGame2(**sizes, device="meta")
+    except RuntimeError as error:  # a storage too large to be numbered
+        raise ValueError(f"{name}: found tensors larger than any network, {EXPECTED}; download it again.") from error
+    return {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
 
 
 def load_network(
@@ -207,7 +257,12 @@ def load_network(
 
     Args:
         operations: the layers it is built from, such as `quantize.layers(...)`.
+
+    Raises:
+        ValueError: the weights are quantised, which takes a host.
     """
+    if any(map(is_companion, checkpoint.weights)):
+        raise ValueError("model file: found quantised weights, expected plain ones; load it in ComfyUI.")
     network = MatrixGame2(**checkpoint.sizes, operations=operations, device="meta")
     weights = {key: tensor.to(device, dtype) for key, tensor in checkpoint.weights.items()}
     network.load_state_dict(weights, strict=True, assign=True)
@@ -226,14 +281,15 @@ def load_safetensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, str
     try:
         with safe_open(str(path), framework="pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         raise ValueError(
             f"{Path(path).name}: found no such file, expected a safetensors file; check the path."
-        ) from error
+        ) from None
     except SafetensorError as error:
         raise ValueError(
-            f"{Path(path).name}: found a damaged file ({error}), expected safetensors; download it again."
-        ) from error
+            f"{Path(path).name}: found a damaged file ({shortened(str(error), 80)}), expected safetensors; download it "
+            "again."
+        ) from None
 
 
 def check_latent_formats(model_format: str, vae_formats: str | Iterable[str], *, vae_name: str = "this VAE") -> None:

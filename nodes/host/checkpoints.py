@@ -12,11 +12,15 @@ import comfy.utils
 import torch
 from comfy.ldm.modules.attention import REGISTERED_ATTENTION_FUNCTIONS, get_attention_function
 from comfy.model_patcher import ModelPatcher
+from comfy.quant_ops import QUANT_ALGOS
 from safetensors import SafetensorError
 from torch import Tensor
 
 from ...worldmodel.file_kinds import kind_of_file, load_pickle, parts_of
-from ...worldmodel.weights import Checkpoint, read_metadata, recognise
+from ...worldmodel.formats.json_text import is_whole
+from ...worldmodel.safetensors_header import read_json
+from ...worldmodel.timeline import shortened
+from ...worldmodel.weights import Checkpoint, latent_statistics, recognise
 from . import model_files, progress
 from .network import WorldModel, host_config
 
@@ -28,6 +32,9 @@ WEIGHT_DTYPES: dict[str, torch.dtype | None] = {
     "fp16": torch.float16,
     "fp8_e4m3fn": torch.float8_e4m3fn,
 }
+LONGEST_WINDOW = 1000
+LARGEST_CONFIG = 1_000_000
+"""Bytes; a release's has some hundred."""
 IDENTITY = "worldmodel"
 """Key of the patcher's attachment."""
 
@@ -58,8 +65,8 @@ def read_file(path: Path, field: str) -> tuple[dict[str, Tensor], dict[str, str]
         return load_pickle(path, name), {}
     try:
         weights, metadata = comfy.utils.load_torch_file(str(path), safe_load=True, return_metadata=True)
-    except (SafetensorError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except (SafetensorError, ValueError, RuntimeError, OSError) as error:
+        reason = shortened(next(iter(str(error).splitlines()), ""), 120)
         raise ValueError(f"{name}: found a damaged file ({reason}), expected weights; download it again.") from error
     return weights, metadata or {}
 
@@ -78,7 +85,14 @@ def read_model(path: Path, field: str) -> tuple[dict[str, Tensor], dict[str, str
         tensors, header = read_file(part, field)
         weights |= tensors
         metadata |= header
-    weights, metadata = comfy.utils.convert_old_quants(weights, "", metadata=metadata)
+    try:
+        weights, metadata = comfy.utils.convert_old_quants(weights, "", metadata=metadata)
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+        reason = shortened(next(iter(str(error).splitlines()), type(error).__name__), 120)
+        raise ValueError(
+            f"{field}: {path.name}: found damaged marks of quantised layers ({reason}), expected those of ComfyUI's "
+            "tools; download it again."
+        ) from error
     # now said by the layers themselves; the header's names may carry a prefix that ours do not
     return weights, {key: text for key, text in metadata.items() if key != "_quantization_metadata"}
 
@@ -99,7 +113,7 @@ def load_world_model(
         ValueError: the file is no world model, or an option is unknown.
     """
     weights, metadata = read_model(path, "model_name")
-    checkpoint = recognise(weights, metadata, name=f"model_name: {path.name}")
+    checkpoint = recognise(weights, metadata, name=f"model_name: {path.name}", formats=QUANT_ALGOS)
     if weight_dtype not in WEIGHT_DTYPES:
         raise ValueError(f"weight_dtype: found {weight_dtype!r}, expected one of {', '.join(WEIGHT_DTYPES)}.")
     dtype = WEIGHT_DTYPES[weight_dtype]
@@ -139,10 +153,10 @@ def choose_window(asked: int, checkpoint: Checkpoint, path: Path) -> tuple[int, 
     """
     variant = checkpoint.variant
     if asked:
-        if asked < variant.chunk:
+        if not variant.chunk <= asked <= LONGEST_WINDOW:
             raise ValueError(
-                f"window: found {asked}, expected 0 (the model's own) or at least {variant.chunk} latents, the length "
-                "of a chunk; change it."
+                f"window: found {shortened(str(asked))}, expected 0 (the model's own) or at least {variant.chunk} "
+                f"latents, the length of a chunk, and at most {LONGEST_WINDOW}; change it."
             )
         return asked, "as chosen"
     said = _window_of_release(checkpoint, model_files.config_beside(path, f"model_name: {path.name}"))
@@ -156,14 +170,16 @@ def _window_of_release(checkpoint: Checkpoint, config_path: Path) -> int | None:
     if not config_path.is_file():
         return None
     try:
-        config = json.loads(config_path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        if config_path.stat().st_size > LARGEST_CONFIG:
+            raise ValueError(f"more than {LARGEST_CONFIG} bytes")
+        config = read_json(config_path.read_bytes())
+    except (OSError, ValueError) as error:
         raise ValueError(
             f"model_name: found a damaged config.json beside the model ({error}), expected JSON; download it again or "
             "remove it."
         ) from error
     size = config.get("local_attn_size") if isinstance(config, dict) else None
-    if not isinstance(size, int) or size < checkpoint.variant.chunk:
+    if not is_whole(size) or not checkpoint.variant.chunk <= size <= LONGEST_WINDOW:
         return None
     actions = config.get("action_config")
     keys = actions.get("keyboard_dim_in") if isinstance(actions, dict) else None
@@ -181,21 +197,6 @@ def _description(checkpoint: Checkpoint, window: int, reason: str) -> str:
         f"{checkpoint.variant.title}: {checkpoint.sizes['layers']} blocks, {count} numbers, most of them {stored} in "
         f"the file; it looks at {window} latents ({reason})."
     )
-
-
-def latent_statistics(metadata: dict[str, str], name: str) -> dict[str, list[float]]:
-    """Return `latent_mean` and `latent_std`, 16 numbers each, from a Tiny World file's metadata.
-
-    Raises:
-        ValueError: they are missing or no such numbers.
-    """
-    entries = read_metadata(metadata)
-    found = {key: entries.get(key) for key in ("latent_mean", "latent_std")}
-    for key, values in found.items():
-        numbers = isinstance(values, list) and all(isinstance(value, int | float) for value in values)
-        if not numbers or len(values) != 16:
-            raise ValueError(f"{name}: found no {key!r} of 16 numbers in the metadata; train or download it again.")
-    return found
 
 
 def _attention_function(name: str) -> Any:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 from pathlib import Path
 
 import folder_paths
 from comfy.cli_args import args
 
 from ...worldmodel import journal
+from ...worldmodel.formats.json_text import shown
+from ...worldmodel.safetensors_header import is_number, read_json
 
 log = logging.getLogger(__name__)
 SETTING = "wm.journal.gigabytes"
@@ -18,7 +18,9 @@ SETTING = "wm.journal.gigabytes"
 GIGABYTES = 4.0
 """Where nobody has set it; the same figure stands in web/settings.js."""
 MOST_GIGABYTES = 1_000_000
-"""What a larger figure means."""
+"""Beyond any disk; web/settings.js allows a tenth of it."""
+LARGEST_SETTINGS = 64_000_000
+"""Bytes; the host's file has some thousand."""
 
 
 def journal_folder() -> Path:
@@ -37,20 +39,28 @@ def budget_bytes() -> int:
     users = Path(folder_paths.get_user_directory())
     files = users.glob("[!_]*/comfy.settings.json") if args.multi_user else [users / "default" / "comfy.settings.json"]
     found = [value for file in files if (value := _gigabytes(file)) is not None]
-    return int(min(max(found, default=GIGABYTES), MOST_GIGABYTES) * 1e9)
+    return int(max(found, default=GIGABYTES) * 1e9)
 
 
 def _gigabytes(settings: Path) -> float | None:
-    """Return the figure in one user's settings; `None` if there is none."""
+    """Return the figure in one user's settings; `None` if there is none, or, which is logged, none that is a size."""
     try:
-        entries = json.loads(settings.read_text(encoding="utf-8"))
-        if not isinstance(entries, dict):
-            raise ValueError(f"found a {type(entries).__name__}, expected a JSON object")
+        value = _setting(settings)
+        if value is not None and not (is_number(value) and 0 <= value <= MOST_GIGABYTES):
+            raise ValueError(f"{SETTING} is {shown(value)}, expected a number from 0 to {MOST_GIGABYTES}")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:  # as the host does with a damaged file
+    except (OSError, ValueError) as error:  # as the host does with a damaged file
         log.warning("World Model: %s cannot be read (%s); the journal has its usual size.", settings, error)
         return None
-    value = entries.get(SETTING)
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
-    return value if usable else None
+    return value
+
+
+def _setting(settings: Path) -> object:
+    """Return what a user's settings say of the journal's size."""
+    if settings.stat().st_size > LARGEST_SETTINGS:
+        raise ValueError(f"it has more than {LARGEST_SETTINGS} bytes")
+    entries = read_json(settings.read_bytes())
+    if not isinstance(entries, dict):
+        raise ValueError(f"it holds {shown(entries)}, expected an object")
+    return entries.get(SETTING)

@@ -18,6 +18,7 @@ import comfy.supported_models
 import comfy.supported_models_base
 import torch
 from comfy.ldm.modules.attention import optimized_attention
+from comfy.quant_ops import QUANT_ALGOS
 from torch import Tensor, nn
 
 from ...worldmodel.models.action import HEAD_SIZE
@@ -203,7 +204,9 @@ class WMMatrixGame2(comfy.supported_models_base.BASE):
         """
         if "variant" not in self.unet_config:
             inner = {key.removeprefix(prefix): value for key, value in state_dict.items() if key.startswith(prefix)}
-            checkpoint = recognise(inner, name="the model (Load World Model may know more about it)")
+            # layers that somebody brings along, such as a GGUF loader's, have marks of their own
+            formats = QUANT_ALGOS if self.custom_operations is None else None
+            checkpoint = recognise(inner, name="the model (Load World Model may know more about it)", formats=formats)
             self.unet_config |= host_config(checkpoint, checkpoint.variant.window)
         return WorldModel(self, device)
 

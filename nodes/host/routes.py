@@ -1,15 +1,27 @@
-"""What the page asks the server: models, presets, what becomes of a text, and how full the journal is."""
+"""What the page asks the server: models, presets, what becomes of a text, and how full the journal is.
+
+The host's event loop only carries the bytes: questions are read, answered and written by threads of their own.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...worldmodel import editor, journal
+from ...worldmodel.answers import written
+from ...worldmodel.timeline import shortened
 from .journal import journal_folder
+from .workers import QUESTIONS, QUESTIONS_AT_ONCE, READING
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+JSON = "application/json"
 
 
 def add_routes() -> None:
@@ -26,23 +38,68 @@ def add_routes() -> None:
         async def tell(_: web.Request) -> web.Response:
             return web.json_response(list_all())
 
-    def question(name: str) -> None:
-        @routes.post(f"/wm/{name}")
+    def asked(path: str, act: Callable[[web.Request], Awaitable[bytes | None]]) -> None:
+        @routes.post(path)
         async def reply(request: web.Request) -> web.Response:
-            body = await request.read()
+            if request.content_type != JSON:
+                # which a page of elsewhere cannot send without asking the server first, and the host then says no
+                found = shortened(request.content_type)
+                error = f"content type: found {found!r}, expected {JSON!r}; send the question as JSON."
+                return web.json_response({"error": error}, status=415)
             try:
-                return web.json_response(await asyncio.to_thread(editor.answer, name, body))
+                return web.Response(body=await act(request), content_type=JSON)
             except ValueError as error:
                 return web.json_response({"error": str(error)}, status=400)
 
-    def on_journal(route: Callable[[str], Callable], path: str, act: Callable[[Path], journal.Usage]) -> None:
-        @route(path)
-        async def tell(_: web.Request) -> web.Response:
-            return web.json_response((await asyncio.to_thread(act, journal_folder()))._asdict())
-
     listing("/wm/variants", editor.variants)
     listing("/wm/presets", editor.presets)
+    turns = asyncio.Semaphore(QUESTIONS_AT_ONCE)
     for name in editor.QUESTIONS:
-        question(name)
-    on_journal(routes.get, "/wm/journal", journal.usage)
-    on_journal(routes.post, "/wm/journal/clear", journal.clear)
+        asked(f"/wm/{name}", partial(_answer, name, turns))
+
+    @routes.get("/wm/journal")
+    async def tell_usage(_: web.Request) -> web.Response:
+        return web.Response(body=await _of_journal(journal.usage), content_type=JSON)
+
+    asked("/wm/journal/clear", lambda _: _of_journal(journal.clear))
+
+
+async def _answer(name: str, turns: asyncio.Semaphore, request: web.Request) -> bytes | None:
+    """Answer a question; nobody hears the answer of one that was called off while it waited.
+
+    Args:
+        name: one of `editor.QUESTIONS`.
+        turns: as many as there are threads, so that those who wait can still leave.
+        request: whose body is the question.
+
+    Raises:
+        ValueError: what is wrong with the question.
+    """
+    body = await _body_of(request)
+    async with turns:
+        if request.transport is None or request.transport.is_closing():
+            return None
+        return await asyncio.get_running_loop().run_in_executor(QUESTIONS, _answered, name, body)
+
+
+def _answered(name: str, body: bytes) -> bytes:
+    with READING:
+        return written(editor.answer(name, body))
+
+
+async def _body_of(request: web.Request) -> bytes:
+    """Read a question, and no more of it than one may have; its length is asked first where it is told.
+
+    Raises:
+        ValueError: it is too long.
+    """
+    editor.check_length(request.content_length or 0)
+    body = bytearray()
+    async for piece in request.content.iter_any():
+        body += piece
+        editor.check_length(len(body))
+    return bytes(body)
+
+
+async def _of_journal(act: Callable[[Path], journal.Usage]) -> bytes:
+    return written((await asyncio.to_thread(act, journal_folder()))._asdict())

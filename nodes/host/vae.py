@@ -20,14 +20,20 @@ import torch
 from torch import Tensor
 
 from ...worldmodel.conditions import image_then_grey
+from ...worldmodel.fit import misfit
+from ...worldmodel.threads import few_threads
+from ...worldmodel.timeline import shortened
 from ...worldmodel.vae.tiny import FRAMES_PER_LATENT, LATENT_CHANNELS, PIXELS_PER_LATENT, CausalBlock, TinyVAE
 from ...worldmodel.vae.wan21 import Wan21VAE, wan21_sizes
-from ...worldmodel.weights import read_metadata
-from .checkpoints import latent_statistics, read_file
+from ...worldmodel.weights import latent_statistics, read_metadata
+from .checkpoints import read_file
 from .network import TinyWorldLatents
 
 EXPECTED = "expected the Wan 2.1 VAE or Tiny World's"
 LAYERS = comfy.ops.disable_weight_init
+START_THREADS = 2
+"""What is made of a picture differs in its last bits with the number of CPU threads, and the journal knows a world by
+its bits; so it is made with one number everywhere. With 2 it is as with any from 2 to 8, which most hosts have."""
 WAN21_SIZES = {"conv2.weight": (0, LATENT_CHANNELS), "encoder.conv1.weight": (1, 3), "decoder.head.2.weight": (0, 3)}
 """Dimensions (axis, size) that tell Wan 2.1 from VAEs with the same names."""
 
@@ -86,12 +92,8 @@ class HostWan21VAE(_WholeLatents, Wan21VAE):
 class WorldVAE(comfy.sd.VAE):
     """The host's VAE around one of our networks, with every attribute its methods read; see the host's constructor."""
 
-    def __init__(self, network: torch.nn.Module, weights: dict[str, Tensor], kind: Kind, costs: Costs, name: str):
-        """Fill a network with a file's tensors.
-
-        Raises:
-            ValueError: the tensors do not fit.
-        """
+    def __init__(self, network: torch.nn.Module, weights: dict[str, Tensor], kind: Kind, costs: Costs):
+        """Fill a network with a file's tensors, which fit."""
         self.kind = kind
         self._describe(costs)
         self.first_stage_model = network.eval()
@@ -105,11 +107,7 @@ class WorldVAE(comfy.sd.VAE):
             load_device=self.device,
             offload_device=comfy.model_management.vae_offload_device(),
         )
-        try:
-            self.first_stage_model.load_state_dict(weights, strict=True, assign=False)
-        except RuntimeError as error:
-            first = str(error).splitlines()[-1].strip()
-            raise ValueError(f"{name}: found tensors that do not fit ({first}); train or download it again.") from error
+        self.first_stage_model.load_state_dict(weights, strict=True, assign=False)
         self.first_stage_model.requires_grad_(False)
         self.model_size()
 
@@ -138,7 +136,7 @@ def load_world_vae(path: Path) -> comfy.sd.VAE:
     """
     name = f"vae_name: {path.name}"
     weights, metadata = read_file(path, "vae_name")
-    if read_metadata(metadata).get("kind") == "tiny_vae":
+    if read_metadata(metadata, name).get("kind") == "tiny_vae":
         vae = _tiny_world_vae(weights, metadata, name)
     elif is_wan21(weights):
         vae = _wan21_vae(weights, name)
@@ -158,7 +156,10 @@ def is_wan21(weights: dict[str, Tensor]) -> bool:
     return (
         "decoder.middle.0.residual.0.gamma" in weights
         and "decoder.upsamples.0.upsamples.0.residual.2.weight" not in weights
-        and all(key in weights and weights[key].shape[axis] == size for key, (axis, size) in WAN21_SIZES.items())
+        and all(
+            key in weights and weights[key].dim() > axis and weights[key].shape[axis] == size
+            for key, (axis, size) in WAN21_SIZES.items()
+        )
     )
 
 
@@ -184,22 +185,49 @@ def _wan21_kind(network: Wan21VAE) -> Kind:
 
 def _wan21_vae(weights: dict[str, Tensor], name: str) -> WorldVAE:
     try:
-        network = HostWan21VAE(**wan21_sizes(weights), operations=LAYERS)
+        sizes = wan21_sizes(weights)
     except KeyError as error:
         raise ValueError(f"{name}: found no tensor {error.args[0]}, {EXPECTED}; download it again.") from error
-    return WorldVAE(network, weights, _wan21_kind(network), WAN_COSTS, name)
+    except (IndexError, ZeroDivisionError) as error:
+        raise ValueError(f"{name}: found tensors of other dimensions, {EXPECTED}; download it again.") from error
+    network = _fitting(lambda **placement: HostWan21VAE(**sizes, **placement), weights, name)
+    if (network.frames_per_latent, network.pixels_per_latent) != (FRAMES_PER_LATENT, PIXELS_PER_LATENT):
+        found = f"a VAE with {network.frames_per_latent} frames and {network.pixels_per_latent} pixels to a latent"
+        raise ValueError(f"{name}: found {found}, {EXPECTED}; choose another file.")
+    return WorldVAE(network, weights, _wan21_kind(network), WAN_COSTS)
 
 
 def _tiny_world_vae(weights: dict[str, Tensor], metadata: dict[str, str], name: str) -> WorldVAE:
-    entries = read_metadata(metadata)
+    entries = read_metadata(metadata, name)
     widths: dict[str, Any] = {
-        key: tuple(entries[key]) for key in ("encoder_widths", "decoder_widths") if key in entries
+        key: tuple(entries[key]) for key in ("encoder_widths", "decoder_widths") if entries.get(key)
     }
-    network = HostTinyVAE(**widths, operations=LAYERS)
-    encoder, decoder = (_latents_back(part) for part in (network.encoder, network.decoder))
     latents = TinyWorldLatents(*latent_statistics(metadata, name).values())
+    network = _fitting(lambda **placement: HostTinyVAE(**widths, **placement), weights, name)
+    encoder, decoder = (_latents_back(part) for part in (network.encoder, network.decoder))
     kind = Kind("tiny_world", "the Tiny World VAE", latents, settles=2 + encoder, reach=decoder)
-    return WorldVAE(network, weights, kind, TINY_COSTS, name)
+    return WorldVAE(network, weights, kind, TINY_COSTS)
+
+
+def _fitting(make: Callable[..., torch.nn.Module], weights: dict[str, Tensor], name: str) -> torch.nn.Module:
+    """Return a network that a file's tensors fit; before they do, it takes no memory.
+
+    Args:
+        make: given where its numbers lie, and its layers.
+        weights: the file's tensors.
+        name: how messages call the file.
+
+    Raises:
+        ValueError: the tensors do not fit.
+    """
+    try:
+        shapes = {key: tuple(tensor.shape) for key, tensor in make(device="meta").state_dict().items()}
+    except (RuntimeError, ValueError, ArithmeticError) as error:  # sizes that no layer can have
+        found = "tensors that no network of this kind has"
+        raise ValueError(f"{name}: found {found}, {EXPECTED}; train or download it again.") from error
+    if found := misfit(weights, shapes):
+        raise ValueError(f"{name}: found {found}, {EXPECTED}; train or download it again.")
+    return make(operations=LAYERS)
 
 
 def _what_else(weights: dict[str, Tensor]) -> str:
@@ -209,7 +237,7 @@ def _what_else(weights: dict[str, Tensor]) -> str:
     if "decoder.upsamples.0.upsamples.0.residual.2.weight" in weights:
         return "the Wan 2.2 VAE"
     first = next(iter(weights), None)
-    return "no tensors" if first is None else f"something else (first key {first!r})"
+    return "no tensors" if first is None else f"something else (first key {shortened(first, 80)!r})"
 
 
 def _latents_back(part: torch.nn.Module) -> int:
@@ -232,7 +260,8 @@ def encode_start(vae: comfy.sd.VAE, picture: Tensor) -> Tensor:
         ValueError: they are not finite.
     """
     kind = kind_of(vae)
-    latents = vae.encode(image_then_grey(picture, kind.settles)).to("cpu", torch.float32)
+    with few_threads(START_THREADS):
+        latents = vae.encode(image_then_grey(picture, kind.settles)).to("cpu", torch.float32)
     if not bool(torch.isfinite(latents).all()):
         raise ValueError(not_finite(vae, "the latents it made of the picture"))
     return kind.latents.process_in(latents)[0]

@@ -6,6 +6,8 @@ import argparse
 import json
 import os
 import pickle
+import random
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -170,6 +172,13 @@ def test_any_part_and_the_folder_stand_for_all_parts(parted: Path) -> None:
         assert parts_of(chosen, "x") == parts
 
 
+@pytest.mark.parametrize("name", ["net-00001-of-00000.safetensors", "net-00005-of-00003.safetensors"])
+def test_a_part_beyond_the_last_is_named(name: str, tmp_path: Path) -> None:
+    save_file(TENSORS, tmp_path / name)
+    with pytest.raises(ValueError, match="x: found a file named as part . of ., expected parts from 1 on"):
+        parts_of(tmp_path / name, "x")
+
+
 def test_missing_parts_are_named(parted: Path) -> None:
     (parted / "net-00002-of-00003.safetensors").unlink()
     with pytest.raises(ValueError, match=r"x: found 2 of 3 parts \(net-00002-of-00003.safetensors is missing\)"):
@@ -188,3 +197,113 @@ def test_a_folder_stands_for_the_one_model_in_it(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"x: found several models \(a.safetensors, b.safetensors\)"):
         parts_of(tmp_path, "x")
     assert parts_of(tmp_path / "a.safetensors", "x") == [tmp_path / "a.safetensors"]
+
+
+def zipped_again(
+    path: Path, packed: Callable[[str], bool], change: Callable[[str, bytes], bytes] | None = None
+) -> Path:
+    """Write a torch file, unpack it and zip it again, as somebody does who looks into it.
+
+    Args:
+        path: to be written.
+        packed: tells of an entry's name whether it is packed.
+        change: returns what is written in the place of an entry.
+    """
+    torch.save(TENSORS, path)
+    with zipfile.ZipFile(path) as archive:
+        entries = {entry: archive.read(entry) for entry in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for entry, data in entries.items():
+            method = zipfile.ZIP_DEFLATED if packed(entry) else zipfile.ZIP_STORED
+            archive.writestr(entry, change(entry, data) if change else data, compress_type=method)
+    return path
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [lambda _: True, lambda _: False, lambda entry: entry.endswith("data/0"), lambda entry: entry.endswith("data.pkl")],
+    ids=["all", "none", "one tensor", "the pickle"],
+)
+def test_a_zipped_again_file_reads_as_torch_reads_it(packed: Callable[[str], bool], tmp_path: Path) -> None:
+    path = zipped_again(tmp_path / "a.pth", packed)
+    plain, found = torch.load(path, weights_only=True), opened(path)
+    assert plain.keys() == found.keys() == TENSORS.keys()
+    assert all(torch.equal(found[key], plain[key]) and torch.equal(plain[key], TENSORS[key]) for key in TENSORS)
+
+
+def test_a_tensor_that_does_not_fill_its_entry_is_refused_as_torch_refuses_it(tmp_path: Path) -> None:
+    """Mapped, it would go on with the bytes of the entry behind it."""
+    for packed in (True, False):
+        path = zipped_again(
+            tmp_path / "a.pth",
+            lambda _, packed=packed: packed,
+            lambda entry, data: data[:-100] if entry.endswith("data/0") else data,
+        )
+        with pytest.raises(RuntimeError):
+            torch.load(path, weights_only=True)
+        assert "found a damaged PyTorch file" in sentence(path)
+
+
+def test_broken_torch_files_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    """PyTorch's reader of pickles raises what the wrong byte leads to: IndexError, TypeError, AssertionError ..."""
+    sound = []
+    for zipped in (True, False):
+        torch.save(TENSORS, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
+        sound.append((tmp_path / "a.pth").read_bytes())
+    path, chance = tmp_path / "broken.pth", random.Random(5)
+    for number in range(300):
+        data = bytearray(sound[number % 2])
+        for _ in range(chance.choice((1, 2, 5))):
+            data[chance.randrange(min(len(data), 600))] = chance.randrange(256)
+        path.write_bytes(data)
+        try:
+            opened(path)
+        except ValueError as error:
+            assert str(error).startswith("broken.pth: found ") and "\n" not in str(error), error
+
+
+ENTRY = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+ODD_HEADERS = {
+    "no object": "[1]",
+    "nested": '{"a":' + "[" * 200_000 + "]" * 200_000 + "}",
+    "digits": '{"a":' + "1" * 400 + "}",
+    "thousands of digits": '{"a":' + "1" * 50_000 + "}",
+    "a list of members": json.dumps({"a": []}),
+    "metadata, a list": json.dumps({"__metadata__": ["x"], "a": ENTRY}),
+    "metadata, a number": json.dumps({"__metadata__": {"x": 1}, "a": ENTRY}),
+    **{
+        f"{key} {value!r:.30}": json.dumps({"a": {**ENTRY, key: value}})
+        for key, values in {
+            "data_offsets": [
+                None, "04", ["0", "4"], [None, None], [0], [0, 4, 8], [0.0, 4.0], [False, True], [4, 0], [-4, 0],
+                [0, 10**400], [0, 5], [0, float("nan")], {"0": 4},
+            ],
+            "shape": [None, "1", 1, ["1"], [1.0], [-1], [None], [[1]], [10**400], [2**64], [2], [1] * 100, [True]],
+            "dtype": [None, 4, "F33", [], {}],
+        }.items()
+        for value in values
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ODD_HEADERS)
+def test_an_odd_safetensors_header_is_named(kind: str, tmp_path: Path) -> None:
+    header = ODD_HEADERS[kind].encode()
+    path = tmp_path / "odd.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    text = sentence(path)
+    assert "found neither" in text if kind == "no object" else "found a damaged safetensors header (" in text
+    assert len(text) < 500
+
+
+def test_a_huge_header_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "odd.safetensors"
+    path.write_bytes((90_000_000).to_bytes(8, "little") + b"{")
+    os.truncate(path, 90_000_100)
+    assert "found a safetensors header of 90.00 MB, expected at most 16.00 MB" in sentence(path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "folder.safetensors").mkdir()
+    for name in ("folder.safetensors", "gone.pth"):
+        assert "found a file that cannot be read (" in sentence(tmp_path / name)

@@ -353,8 +353,10 @@ def wan21_sizes(weights: Mapping[str, Tensor]) -> dict[str, Any]:
 
     Raises:
         KeyError: a layer is missing.
+        IndexError, ZeroDivisionError: a tensor has too few dimensions, or no numbers.
     """
     width = weights["decoder.head.0.gamma"].shape[0]
+    current = weights["encoder.downsamples.0.residual.6.weight"].shape[0] // width
     multipliers: list[int] = []
     temporal: list[bool] = []
     blocks = index = 0

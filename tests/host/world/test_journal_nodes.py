@@ -210,20 +210,26 @@ def test_a_size_of_nothing_turns_the_journal_off(roll: Roll, folder: Path) -> No
     [
         (None, 4.0), ("{}", 4.0), ('{"wm.journal.gigabytes": 0.5}', 0.5), ('{"wm.journal.gigabytes": -1}', 4.0),
         ('{"wm.journal.gigabytes": null}', 4.0), ('{"wm.journal.gigabytes": Infinity}', 4.0), ("{half", 4.0),
-        ("[]", 4.0), ("null", 4.0), ('"text"', 4.0), ("7", 4.0), ('{"wm.journal.gigabytes": 1e308}', 1e6),
+        ("[]", 4.0), ("null", 4.0), ('"text"', 4.0), ("7", 4.0), ('{"wm.journal.gigabytes": 1e308}', 4.0),
         ('{"wm.journal.gigabytes": "8"}', 4.0), ('{"wm.journal.gigabytes": true}', 4.0), ("[" * 100_000, 4.0),
-        ('{"wm.journal.gigabytes": 1' + "0" * 400 + "}", 1e6),
+        ('{"wm.journal.gigabytes": 1' + "0" * 400 + "}", 4.0),
     ],
 )  # fmt: skip
-def test_the_users_size_is_read(of_pack: Callable[[str], ModuleType], settings: str | None, gigabytes: float) -> None:
+def test_the_users_size_is_read_and_what_is_none_is_logged(
+    of_pack: Callable[[str], ModuleType], caplog: pytest.LogCaptureFixture, settings: str | None, gigabytes: float
+) -> None:
     path = Path(folder_paths.get_user_directory()) / "default" / "comfy.settings.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     if settings is not None:
         path.write_text(settings, encoding="utf-8")
     try:
-        assert of_pack("nodes.host.journal").budget_bytes() == gigabytes * 1e9
+        with caplog.at_level("WARNING"):
+            assert of_pack("nodes.host.journal").budget_bytes() == gigabytes * 1e9
     finally:
         path.unlink(missing_ok=True)
+    told = settings not in (None, "{}", '{"wm.journal.gigabytes": null}') and gigabytes == 4.0
+    said = [record.getMessage() for record in caplog.records if "usual size" in record.getMessage()]
+    assert len(said) == told and all(len(line) < 600 for line in said)
 
 
 def test_a_context_is_carried_within_its_budget_and_changes_no_bit(roll: Roll, folder: Path) -> None:
