@@ -196,3 +196,29 @@ def test_the_lens_has_the_angle_that_was_asked(module: ModuleType, track: Any) -
     poses = module.camera_of(track, module.WALKERS["Tiny World"], 79.6)
     assert poses.intrinsics == pytest.approx((0.6, 0.9, 0.5, 0.5), abs=1e-3) and poses.fps == 16
     assert torch.equal(poses.c2w[0], torch.eye(4, dtype=torch.float64))
+
+
+def test_a_rigs_cameras_and_a_files_own_words_reach_the_report(comfy: ComfyHost) -> None:
+    folder = comfy.output / "rig"
+    folder.mkdir()
+    folder.joinpath("cameras.txt").write_text("1 PINHOLE 640 352 500 500 320 176\n2 FISHEYE 640 640 300 300 320 320\n")
+    rows = [f"{i} 1 0 0 0 {-3 * (i // 8)} 0 {-0.1 * (i % 8)} {1 + i // 8} {i % 8}.png\n\n" for i in range(16)]
+    folder.joinpath("images.txt").write_text("".join(rows))
+    named = {"track_file": "rig/images.txt [output]", "timing": "as in the file"}
+    first = comfy.client.run(load_graph(**named))
+    assert first.status == "success", first.error
+    report = first.outputs["1"]["text"][0]
+    assert report.startswith("images.txt: 2 cameras: 1 (8 pictures), 2 (8). This is 1; write another one into camera")
+    assert "8 poses, no rate -> 8 frames at 16 a second." in report
+    second = comfy.client.run(load_graph(**named, camera="2", fps=4))
+    report = second.outputs["1"]["text"][0]
+    assert "This is 2" in report and "The lens is left out: FISHEYE" in report and "8 poses, 4 a second" in report
+    folder.joinpath("k.tum").write_text("0 0 0 0 0 0 0 1\n0.5 0 0 0.5 0 0 0 1\n1.25 0 0 1 0 0 0 1\n# made by hand\n")
+    uneven = comfy.client.run(load_graph(track_file="rig/k.tum [output]"))
+    assert uneven.outputs["1"]["text"][0].startswith("k.tum: The times are uneven, 0.5 to 0.75 s apart")
+
+
+def test_new_inputs_stand_behind_those_of_saved_workflows(module: ModuleType) -> None:
+    inputs = module.LoadTrack.define_schema().inputs
+    assert [one.id for one in inputs] == ["track_file", "model", "timing", "metres", "up", "camera", "fps"]
+    assert [one.id for one in inputs if one.optional] == ["camera", "fps"]

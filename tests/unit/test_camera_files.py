@@ -299,8 +299,10 @@ def test_two_lenses_that_jump_are_two_cameras_and_a_zoom_is_one() -> None:
     content = read(transforms(flat, lenses, w=1280, h=720), ".json")
     assert content.poses.frames == 8 and content.notes[0].startswith("2 cameras: 1 (8 pictures), 2 (8). This is 1;")
     walk = [(f"{i}.png", 0.05 * i) for i in range(16)]
-    zoomed = read(transforms(walk, lenses, w=1280, h=720), ".json")
-    assert zoomed.poses.frames == 16 and "The lens changes from picture to picture" in zoomed.notes[0]
+    for order in (range(16), [*range(1, 16, 2), *range(0, 16, 2)]):  # the order in the file does not count
+        pictures, zoom = [walk[i] for i in order], [lenses[i] for i in order]
+        zoomed = read(transforms(pictures, zoom, w=1280, h=720), ".json")
+        assert zoomed.poses.frames == 16 and "The lens changes from picture to picture" in zoomed.notes[0]
 
 
 @pytest.mark.parametrize("camera", ["2", "left"])

@@ -60,7 +60,7 @@ def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
     names = [entry.get("img_name") for entry in data]
     order, notes = list(range(len(data))), ()
     if all(isinstance(name, str) for name in names):
-        order, notes = chosen(names, cameras_of(lenses, c2w), asked)
+        order, notes = chosen(names, cameras_of(lenses, c2w, names), asked)
     elif all(is_number(entry.get("id")) for entry in data):
         order.sort(key=lambda i: data[i]["id"])
     unused = tuple(dict.fromkeys(name for entry in data for name in entry if name not in _READ))

@@ -21,6 +21,8 @@ _OFTEN = 1024
 """Lines between two looks at whether the user has stopped."""
 _LONG = 10_000
 """Letters of a line from which on it is no row of a few numbers."""
+_HUGE = 1e6
+"""More than any part of a quaternion, and little enough to be squared."""
 _UNIT = 0.05
 """Largest error of a quaternion's length; two digits behind the point make up to 0.02."""
 
@@ -157,8 +159,8 @@ def turns(quaternions: np.ndarray, names: Callable[[int], str]) -> Tensor:
     Raises:
         ValueError: a length is not near 1; names the first row.
     """
-    lengths = np.linalg.norm(quaternions, axis=1)
-    none = ~np.isfinite(lengths) | (lengths == 0)
+    lengths = np.linalg.norm(quaternions.clip(-_HUGE, _HUGE), axis=1)
+    none = ~np.isfinite(quaternions).all(1) | (lengths == 0)
     wrong = ~none & (np.abs(lengths - 1) > _UNIT)
     if wrong.any():
         at = int(wrong.argmax())

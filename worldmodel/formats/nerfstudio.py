@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..geometry import Poses, flip_camera, from_z_up, picture_of, pixel_intrinsics, to_z_up
+from ..geometry import MAX_METRES, Poses, flip_camera, from_z_up, picture_of, pixel_intrinsics, to_z_up
 from ..timeline import MAX_FRAMES
 from .asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
 from .json_text import checked_list, checked_object, dump, is_number, load, shown
 from .lens import Lens, lens_of_pixels, no_lens
+from .lines import natural
 from .matrices import matrices_of
 from .poses_json import rate_of
 from .several import chosen
@@ -71,7 +72,7 @@ def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
     names = [entry.get("file_path") for entry in entries]
     order, notes = list(range(len(entries))), ()
     if all(isinstance(name, str) for name in names):
-        order, notes = chosen(names, cameras_of(lenses, c2w), asked)
+        order, notes = chosen(names, cameras_of(lenses, c2w, names), asked)
     stamps = [entry.get("timestamp") for entry in entries]
     fps, odd = rate_of(data.get("fps"))
     timed = all(is_number(stamp) and math.isfinite(stamp) for stamp in stamps)
@@ -88,18 +89,21 @@ def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
     return poses_of_frames(frames, asked)
 
 
-def cameras_of(lenses: Sequence[Lens | None], c2w: Tensor) -> list[str] | None:
+def cameras_of(lenses: Sequence[Lens | None], c2w: Tensor, names: Sequence[str]) -> list[str] | None:
     """Tell cameras apart by their lenses: few of them, and a jump where the lens changes; `None` if it is one.
 
     Args:
         lenses: of the frames, as they stand.
         c2w: (F, 4, 4) of the frames.
+        names: of the frames' pictures, by which they go.
     """
     kinds = Counter(lenses)
     if not 1 < len(kinds) <= _MOST_LENSES or min(kinds.values()) < 2:
         return None
     number = {lens: i for i, lens in enumerate(kinds)}
-    camera, places = np.array([number[lens] for lens in lenses]), c2w[:, :3, 3].numpy()
+    order = sorted(range(len(names)), key=[natural(name) for name in names].__getitem__)
+    camera = np.array([number[lenses[i]] for i in order])
+    places = c2w[order, :3, 3].nan_to_num().clamp(-MAX_METRES, MAX_METRES).numpy()
     step = [np.linalg.norm(np.diff(places[camera == i], axis=0), axis=1) for i in range(len(kinds))]
     switched = np.flatnonzero(np.diff(camera))
     jump = np.linalg.norm(places[switched + 1] - places[switched], axis=1)

@@ -199,7 +199,7 @@ def _rate(t: np.ndarray, steps: np.ndarray, rounding: float) -> float:
             f"the times reach over {last:.4g} s, expected at most {(MAX_FRAMES - 1) / LEAST_RATE:.4g}; are they "
             "seconds? Write them in seconds, or cut the file"
         )
-    own = [rate for rate in (1 / median, 1 / float(steps.min())) if not np.isclose(rate, _RATES, 1e-9, 0).any()]
+    own = [rate for rate in (1 / median, 1 / float(steps.min())) if not np.isclose(rate, _RATES, _DIGITS, 0).any()]
     for rate in sorted({*_RATES, *own}):
         if not LEAST_RATE <= rate <= most:
             continue
