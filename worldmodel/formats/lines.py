@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -34,10 +33,21 @@ def rows(text: str | Iterable[str], check: Callable[[], None] = nothing) -> Iter
         text: with line ends of any system, or an open file.
         check: called now and then; raises what is to end the reading.
     """
-    for line, row in enumerate(io.StringIO(text, newline=None) if isinstance(text, str) else text, start=1):
+    for line, row in enumerate(_split(text) if isinstance(text, str) else text, start=1):
         if not line % _OFTEN:
             check()
         yield line, row
+
+
+def _split(text: str) -> Iterator[str]:
+    """Yield lines of a text without a copy of all of it, which `splitlines` and `StringIO` make."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    begin = 0
+    while begin < len(text):
+        end = text.find("\n", begin) + 1 or len(text)
+        yield text[begin:end]
+        begin = end
 
 
 def natural(name: str) -> tuple[tuple[str | tuple[int, str], ...], str]:

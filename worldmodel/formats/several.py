@@ -96,6 +96,13 @@ def _labels(names: Sequence[str], cameras: Sequence[str] | None) -> list[str]:
 
 def _parts(names: Sequence[str]) -> list[str]:
     """Tell cameras apart by names: by folder, by words, or by a number behind cam; empty where they are one walk."""
+    folders = {name.rpartition("/")[0] for name in names}
+    if (
+        len(folders) == 1
+        and not _CAMERA.search(names[0])
+        and len({*_NUMBER.sub("#", "\n".join(names)).split("\n")}) == 1
+    ):
+        return [""] * len(names)  # most walks, soon told
     split = [_split(name) for name in names]
     keys = list(dict.fromkeys(key for key, _ in split))
     if not 1 < len(keys) <= _MOST:
