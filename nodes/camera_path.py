@@ -42,7 +42,6 @@ class CameraPath(io.ComfyNode):
                 io.Float.Input(
                     "fps",
                     **FPS,
-                    step=0.1,
                     tooltip="Frames a second that the path is drawn at. 0: the model's own.",
                 ),
                 io.Load3DCamera.Input(

@@ -105,7 +105,6 @@ def _inputs() -> list[io.Input]:
         io.Float.Input(
             "fps",
             **FPS,
-            step=1.0,
             tooltip="Frames per second of the film; it does not change the walk. 0: the model's own.",
         ),
         io.Vae.Input("vae", optional=True, tooltip="Decodes the preview and the film. Without it: no film."),

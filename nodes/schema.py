@@ -16,8 +16,8 @@ WALKERS = {title: variant for title, variant in TITLES.items() if variant.mouse 
 """Models that walk with keys and turn with the mouse, Tiny World first."""
 INT32 = 2**31 - 1
 SEED = {"default": 0, "min": 0, "max": 2**64 - 1}
-FPS = {"default": 0.0, "min": 0.0, "max": 240.0}
-"""0 is the model's own."""
+FPS = {"default": 0.0, "min": 0.0, "max": 240.0, "step": 0.001}
+"""0 is the model's own. The page rounds what is typed to the step: 23.976 was 24 with larger ones."""
 _MAX_SHOWN = 2**20
 """Letters of a text that are sent to the page."""
 _LONG = 10_000

@@ -27,7 +27,7 @@ from ..worldmodel.track_files import (
 )
 from .host import files, progress
 from .host.workers import READING
-from .schema import CATEGORY, WALKERS, validated
+from .schema import CATEGORY, FPS, WALKERS, validated
 from .types import Track
 
 _COLMAP = (*BESIDE.values(), "points3D.txt")  # neither of the two is offered
@@ -108,9 +108,10 @@ class LoadTrack(io.ComfyNode):
                     default=0.0,
                     min=0.0,
                     max=1000.0,
+                    step=FPS["step"],
                     optional=True,
-                    tooltip="Poses a second of a camera file that has no times, or frame numbers for times; 0: as the "
-                    "format has it, or else the model's own.",
+                    tooltip="Poses a second of a camera file that has no time for every pose, or numbers its frames; "
+                    "0: as the file says, or else the model's own.",
                 ),
             ],
             outputs=[

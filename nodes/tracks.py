@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..worldmodel.bind import bind_track, binding_report
+from ..worldmodel.timeline import shortened
 from ..worldmodel.track import parse_timeline, sample, write_track
 from ..worldmodel.variants import TITLES
 from .host.workers import READING
@@ -40,7 +41,6 @@ class ActionTrack(io.ComfyNode):
                 io.Float.Input(
                     "fps",
                     **FPS,
-                    step=0.1,
                     optional=True,
                     tooltip="Frames a second while recording, playing and in what is shown. 0: the model's own.",
                 ),
@@ -67,8 +67,8 @@ class ActionTrack(io.ComfyNode):
         """Name a mistake when the graph is queued; a linked text is known only later."""
         if preset not in (None, _FROM_TEXT):
             return (
-                f"preset: found {preset!r}, expected the track's text alone; choose the preset in the node's editor, "
-                "or send its JSON as track."
+                f"preset: found {shortened(str(preset))!r}, expected the track's text alone; choose the preset in the "
+                "node's editor, or send its JSON as track."
             )
         return validated_text(parse_timeline, track)
 

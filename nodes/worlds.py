@@ -12,7 +12,6 @@ from ..worldmodel.bind import bind_track
 from ..worldmodel.conditions import image_condition
 from ..worldmodel.pictures import prepare_picture
 from ..worldmodel.state import Start, new_world
-from ..worldmodel.threads import few_threads
 from ..worldmodel.tinyworld import engine, pilot
 from ..worldmodel.tinyworld.tokens import patch_context
 from ..worldmodel.tinyworld.walks import place_in
@@ -26,9 +25,6 @@ from .types import Track, World
 TINY_WORLD = VARIANTS["tiny_world"]
 SIDE = 16
 """Sides of a start are multiples of this: 8 pixels to a latent, 2 latents to a token."""
-START_THREADS = 2
-"""A picture's latents differ in their last bits with the number of CPU threads, and the journal knows a world by its
-bits; so it is encoded with one number everywhere. With 2 they are as with any number from 2 to 8, which most have."""
 _PIXELS = {"optional": True, "default": 0, "min": 0, "max": 8192, "step": SIDE}
 
 
@@ -168,9 +164,8 @@ def start_from(
             f"image: found {found_width} x {found_height} pixels; the middle was cropped and resized to the "
             f"{width} x {height} of {'this world' if size != variant.picture else variant.title}."
         )
-    with few_threads(START_THREADS):
-        latents = vae.encode_start(world_vae, picture)
-        context = _visual_context(variant, picture, latents, clip_vision)
+    latents = vae.encode_start(world_vae, picture)
+    context = _visual_context(variant, picture, latents, clip_vision)
     _check_context(model, context)
     return Start(variant.name, kind.name, image_condition(latents), context)
 

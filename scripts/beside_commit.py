@@ -14,6 +14,7 @@ import argparse
 import io
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -161,6 +162,7 @@ def compare(comfyui: Path, options: argparse.Namespace) -> int:
 
 def main(words: list[str]) -> int:
     """Read the command line and compare."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the hosts end with this
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("commit", nargs="?", default="35f7552", help="what to stand beside (default %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="counted runs of each (default %(default)s)")

@@ -32,7 +32,9 @@ HOST_CLONE = REPOSITORY / ".host" / "ComfyUI"
 
 # The three are built against each other, and the host imports all of them: a mixed set stops it at start.
 TORCH = ("torch==2.11.0", "torchvision==0.26.0", "torchaudio==2.11.0")
-TEST_TOOLS = ("pytest", "pytest-timeout", "hypothesis", "ruff", "playwright", "pycolmap==4.2.1", "evo==1.38.1")
+TEST_TOOLS = (
+    "pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "ruff", "playwright", "pycolmap==4.2.1", "evo==1.38.1",
+)  # fmt: skip
 
 PREPARED = "WM_PREPARED"
 """Set in the environment of a script that was started again inside it."""

@@ -1,16 +1,21 @@
 """Everything that is tested, in one command: `python scripts/test.py [pytest's arguments]`.
 
 Sets up what is missing, then runs the linter, the unit tests, the tests inside the real host and those in a browser.
-The exit status is 0 only when all of it passed.
+Files of tests run side by side, one worker to a core and four at most: every worker that needs them starts a host and a
+browser of its own. The slowest tests are listed. The exit status is 0 only when all of it passed.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 from environment import SetupError, find_browser, prepare, say
 from repository import REPOSITORY
+
+MOST_WORKERS = 4
+"""A worker with a host and a browser takes up to 2 GB."""
 
 
 def main(arguments: list[str]) -> int:
@@ -25,11 +30,12 @@ def main(arguments: list[str]) -> int:
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    variables = {**environment.variables(), "WM_BROWSER": browser}
+    workers = min(MOST_WORKERS, os.cpu_count() or 1)
+    variables = {"OMP_NUM_THREADS": "1", **environment.variables(), "WM_BROWSER": browser}
     commands = {
         "ruff check": ["-m", "ruff", "check", "."],
         "ruff format --check": ["-m", "ruff", "format", "--check", "."],
-        "pytest": ["-m", "pytest", *arguments],
+        "pytest": ["-m", "pytest", "-n", str(workers), "--dist", "loadfile", "--durations", "15", *arguments],
     }
     failed = []
     for title, command in commands.items():

@@ -60,7 +60,7 @@ class Beside(Generic[Given, Made]):
         """Return what was made since the last call, in order."""
         made = []
         while not self._made.empty():
-            made.append(self._next())
+            made.append(self.next())
         return made
 
     def take_all(self, meanwhile: Callable[[], None] = lambda: None) -> list[Made]:
@@ -72,10 +72,11 @@ class Beside(Generic[Given, Made]):
         made = []
         while self._under_way:
             meanwhile()
-            made.append(self._next())
+            made.append(self.next())
         return made
 
-    def _next(self) -> Made:
+    def next(self) -> Made:
+        """Wait for the oldest piece that was handed in, and return what was made of it."""
         result = self._made.get()
         self._under_way -= 1
         if isinstance(result, _Failed):

@@ -5,10 +5,10 @@ Frames are (frames, height, width, 3) in 0..1, float tensors on any device.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -19,16 +19,14 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from .ffmpeg import Encoder, FFmpegError, decoded, rate_of
 from .storage.troubles import Unwritable, shown
 from .storage.writing import Part
 from .timeline import shortened
 
+log = logging.getLogger(__name__)
 LEAST_FPS, MOST_FPS = 0.01, 1000.0
 """Frames per second that a film may have."""
-
-_COLOUR = ("-colorspace", "smpte170m", "-color_primaries", "smpte170m", "-color_trc", "smpte170m", "-color_range", "tv")
-"""What the conversion from RGB does unless told otherwise; said in the file, players need not guess."""
-
 
 _ROOM = 2**20
 """Free bytes below which a disk is full for an encoder."""
@@ -78,7 +76,7 @@ class FilmWriter:
         self.frames = 0
         self._fps, self._scale, self._crf = fps, scale, crf
         self._size: tuple[int, int] | None = None
-        self._pipe = None
+        self._encoder: Encoder | None = None
         self._part: Part | None = None
 
     def __enter__(self) -> FilmWriter:
@@ -112,9 +110,9 @@ class FilmWriter:
             raise ValueError(f"film: frames of {width}x{height} after frames of {self._size[1]}x{self._size[0]}")
         for frame in frames:
             try:
-                self._pipe.send(np.ascontiguousarray(self._fitted(to_bytes(frame))))
-            except OSError:  # it quotes the encoder's whole command
-                raise self._broken() from None
+                self._encoder.write(self._fitted(to_bytes(frame)))
+            except FFmpegError as error:
+                raise self._broken(error) from None
             self.frames += 1
 
     def close(self) -> None:
@@ -125,21 +123,21 @@ class FilmWriter:
             Unwritable: the film was not written to its end.
         """
         try:
-            if self._pipe is None:
+            if self._encoder is None:
                 raise ValueError("film: there are no frames to write; add at least one")
-            self._pipe.close()
-            self._pipe = None
-            self._check()
+            try:
+                self._encoder.close()
+            except FFmpegError as error:
+                raise self._broken(error) from None
             self._part.finish()
         finally:
             self.discard()
 
     def discard(self) -> None:
         """Stop and leave nothing behind."""
-        if self._pipe is not None:
-            with suppress(OSError):
-                self._pipe.close()
-            self._pipe = None
+        if self._encoder is not None:
+            self._encoder.kill()
+            self._encoder = None
         if self._part is not None:
             self._part.__exit__(None, None)
             self._part = None
@@ -150,38 +148,12 @@ class FilmWriter:
         return self._part
 
     def _open(self, height: int, width: int) -> None:
-        import imageio_ffmpeg
-
         size = (width + width % 2, height + height % 2)
-        self._pipe = imageio_ffmpeg.write_frames(
-            str(self._begin().path),
-            size,
-            fps=_rate(self._fps),
-            codec="libx264",
-            pix_fmt_out="yuv420p",
-            quality=None,
-            macro_block_size=1,
-            ffmpeg_log_level="error",
-            output_params=["-crf", str(self._crf), "-preset", "medium", "-movflags", "+faststart", *_COLOUR],
-        )
-        self._pipe.send(None)
+        self._encoder = Encoder(self._begin().path, size, _rate(self._fps), self._crf)
 
-    def _check(self) -> None:
-        """Look at the length the file states, because the encoder's exit status is not told."""
-        import imageio_ffmpeg
-
-        reader = imageio_ffmpeg.read_frames(str(self._part.path))
-        try:
-            seconds = next(reader)["duration"]
-        except (OSError, RuntimeError, StopIteration):
-            seconds = 0.0
-        finally:
-            reader.close()
-        if abs(seconds - self.frames / self._fps) > 0.02 + 0.5 / self._fps:
-            raise self._broken()
-
-    def _broken(self) -> Unwritable:
+    def _broken(self, error: FFmpegError) -> Unwritable:
         """Say why the encoder stopped, as far as that can be seen."""
+        log.warning("film: ffmpeg said: %s", error)
         folder = shown(self.path.parent)
         if not self._part.path.is_file():
             return Unwritable(
@@ -209,37 +181,28 @@ def read_film(path: str | os.PathLike[str]) -> Film:
     Raises:
         ValueError: there is no such film, or it cannot be read.
     """
-    reader, meta = _open(path)
-    pictures = list(_pictures(reader, meta, path))
+    pictures = list(film_frames(path))
     if not pictures:
-        raise ValueError(f"film: {path} holds no frames")
-    return Film(torch.from_numpy(np.stack(pictures)).float() / 255, float(meta["fps"]))
+        raise ValueError(f"film: {shown(path)} holds no frames")
+    try:
+        rate = rate_of(path)
+    except FFmpegError as error:
+        raise _unreadable(path, error) from None
+    return Film(torch.from_numpy(np.stack(pictures)).float() / 255, float(rate))
 
 
 def film_frames(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
     """Yield a film's frames (height, width, 3) uint8 one after another; says what `read_film` says."""
-    yield from _pictures(*_open(path), path)
-
-
-def _open(path: str | os.PathLike[str]) -> tuple[Iterator, dict]:
-    import imageio_ffmpeg
-
     if not Path(path).is_file():
         raise ValueError(f"film: there is no file {shown(path)}")
     try:
-        reader = imageio_ffmpeg.read_frames(str(path), pix_fmt="rgb24")
-        return reader, next(reader)
-    except (OSError, RuntimeError, StopIteration) as error:
-        raise ValueError(f"film: {shown(path)} cannot be read as a film ({_cause(error)})") from None
+        yield from decoded(path)
+    except FFmpegError as error:
+        raise _unreadable(path, error) from None
 
 
-def _pictures(reader: Iterator, meta: dict, path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
-    width, height = meta["size"]
-    try:
-        for data in reader:
-            yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
-    except (OSError, RuntimeError) as error:
-        raise ValueError(f"film: {shown(path)} cannot be read as a film ({_cause(error)})") from None
+def _unreadable(path: str | os.PathLike[str], error: FFmpegError) -> ValueError:
+    return ValueError(f"film: {shown(path)} cannot be read as a film ({shortened(shown(str(error)), 80)})")
 
 
 def contact_sheet(
@@ -319,12 +282,7 @@ def animation(
     raise ValueError(f"animation: {len(frames)} frames do not fit into {max_bytes} bytes; give fewer or smaller frames")
 
 
-def _cause(error: BaseException) -> str:
-    """Return what a decoder said last, without its banner and its command."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return shortened(shown(lines[-1].strip()) if lines else type(error).__name__, 80)
-
-
-def _rate(fps: float) -> float | Fraction:
+def _rate(fps: float) -> Fraction:
     """29.97 and its like are meant as 30000/1001."""
-    return next((Fraction(whole * 1000, 1001) for whole in (24, 30, 60) if abs(fps - whole / 1.001) < 5e-3), fps)
+    known = (Fraction(whole * 1000, 1001) for whole in (24, 30, 48, 60, 120))
+    return next((rate for rate in known if abs(fps - rate) < 5e-3), Fraction(fps).limit_denominator(1_000_000))

@@ -26,6 +26,9 @@ UNKNOWN_WIDTH = 1920
 """Width in pixels of a picture that nobody says more of than shares."""
 _RIGID = 1e-3
 """Largest error of a rotation that a file may carry; files round their numbers."""
+_LEFT_HANDED = (
+    ", and so is every other: the file's axes are left-handed, as Unreal's and Unity's are; turn one of them round"
+)
 _OTHER_CAMERA = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0], dtype=torch.float64))
 _FROM_Z_UP = torch.tensor([[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]], dtype=torch.float64)
 
@@ -84,16 +87,13 @@ def check_poses(c2w: Tensor, names: Callable[[int], str] = "frame {}".format) ->
         "has axes that are not at right angles and of length 1": (
             (turn @ turn.mT - torch.eye(3, dtype=c2w.dtype)).abs().amax((1, 2)) > _RIGID
         ),
-        "is mirrored: its axes are left-handed, as Unreal's and Unity's are; negate one of them": torch.linalg.det(
-            turn.nan_to_num(0, 0, 0)
-        )
-        < 0,
+        "is mirrored": torch.linalg.det(turn.nan_to_num(0, 0, 0)) < 0,
     }
     for what, wrong in errors.items():
         if wrong.any():
-            every = ", and so is every other: the file's axes are left-handed, turn one round" * bool(wrong.all())
             first = names(int(wrong.nonzero()[0]))
-            raise ValueError(f"{first}: the pose {what}{every if what == 'is mirrored' and len(wrong) > 1 else ''}")
+            every = what == "is mirrored" and len(wrong) > 1 and bool(wrong.all())
+            raise ValueError(f"{first}: the pose {what}{_LEFT_HANDED * every}")
 
 
 def invert(poses: Tensor) -> Tensor:

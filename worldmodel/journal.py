@@ -270,7 +270,7 @@ def _files(folder: Path) -> Iterator[_File]:
     """Yield the chunks' files; others that lie there are none of ours."""
     for entry in _entries(folder):
         if entry.name.endswith(SUFFIX) and _KEY.fullmatch(entry.name.removesuffix(SUFFIX)):
-            with suppress(FileNotFoundError):  # another rollout made room meanwhile
+            with suppress(OSError):  # another rollout made room meanwhile
                 status = entry.stat()
                 yield _File(status.st_mtime_ns, entry.name, status.st_size)
 
@@ -280,6 +280,9 @@ def _entries(folder: Path) -> list[os.DirEntry]:
         with os.scandir(folder) as entries:
             return list(entries)
     except FileNotFoundError:
+        return []
+    except OSError as error:  # a file in its place, or not ours to read: who keeps a chunk there will say so
+        log.warning("World Model: the journal's folder cannot be read: %s", error)
         return []
 
 

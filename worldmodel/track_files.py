@@ -247,9 +247,15 @@ def parse_colmap(cameras: bytes, images: bytes, asked: Asked = AS_IT_IS) -> Cont
 
 def _camera(form: Any, found: Any, asked: Asked) -> Content:
     """Read a camera with one of the formats, which are modules with `read` for texts and `parse` for JSON values."""
-    if asked.camera.strip().lower() not in ("", ALL) and form not in _SEVERAL:
-        raise ValueError(f"camera: found {shortened(asked.camera)!r}, but the file holds one camera; leave it empty")
+    if form not in _SEVERAL:
+        _check_one(asked)
     return of_camera((form.read if isinstance(found, str) else form.parse)(found, asked))
+
+
+def _check_one(asked: Asked) -> None:
+    """Refuse a choice among cameras where there is one."""
+    if asked.camera.strip().lower() not in ("", ALL):
+        raise ValueError(f"camera: found {shortened(asked.camera)!r}, but the file holds one camera; leave it empty")
 
 
 def _log(text: str, asked: Asked) -> Content:
@@ -271,7 +277,8 @@ def _lines(text: str, asked: Asked) -> Content:
 
 
 def _archive(file: BinaryIO, asked: Asked) -> Content:
-    """Read arrays; `asked.camera` is none of theirs."""
+    """Read arrays."""
+    _check_one(asked)
     try:
         track, poses, unused = npz.read(file, asked)
     except npz.Strangers as error:
@@ -284,6 +291,7 @@ def _archive(file: BinaryIO, asked: Asked) -> Content:
 
 def _array(file: BinaryIO, lens: BinaryIO | None, asked: Asked) -> Content:
     """Read one array of poses, and its lens."""
+    _check_one(asked)
     other = array_poses.is_poses(file)
     if other is not None:
         raise ValueError(what_was_found(other, ".npy"))

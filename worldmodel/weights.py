@@ -281,14 +281,15 @@ def load_safetensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, str
     try:
         with safe_open(str(path), framework="pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         raise ValueError(
             f"{Path(path).name}: found no such file, expected a safetensors file; check the path."
-        ) from error
+        ) from None
     except SafetensorError as error:
         raise ValueError(
-            f"{Path(path).name}: found a damaged file ({error}), expected safetensors; download it again."
-        ) from error
+            f"{Path(path).name}: found a damaged file ({shortened(str(error), 80)}), expected safetensors; download it "
+            "again."
+        ) from None
 
 
 def check_latent_formats(model_format: str, vae_formats: str | Iterable[str], *, vae_name: str = "this VAE") -> None:

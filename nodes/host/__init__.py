@@ -9,7 +9,10 @@ sampling    one host sampling session for a whole rollout
 progress    the progress bar and its preview
 model_files the built-in weights and the host's model folders
 files       the host's folders for what is made
-identity    which model a graph rolls out with
+films       films on a wire, made again where their files are gone
+identity    which model a rollout goes with
+contents    plain values that stand for what something is
+patches     what other nodes hung on a MODEL
 journal     where finished chunks are kept, and the user's setting
 routes      what the page asks: the editors and the settings
 headless    the host without its server, for commands

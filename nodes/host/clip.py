@@ -14,8 +14,10 @@ from torch import Tensor
 
 from ...worldmodel.clip import tower_sizes, tower_weights
 from ...worldmodel.pictures import clip_pixels
+from ...worldmodel.threads import few_threads
 from ...worldmodel.weights import read_metadata
 from .checkpoints import read_file
+from .vae import START_THREADS
 
 LAST_BUT_ONE = -2
 
@@ -64,5 +66,6 @@ def image_tokens(tower: ClipVisionModel, picture: Tensor) -> Tensor:
     """
     pixels = clip_pixels(picture, tower.image_size, tower.image_mean, tower.image_std)
     comfy.model_management.load_model_gpu(tower.patcher)
-    hidden = tower.model(pixel_values=pixels.to(tower.load_device), intermediate_output=LAST_BUT_ONE)[1]
+    with few_threads(START_THREADS):
+        hidden = tower.model(pixel_values=pixels.to(tower.load_device), intermediate_output=LAST_BUT_ONE)[1]
     return hidden[0].to("cpu", torch.float32)

@@ -67,8 +67,9 @@ class Deep:
             raise Nameless(f"a {shortened(type(value).__name__)} that holds itself has no name") from None
 
     def _rest(self, value: Any) -> Any:
-        if id(value) in self._known:
-            return ["module", self._known[id(value)]]
+        stands_for = getattr(value, "_orig_mod", value) if isinstance(value, torch.nn.Module) else value
+        if id(stands_for) in self._known:
+            return ["module" if stands_for is value else "compiled", self._known[id(stands_for)]]
         if isinstance(value, FunctionType):
             return self._function(value)
         if isinstance(value, MethodType):

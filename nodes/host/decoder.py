@@ -7,7 +7,7 @@ Shapes: T latents of h x w, F frames of H x W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -17,9 +17,10 @@ import torch
 from comfy.ldm.wan.vae import count_cache_layers
 from torch import Tensor
 
+from ...worldmodel.beside import WAITING, Beside
 from ...worldmodel.state import World
 from ...worldmodel.threads import few_threads, is_small
-from ...worldmodel.vae.tiny import FRAMES_PER_LATENT
+from ...worldmodel.vae.tiny import FRAMES_PER_LATENT, TinyVAE
 from .vae import Kind, WorldVAE, kind_of, not_finite
 
 HOSTS_PIECE = 3
@@ -99,6 +100,45 @@ class StreamingDecoder:
             return 1
         return HOSTS_PIECE - self._next % HOSTS_PIECE
 
+    def stream(self, pieces: Sequence[Tensor]) -> Iterator[Tensor]:
+        """Yield the frames of latents (16, T, h, w) that follow each other and end there, some at a time."""
+        if isinstance(self._vae.first_stage_model, TinyVAE) and self.is_small(pieces[0]):
+            yield from self._in_halves([latent for latents in pieces for latent in latents.split(1, dim=1)])
+            return
+        for number, latents in enumerate(pieces, 1):
+            yield self.push(latents, last=number == len(pieces))
+
+    def _in_halves(self, pieces: Sequence[Tensor]) -> Iterator[Tensor]:
+        """Decode latent by latent; the first half of the network works on the next ones in a thread of its own."""
+        model, memory, device = self._vae.first_stage_model, self._memory, self._vae.device
+
+        def begin(latent: Tensor) -> tuple[Tensor, bool]:
+            first = not memory
+            latents = self.kind.latents.process_out(latent[None].float()).to(device, self._vae.vae_dtype)
+            return model.begin_decode(latents, memory), first
+
+        def finish(begun: Tensor, first: bool) -> Tensor:
+            comfy.model_management.throw_exception_if_processing_interrupted()
+            with few_threads():
+                return self._pictures(model.finish_decode(begun, memory, first))
+
+        self.load(pieces[0])
+        with Beside(begin) as beside:
+            for latent in pieces[:WAITING]:
+                beside.give(latent)
+            for latent in pieces[WAITING:]:
+                beside.give(latent)
+                yield finish(*beside.next())
+            for _ in pieces[:WAITING]:
+                yield finish(*beside.next())
+
+    def _pictures(self, pixels: Tensor) -> Tensor:
+        """Return pixels (1, 3, F, H, W) as the host has pictures, (F, H, W, 3) in 0..1."""
+        pixels = pixels.to(self._vae.output_device, self._vae.vae_output_dtype(), copy=True)
+        if not bool(torch.isfinite(pixels).all()):  # asked here, because the next step makes colours of infinity
+            raise ValueError(not_finite(self._vae, "the frames it decoded"))
+        return self._vae.process_output(pixels)[0].movedim(0, -1)
+
     def _decode(self, latents: Tensor) -> Tensor:
         vae = self._vae
         latents = self.kind.latents.process_out(latents[None].float())
@@ -109,10 +149,7 @@ class StreamingDecoder:
                 pixels = model.decode(latents, self._memory)
             else:
                 pixels = torch.cat(model.decoder(model.conv2(latents), feat_cache=self._memory, feat_idx=[0]), dim=2)
-            pixels = pixels.to(vae.output_device, vae.vae_output_dtype(), copy=True)
-            if not bool(torch.isfinite(pixels).all()):  # asked here, because the next step makes colours of infinity
-                raise ValueError(not_finite(vae, "the frames it decoded"))
-            return vae.process_output(pixels)[0].movedim(0, -1)
+            return self._pictures(pixels)
 
 
 def latent_of(frame: int) -> int:
@@ -133,7 +170,7 @@ def primed(vae: comfy.sd.VAE, world: World) -> StreamingDecoder:
 
 
 def decode_frames(vae: comfy.sd.VAE, world: World, first: int, last: int) -> Iterator[Tensor]:
-    """Decode absolute frames first ... last of a world, chunk by chunk.
+    """Decode absolute frames first ... last of a world, some at a time.
 
     Yields:
         (F, H, W, 3) in 0..1, together last - first + 1 frames.
@@ -143,8 +180,7 @@ def decode_frames(vae: comfy.sd.VAE, world: World, first: int, last: int) -> Ite
     decoder = StreamingDecoder(vae, chunk * length)
     position = FRAMES_PER_LATENT * chunk * length  # of the stream's first frame; a latent ends with it
     final = latent_of(last) // length
-    for index in range(chunk, final + 1):
-        frames = decoder.push(world.chunks[index].latents, last=index == final)
+    for frames in decoder.stream([chunk.latents for chunk in world.chunks[chunk : final + 1]]):
         wanted = frames[max(0, first - position) : max(0, last + 1 - position)]
         position += len(frames)
         if len(wanted):

@@ -224,7 +224,9 @@ class SavedFiles:
 
     def _choice(self, names: Mapping[str, str], chosen: Found, listed: Iterable[Found]) -> tuple[str, ...]:
         """Say which file the newest is, where newer ones were passed over."""
-        newer = sorted((file for file in listed if _date(file) > _date(chosen)), key=_date, reverse=True)
+        beside = self._beside(Path(chosen.path))
+        newer = [file for file in listed if _date(file) > _date(chosen) and file.path != str(beside)]
+        newer.sort(key=_date, reverse=True)
         if not newer:
             return ()
         said = ", ".join(shown(names[file.path]) for file in newer[:_TOLD])
@@ -260,7 +262,7 @@ def results(paths: Iterable[Path]) -> dict[str, list[dict[str, str]]]:
         kind = next(kind for kind, root in roots.items() if path.is_relative_to(root))
         folder = path.parent.relative_to(roots[kind]).as_posix()
         said.append({"filename": path.name, "subfolder": "" if folder == "." else folder, "type": kind})
-    return {"files": said}
+    return {"files": said} if said else {}
 
 
 def check_prefix(prefix: str, ending: str = "") -> None:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 import folder_paths
 
 from ...worldmodel.file_kinds import DIFFUSERS_FOLDER, is_part, parts_of
+from ...worldmodel.timeline import shortened
 
 BUILT_IN = "Tiny World"
 """What the lists call the weights that the pack brings along."""
@@ -58,7 +59,7 @@ def find(folder: str, name: str, field: str) -> Path:
     found = folder_paths.get_full_path(folder, name) if name in listed else None
     if found is None:
         raise ValueError(
-            f"{field}: found no file {name!r} in the host's {folder} folders, expected one of the list; "
+            f"{field}: found no file {shortened(name)!r} in the host's {folder} folders, expected one of the list; "
             "put the file there and refresh the page."
         )
     return Path(found)

@@ -85,7 +85,7 @@ def unused_patches(model: ModelPatcher) -> list[str]:
 def not_finite(error: NotFinite, model: ModelPatcher) -> ValueError:
     """Return the error that tells a user of NaN or infinity, with the likely cause."""
     carried = _carried(model)
-    if model.model.get_dtype_inference() == torch.float16:
+    if (model.object_patches.get("manual_cast_dtype") or model.model.get_dtype_inference()) == torch.float16:
         cause = "half precision (fp16) overflows above 65504; choose bf16 or fp32 as weight_dtype of Load World Model"
         cause += f", or remove what hangs on the model ({carried})" if carried else ""
     elif carried:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ...worldmodel.conditions import image_then_grey
 from ...worldmodel.fit import misfit
+from ...worldmodel.threads import few_threads
 from ...worldmodel.timeline import shortened
 from ...worldmodel.vae.tiny import FRAMES_PER_LATENT, LATENT_CHANNELS, PIXELS_PER_LATENT, CausalBlock, TinyVAE
 from ...worldmodel.vae.wan21 import Wan21VAE, wan21_sizes
@@ -30,6 +31,9 @@ from .network import TinyWorldLatents
 
 EXPECTED = "expected the Wan 2.1 VAE or Tiny World's"
 LAYERS = comfy.ops.disable_weight_init
+START_THREADS = 2
+"""What is made of a picture differs in its last bits with the number of CPU threads, and the journal knows a world by
+its bits; so it is made with one number everywhere. With 2 it is as with any from 2 to 8, which most hosts have."""
 WAN21_SIZES = {"conv2.weight": (0, LATENT_CHANNELS), "encoder.conv1.weight": (1, 3), "decoder.head.2.weight": (0, 3)}
 """Dimensions (axis, size) that tell Wan 2.1 from VAEs with the same names."""
 
@@ -256,7 +260,8 @@ def encode_start(vae: comfy.sd.VAE, picture: Tensor) -> Tensor:
         ValueError: they are not finite.
     """
     kind = kind_of(vae)
-    latents = vae.encode(image_then_grey(picture, kind.settles)).to("cpu", torch.float32)
+    with few_threads(START_THREADS):
+        latents = vae.encode(image_then_grey(picture, kind.settles)).to("cpu", torch.float32)
     if not bool(torch.isfinite(latents).all()):
         raise ValueError(not_finite(vae, "the latents it made of the picture"))
     return kind.latents.process_in(latents)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -31,6 +32,16 @@ def test_the_host_lists_every_node(comfy: ComfyHost, pack: ModuleType, of_pack) 
     ours = {name for name, info in listed.items() if info["python_module"] == f"custom_nodes.{PACK}"}
     assert ours == ids
     assert all(re.fullmatch(r"WM[A-Z]\w+", name) for name in ids)
+
+
+def test_the_page_lets_every_rate_be_typed(comfy: ComfyHost) -> None:
+    nodes = {name: info for name, info in comfy.client.call("/object_info").items() if name.startswith("WM")}
+    inputs = [{**info["input"].get("required", {}), **info["input"].get("optional", {})} for info in nodes.values()]
+    rates = [spec["fps"][1] for spec in inputs if "fps" in spec]
+    assert len(rates) >= 3
+    for rate in rates:  # the page rounds to this many digits, see useFloatWidget
+        digits = max(0, -math.floor(math.log10(rate["step"])))
+        assert round(24000 / 1001, digits) == 23.976
 
 
 def test_the_page_gets_each_of_our_scripts_once(comfy: ComfyHost) -> None:

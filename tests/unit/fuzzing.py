@@ -11,7 +11,6 @@ import logging
 import random
 import signal
 import sys
-import tempfile
 import time
 import traceback
 import warnings
@@ -24,70 +23,48 @@ import numpy as np
 import torch
 
 from tests.unit import mutants
+from tests.unit.samples import (
+    BLENDER,
+    EUROC,
+    FILM,
+    FOLDER,
+    KITTI,
+    MINERL,
+    MODEL,
+    PATH,
+    POSES,
+    SPLATS,
+    TINY_WORLD,
+    TRACK,
+    VIEWER,
+    VPT,
+    WORLDPLAY,
+    checkpoint_file,
+    journal_file,
+    made_up_world,
+    pack_module,
+    world_file,
+)
 from worldmodel import editor
-from worldmodel.archive import _CHECKSUM, _HEADER, SUFFIX, _checksum, load_world, save_world
+from worldmodel.archive import _CHECKSUM, _HEADER, SUFFIX, _checksum, load_world
+from worldmodel.chunk_file import _SEAL, _UNSEALED, Expected
 from worldmodel.file_kinds import kind_of_file
 from worldmodel.follow import follow
-from worldmodel.formats import blender, colmap, csv_table, nerfstudio, npz, poses_json, tum
+from worldmodel.formats import csv_table, nerfstudio, npz, poses_json, tum
 from worldmodel.formats.lens import listed
 from worldmodel.geometry import Poses, check_poses
-from worldmodel.journal import _SEAL, _UNSEALED, Journal
-from worldmodel.models.matrix_game2 import MatrixGame2
-from worldmodel.motion import integrate
+from worldmodel.journal import Journal
 from worldmodel.path import parse_path, path_poses, write_path
-from worldmodel.presets import preset
-from worldmodel.state import Chunk, Controls, Start, World, new_world
 from worldmodel.timeline import MAX_DEGREES, MAX_FRAMES, UNWRITABLE
-from worldmodel.track import parse_track, sample, write_track
+from worldmodel.track import parse_track, write_track
 from worldmodel.track_files import Content, parse_colmap, parse_file
-from worldmodel.variants import VARIANTS, Motion
+from worldmodel.variants import VARIANTS
 from worldmodel.weights import METADATA_KEY, load_safetensors, recognise
 
 SECONDS, MEGABYTES = 2.0, 500.0
 """What one file may take: seconds of one processor, and memory beyond that of the process before."""
 HOPELESS, ROOM = 15, 2 * 2**30
 """Seconds after which a reader is stopped, and bytes beyond those of the process that it gets at most."""
-TINY_WORLD = VARIANTS["tiny_world"]
-TRACK = sample(preset("random from a seed", 12, 3))._replace(prompts=((0, "fog"), (5, "a door, opened")))
-POSES = Poses(integrate(TRACK, Motion(0.1235)), (0.6, 0.9, 0.5, 0.5), 16.0)
-MODEL = colmap.write(POSES)
-PATH = {
-    "type": "path", "version": 1, "frames": 24, "closed": True, "target": [1.2, -1.5, 3],
-    "background": {"image": "plan.png", "centre": [0, 1.5], "width": 12, "opacity": 0.5},
-    "keyframes": [
-        {"f": 0, "p": [0, 0, 0]},
-        {"f": 9, "p": [0.5, -0.4, 2], "pitch": -9, "look": "target", "out": [1.25, 0, -0.5], "ease": "smooth"},
-        {"f": 17, "p": [2, 0, 0.5], "look": [42.5, -6], "out": [0, 0, 1], "in": [-1, 0, 0], "note": "x"},
-    ],
-}  # fmt: skip
-POSE = [1, 0, 0, 0.5, 0, 1, 0, 0, 0, 0, 1, 2, 0, 0, 0, 1]
-IDENTITY = [POSE[:4], POSE[4:8], POSE[8:12], POSE[12:]]
-BLENDER = {"type": blender.KIND, "version": 1, "fps": 24, "matrices": POSE * 3}
-WORLDPLAY = {str(frame): {"extrinsic": IDENTITY, "K": [[960, 0, 960], [0, 960, 540], [0, 0, 1]]} for frame in range(9)}
-VIEWER = {
-    "camera_type": "perspective", "render_height": 352, "render_width": 640, "fps": 24, "seconds": 2, "is_cycle": False,
-    "camera_path": [{"camera_to_world": POSE, "fov": 50, "aspect": 1.8}] * 4,
-}  # fmt: skip
-SPLATS = [
-    {
-        "id": i, "img_name": f"f{i}", "width": 1280, "height": 720, "fx": 1100.0, "fy": 1100.0,
-        "position": [0, 0, i / 9], "rotation": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
-    }
-    for i in range(4)
-]  # fmt: skip
-KITTI = "\n".join(f"1 0 0 0 0 1 0 0 0 0 1 {frame / 9}" for frame in range(9)) + "\n"
-FILM = "https://example.org/film\n" + "".join(
-    f"{frame * 33333} 0.5 0.9 0.5 0.5 0 0 1 0 0 0 0 1 0 0 0 0 1 {frame / 9}\n" for frame in range(9)
-)
-EUROC = "#timestamp [ns], p_RS_R_x [m], p_RS_R_y [m], p_RS_R_z [m], q_RS_w [], q_RS_x [], q_RS_y [], q_RS_z []\n"
-EUROC += "".join(f"{1403636580838555648 + frame * 50_000_000},{frame / 9},0,0,1,0,0,0\n" for frame in range(9))
-MINERL = {"forward": 1, "back": 0, "left": 0, "right": 0, "jump": 0, "attack": 0, "camera": [0, 1.5]}
-VPT = {
-    "mouse": {"dx": 3.0, "dy": 0.0, "buttons": [0]}, "keyboard": {"keys": ["key.keyboard.w"]}, "isGuiOpen": False,
-    "tick": 3, "yaw": 9.5,
-}  # fmt: skip
-_FOLDER = tempfile.TemporaryDirectory()  # removed when the process ends
-FOLDER = Path(_FOLDER.name)
 
 
 class Target(NamedTuple):
@@ -161,21 +138,6 @@ def read_short_text(data: bytes) -> Content:
     return Content(parse_track(data.decode("utf-8", "replace")))
 
 
-def made_up_world(chunks: int = 2) -> World:
-    """A world that no network made."""
-    draw = torch.Generator().manual_seed(4)
-    picture, tokens = torch.randn(20, 5, 4, 6, generator=draw), torch.randn(7, 20, generator=draw)
-    start = Start("tiny_world", TINY_WORLD.latent_format, picture, tokens)
-    made = []
-    for index in range(chunks):
-        frames = TINY_WORLD.chunk_frames(index)
-        controls = Controls(torch.zeros(frames, 4), torch.zeros(frames, 2))
-        latents = torch.randn(16, TINY_WORLD.chunk, 4, 6, generator=draw)
-        poses = torch.eye(4).repeat(frames, 1, 1)
-        made.append(Chunk(latents, controls, poses, f"street {index}", 7 + index, f"{index + 1:064x}"))
-    return new_world(start)._replace(chunks=tuple(made))
-
-
 def read_world(data: bytes) -> None:
     """Load a world, its checksum made to fit as far as that can be, so that what comes behind it is reached."""
     path = FOLDER / f"walk{SUFFIX}"
@@ -193,30 +155,17 @@ def read_world(data: bytes) -> None:
     assert len(load_world(path).chunks) < 1000
 
 
-def world_file() -> bytes:
-    return save_world(made_up_world(), FOLDER / f"walk{SUFFIX}").read_bytes()
-
-
-def journal_file() -> tuple[bytes, str]:
-    """Return a chunk's file and its key."""
-    chunk = made_up_world(1).chunks[0]
-    journal = Journal(FOLDER / "journal", 10**9)
-    journal.keep(chunk, "0" * 64)
-    return next((FOLDER / "journal").glob("*.safetensors")).read_bytes(), chunk.key
-
-
-def read_chunk(key: str) -> Callable[[bytes], None]:
-    """Look a broken chunk up: a journal refuses nothing, it has the chunk whole or not at all."""
-
-    def read(data: bytes) -> None:
-        (FOLDER / "journal" / f"{key}.safetensors").write_bytes(sealed_again(data))
-        chunk = Journal(FOLDER / "journal", 10**9).find(key)
-        if chunk is None:
-            raise ValueError("the chunk is not there, and is computed again")
-        assert isinstance(chunk.prompt, str) and type(chunk.seed) is int and chunk.key == key
-        assert chunk.latents.dim() == 4 and chunk.latents.isfinite().all() and chunk.controls.keyboard.dim() == 2
-
-    return read
+def read_chunk(data: bytes) -> None:
+    """Look a broken chunk up: a journal refuses nothing, it has the chunk that is wanted or none."""
+    world = made_up_world(1)
+    (wanted,) = world.chunks
+    (FOLDER / "journal" / f"{wanted.key}.safetensors").write_bytes(sealed_again(data))
+    expected = Expected(world.start, 0, wanted.controls, wanted.prompt, wanted.seed)
+    chunk = Journal(FOLDER / "journal", 10**9).find(wanted.key, expected=expected)
+    if chunk is None:
+        raise ValueError("the chunk is not there, and is computed again")
+    assert (chunk.prompt, chunk.seed, chunk.key) == (wanted.prompt, wanted.seed, wanted.key)
+    assert chunk.latents.shape == wanted.latents.shape and chunk.latents.isfinite().all()
 
 
 def sealed_again(data: bytes) -> bytes:
@@ -228,20 +177,6 @@ def sealed_again(data: bytes) -> bytes:
     return data[: seal.start(1)] + sha256(bare).hexdigest().encode() + data[seal.end(1) :]
 
 
-def checkpoint_file() -> bytes:
-    """Return a small checkpoint."""
-    from safetensors.torch import save
-
-    torch.manual_seed(0)
-    network = MatrixGame2(
-        dim=48, heads=2, ffn_dim=64, freq_dim=32, layers=2, context_dim=20, keyboard_dim=4, keyboard_width=6,
-        action_heads=1, action_blocks=[0], mouse=True,
-    )  # fmt: skip
-    sizes = {"heads": 2, "action_heads": 1, "freq_dim": 32}
-    entries = {"variant": "tiny_world", "latent_format": TINY_WORLD.latent_format, **sizes}
-    return save(network.state_dict(), metadata={METADATA_KEY: json.dumps(entries)})
-
-
 def read_checkpoint(data: bytes) -> None:
     """Tell what a checkpoint is, by its first bytes, its header and its tensors."""
     path = FOLDER / "model.safetensors"
@@ -251,9 +186,19 @@ def read_checkpoint(data: bytes) -> None:
         assert recognise(tensors, metadata, name=path.name).variant.name in VARIANTS
 
 
+def read_settings(data: bytes) -> None:
+    """Look up the journal's size in a user's settings: what is no size is the usual one."""
+    journal = pack_module("nodes.host.journal")
+    path = FOLDER / "comfy.settings.json"
+    path.write_bytes(data)
+    found = journal._gigabytes(path)
+    if found is None:
+        raise ValueError("the journal has its usual size")
+    assert found >= 0 and int(min(found, journal.MOST_GIGABYTES) * 1e9) >= 0
+
+
 def targets() -> dict[str, Target]:
     """Return every reader by its name."""
-    chunk, key = journal_file()
     c2w, mouse = POSES.c2w.numpy(), TRACK.mouse.numpy()
     arrays = {
         "words": np.array(TRACK.words), "keys": TRACK.keys.numpy(), "mouse": mouse, "c2w": c2w, "fps": np.array(16.0),
@@ -286,8 +231,9 @@ def targets() -> dict[str, Target]:
         "images": of_lines(MODEL.images, " ", lambda data: parse_colmap(MODEL.cameras.encode(), data)),
         "cameras": of_lines(MODEL.cameras, " ", lambda data: parse_colmap(data, MODEL.images.encode())),
         "world": of_safetensors(world_file(), _HEADER, read_world),
-        "chunk": of_safetensors(chunk, METADATA_KEY, read_chunk(key)),
+        "chunk": of_safetensors(journal_file(), METADATA_KEY, read_chunk),
         "checkpoint": of_safetensors(checkpoint_file(), METADATA_KEY, read_checkpoint),
+        "settings": of_json({"Comfy.UseNewMenu": "Top", "wm.journal.gigabytes": 4.5}, read_settings),
     }
 
 

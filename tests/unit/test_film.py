@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+from fractions import Fraction
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
+from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image
 from torch import Tensor
 
-from worldmodel.film import FilmWriter, animation, contact_sheet, read_film, to_bytes
+from worldmodel.film import FilmWriter, animation, contact_sheet, film_frames, read_film, to_bytes
 
 
 def moving_picture(frames: int = 20, height: int = 64, width: int = 96) -> Tensor:
@@ -54,12 +59,41 @@ def test_small_pictures_can_be_enlarged(tmp_path: Path) -> None:
     assert film.frames.shape == (3, 192, 288, 3)
 
 
-@pytest.mark.parametrize("fps", [12, 16, 23.976, 25, 29.97])
-def test_the_rate_is_kept(tmp_path: Path, fps: float) -> None:
+RATES = [(fps, Fraction(fps)) for fps in (1, 12, 16, 25, 0.5, 12.5)]
+RATES += [(round(whole / 1.001, digits), Fraction(whole * 1000, 1001)) for whole in (24, 30, 60) for digits in (2, 3)]
+RATES += [(float(rate), rate) for rate in (Fraction(24000, 1001), Fraction(120000, 1001), Fraction(100, 7))]
+
+
+@pytest.mark.parametrize(("fps", "rate"), RATES)
+def test_the_rate_is_kept_to_its_last_digit(tmp_path: Path, fps: float, rate: Fraction) -> None:
     with FilmWriter(tmp_path / "a.mp4", fps) as film:
         film.append(moving_picture(7, 16, 16))
-    assert read_film(tmp_path / "a.mp4").fps == pytest.approx(fps, abs=0.01)
-    assert len(read_film(tmp_path / "a.mp4").frames) == 7
+    read = read_film(tmp_path / "a.mp4")
+    assert read.fps == float(rate)
+    assert len(read.frames) == 7
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
+def test_a_film_says_in_which_colours_it_is(tmp_path: Path, ending: str) -> None:
+    path = write(tmp_path / f"a.{ending}", [moving_picture()])
+    said = subprocess.run([get_ffmpeg_exe(), "-i", str(path)], capture_output=True, text=True).stderr
+    labels = re.search(r"yuv420p\(([^)]*)\)", said)
+    assert labels, said
+    # range, then matrix/primaries/transfer, or one word where the three are the same
+    assert labels.group(1).replace(", progressive", "") == "tv, smpte170m"
+    if ending != "mkv":  # the box of mp4, or mov
+        assert path.read_bytes().count({"mp4": b"colrnclx\0\6", "mov": b"colrnclc\0\6"}[ending]) == 1
+
+
+def test_a_reader_that_stops_early_leaves_nothing_open(tmp_path: Path) -> None:
+    ours = psutil.Process()
+    before = ours.num_fds() if hasattr(ours, "num_fds") else ours.num_handles()
+    path = write(tmp_path / "a.mp4", [moving_picture(200)])
+    pictures = film_frames(path)
+    next(pictures)
+    pictures.close()
+    assert (ours.num_fds() if hasattr(ours, "num_fds") else ours.num_handles()) <= before
+    assert not [child for child in ours.children() if "ffmpeg" in child.name()]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
@@ -100,6 +134,16 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("not a film")
     with pytest.raises(ValueError, match="cannot be read as a film"):
         read_film(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize("share", [0.02, 0.2, 0.5, 0.9])
+@pytest.mark.parametrize("ending", ["mp4", "mov"])
+def test_half_a_film_is_refused_and_not_taken_for_a_short_one(tmp_path: Path, ending: str, share: float) -> None:
+    path = write(tmp_path / f"a.{ending}", [torch.rand(30, 64, 96, 3)])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(ValueError, match="cannot be read as a film"):
+        read_film(path)
 
 
 def test_bytes_are_rounded_and_clipped() -> None:

@@ -317,6 +317,7 @@ def test_a_folder_that_cannot_be_written_to_is_an_error_of_the_system(tmp_path: 
     with pytest.raises(OSError):
         journal.keep(chunk_of(1), ROOT)
     assert journal.find(chunk_of(1).key) is None
+    assert usage(tmp_path / "file") == clear(tmp_path / "file") == Usage(0, 0)
 
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tests.unit.fuzzing import Target, targets
 from worldmodel.archive import SUFFIX, is_world_file, save_world
 from worldmodel.formats.glance import HEAD, may_be_walk
 from worldmodel.geometry import Poses
@@ -115,6 +118,7 @@ WALKS = {
     "c.csv": ",left,mouse_yaw\n0,1,0.5\n",
     "d.csv": "#timestamp [ns], p_RS_R_x [m], q_RS_w []\n1, 2, 3\n",
     "e.csv": "1403636579763555584,4.6,-1.7,0.8,0.5,-0.1,-0.8,-0.1\n",
+    "comments.csv": "# of a spreadsheet\n# and more\nforward\n1\n",
     "f.csv": '"time","tx","ty","tz","qx","qy","qz","qw"\n',
     "a.json": '{"frames": [{"file_path": "a.png", "transform_matrix": []}]}',
     "b.json": '{"0": {"extrinsic": [[1, 0, 0, 0]], "K": [[1]]}}',
@@ -146,7 +150,7 @@ OTHERS = {
     "g.json": '{"file_path": "a.png", "text": "track the camera"}',
     "a.jsonl": '{"recording": {"version": 1, "frames": 9}}\n{"walk": "walk_00000", "frames": 9}\n',
     "b.jsonl": '{"file_name": "a.png", "text": "a hall"}\n',
-    "binary.txt": "1 2 3 4 5 6 7 8\0\n",
+    "binary.txt": "\0\1\2\3\n",
 }
 
 
@@ -154,6 +158,36 @@ OTHERS = {
 def test_what_a_reader_takes_or_answers_is_offered(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(WALKS[name], encoding="utf-8")
     assert may_be_walk(tmp_path / name)
+
+
+@cache
+def broken() -> dict[str, Target]:
+    return targets()
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [
+        ("track", ".json"), ("poses", ".json"), ("nerfstudio", ".json"), ("blender", ".json"), ("viewer", ".json"),
+        ("worldplay", ".json"), ("splats", ".json"), ("minerl", ".jsonl"), ("vpt", ".jsonl"), ("csv", ".csv"),
+        ("euroc", ".csv"), ("npz", ".npz"), ("npy", ".npy"), ("tum", ".tum"), ("kitti", ".txt"), ("film", ".txt"),
+        ("images", ".txt"),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore")
+def test_whatever_reads_is_offered(name: str, suffix: str, tmp_path: Path) -> None:
+    """Odd files too, of which a reader takes some; only a track's file that says nothing at all is not offered."""
+    target, path, read = broken()[name], tmp_path / f"a{suffix}", 0
+    for number in range(150):
+        data = target.make(random.Random(number)) if number else target.whole
+        try:
+            target.read(data)
+        except ValueError:
+            continue
+        path.write_bytes(data)
+        assert may_be_walk(path) or data.strip() in (b"{}", b"null"), data[:300]
+        read += 1
+    assert read > 5
 
 
 @pytest.mark.parametrize("name", OTHERS)

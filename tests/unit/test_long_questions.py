@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import time
@@ -9,9 +10,12 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.unit.samples import pack_module
 from worldmodel import editor
 from worldmodel.formats import short_text
+from worldmodel.path import parse_path
 from worldmodel.timeline import MAX_FRAMES
+from worldmodel.track import parse_timeline
 
 SECONDS = 9.0
 """Of one processor, and a slow one; it takes 1 to 3."""
@@ -71,3 +75,20 @@ def test_white_space_costs_no_more_than_its_length(text: str) -> None:
 def test_a_question_beyond_the_limit_is_refused_by_its_length() -> None:
     with pytest.raises(ValueError, match="found 8388609 bytes, expected at most 8388608; make the track shorter"):
         editor.answer("canonical", bytes(editor.MAX_BYTES + 1))
+
+
+@pytest.mark.parametrize("text", [" ".join(["forward+yaw_right"] * 100_000), "[" * 10_000_000, '{"a":1,' * 3_000_000])
+def test_queueing_a_long_text_takes_no_time_of_the_hosts_loop(text: str) -> None:
+    """The loop gets a task at once, and the verdict when a worker has read the text."""
+    schema = pack_module("nodes.schema")
+
+    async def queue() -> tuple[float, object, object]:
+        began = time.process_time()
+        asked = [schema.validated_text(check, text) for check in (parse_timeline, parse_path)]
+        spent = time.process_time() - began
+        return spent, *[await task for task in asked]
+
+    spent, walk, path = asyncio.run(queue())
+    assert spent < 0.05 and isinstance(path, str)
+    assert walk is True or isinstance(walk, str)
+    assert "unknown key" in schema.validated_text(parse_timeline, "forwrd*9")

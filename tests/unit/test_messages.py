@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import struct
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import torch
 
 from tests.unit.mutants import archive_of, array_bytes
 from worldmodel import editor
+from worldmodel.archive import SUFFIX, load_world
 from worldmodel.bind import bind_track
 from worldmodel.path import parse_path
 from worldmodel.presets import preset
@@ -110,6 +113,20 @@ def test_what_is_said_of_anything_is_one_short_line(name: str) -> None:
         REFUSED[name]()
     check(refused.value)
     assert time.process_time() - began < 3
+
+
+def test_what_is_said_of_a_world_file_is_one_short_line(tmp_path: Path) -> None:
+    for header in (
+        {PLAIN: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}},
+        {"__metadata__": {"worldmodel_world": json.dumps({"version": 1, "variant": PLAIN})}},
+        {"__metadata__": {"worldmodel_world": json.dumps({"version": int("9" * 4000)})}},
+        {"x": {"dtype": PLAIN, "shape": [1], "data_offsets": [0, 4]}},
+    ):
+        text = json.dumps(header).encode()
+        (tmp_path / f"walk{SUFFIX}").write_bytes(struct.pack("<Q", len(text)) + text + bytes(4))
+        with pytest.raises(ValueError) as refused:
+            load_world(tmp_path / f"walk{SUFFIX}")
+        check(refused.value)
 
 
 def test_what_is_told_of_a_walk_is_short_lines() -> None:

@@ -146,6 +146,7 @@ def test_an_interrupted_recording_goes_on_and_never_rewrites(recorded: Path, tmp
 
     with pytest.raises(Interrupted):
         begun.add(record.draw_next(begun, 0, SETTINGS), (32, 48), depth=True, on_frames=interrupt)
+    assert not list(tmp_path.glob("*walk_00002*"))
     (tmp_path / ".walk_00002.abc.part.mp4").write_bytes(b"cut off by a kill")
     (tmp_path / "walk_00002.csv").write_bytes(b"cut off")
     with (tmp_path / record.INDEX).open("a", encoding="utf-8") as file:

@@ -240,6 +240,10 @@ def test_pixels_are_never_taken_for_degrees(name: str) -> None:
         ("W,mouse_yw\n1,0\n", "line 1: unknown column 'mouse_yw': did you mean 'mouse_yaw' (degrees per frame)?"),
         ("W,forward\n1,0\n", "line 1: column 'forward' stands twice"),
         (
+            "Up,Left\n1,0\n",
+            "line 1: found a column 'up', expected forward to walk, or mouse_pitch in degrees per frame",
+        ),
+        (
             "frame,x\n1,2\n",
             "line 1: found no column of keys or mouse in 'frame', 'x'; expected a row of names such as forward",
         ),
@@ -256,6 +260,16 @@ def test_what_a_table_cannot_mean_is_refused(cells: str, sentence: str) -> None:
     with pytest.raises(ValueError) as refused:
         parse_file(cells.encode(), ".csv")
     assert sentence in str(refused.value)
+
+
+def test_tables_have_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = parse_file(b"W,A,mouse_yaw,x\n" + b"1,0,0.5,3\n" * 100_000, ".csv")
+    assert content.track.frames == 100_000
+    with pytest.raises(ValueError, match="line 100002: more than 100000 frames; cut the table"):
+        parse_file(b"W\n" + b"1\n" * 100_001, ".csv")
+    monkeypatch.setattr(csv_table, "MAX_CELLS", 90)
+    with pytest.raises(ValueError, match="line 33: more than 90 cells; cut the table, or take columns out"):
+        parse_file(b"W,x,y\n" + b"1,2,3\n" * 50, ".csv")
 
 
 def test_comments_before_the_names_and_between_the_rows_are_passed_over() -> None:
@@ -442,6 +456,8 @@ def test_keys_that_no_model_knows_are_named_with_their_frames() -> None:
     assert players.unused == ("xpos", "stats") and players.track.words == ("forward",)
     cells = parse_file(b"W,shift,ctrl\n1,1,0\n1,1,0\n", ".csv")
     assert cells.notes == (f"{told}shift (2 frames).",) and cells.unused == ("ctrl",)
+    driven = parse_file(b"W,brake,steer\n1,1,0.5\n1,1,0\n", ".csv")  # no misspelt back
+    assert driven.notes == (f"{told}brake (2 frames).",) and driven.unused == ("steer",)
 
 
 @settings(EXAMPLES, max_examples=100)

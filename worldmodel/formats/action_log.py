@@ -48,6 +48,8 @@ _LOOKED_AT = ("mouse", "keyboard", "isGuiOpen", "tick", "yaw")
 """Members of VPT's lines that are read; yaw only to see whether the mouse turns as far."""
 _OWN_SHARE, _OWN_DEGREES = 0.1, 5.0
 """By how much a log's own yaw may turn otherwise than its mouse."""
+MAX_LINE = 1_000_000
+"""Letters; VPT's longest lines, with a player's whole inventory and statistics, have some thousands."""
 _OFTEN = 256
 """Lines between two looks at whether the user has stopped."""
 
@@ -88,6 +90,10 @@ def lines(text: str, asked: Asked = AS_IT_IS) -> Iterable[tuple[int, Any]]:
     for line, row in rows(text, asked.check):
         if not row.strip():
             continue
+        if len(row) > MAX_LINE:
+            raise ValueError(
+                f"line {line}: found {len(row)} letters, expected at most {MAX_LINE} of one frame; cut the log"
+            )
         try:
             yield line, load(row.strip())
         except ValueError as error:

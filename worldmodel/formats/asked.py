@@ -15,7 +15,7 @@ class Asked(NamedTuple):
 
     Args:
         camera: name or number of one of several cameras; empty for the one with the most pictures, `ALL` for all.
-        fps: poses a second of a camera whose file does not say; 0 if nobody knows.
+        fps: poses a second of a camera, whatever its file says but for the times of its poses; 0: as the file says.
         check: called now and then by readers of long files; raises what is to end them.
     """
 

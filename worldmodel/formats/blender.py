@@ -57,10 +57,10 @@ def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
         raise ValueError(f"matrices must be a list of sixteen numbers a frame, not {len(numbers)} of them")
     c2w = torch.from_numpy(numbers_of(numbers, "matrices[{}]".format)).reshape(-1, 4, 4)
     check_poses(c2w)
-    fps = read_fps(data.get("fps")) or asked.fps or None
+    said = read_fps(data.get("fps"))
     lens, zoom = _lenses(data, len(c2w))
     picture = read_picture(data.get("picture"))
-    return Poses(from_z_up(flip_camera(c2w)), lens, fps, zoom, unread(data, _READ), picture)
+    return Poses(from_z_up(flip_camera(c2w)), lens, asked.fps or said, zoom, unread(data, _READ), picture)
 
 
 def _lenses(data: dict[str, Any], frames: int) -> tuple[Lens | None, tuple[str, ...]]:

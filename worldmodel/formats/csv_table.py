@@ -15,67 +15,27 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import re
 from array import array
-from collections.abc import Callable, Collection, Iterator, Sequence
-from difflib import get_close_matches
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from ..timeline import LETTERS, MAX_DEGREES, MAX_FRAMES, WORDS, shortened, unknown_word
+from ..timeline import MAX_FRAMES, WORDS, shortened
 from ..track import Track
 from .asked import AS_IT_IS, Asked
 from .json_text import holds_half_character
-from .walk_rows import (
-    OTHER_KEYS,
-    SYNONYMS,
-    Walk,
-    counts_pixels,
-    frame_note,
-    keys_note,
-    names_of,
-    time_note,
-)
+from .table_columns import FRAMES, MOUSE, OURS, PASSED_OVER, PROMPT, TIMES, Column, columns_of, named, numbers_of
+from .walk_rows import Walk, frame_note, keys_note, names_of, time_note
 
-PASSED_OVER = (
-    "x", "y", "z", "yaw", "pitch", "roll", "next_x", "next_y", "next_z", "next_yaw", "next_pitch", "next_roll",
-    "bumped",
-)  # fmt: skip
-"""Columns of Tiny World's recordings, and of others, that say where a walk led."""
-_MOUSE = ("mouse_yaw", "mouse_pitch")
-_PROMPT = "prompt"
-_OURS = (*WORDS, *_MOUSE, _PROMPT)
-_FRAMES = ("frame", "frames", "frame_index", "frame_idx", "frame_id", "frame_number", "index", "idx", "step", "tick")
-_TIMES = {
-    "seconds": 1.0, "time_s": 1.0, "timestamp_s": 1.0, "milliseconds": 1e-3, "ms": 1e-3, "time_ms": 1e-3,
-    "timestamp_ms": 1e-3, "time": None, "timestamp": None, "t": None,
-}  # fmt: skip
-"""Columns of times, and their unit in seconds where the name says it."""
-_OTHERS = (*PASSED_OVER, *OTHER_KEYS, *_FRAMES, *_TIMES, "id", "episode", "session")
 _TURNING = re.compile("yaw|pitch|mouse|look|turn|cam|rot|heading")
-MAX_CELL = 20_000
-MAX_COLUMNS = 1000
+MAX_CELL, MAX_CELLS = 20_000, 10_000_000
+"""Letters of a cell, and cells of a table: a hundred columns of the most frames."""
 _MARKS = (",", ";", "\t")
 _OFTEN = 1024
 """Rows between two looks at whether the user has stopped."""
-_HELD = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0}
-
-
-class Column(NamedTuple):
-    """One column.
-
-    Args:
-        name: one of ours where it is one, else in small letters; empty where it has none.
-        written: as the table writes it.
-        read: turns a cell and its line's number into a number; NaN for what is none and need not be one.
-    """
-
-    name: str
-    written: str
-    read: Callable[[str, int], float]
 
 
 class Rows(NamedTuple):
@@ -126,7 +86,7 @@ def write(track: Track) -> str:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     prompts = dict(track.prompts)
-    rows.writerow(["frame", *track.words, *_MOUSE] + [_PROMPT] * bool(prompts))
+    rows.writerow(["frame", *track.words, *MOUSE] + [PROMPT] * bool(prompts))
     # str of a float32 has the fewest digits that tell it from its neighbours: 1.055, and not 1.0549999475479126
     for frame, (keys, mouse) in enumerate(zip((track.keys > 0).int().tolist(), track.mouse.numpy(), strict=True)):
         rows.writerow([frame, *keys, *map(str, mouse)] + [prompts.get(frame, "")] * bool(prompts))
@@ -151,13 +111,15 @@ def _read(text: str, mark: str, asked: Asked) -> Rows:
         for row in _filled(reader):
             line = reader.line_num
             if not columns:
-                columns = _columns(row, line, _numbers(mark))
-                prompt = next((at for at, column in enumerate(columns) if column.name == _PROMPT), -1)
+                columns = columns_of(row, line, numbers_of(mark))
+                prompt = next((at for at, column in enumerate(columns) if column.name == PROMPT), -1)
                 continue
             if row[0].lstrip().startswith("#"):
                 continue
             if len(lines) == MAX_FRAMES:
                 raise ValueError(f"line {line}: more than {MAX_FRAMES} frames; cut the table")
+            if len(values) > MAX_CELLS:
+                raise ValueError(f"line {line}: more than {MAX_CELLS} cells; cut the table, or take columns out")
             if len(row) != len(columns):
                 row = _fitting(row, len(columns), line)
             if prompt >= 0 and (said := row[prompt].strip()):
@@ -184,7 +146,7 @@ def _filled(reader: Iterator[list[str]]) -> Iterator[list[str]]:
                 continue
             if row[0].lstrip().startswith("#"):
                 row = [row[0].lstrip(" #"), *row[1:]]
-                if not any(_named(cell) in (*WORDS, *_MOUSE) for cell in row):
+                if not any(named(cell) in (*WORDS, *MOUSE) for cell in row):
                     continue
             begun = True
         yield row
@@ -198,139 +160,9 @@ def _fitting(row: list[str], count: int, line: int) -> list[str]:
     raise ValueError(f"line {line}: found {len(row)} cells, expected one for each of {count} columns{cause}")
 
 
-def _named(cell: str) -> str:
-    """Return a column's name: ours where it means one of them, else in small letters."""
-    name = cell.strip()
-    return LETTERS.get(name.upper()) or SYNONYMS.get(name.lower(), name.lower())
-
-
-def _columns(row: list[str], line: int, number: Callable[[str, int, str], float]) -> list[Column]:
-    """Return the columns of a row of names."""
-    if len(row) > MAX_COLUMNS:
-        raise ValueError(f"line {line}: found {len(row)} columns, expected at most {MAX_COLUMNS}; take some out")
-    columns: list[Column] = []
-    met: set[str] = set()
-    for at, cell in enumerate(row):
-        name = _named(cell)
-        if name in _OURS and name in met:
-            raise ValueError(f"line {line}: column '{name}' stands twice; keep one")
-        if name not in _OURS and name not in _OTHERS and not counts_pixels(name):
-            near = get_close_matches(shortened(name), _OURS, n=1)
-            if near:
-                raise ValueError(f"line {line}: {_misspelt(cell.strip(), near[0])}")
-        met.add(name)
-        columns.append(Column(name, cell.strip(), _reader(name, cell.strip(), at, number)))
-    if not {*WORDS, *_MOUSE} & met:
-        pixels = next((column.written for column in columns if counts_pixels(column.name)), None)
-        if pixels is not None:
-            raise ValueError(_pixels(pixels, line))
-        found = ", ".join(_shown(name.strip()) for name in [name for name in row if name.strip()][:5])
-        raise ValueError(
-            f"line {line}: found no column of keys or mouse in {found}; expected a row of names such as forward or "
-            "mouse_yaw, and a row for each frame"
-        )
-    return columns
-
-
-def _misspelt(name: str, near: str) -> str:
-    if near in WORDS:
-        return unknown_word(name)
-    unit = " (degrees per frame)" if near in _MOUSE else ""
-    return f"unknown column '{shortened(name)}': did you mean '{near}'{unit}?"
-
-
-def _reader(name: str, written: str, at: int, number: Callable[[str, int, str], float]) -> Callable[[str, int], float]:
-    """Return how the cells of a column are read."""
-    if name in WORDS:
-        return lambda cell, line: _held(cell, line, name)
-    if name in _MOUSE:
-        return lambda cell, line: _degrees(number(cell, line, name), cell, line, name)
-    if counts_pixels(name):
-        return lambda cell, line: _no_pixels(_other(cell), line, written)
-    if not name and at:
-        return lambda cell, line: _nameless(cell, line, at)
-    return lambda cell, line: _other(cell)
-
-
-def _held(cell: str, line: int, name: str) -> float:
-    """Return 1 or 0."""
-    if cell in _HELD:
-        return _HELD[cell]
-    try:
-        value = _HELD.get(cell.strip().lower(), math.nan) if not cell[:1].isdigit() else float(cell)
-    except ValueError:
-        value = math.nan
-    if value not in (0, 1):
-        raise ValueError(
-            f"line {line}: column '{name}' must be 1 or TRUE while the key is held, else 0 or FALSE, not {_shown(cell)}"
-        )
-    return value
-
-
-def _numbers(mark: str) -> Callable[[str, int, str], float]:
-    """Return how numbers are read in a table with this mark between cells; with commas they have no decimal ones."""
-    written: dict[str, str] = {}
-
-    def number(cell: str, line: int, name: str) -> float:
-        if "," in cell and mark != "," and "." not in cell:
-            written.setdefault(",", cell)
-            cell = cell.replace(",", ".", 1)
-        elif "." in cell:
-            written.setdefault(".", cell)
-        if len(written) > 1:
-            told = " and ".join(map(_shown, written.values()))
-            raise ValueError(
-                f"line {line}: found {told} in one table, expected decimal commas or points; write one kind"
-            )
-        try:
-            return float(cell)
-        except ValueError:
-            comma = "; a decimal comma must be a point here" if "," in cell else ""
-            raise ValueError(f"line {line}: column '{name}' must be a number, not {_shown(cell)}{comma}") from None
-
-    return number
-
-
-def _degrees(value: float, cell: str, line: int, name: str) -> float:
-    if not abs(value) <= MAX_DEGREES:
-        raise ValueError(
-            f"line {line}: column '{name}' must be degrees per frame between -{MAX_DEGREES:g} and {MAX_DEGREES:g}, "
-            f"not {_shown(cell)}"
-        )
-    return value
-
-
-def _no_pixels(value: float, line: int, name: str) -> float:
-    if value != 0:
-        raise ValueError(_pixels(name, line))
-    return value
-
-
-def _pixels(name: str, line: int) -> str:
-    """Say why pixels are not read."""
-    return (
-        f"line {line}: column '{shortened(name)}' counts the mouse's pixels, expected degrees per frame; how far one "
-        f"turns only the game knows: write {' and '.join(_MOUSE)} in degrees, or take the column out"
-    )
-
-
-def _nameless(cell: str, line: int, at: int) -> float:
-    if cell.strip():
-        raise ValueError(f"line {line}: found {_shown(cell)} in column {at + 1}, which has no name; name it")
-    return math.nan
-
-
-def _other(cell: str) -> float:
-    """Return a number that is not used, NaN for what is none."""
-    try:
-        return float(cell)
-    except ValueError:
-        return _HELD.get(cell.strip().lower(), math.nan)
-
-
 def _in_order(rows: Rows) -> tuple[Rows, list[str | None]]:
     """Put the rows in the order of their frames, where these say another one than the table."""
-    at = rows.column((*_FRAMES, ""))
+    at = rows.column((*FRAMES, ""))
     if at is None or (not rows.columns[at].name and at):
         return rows, []
     frames, name = rows.values[:, at], rows.columns[at].written or "The index"
@@ -353,12 +185,12 @@ def _in_order(rows: Rows) -> tuple[Rows, list[str | None]]:
 
 def _turns_elsewhere(rows: Rows) -> str | None:
     """Say that the walk does not turn where the table may tell turns by another name."""
-    if rows.column(_MOUSE) is not None:
+    if rows.column(MOUSE) is not None:
         return None
     turning = [
         column.written
         for at, column in enumerate(rows.columns)
-        if column.name not in _OURS and _TURNING.search(column.name) and rows.values[:, at].any()
+        if column.name not in OURS and _TURNING.search(column.name) and rows.values[:, at].any()
     ]
     if not turning:
         return None
@@ -369,10 +201,10 @@ def _turns_elsewhere(rows: Rows) -> str | None:
 
 
 def _time(rows: Rows) -> str | None:
-    at = rows.column(tuple(_TIMES))
+    at = rows.column(tuple(TIMES))
     if at is None:
         return None
-    unit = _TIMES[rows.columns[at].name]
+    unit = TIMES[rows.columns[at].name]
     return time_note(rows.values[:, at] * (unit or 1.0), rows.columns[at].written, is_seconds=unit is not None)
 
 
@@ -381,7 +213,7 @@ def _other_keys(rows: Rows) -> dict[str, int]:
     held = {}
     for at, column in enumerate(rows.columns):
         values = rows.values[:, at]
-        others = not column.name or column.name in (*_OURS, *_FRAMES, *_TIMES, *PASSED_OVER)
+        others = not column.name or column.name in (*OURS, *FRAMES, *TIMES, *PASSED_OVER)
         if not others and values.any() and np.isin(values, (0, 1)).all():
             held[column.written] = int(values.sum())
     return held
@@ -393,7 +225,7 @@ def _unused(rows: Rows, told: Collection[str]) -> list[str]:
     for at, column in enumerate(rows.columns):
         if not column.name:
             unused += ["an index without a name"] * (not at)
-        elif column.name not in (*_OURS, *_FRAMES, *_TIMES) and column.written not in told:
+        elif column.name not in (*OURS, *FRAMES, *TIMES) and column.written not in told:
             unused.append(column.written)
     return unused
 
@@ -404,7 +236,7 @@ def _track(rows: Rows) -> Track:
     for column, word in enumerate(words):
         keys[:, column] = torch.from_numpy(rows.values[:, rows.column((word,))]).float()
     mouse = torch.zeros(len(rows.lines), 2)
-    for axis, name in enumerate(_MOUSE):
+    for axis, name in enumerate(MOUSE):
         at = rows.column((name,))
         if at is not None:
             mouse[:, axis] = torch.from_numpy(rows.values[:, at]).float()
@@ -417,7 +249,3 @@ def _checked_prompt(prompt: str, line: int) -> str:
     if holds_half_character(prompt):
         raise ValueError(f"line {line}: the prompt holds half of a character (a lone surrogate); write it again")
     return prompt
-
-
-def _shown(cell: str) -> str:
-    return repr(shortened(cell))

@@ -17,6 +17,8 @@ from ..timeline import LETTERS, WORDS
 HEAD = 4096
 """Bytes that are looked at; of an archive as many of its end, where its contents are listed."""
 _TAIL = 65536
+_EMPTY = " ,;\t\"'"
+"""What a row of a table consists of that says nothing."""
 _LINES = 6
 """Of a text, that are looked at: some formats begin with an address, a name or a count."""
 _NUMBERS = 7
@@ -52,38 +54,50 @@ def may_be_walk(path: Path) -> bool:
         OSError: it cannot be read.
     """
     head = first_bytes(path, HEAD)
+    whole = len(head) < HEAD
     if not head.strip():
-        return False
+        return not whole
     suffix = path.suffix.lower()
     if suffix == ".npz":
         return head.startswith(b"PK") and _ARRAY.search(head + _tail(path)) is not None
     if suffix == ".npy":
         return _POSES.search(head) is not None
-    if b"\0" in head:  # no text
-        return False
     text = head.decode("utf-8-sig", errors="replace")
     if suffix in (".json", ".jsonl"):
         return text.lstrip().startswith(("{", "[")) and not _ELSEWHERE.match(text) and bool(_MEMBER.search(text))
-    if suffix == ".csv":
-        return _table(text)
-    return _trajectory(text, whole=len(head) < HEAD)
+    lines = [line for line in text.splitlines() if line.strip(_EMPTY)]
+    if len(lines) == 1 and not whole:  # the first line goes on and on
+        return True
+    return _table(lines) if suffix == ".csv" else _trajectory(lines, whole)
 
 
-def _trajectory(text: str, whole: bool) -> bool:
+def _trajectory(lines: list[str], whole: bool) -> bool:
     """Tell whether one of the first lines holds the numbers of a pose."""
-    lines = text.splitlines()
     if any(_BESIDE.match(line) for line in lines[:_LINES]):
         return False
-    said = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    return any(_numbers(line) >= _NUMBERS for line in said[:_LINES]) or (not said and not whole)
+    said = [line for line in lines if not _is_comment(line)]
+    return any(map(_is_pose, said[:_LINES])) or (not said and not whole)
 
 
-def _table(text: str) -> bool:
-    """Tell whether the first row names keys, mouse or a camera, or holds the numbers of a pose."""
-    row = next((line for line in text.splitlines() if line.strip()), "")
+def _table(lines: list[str]) -> bool:
+    """Tell whether the first row, or a comment, names keys, mouse or a camera, or the row has the numbers of a pose."""
+    said = [line for line in lines if not _is_comment(line)]
+    return any(map(_names, [*filter(_is_comment, lines), *said[:1]])) or any(map(_is_pose, said[:1])) or not said
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#")
+
+
+def _is_pose(line: str) -> bool:
+    return _numbers(line) >= _NUMBERS
+
+
+def _names(row: str) -> bool:
+    """Tell whether a row names keys, mouse or a camera."""
     names = [cell.strip().strip("\"'").lstrip("#").strip() for cell in re.split("[,;\t]", row)]
     known = {*WORDS, *LETTERS, *(letter.lower() for letter in LETTERS)}
-    return any(name in known or _COLUMN.search(name) for name in names) or _numbers(row) >= _NUMBERS
+    return any(name in known or _COLUMN.search(name) for name in names)
 
 
 def _numbers(line: str) -> int:

@@ -48,8 +48,8 @@ def parse(data: Any, asked: Asked = AS_IT_IS) -> Poses:
         raise ValueError(f"c2w must be a list of twelve numbers a frame, not {found}")
     c2w = matrices_of_rows(numbers_of(numbers, "c2w[{}]".format).reshape(-1, 12))
     check_poses(c2w)
-    fps, lens = read_fps(data.get("fps")) or asked.fps or None, read_intrinsics(data.get("intrinsics"))
-    return Poses(c2w, lens, fps, unused=unread(data, _READ), picture=read_picture(data.get("picture")))
+    said, lens = read_fps(data.get("fps")), read_intrinsics(data.get("intrinsics"))
+    return Poses(c2w, lens, asked.fps or said, unused=unread(data, _READ), picture=read_picture(data.get("picture")))
 
 
 def write(poses: Poses) -> str:

@@ -20,6 +20,8 @@ SECONDS, MICROSECONDS, NANOSECONDS = 1.0, 1e6, 1e9
 _UNITS = {NANOSECONDS: "nanoseconds", MICROSECONDS: "microseconds", 1e3: "milliseconds", SECONDS: "seconds"}
 _EPOCH = 3e8, 4e9
 """Seconds since 1970 that a camera's clock shows: from 1979 to 2096."""
+_MOST = 1e20
+"""Largest time: nanoseconds since 1970 have nineteen digits."""
 _EVEN = 0.01
 """Part of a step by which an even row of times may be off."""
 _DIGITS = 1e-5
@@ -66,9 +68,12 @@ def spaced(c2w: Tensor, stamps: Stamps, rows: Sequence[str], fps: float = 0.0) -
     """
     texts = [shortened(text) for text in stamps.texts]
     values = np.array([float(text) for text in stamps.texts])
+    wrong = np.flatnonzero(np.abs(values) > _MOST)
+    if len(wrong):
+        raise ValueError(f"{rows[wrong[0]]}: the time {texts[wrong[0]]} is none that a clock shows")
     order, notes = _in_order(values, texts, rows)
     values, c2w = values[order], c2w[torch.from_numpy(order)]
-    kept = np.concatenate([[True], np.diff(values) > 0])
+    kept = np.concatenate([[True], np.diff(values) > np.spacing(np.abs(values).max())])
     if not kept.all():
         at = int(order[np.flatnonzero(~kept)[0]])
         notes.append(_equal(int((~kept).sum()), len(kept), texts[at], rows[at]))
@@ -80,6 +85,8 @@ def spaced(c2w: Tensor, stamps: Stamps, rows: Sequence[str], fps: float = 0.0) -
     numbers = unit is None or unit == fps  # of frames, which are exact
     rounding = max(_rounding(stamps.texts) * (not numbers), float(np.spacing(np.abs(values).max()))) / (unit or 1.0)
     even, rate, how = _at_even_rate(c2w, t, rounding, unit is None)
+    if fps and not numbers:
+        how.append("fps is not used: the file has a time for every pose.")
     return Spaced(even, None if unit is None else rate, (*told, *how, *notes))
 
 

@@ -17,9 +17,12 @@ SYNONYMS = {"backward": "back", "backwards": "back", "space": "jump"}
 """Other names of keys that mean one of ours and nothing else."""
 OTHER_KEYS = (
     "shift", "ctrl", "control", "alt", "tab", "esc", "escape", "enter", "sneak", "crouch", "sprint", "run", "attack",
-    "use", "drop", "inventory", "interact", "swaphands", "pickitem", "fire", "reload", "zoom",
+    "use", "drop", "inventory", "interact", "swaphands", "pickitem", "fire", "reload", "zoom", "brake", "handbrake",
+    "throttle", "gas", "steer", "light", "map",
 )  # fmt: skip
 """Keys of games that no model knows, some of which look like a misspelt one."""
+ARROWS = {"up": "forward", "down": "back"}
+"""Names that may mean a step or a look."""
 # mouse_dx, dy, delta_x, mouse.x, movementX, cursor_y …, but not x and y, which are places
 _PIXELS = re.compile(r"(?:mouse|cursor|pointer|movement|delta|rel|d)(?:[_. ]?(?:delta|movement|move|rel|d))?[_. ]?[xy]")
 _NAMED = 8

@@ -140,12 +140,13 @@ def _errors(chunk: _Chunk, tried: Tensor) -> tuple[Tensor, Tensor]:
     places = torch.cat([chunk.place[:, None], chunk.place[:, None] + share[..., None] * chunk.way[:, None]], 1)
     yaws = torch.cat([chunk.yaw[:, None], chunk.yaw[:, None] + chunk.turn[:, None] + beside.deg2rad()], 1)
     which = torch.arange(count)[:, None].expand(-1, candidates + 1)
-    cell = (places / engine.CELL).floor().long().clamp(0, engine.CELLS - 1)
-    free = chunk.worlds.cells[which, cell[..., 0], cell[..., 1]] == 0
+    cells = chunk.worlds.cells
+    cell = (places / chunk.worlds.cell).floor().long().clamp(0, cells.shape[-1] - 1)
+    free = cells[which, cell[..., 0], cell[..., 1]] == 0
     places = torch.where(free[..., None], places, places[:, :1])
     pieces = zip(which.flatten().split(64), places.flatten(0, 1).split(64), yaws.flatten().split(64), strict=True)
-    depth = torch.cat([engine.render(chunk.worlds, *piece, data.PICTURE).depth for piece in pieces])
-    grid, seen = traced(depth.unflatten(0, (count, -1)), places, yaws)
+    depth = torch.cat([chunk.worlds.render(*piece, data.PICTURE).depth for piece in pieces])
+    grid, seen = traced(depth.unflatten(0, (count, -1)), places, yaws, chunk.worlds.focal)
     looked = grid_sample(chunk.before, grid.flatten(1, 2), mode="bilinear", padding_mode="border", align_corners=False)
     looked = rearrange(looked, "b c (k h) w -> b k c h w", k=candidates + 1)[:, 1:]
     difference = (looked - chunk.after[:, None]).square().mean(2)

@@ -180,13 +180,14 @@ def _plan(
     (left, bottom), (right, top) = (middle - half).tolist(), (middle + half).tolist()
     axes = Axes(tuple(frame), (left, right, bottom, top))
     canvas.box(*frame, PANEL)
-    for x in range(engine.CELLS):
-        for z in range(engine.CELLS):
+    side = worlds.cells.shape[-1]
+    for x in range(side):
+        for z in range(side):
             if worlds.cells[walk, x, z]:
-                near, far = (axes.at(engine.CELL * (x + s), engine.CELL * (z + 1 - s)) for s in (0, 1))
+                near, far = (axes.at(worlds.cell * (x + s), worlds.cell * (z + 1 - s)) for s in (0, 1))
                 box = [max(frame[0], near[0]), max(frame[1], near[1]), min(frame[2], far[0]), min(frame[3], far[1])]
                 if box[0] < box[2] and box[1] < box[3]:
-                    canvas.box(*box, tuple(int(100 * value) + 20 for value in worlds.colours[walk, x, z, 0]))
+                    canvas.box(*box, tuple(int(100 * value) + 20 for value in worlds.colour(walk, x, z)))
     canvas.line([axes.at(*place) for place in path.tolist()], COLOURS[2], 3)
     canvas.dot(*axes.at(*path[0].tolist()), 5, COLOURS[2])
     walked = [path[0], *found.places[walk][known]]

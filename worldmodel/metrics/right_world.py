@@ -55,7 +55,7 @@ def truth_of(tracks: Tracks) -> Truth:
     """Render the judged frames of tracks and tell what of them the start frame showed."""
     worlds, walks = tracks.walk()
     view = pilot.views(worlds, walks, data.PICTURE, slice(0, JUDGED.stop))
-    seen = seen_from_first(view.depth, walks.places[:, : JUDGED.stop], walks.yaws[:, : JUDGED.stop])
+    seen = seen_from_first(view.depth, walks.places[:, : JUDGED.stop], walks.yaws[:, : JUDGED.stop], worlds.focal)
     film = view.pixels.movedim(-1, 2)
     return Truth((film[:, 0] * 255).round() / 255, film[:, JUDGED], seen[:, JUDGED], walks.actions)
 
@@ -74,7 +74,7 @@ def play(player: Player, truth: Truth, actions: pilot.Actions, seed: int, levels
 def measure(player: Player, tracks: Tracks, starts: int, levels: Levels | None = None) -> Rightness:
     """Measure the first `starts` tracks of a suite."""
     rows = []
-    following = Tracks(*(value.roll(-1, 0) for value in tracks))
+    following = type(tracks)(*(value.roll(-1, 0) for value in tracks))
     for (number, batch), (_, other) in zip(tracks.batches(starts), following.batches(starts), strict=True):
         truth = truth_of(batch)
         made, astray = (play(player, truth, told, SEED + number, levels) for told in (truth.actions, other.actions()))

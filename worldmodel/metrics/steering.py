@@ -43,6 +43,7 @@ class Panorama(NamedTuple):
 
     views: Tensor
     yaws: Tensor
+    focal: float = engine.FOCAL
 
 
 class Steering(NamedTuple):
@@ -59,12 +60,12 @@ def look_around(tracks: Tracks) -> Panorama:
     steps = round((FARTHEST + REACH) / GRID)
     yaws = torch.arange(-steps, steps + 1) * GRID
     count = len(tracks.seeds)
-    return Panorama(turned(tracks, yaws.expand(count, -1)), yaws)
+    return Panorama(turned(tracks, yaws.expand(count, -1)), yaws, tracks.worlds().focal)
 
 
 def turned(tracks: Tracks, yaws: Tensor) -> Tensor:
     """Render the start places' views (B, F, 3, H, W) at yaws (B, F)."""
-    worlds = engine.build_worlds(tracks.seeds.tolist())
+    worlds = tracks.worlds()
     count, frames = yaws.shape
     places = tracks.places[:, None].expand(-1, frames, -1)
     nothing = pilot.Actions(torch.empty(0), torch.empty(0))
@@ -91,7 +92,7 @@ def find_yaw(film: Tensor, commanded: Tensor, panorama: Panorama) -> Tensor:
 
 def _find_one(frame: Tensor, yaw: float, panorama: Panorama) -> Tensor:
     reach, apart, middle = round(REACH / GRID), round(APART / GRID), len(panorama.yaws) // 2 + round(yaw / GRID)
-    columns = shared_columns(yaw, frame.shape[-1])
+    columns = shared_columns(yaw, frame.shape[-1], panorama.focal)
     near = panorama.views[:, middle - reach : middle + reach + 1, ..., columns]
     error = (near - frame[:, None, ..., columns]).square().mean((2, 3, 4))
     sides = (near[:, [reach - apart, reach + apart]] - near[:, reach : reach + 1]).square().mean((2, 3, 4))
@@ -102,10 +103,10 @@ def _find_one(frame: Tensor, yaw: float, panorama: Panorama) -> Tensor:
     return torch.where(clear, panorama.yaws[middle - reach] + (best + shift) * GRID, torch.nan)
 
 
-def shared_columns(yaw: float, width: int) -> Tensor:
+def shared_columns(yaw: float, width: int, share: float = engine.FOCAL) -> Tensor:
     """Return the indices of the columns whose direction the start frame showed, at every yaw within REACH of `yaw`."""
-    across = (torch.arange(width) + 0.5 - width / 2) / (engine.FOCAL * width)
-    half = math.degrees(math.atan(0.5 / engine.FOCAL))
+    across = (torch.arange(width) + 0.5 - width / 2) / (share * width)
+    half = math.degrees(math.atan(0.5 / share))
     angle = across.atan().rad2deg()
     return ((angle + yaw + REACH <= half) & (angle + yaw - REACH >= -half)).nonzero()[:, 0]
 

@@ -49,19 +49,22 @@ class Tracks(NamedTuple):
 
     def part(self, span: slice) -> Tracks:
         """Return some of the tracks."""
-        return Tracks(*(value[span] for value in self))
+        return type(self)(*(value[span] for value in self))
 
     def batches(self, tracks: int, size: int = _BATCH) -> Iterator[tuple[int, Tracks]]:
         """Yield the first `tracks` tracks in batches with their number, which fixes the noise."""
         for number, first in enumerate(range(0, min(tracks, len(self.seeds)), size)):
             yield number, self.part(slice(first, min(first + size, tracks)))
 
+    def worlds(self) -> engine.Worlds:
+        """Build the world of each track."""
+        return engine.build_worlds(self.seeds.tolist())
+
     def walk(
         self, actions: pilot.Actions | None = None, frames: int | None = None
     ) -> tuple[engine.Worlds, pilot.Walks]:
         """Walk other actions, or the tracks' own for `frames` frames."""
-        worlds = engine.build_worlds(self.seeds.tolist())
-        actions = actions or self.actions(frames)
+        worlds, actions = self.worlds(), actions or self.actions(frames)
         return worlds, pilot.play(worlds, torch.arange(len(self.seeds)), (self.places, self.yaws), actions)
 
     def actions(self, frames: int | None = None) -> pilot.Actions:

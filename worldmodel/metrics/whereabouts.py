@@ -48,7 +48,7 @@ def find(film: Tensor, tracks: Tracks, frames: list[int]) -> Found:
     """Find the poses of films (B, len(frames), 3, H, W) that follow tracks, at these of their frames."""
     worlds, walks = tracks.walk(frames=frames[-1] + 1)
     depth = pilot.views(worlds, walks, data.PICTURE, slice(0, frames[-1] + 1)).depth
-    seen = seen_from_first(depth, walks.places, walks.yaws)[:, frames]
+    seen = seen_from_first(depth, walks.places, walks.yaws, worlds.focal)[:, frames]
     asked, asked_yaws = walks.places[:, frames], walks.yaws[:, frames]
     off = torch.zeros(len(film), 3, dtype=torch.float64)
     places, yaws = [], []
@@ -92,10 +92,10 @@ def _errors(worlds: engine.Worlds, pose: tuple[Tensor, Tensor], tried: Tensor, f
     count, candidates = tried.shape[:2]
     which = torch.arange(count)[:, None].expand(-1, candidates)
     place, yaw = moved(pose[0][:, None].expand(-1, candidates, -1), pose[1][:, None].expand(-1, candidates), tried)
-    cell = (place / engine.CELL).floor().long().clamp(0, engine.CELLS - 1)
+    cell = (place / worlds.cell).floor().long().clamp(0, worlds.cells.shape[-1] - 1)
     free = worlds.cells[which, cell[..., 0], cell[..., 1]] == 0
     error = torch.full((count, candidates), torch.inf)
-    pixels = engine.render(worlds, which[free], place[free], yaw[free], data.PICTURE).pixels
+    pixels = worlds.render(which[free], place[free], yaw[free], data.PICTURE).pixels
     difference = (pixels - frame.movedim(1, -1)[which[free]]).square().mean(-1) * seen[which[free]]
     error[free] = difference.sum((1, 2)) / seen[which[free]].sum((1, 2)).clamp_min(1)
     return error

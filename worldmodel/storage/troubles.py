@@ -53,7 +53,8 @@ def trouble(field: str, path: Path, error: OSError) -> Unwritable:
         path: where it should lie.
         error: what the operating system said.
     """
-    found, expected, advice = _TROUBLES.get(error.errno, _OTHER)
+    is_there = error.errno == errno.ENOENT and os.path.isdir(path.parent)  # then it is no folder for files, as /proc
+    found, expected, advice = _OTHER if is_there else _TROUBLES.get(error.errno, _OTHER)
     found = found.format(
         name=shown(path.name),
         folder=f"the folder {shown(path.parent)}",
@@ -89,6 +90,6 @@ def _letters(path: Path) -> str:
 def _blocking(path: Path) -> Path:
     """Return the first part of a path that is there and is no folder."""
     for part in (*reversed(path.parents), path):
-        if os.path.lexists(part) and not part.is_dir():
+        if os.path.lexists(part) and not os.path.isdir(part):
             return part
     return path

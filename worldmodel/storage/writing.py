@@ -34,6 +34,8 @@ _STEM = 32
 """Letters of the final name in the hidden one, which must not be the longer of the two."""
 _NUMBER = 99999
 """The longest number that a name is tried with."""
+_MOST = 4096
+"""Letters of a name with all its folders; no system takes more."""
 _FORBIDDEN = '<>:"|?*' if os.name == "nt" else ""
 _BINARY = getattr(os, "O_BINARY", 0)
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EACCES, errno.EPERM)
@@ -194,7 +196,10 @@ def _write_folder(target: Numbered, contents: Mapping[str, bytes]) -> tuple[Path
         hidden.mkdir()
         try:
             for name, data in contents.items():
-                write_file(hidden / name, data, target.field)
+                with (hidden / name).open("xb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
             entry = _name_folder(hidden, target)
         except BaseException:
             shutil.rmtree(hidden, ignore_errors=True)
@@ -216,17 +221,22 @@ def try_out(target: Numbered) -> None:
         for part in entry.relative_to(there).parts:
             with suppress(FileNotFoundError):
                 os.lstat(there / part)  # too long a name is told even so
-    with Part(there / entry.name, target.field):
-        pass
+    probe = there / target.entry(target.first).name
+    with told(target.field, probe):
+        hidden = _hidden(probe)
+        os.close(os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        hidden.unlink()
 
 
 def check_letters(name: str, field: str) -> None:
-    """Refuse letters that no file's name can have.
+    """Refuse letters that no file's name can have, or far too many.
 
     Raises:
         ValueError: names the letter.
     """
-    wrong = next((letter for letter in name if letter == "\0" or letter in _FORBIDDEN), None)
+    if len(name) > _MOST:
+        raise ValueError(f"{field}: found a name of {len(name)} letters, expected one that the disk takes; shorten it.")
+    wrong = next((letter for letter in f"\0{_FORBIDDEN}" if letter in name), None)
     try:
         os.fsencode(name)
     except UnicodeEncodeError as error:

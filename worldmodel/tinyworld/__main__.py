@@ -184,7 +184,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.plots is not None:
         options.plots.mkdir(parents=True, exist_ok=True)
     form = rows.Form(player, *amounts, levels=levels, before=before, plots=options.plots)
-    all_groups = rows.SHORT_GROUPS if options.short else [name for name in rows.GROUPS if name != "few-steps" or before]
+    known = [name for name in rows.GROUPS if name not in rows.READ_GROUPS]
+    all_groups = rows.SHORT_GROUPS if options.short else [name for name in known if name != "few-steps" or before]
     groups = options.only or all_groups
     measured, missed = report.evaluate(form, groups, bars.SHORT if options.short else bars.FULL)
     if options.record:

@@ -52,6 +52,30 @@ class Worlds(NamedTuple):
         """Return the same worlds on another device."""
         return Worlds(*(value.to(device) if isinstance(value, Tensor) else value for value in self))
 
+    @property
+    def focal(self) -> float:
+        """Focal length of every view, as a share of the picture's width."""
+        return FOCAL
+
+    @property
+    def cell(self) -> float:
+        """Metres along a cell's side."""
+        return CELL
+
+    def colour(self, which: int, x: int, z: int) -> Tensor:
+        """Return the colour (3,) of a wall on a map."""
+        return self.colours[which, x, z, 0]
+
+    def render(self, which: Tensor, place: Tensor, yaw: Tensor, size: tuple[int, int]) -> View:
+        """Render frames; see `render`."""
+        return render(self, which, place, yaw, size)
+
+    def walk(
+        self, which: Tensor, place: Tensor, yaw: Tensor, moves: Tensor, turns: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Walk tracks; see `walk`."""
+        return walk(self, which, place, yaw, moves, turns)
+
 
 class View(NamedTuple):
     """Rendered frames: pixels (F, H, W, 3) in 0..1; depth (F, H, W), optical axis, in metres, inf in the sky."""

@@ -35,12 +35,10 @@ def open_player(model: Path | None = None, vae: Path | None = None) -> Player:
 
         player = player._replace(vae=load_run(vae_run).eval())
     if run is not None:
-        from .train_dit import SIZES
-
         if not (run / "state.pt").exists():
             raise ValueError(f"--model: {run} holds no state.pt; name the folder of a model's run, or a file.")
         extra = torch.load(run / "state.pt", map_location="cpu", weights_only=True)["extra"]
-        about = {"variant": "tiny_world", "heads": SIZES["heads"], "freq_dim": SIZES["freq_dim"]}
+        about = {"variant": "tiny_world", **_sizes(extra)}
         checkpoint = recognise(extra["average"], {METADATA_KEY: json.dumps(about)}, name=str(run))
         network = load_network(checkpoint, dtype=torch.float32)
         player = player._replace(network=network, mean=extra["mean"], std=extra["std"])
@@ -72,12 +70,16 @@ def export_vae(run: Path, shards_from: Path, recipe: dict, path: Path = VAE_FILE
 
 def export_model(run: Path, recipe: dict, path: Path = MODEL_FILE, ended: bool = False) -> None:
     """Write the moving average of a run's weights, or the weights as they `ended`, which are a little sharper."""
+    state = torch.load(run / "state.pt", map_location="cpu", weights_only=True)
+    about = {"variant": "tiny_world", **_sizes(state["extra"]), **latent_format(run), **recipe}
+    _write(path, state["model"] if ended else state["extra"]["average"], about)
+
+
+def _sizes(extra: dict) -> dict:
+    """Return what the weights' shapes do not say of a run's network."""
     from .train_dit import SIZES
 
-    state = torch.load(run / "state.pt", map_location="cpu", weights_only=True)
-    sizes = {"heads": SIZES["heads"], "freq_dim": SIZES["freq_dim"]}
-    about = {"variant": "tiny_world", **sizes, **latent_format(run), **recipe}
-    _write(path, state["model"] if ended else state["extra"]["average"], about)
+    return {name: extra.get("sizes", SIZES)[name] for name in ("heads", "freq_dim")}
 
 
 def latent_format(run: Path) -> dict:

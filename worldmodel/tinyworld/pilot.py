@@ -69,7 +69,7 @@ def play(
 ) -> Walks:
     """Walk the actions from a start (places (F, 2) metres, yaws (F,) radians), a held key moving `pace` steps."""
     steps = pace * moves(actions.keys)
-    places, yaws, bumped = engine.walk(worlds, which, *start, steps, actions.turns.deg2rad())
+    places, yaws, bumped = worlds.walk(which, *start, steps, actions.turns.deg2rad())
     return Walks(which, actions, places, yaws, bumped)
 
 
@@ -80,8 +80,8 @@ def views(
     places, yaws = walks.places[:, frames], walks.yaws[:, frames]
     which = walks.which[:, None].expand(yaws.shape).reshape(-1)
     pieces = zip(which.split(batch), places.reshape(-1, 2).split(batch), yaws.reshape(-1).split(batch), strict=True)
-    rendered = [engine.render(worlds, *piece, size) for piece in pieces]
-    return engine.View(*(torch.cat(column).unflatten(0, yaws.shape) for column in zip(*rendered, strict=True)))
+    rendered = [worlds.render(*piece, size) for piece in pieces]
+    return type(rendered[0])(*(torch.cat(column).unflatten(0, yaws.shape) for column in zip(*rendered, strict=True)))
 
 
 def film(

@@ -29,7 +29,7 @@ from torch import Tensor
 from ..storage.locks import FolderLock
 from ..storage.troubles import shown, told
 from ..storage.writing import remove_stale, write_file
-from ..timeline import MAX_FRAMES
+from ..timeline import MAX_FRAMES, shortened
 from . import captions, walks
 from . import walk_files as files
 from .walks import Walk
@@ -91,7 +91,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """
     sides = text.lower().split("x")
     if len(sides) != 2 or not all(side.isdecimal() for side in sides):
-        raise ValueError(f"--size: found {text!r}, expected HEIGHTxWIDTH in pixels; write it as 64x96.")
+        raise ValueError(f"--size: found {shortened(text)!r}, expected HEIGHTxWIDTH in pixels; write it as 64x96.")
     return int(sides[0]), int(sides[1])
 
 
@@ -183,7 +183,12 @@ class Recording:
         """
         with self.lock:
             self._catch_up()
-            line = self._write(walk, size, depth, turned_down, on_frames)
+            try:
+                line = self._write(walk, size, depth, turned_down, on_frames)
+            except BaseException:
+                for file in self.files({"walk": self._next()})[:-1]:
+                    file.unlink(missing_ok=True)
+                raise
             with told("recording", self.index), self.index.open("a", encoding="utf-8", newline="\n") as file:
                 file.write(json.dumps(line) + "\n")
                 file.flush()
@@ -196,6 +201,10 @@ class Recording:
         """Return the files of a walk, its film first, and the index."""
         film = self.index.with_name(f"{line['walk']}.mp4")
         return (*(film.with_suffix(ending) for ending in (".mp4", ".csv", ".npz", ".txt")), self.index)
+
+    def _next(self) -> str:
+        """Return the name of the next walk."""
+        return f"walk_{len(self.lines):05d}"
 
     def finish(self) -> dict[str, Any]:
         """Write the summary behind the walks, and return it."""
@@ -215,7 +224,7 @@ class Recording:
         on_frames: Callable[[Tensor], None],
     ) -> dict[str, Any]:
         """Write a walk's files and check them; return the index's line."""
-        path = self.index.with_name(f"walk_{len(self.lines):05d}.mp4")
+        path = self.index.with_name(f"{self._next()}.mp4")
         filmed, depths = files.write_film(walk, path, size, depth, on_frames)
         files.write_table(walk, path.with_suffix(".csv"))
         files.write_arrays(walk, path.with_suffix(".npz"), size, depths)

@@ -15,22 +15,34 @@ import torch
 from torch import nn
 
 log = logging.getLogger(__name__)
-SAVE_EVERY = 120.0
+SAVE_EVERY = 60.0
 
 
 class Run:
     """One training run in a folder: `log.jsonl`, and `state.pt` from which it resumes after any interruption.
 
-    The learning rate follows the share of the planned minutes that has been spent, over all resumptions.
+    The learning rate follows the share of the planned minutes that has been spent, over all resumptions. On a CPU these
+    are minutes of its cores, so that a run beside other work, at low priority, is as long as one alone. Where runs are
+    to be compared, their length is given in `updates`, which counts instead.
     """
 
-    def __init__(self, folder: Path, minutes: float, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        minutes: float,
+        model: nn.Module,
+        optimizers: list[torch.optim.Optimizer],
+        updates: int | None = None,
+    ) -> None:
         self.folder, self.minutes, self.model, self.optimizers = folder, minutes, model, optimizers
+        self.updates = updates
         self.step, self.seconds, self.extra = 0, 0.0, {}
         self.before_saving: Callable[[], None] = lambda: None
         self.peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
         self._seen: dict[str, list[float]] = {}
-        self._saved = self._tick = time.monotonic()
+        on_cpu = next(model.parameters()).device.type == "cpu"
+        self._clock = time.process_time if on_cpu else time.monotonic
+        self._saved, self._tick = time.monotonic(), self._clock()
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "state.pt").exists():
             self._resume()
@@ -46,7 +58,9 @@ class Run:
 
     @property
     def share(self) -> float:
-        """Share of the planned time that is spent, 0..1."""
+        """Share of the planned length that is spent, 0..1."""
+        if self.updates is not None:
+            return min(1.0, self.step / self.updates)
         return min(1.0, self.seconds / (60 * self.minutes))
 
     @property
@@ -62,8 +76,8 @@ class Run:
         return factor
 
     def advance(self, figures: dict[str, float], every: int = 50) -> None:
-        """Count one step, log the means of `figures` every `every` steps, and save every two minutes."""
-        now = time.monotonic()
+        """Count one step, log the means of `figures` every `every` steps, and save every minute."""
+        now = self._clock()
         self.seconds, self._tick = self.seconds + now - self._tick, now
         self.step += 1
         for name, value in figures.items():
@@ -71,7 +85,7 @@ class Run:
         if self.step % every == 0:
             self.note({name: round(sum(values) / len(values), 5) for name, values in self._seen.items()})
             self._seen = {}
-        if now - self._saved > SAVE_EVERY or self.done:
+        if time.monotonic() - self._saved > SAVE_EVERY or self.done:
             self.save()
 
     def note(self, figures: dict[str, Any]) -> None:

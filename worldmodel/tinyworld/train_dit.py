@@ -42,6 +42,18 @@ KEYBOARD_GAIN = {"keyboard_embed.0.weight": 2.0, "keyboard_embed.2.weight": 3.0,
 """Without it the keys' part of the residual stream starts ten times weaker than the mouse's, and is learnt last."""
 
 
+class Course(NamedTuple):
+    """What a run trains, and how far: the network's sizes; the share of the updates that learn from own films (see
+    `own_films`; it rises over the first half); and the length in updates, if it is not given in minutes."""
+
+    sizes: dict = SIZES
+    own_share: float = 0.0
+    updates: int | None = None
+
+
+COURSE = Course()
+
+
 class Clip(NamedTuple):
     """Clips of `chunks` chunks that begin at chunk `first` of their walks; latents (B, C, T, h, w) normalised.
 
@@ -54,16 +66,16 @@ class Clip(NamedTuple):
     chunks: int
 
 
-def build_network(seed: int) -> MatrixGame2:
+def build_network(seed: int, sizes: dict = SIZES) -> MatrixGame2:
     """Make a fresh network whose branches and head start at or near zero."""
     torch.manual_seed(seed)
-    network = MatrixGame2(**SIZES)
+    network = MatrixGame2(**sizes)
     for name, parameter in network.named_parameters():
         if name.endswith(("proj_mouse.weight", "proj_keyboard.weight", "head.head.weight", "head.head.bias")):
             nn.init.zeros_(parameter)
         elif name.endswith("mouse_mlp.0.weight"):
             with torch.no_grad():
-                parameter[:, SIZES["dim"] :] *= 8  # a mouse of 0.1 stands beside features of size 1
+                parameter[:, sizes["dim"] :] *= 8  # a mouse of 0.1 stands beside features of size 1
         elif name.endswith(tuple(KEYBOARD_GAIN)):
             with torch.no_grad():
                 parameter *= KEYBOARD_GAIN[name.split(".action_model.")[1]]
@@ -224,16 +236,18 @@ def begin_run(
     seed: int,
     shards: Shards,
     begin_with: Path | None = None,
+    course: Course = COURSE,
 ) -> Run:
     """Begin, or resume, a run of the model on the device of the shards.
 
-    Its `extra` holds mean and std of the latents and the moving average of the weights.
+    Its `extra` holds mean and std of the latents, the moving average of the weights, and the network's sizes.
 
     Args:
         begin_with: model file or run whose (averaged) weights and latent statistics to begin with; `None`: fresh ones.
+        course: the network's sizes, which must be those of `begin_with`, and the length of the run.
     """
-    network = build_network(seed).to(shards.device)
-    run = Run(folder, minutes, network, optimizers_for(network, rate))
+    network = build_network(seed, course.sizes).to(shards.device)
+    run = Run(folder, minutes, network, optimizers_for(network, rate), course.updates)
     if "mean" not in run.extra:
         if begin_with is None:
             mean, std = latent_statistics(shards)
@@ -242,7 +256,7 @@ def begin_run(
             network.load_state_dict(known.network.state_dict())
             mean, std = known.mean.to(shards.device), known.std.to(shards.device)
         average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-        run.extra.update(mean=mean, std=std, average=average)
+        run.extra.update(mean=mean, std=std, average=average, sizes=course.sizes)
     torch.manual_seed(seed + run.step)
     return run
 
@@ -269,6 +283,7 @@ def train(
     begin_with: Path | None = None,
     device: torch.device | str = "cpu",
     scale: int = 1,
+    course: Course = COURSE,
 ) -> Run:
     """Train, or go on training, the run in `folder` for `minutes` in all.
 
@@ -276,19 +291,28 @@ def train(
         begin_with: model file or run whose weights to begin with; `None`: fresh ones.
         device: where to train.
         scale: clips of a batch, in multiples of what suits a CPU core.
+        course: sizes of the network, share of own films, and length in updates.
     """
+    from .own_films import OwnFilms  # which is made of this file's parts
+
     shards = Shards(shard_folder, device)
     shards.refresh()
-    run = begin_run(folder, minutes, rate, seed, shards, begin_with)
+    run = begin_run(folder, minutes, rate, seed, shards, begin_with, course)
     mean, std = run.extra["mean"], run.extra["std"]
     random = np.random.default_rng([19, seed, run.step])
-    errors = ErrorBuffer(600 * scale)
+    errors, own = ErrorBuffer(600 * scale), OwnFilms(shards, mean, std, scale)
     while not run.done:
         run.schedule()
         if run.step % 25 == 0:
             shards.refresh()
-        clip = draw_clip(shards, random, run.share, mean, std, scale)
-        loss = teacher_forced(run.model, clip, errors, random)
-        norm = update(run, loss, min(0.998, 1 - 1 / (run.step + 10)))
-        run.advance({"loss": loss.item(), "norm": norm})
+        figures: dict[str, float] = {}
+        if random.random() < course.own_share * min(1.0, 2 * run.share):
+            loss = own.loss(run.model, random)
+            figures["own"] = loss.item()
+        else:
+            clip = draw_clip(shards, random, run.share, mean, std, scale)
+            loss = teacher_forced(run.model, clip, errors, random)
+            figures["loss"] = loss.item()
+        figures["norm"] = update(run, loss, min(0.998, 1 - 1 / (run.step + 10)))
+        run.advance(figures)
     return run

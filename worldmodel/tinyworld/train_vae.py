@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ from torch import Tensor, nn
 from ..metrics.pictures import bicubic_copy, psnr, squared_error
 from ..vae.tiny import FRAMES_PER_LATENT, TinyVAE, initialise
 from . import data
+from .player import load_vae
 from .run import Run
 
 NOISE = 0.08
 """Standard deviation added to the latents: it bounds what they carry and makes the decoder forgive small errors."""
 SHRINK = 1e-4
 CLIP_FRAMES, CLIP_BATCH = 33, 2
+Films = tuple[Callable[..., Any], Callable[[int, int], Tensor]]
+"""Of (frames, batch, seed, device) a supply whose `draw` returns clips; and of (count, frames) held-out clips."""
 
 
 @torch.inference_mode()
@@ -89,23 +93,27 @@ def train(
     begin_with: Path | None = None,
     decoder_only: bool = False,
     device: torch.device | str = "cpu",
+    films: Films | None = None,
 ) -> Run:
     """Train, or go on training, the run in `folder` for `minutes` in all.
 
     Args:
-        begin_with: run whose weights to begin with; `None`: fresh ones.
+        begin_with: run, or file, whose weights to begin with; `None`: fresh ones.
         decoder_only: leave the encoder as it is, so that a model trained on its latents stays valid.
         device: where to render and train.
+        films: makes the clips to learn from and those to judge by; `None`: Tiny World's first engine.
     """
     vae = TinyVAE()
     initialise(vae, seed)
     vae.to(device, memory_format=torch.channels_last)
     if begin_with is not None:
-        vae.load_state_dict(load_run(begin_with).state_dict())
+        known = load_vae(begin_with)[0] if begin_with.is_file() else load_run(begin_with)
+        vae.load_state_dict(known.state_dict())
     vae.encoder.requires_grad_(not decoder_only)
     run = Run(folder, minutes, vae, optimizers_for(vae, rate))
-    clips = data.Clips(CLIP_FRAMES, CLIP_BATCH, seed + run.step, device=device)
-    fixed = data.held_out_clips(16, CLIP_FRAMES).to(device)
+    supply, held_out = films or (data.Clips, data.held_out_clips)
+    clips = supply(CLIP_FRAMES, CLIP_BATCH, seed + run.step, device=device)
+    fixed = held_out(16, CLIP_FRAMES).to(device)
     torch.manual_seed(seed + run.step)
     while not run.done:
         run.schedule()

@@ -19,25 +19,26 @@ RELATIVE, ABSOLUTE = 0.03, 0.006
 """A point may lie so much deeper, in inverse metres, than the surface it is compared with."""
 
 
-def seen_from_first(depth: Tensor, places: Tensor, yaws: Tensor) -> Tensor:
+def seen_from_first(depth: Tensor, places: Tensor, yaws: Tensor, share: float = FOCAL) -> Tensor:
     """Tell for every pixel whether the walk's first frame showed its surface: (B, F, H, W) bool; see `traced`."""
-    return traced(depth, places, yaws)[1]
+    return traced(depth, places, yaws, share)[1]
 
 
-def traced(depth: Tensor, places: Tensor, yaws: Tensor) -> tuple[Tensor, Tensor]:
+def traced(depth: Tensor, places: Tensor, yaws: Tensor, share: float = FOCAL) -> tuple[Tensor, Tensor]:
     """Follow every pixel back into the first frame.
 
     Args:
         depth: (B, F, H, W) metres along the optical axis, inf in the sky.
         places: (B, F, 2) metres.
         yaws: (B, F) radians.
+        share: focal length as a share of the picture's width.
 
     Returns:
         Where the first frame shows it, (B, F, H, W, 2) across and down in -1..1, as `grid_sample` reads it; and whether
         it showed the surface, (B, F, H, W) bool, all true in frame 0.
     """
     height, width = depth.shape[-2:]
-    focal = FOCAL * width
+    focal = share * width
     across = ((torch.arange(width) + 0.5 - width / 2) / focal).to(depth)
     down = ((torch.arange(height) + 0.5 - height / 2) / focal).to(depth)[:, None]
     near = 1 / depth
@@ -49,7 +50,7 @@ def traced(depth: Tensor, places: Tensor, yaws: Tensor) -> tuple[Tensor, Tensor]
     forward = turn.cos() - turn.sin() * across + near * ahead[..., None, None]
     sideways = turn.sin() + turn.cos() * across + near * right[..., None, None]
     before = forward.clamp_min(1e-3)
-    grid = torch.stack([sideways / before * 2 * FOCAL, down / before * 2 * focal / height], -1)
+    grid = torch.stack([sideways / before * 2 * share, down / before * 2 * focal / height], -1)
     surface = grid_sample(
         near[:, :1], grid.flatten(1, 2), mode="bilinear", padding_mode="border", align_corners=False
     ).view_as(depth)

@@ -90,13 +90,22 @@ class Decoder(nn.Module):
         self.out = operations.Conv2d(fine, 48, 3, padding=1, **kwargs)
 
     def forward(self, latents: Tensor, memory: Memory | None) -> Tensor:
+        return self.finish(self.begin(latents, memory), memory)
+
+    def begin(self, latents: Tensor, memory: Memory | None) -> Tensor:
+        """Do the first half of the work, which two threads can share: (B, 2T, C, 2h, 2w) for `finish`."""
         batch = len(latents)
         x = self.stem(latents.flatten(0, 1).contiguous(memory_format=torch.channels_last)).unflatten(0, (batch, -1))
         for block in self.coarse:
             x = block(x, memory)
         x = F.pixel_shuffle(self.split1(x.flatten(0, 1)), 2)
         x = rearrange(x, "(b s) (two c) h w -> b (s two) c h w", b=batch, two=2)
-        for block in self.middle:
+        return self.middle[0](x, memory)
+
+    def finish(self, x: Tensor, memory: Memory | None) -> Tensor:
+        """Do the second half."""
+        batch = len(x)
+        for block in self.middle[1:]:
             x = block(x, memory)
         x = rearrange(self.split2(x.flatten(0, 1)), "(b s) (two c) h w -> b (s two) c h w", b=batch, two=2)
         for block in self.fine:
@@ -151,7 +160,15 @@ class TinyVAE(nn.Module):
         A video's first latent gives 1 frame, every other 4. `memory` works as in `encode`.
         """
         first = not memory
-        video = self.decoder(rearrange(latents, "b c t h w -> b t c h w"), memory)
+        return self.finish_decode(self.begin_decode(latents, memory), memory, first)
+
+    def begin_decode(self, latents: Tensor, memory: Memory | None = None) -> Tensor:
+        """Do the first half of `decode`, for `finish_decode`; a stream's next piece can begin while this one ends."""
+        return self.decoder.begin(rearrange(latents, "b c t h w -> b t c h w"), memory)
+
+    def finish_decode(self, begun: Tensor, memory: Memory | None, first: bool) -> Tensor:
+        """Do the second half; `first` says whether this piece is the stream's first."""
+        video = self.decoder.finish(begun, memory)
         if first:
             video = video[:, FRAMES_PER_LATENT - 1 :]
         return rearrange(video, "b f c h w -> b c f h w").clamp(-1, 1)

@@ -183,6 +183,9 @@ CONTENTS: dict[str, Callable[[Any], Any]] = {
     "a method": lambda model: wrapping(model, Holder(strength=3.0).__call__),
     "a partial": lambda model: wrapping(model, functools.partial(scaled, 2.0)),
     "an array": lambda model: wrapping(model, Holder(curve=np.arange(3))),
+    "a compiled block": lambda model: with_object(
+        model, "diffusion_model.blocks.0", torch.compile(model.model.diffusion_model.blocks[0], backend="eager")
+    ),
     "a number": lambda model: with_options(model, nag_scale=2.0),
     "another number": lambda model: with_options(model, nag_scale=3.0),
     "a part": lambda model: with_object(model, "diffusion_model.blocks.0.ffn.forward", scaled(3.0)),

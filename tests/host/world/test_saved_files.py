@@ -81,7 +81,7 @@ def test_the_history_names_every_file_that_is_written(
     assert {path for result in results for path in written(result, folders)} == everything
     assert results[-1].ui["files"][0]["type"] == "temp" and results[-1].ui["files"][0]["subfolder"] == "worldmodel"
     without = nodes["WMRolloutWorld"].execute(tiny.model, tiny.world, track, 0)
-    assert without.ui["files"] == []
+    assert "files" not in without.ui
 
 
 def test_the_newest_is_the_walk_that_was_recorded_and_not_its_captions(
@@ -227,7 +227,8 @@ PREFIXES = {
     "a\ud800": r"found the letter '\ud800' in a name",
     "file/walk": "in the way, expected a folder or nothing of that name; move it away, or choose another name.",
     "file/new/walk": "in the way, expected a folder",
-    "../" + "y" * 5000: "expected a name inside the host's output folder",
+    "../" + "y" * 4000: "expected a name inside the host's output folder",
+    "y" * 30_000_000: "found a name of 30000000 letters, expected one that the disk takes; shorten it.",
 }
 
 

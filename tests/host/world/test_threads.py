@@ -37,7 +37,7 @@ class Seen:
 
 
 def test_network_and_decoder_run_side_by_side_on_one_thread_each(tiny: SimpleNamespace, run: Callable) -> None:
-    network, decoder = Seen(tiny.model.model.diffusion_model), Seen(tiny.vae.first_stage_model.decoder)
+    network, decoder = Seen(tiny.model.model.diffusion_model), Seen(tiny.vae.first_stage_model.decoder.stem)
     run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 1, vae=tiny.vae)
     assert network.counts == decoder.counts == {1}
     assert network.threads == {threading.get_ident()}
@@ -45,17 +45,31 @@ def test_network_and_decoder_run_side_by_side_on_one_thread_each(tiny: SimpleNam
     assert torch.get_num_threads() == HOSTS
 
 
-def test_decode_world_runs_on_one_thread(tiny: SimpleNamespace, run: Callable) -> None:
+def test_decode_world_shares_the_work_between_two_threads_of_one(tiny: SimpleNamespace, run: Callable) -> None:
     world, _ = run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 1)
-    decoder = Seen(tiny.vae.first_stage_model.decoder)
+    decoder = tiny.vae.first_stage_model.decoder
+    first, second = Seen(decoder.stem), Seen(decoder.out)
     run("WMDecodeWorld", world, tiny.vae)
-    assert decoder.counts == {1}
+    assert first.counts == second.counts == {1}
+    assert second.threads == {threading.get_ident()}
+    assert len(first.threads) == 1 and first.threads != second.threads
     assert torch.get_num_threads() == HOSTS
+
+
+def test_shared_work_gives_the_same_frames_bit_for_bit(
+    tiny: SimpleNamespace, run: Callable, of_pack: Callable[[str], ModuleType]
+) -> None:
+    long = of_pack("worldmodel.track").parse_track("forward*30 right+yaw_right*27")
+    world, _ = run("WMRolloutWorld", tiny.model, tiny.world, long, 1)
+    stream = of_pack("nodes.host.decoder").StreamingDecoder(tiny.vae)
+    whole = torch.cat([stream.push(chunk.latents) for chunk in world.chunks])
+    assert torch.equal(run("WMDecodeWorld", world, tiny.vae), whole)
+    assert torch.equal(run("WMDecodeWorld", world, tiny.vae, 20, 33), whole[20:34])
 
 
 @pytest.mark.parametrize("where", ["network", "decoder"])
 def test_the_hosts_number_comes_back_after_a_stop(tiny: SimpleNamespace, run: Callable, where: str) -> None:
-    stopping = {"network": tiny.model.model.diffusion_model, "decoder": tiny.vae.first_stage_model.decoder}[where]
+    stopping = {"network": tiny.model.model.diffusion_model, "decoder": tiny.vae.first_stage_model.decoder.stem}[where]
     stopping.register_forward_pre_hook(lambda *_: comfy.model_management.interrupt_current_processing())
     with pytest.raises(comfy.model_management.InterruptProcessingException):
         run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 1, vae=tiny.vae)
@@ -67,7 +81,7 @@ def test_a_decoder_that_fails_ends_the_rollout_with_its_own_words(tiny: SimpleNa
     def fail(*_: Any) -> None:
         raise ValueError("the decoder's own words")
 
-    tiny.vae.first_stage_model.decoder.register_forward_pre_hook(fail)
+    tiny.vae.first_stage_model.decoder.out.register_forward_pre_hook(fail)
     with pytest.raises(ValueError, match="the decoder's own words"):
         run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 1, vae=tiny.vae)
     assert torch.get_num_threads() == HOSTS

@@ -1,0 +1,161 @@
+"""Training and judging Tiny World 2, from one command.
+
+    python -m worldmodel.tinyworld.scene train vae    --run runs/vae --begin-with FILE --minutes 30
+    python -m worldmodel.tinyworld.scene encode       --vae runs/vae --shards runs/latents --walks 2000
+    python -m worldmodel.tinyworld.scene train model  --run runs/model --shards runs/latents --minutes 120
+
+Every command resumes from its folder. Minutes are those of one CPU core, whatever else runs on it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import torch
+
+from ...metrics import suites2
+from . import plans
+
+SIZES = {
+    "dim": 256, "heads": 4, "ffn_dim": 1024, "freq_dim": 128, "layers": 6, "context_dim": 128, "keyboard_dim": 4,
+    "keyboard_width": 32, "action_heads": 4, "action_blocks": (0, 1, 2), "mouse": True,
+}  # fmt: skip
+"""Of the network of `train model`."""
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command and return the exit status."""
+    options = _parser().parse_args(words)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)  # dying activations would otherwise slow a CPU down several times
+    try:
+        return options.command(options) or 0
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m worldmodel.tinyworld.scene", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
+    commands = parser.add_subparsers(required=True)
+    train = commands.add_parser("train", help="train the VAE, its decoder alone, or the model")
+    train.add_argument("what", choices=("vae", "decoder", "model", "reader"))
+    train.add_argument("--run", type=Path, required=True, help="folder of the run; it resumes if it exists")
+    train.add_argument("--minutes", type=float, default=60, help="planned length, over all resumptions (default 60)")
+    train.add_argument("--updates", type=int, help="planned length in updates instead (model)")
+    train.add_argument("--rate", type=float, default=None, help="peak learning rate")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--begin-with", type=Path, help="run or file whose weights to begin with")
+    train.add_argument("--device", default="cpu", help="where to train (default cpu)")
+    train.add_argument("--vae", type=Path, help="run of the VAE, or file (reader)")
+    train.add_argument("--shards", type=Path, help="folder of encoded walks (model)")
+    train.add_argument("--scale", type=int, default=1, help="batches so many times as large (model; default 1)")
+    train.add_argument("--own", type=float, default=0.0, help="share of updates on own films (model; default 0)")
+    train.set_defaults(command=_train)
+
+    encode = commands.add_parser("encode", help="render and encode walks for the model's training")
+    encode.add_argument("--vae", type=Path, required=True, help="run of the VAE, or file")
+    encode.add_argument("--shards", type=Path, required=True, help="folder to write to; it goes on if it exists")
+    encode.add_argument("--count", type=int, required=True, help="shards of this seed that the folder shall hold")
+    encode.add_argument("--levels", type=float, default=0.6, help="share of the walks in levels (default 0.6)")
+    encode.add_argument("--only", nargs="+", choices=plans.NAMES, metavar="LEVEL", help="these levels and themes only")
+    encode.add_argument("--seed", type=int, default=0)
+    encode.add_argument("--device", default="cpu", help="where to render and encode (default cpu)")
+    encode.set_defaults(command=_encode)
+
+    sheet = commands.add_parser("sheet", help="draw a contact sheet of held-out walks, true above generated")
+    sheet.add_argument("--model", type=Path, required=True, help="model file, or folder of a run")
+    sheet.add_argument("--vae", type=Path, required=True, help="VAE file, or folder of a run")
+    sheet.add_argument("--out", type=Path, required=True, help="picture to write")
+    sheet.add_argument("--kind", choices=("levels", "layouts"), default="levels", help="held-out walks in which places")
+    sheet.add_argument("--walks", type=int, default=12)
+    sheet.add_argument("--frames", type=int, nargs="+", default=None, help="frames to show, rising")
+    sheet.add_argument("--scale", type=int, default=1)
+    sheet.set_defaults(command=_sheet)
+
+    evaluate = commands.add_parser("evaluate", help="measure a model in held-out walks and places")
+    evaluate.add_argument("--model", type=Path, required=True, help="model file, or folder of a run")
+    evaluate.add_argument("--vae", type=Path, required=True, help="VAE file, or folder of a run")
+    evaluate.add_argument("--reader", type=Path, help="run of the reader (default: the shipped)")
+    evaluate.add_argument("--kind", choices=suites2.KINDS, required=True, help="held-out walks in which places")
+    evaluate.add_argument("--only", nargs="+", metavar="ROWS", help="groups of rows (default: all but few-steps, fast)")
+    evaluate.add_argument("--starts", type=int, default=256, help="starts per row (default 256)")
+    evaluate.add_argument("--walks", type=int, default=64, help="long walks (default 64)")
+    evaluate.add_argument("--frames", type=int, default=1000, help="frames of a long walk (default 1000)")
+    evaluate.set_defaults(command=_evaluate)
+
+    suites = commands.add_parser("suites", help="draw the suites anew; a committed suite is never drawn again")
+    suites.set_defaults(command=lambda options: suites2.write())
+    return parser
+
+
+def _train(options: argparse.Namespace) -> None:
+    from .. import train_dit, train_vae
+    from . import clips
+
+    common = {"minutes": options.minutes, "seed": options.seed, "device": options.device}
+    if options.what == "model":
+        if options.shards is None:
+            raise ValueError("--shards: nothing was given; name the folder that `encode` writes to.")
+        course = train_dit.Course(SIZES, options.own, options.updates)
+        common |= {"begin_with": options.begin_with, "scale": options.scale, "course": course}
+        train_dit.train(options.run, options.shards, rate=options.rate or 2e-3, **common)
+        return
+    if options.what == "reader":
+        from ...metrics import train_reader
+        from ..export import open_player
+
+        vae = open_player(vae=options.vae).vae
+        train_reader.train(options.run, vae, options.minutes, options.rate or 2e-3, options.seed)
+        return
+    train_vae.train(
+        options.run,
+        rate=options.rate or 1e-3,
+        begin_with=options.begin_with,
+        decoder_only=options.what == "decoder",
+        films=(clips.Clips, clips.held_out),
+        **common,
+    )
+
+
+def _encode(options: argparse.Namespace) -> None:
+    from ..export import open_player
+    from .latents import write_shards
+
+    vae = open_player(vae=options.vae).vae
+    only = tuple(options.only or plans.NAMES)
+    write_shards(vae, options.shards, options.seed, options.count, options.levels, only, options.device)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from ...metrics import reader, report, rows
+    from ..export import open_player
+
+    known = None if options.reader is None else reader.load_run(options.reader)
+    player = open_player(options.model, options.vae)
+    amounts = options.starts, options.walks, options.frames
+    form = rows.Form(player, *amounts, kind=options.kind, reader=known)
+    groups = options.only or [name for name in rows.GROUPS if name not in ("few-steps", "fast")]
+    report.evaluate(form, groups, {})
+
+
+def _sheet(options: argparse.Namespace) -> None:
+    from ...metrics import sheets
+    from ..export import open_player
+
+    player = open_player(options.model, options.vae)
+    tracks = suites2.load(options.kind)["long"].part(slice(0, options.walks))
+    frames = tuple(options.frames or sheets.SHOWN)
+    shown = sheets.watch(player, tracks, frames)
+    sheets.sheet(shown, options.scale).save(options.out)
+    words = (f"{frame}: {gain:+.1f}" for frame, gain in zip(frames[1:], sheets.gains(shown), strict=True))
+    sys.stdout.write(f"dB over the frozen first frame: {', '.join(words)}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
