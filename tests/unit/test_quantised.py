@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import Any
 
 import pytest
@@ -58,11 +59,16 @@ def marked(text: str | bytes) -> Tensor:
     return torch.tensor(list(text.encode() if isinstance(text, str) else text), dtype=BYTE)
 
 
+@cache
+def plain() -> dict[str, Tensor]:
+    return network_weights("universal")
+
+
 def quantised(kind: str, **changes: Tensor | None) -> dict[str, Tensor]:
     """Return a network with one layer in a format; a change of `None` takes a tensor away."""
     settings, tensors = WHOLE[kind]
     tensors = {**tensors, "comfy_quant": marked(json.dumps({"format": kind, **settings})), **changes}
-    found = network_weights("universal") | {f"{LAYER}.{name}": value for name, value in tensors.items()}
+    found = plain() | {f"{LAYER}.{name}": value for name, value in tensors.items()}
     return {key: value for key, value in found.items() if value is not None}
 
 
@@ -77,7 +83,7 @@ def refusal(weights: dict[str, Tensor]) -> str:
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_whole_layer_is_taken(kind: str) -> None:
     weights = quantised(kind)
-    assert recognise(weights, formats=FORMATS).sizes == recognise(network_weights("universal")).sizes
+    assert recognise(weights, formats=FORMATS).sizes == recognise(plain()).sizes
     assert unpacked(weights)[f"{LAYER}.weight"].shape == (ROWS, COLUMNS)
 
 
@@ -152,11 +158,11 @@ def test_scales_without_a_format_are_named() -> None:
 
 def test_only_matrices_are_quantised() -> None:
     mark = {"patch_embedding.comfy_quant": marked('{"format": "float8_e4m3fn"}')}
-    assert "found quantised numbers for patch_embedding" in refusal(network_weights("universal") | mark)
+    assert "found quantised numbers for patch_embedding" in refusal(plain() | mark)
 
 
 def test_whole_numbers_need_a_format() -> None:
-    weights = network_weights("universal")
+    weights = dict(plain())
     weights[f"{LAYER}.weight"] = weights[f"{LAYER}.weight"].to(INT8)
     with pytest.raises(ValueError, match=r"found 1 not fractional tensors \(such as blocks.0.ffn.0.weight\)"):
         recognise(weights, formats=FORMATS)

@@ -5,13 +5,14 @@ A file holds targets of several kinds; a line tells the worst of one kind.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
+
+from ..safetensors_header import read_json
+from ..weights import load_safetensors
 
 PASSED, FAILED, SKIPPED, INFORMATION = "passed", "failed", "skipped", "information"
 
@@ -53,18 +54,16 @@ def load_golden(path: Path) -> Golden:
     """Read a file and its configuration (header metadata, else the JSON beside it).
 
     Raises:
-        ValueError: neither holds a configuration.
+        ValueError: the file is missing or damaged, or neither holds a configuration.
     """
-    with safe_open(str(path), framework="pt") as file:
-        metadata = file.metadata() or {}
-        tensors = {key: file.get_tensor(key) for key in file.keys()}
+    tensors, metadata = load_safetensors(path)
     beside = path.with_suffix(".json")
-    if "config" in metadata:
-        config = json.loads(metadata["config"])
-    elif beside.is_file():
-        config = json.loads(beside.read_text(encoding="utf-8"))
-    else:
+    if "config" not in metadata and not beside.is_file():
         raise ValueError(f"{path.name}: found no configuration, expected one in the header or in {beside.name}.")
+    try:
+        config = read_json(metadata["config"] if "config" in metadata else beside.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path.name}: found a damaged configuration ({error}), expected JSON.") from error
     floats = {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
     return Golden(path.stem, config, floats)
 
