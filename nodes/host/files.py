@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping
+from heapq import nlargest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +23,9 @@ NEWEST = "the newest"
 """What a loader's list calls the file that was written last."""
 _IN_OUTPUT = " [output]"
 """The host's mark of a name in its output folder; names without a mark are in its input folder."""
-_FIRST_LOOKS = 1000
-"""Files that one listing looks into for the first time; further ones are offered until a later listing has."""
+_FIRST_LOOKS = 300, 10_000
+"""Files that one listing looks into for the first time, on the host's event loop and in its worker; further ones are
+offered until a later listing has."""
 _MOST_READ = 100
 """Files that are read in search of the newest."""
 _TOLD = 3
@@ -83,8 +86,9 @@ class SavedFiles:
         self._finder = Finder(lambda name: name.endswith(kind.endings) and name not in kind.never)
         self._version = -1
         self._last: dict[str, Found] = {}
-        self._offer: list[str] | None = None
-        """Names of `_last` that are offered, once all of them have been looked into."""
+        self._offer: tuple[dict[str, Found], list[str]] = {}, []
+        """A listing all of whose files have been looked into, and the names that are offered of it."""
+        self._turn = threading.Lock()
         self._glances: dict[str, tuple[int, int, bool]] = {}
         """Path -> size, date, what a glance said."""
         self._spoilt: set[str] = set()
@@ -160,33 +164,32 @@ class SavedFiles:
     def _listed(self, *, fresh: bool) -> dict[str, Found]:
         """Return files by the names a list shows, those of the input folder first, then those of the output folder."""
         roots = (folder_paths.get_input_directory(), ""), (folder_paths.get_output_directory(), _IN_OUTPUT)
-        found = [(self._finder.files(root, fresh=fresh), mark) for root, mark in roots]
-        if self._version != self._finder.version:
-            self._last = {file.name + mark: file for files, mark in found for file in files}
-            self._version, self._offer = self._finder.version, None
-        return self._last
+        with self._turn:  # the host asks from its event loop and from its worker
+            found = [(self._finder.files(root, fresh=fresh), mark) for root, mark in roots]
+            if self._version != self._finder.version:
+                self._last = {file.name + mark: file for files, mark in found for file in files}
+                self._version = self._finder.version
+            return self._last
 
     def _offered(self) -> list[str]:
         """Return the names of the files that pass a glance, or had none yet."""
         listed = self._listed(fresh=False)
-        if self._offer is not None:
-            return self._offer
-        unknown = self._unknown(listed)
-        for file in unknown[:_FIRST_LOOKS]:
+        if self._offer[0] is listed:
+            return self._offer[1]
+        unknown = [file for file in listed.values() if self._known(file) is None]
+        for file in nlargest(_first_looks(), unknown, key=_date):
             self._passes(file)
         offer = [name for name, file in listed.items() if self._known(file) is not False]
-        self._offer = offer if len(unknown) <= _FIRST_LOOKS else None
+        if len(unknown) <= _first_looks():
+            self._offer = listed, offer
         return offer
 
     def _holds_one(self, listed: Mapping[str, Found]) -> bool:
         """Tell whether a file passes a glance, as far as is known after some looks."""
-        unknown = self._unknown(listed)
-        passed = any(map(self._known, listed.values())) or any(map(self._passes, unknown[:_FIRST_LOOKS]))
-        return passed or len(unknown) > _FIRST_LOOKS
-
-    def _unknown(self, listed: Mapping[str, Found]) -> list[Found]:
-        """Return the files that nothing has looked into yet, the newest first."""
-        return sorted((file for file in listed.values() if self._known(file) is None), key=_date, reverse=True)
+        if any(map(self._known, listed.values())):
+            return True
+        unknown = [file for file in listed.values() if self._known(file) is None]
+        return any(map(self._passes, nlargest(_first_looks(), unknown, key=_date))) or len(unknown) > _first_looks()
 
     def _from_newest(self, listed: Mapping[str, Found]) -> Iterable[Found]:
         """Yield the files that pass a glance, the newest first; those that are known to be unreadable come last."""
@@ -349,6 +352,11 @@ def _reads(path: Path, reader: Callable[[Path], Any]) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _first_looks() -> int:
+    """Return how many files this thread may look into: in the host's first one everyone waits for it."""
+    return _FIRST_LOOKS[threading.current_thread() is not threading.main_thread()]
 
 
 def _date(file: Found) -> tuple[int, str]:

@@ -17,6 +17,8 @@ _SETTLED_NS = 2_000_000_000
 """Age of a folder's last change from which its date tells the next one apart; some disks count in two seconds."""
 _TRUSTED_NS = 5_000_000_000
 """How long a folder is believed to be what it was because its date is; some disks in the network never change it."""
+_LOOKED_NS = 60_000_000_000
+"""How long sizes and dates count where there are very many files, unless they are asked for afresh."""
 _FEW = 1000
 """Files of a folder whose sizes and dates are always looked at."""
 _WAITS_NOT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -80,8 +82,7 @@ class Finder:
 
         Args:
             root: where to look.
-            fresh: look at the size and date of every file; else, where there are very many, they may be some seconds
-                old.
+            fresh: look at the size and date of every file; else, where there are very many, they may be a minute old.
         """
         found: list[Found] = []
         waiting = [("", os.fspath(root))]
@@ -106,7 +107,7 @@ class Finder:
         except OSError:  # gone, or closed to this process
             self.version += self._kept.pop(path, None) is not None
             return _Folder(0, 0, 0, {}, ())
-        recent = kept is not None and len(files) > _FEW and not fresh and 0 <= now - kept.looked_ns < _TRUSTED_NS
+        recent = kept is not None and len(files) > _FEW and not fresh and 0 <= now - kept.looked_ns < _LOOKED_NS
         if still and recent:
             return kept
         known = kept.files if recent else {}
