@@ -538,8 +538,10 @@ def test_what_is_said_of_a_file_stays_short() -> None:
         assert len(said) < 400 and "and 995 more" in said
 
 
-@pytest.mark.parametrize("mirrored", [[0, 1], [0]])
-def test_a_left_handed_world_is_named_as_such(mirrored: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("mirrored", "said"), [([0, 1], ", and so is every other: the file's axes are left-handed"), ([0], "$")]
+)
+def test_a_left_handed_world_is_named_as_such(mirrored: list[int], said: str) -> None:
     c2w = ahead(2)
     c2w[mirrored, 0, 0] = -1
     with pytest.raises(ValueError, match="frame 0: the pose is mirrored") as refused:
