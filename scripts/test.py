@@ -32,11 +32,16 @@ def main(arguments: list[str]) -> int:
         return 1
     workers = min(MOST_WORKERS, os.cpu_count() or 1)
     variables = {"OMP_NUM_THREADS": "1", **environment.variables(), "WM_BROWSER": browser}
+    pytest = ["-m", "pytest", "-n", str(workers), "--dist", "loadfile", "--durations", "15"]
     commands = {
         "ruff check": ["-m", "ruff", "check", "."],
         "ruff format --check": ["-m", "ruff", "format", "--check", "."],
-        "pytest": ["-m", "pytest", "-n", str(workers), "--dist", "loadfile", "--durations", "15", *arguments],
     }
+    if arguments:
+        commands["pytest"] = [*pytest, *arguments]
+    else:  # the browser's part by itself: Playwright leaves an event loop running in its worker
+        commands["unit and host tests"] = [*pytest, "tests/unit", "tests/host"]
+        commands["browser tests"] = [*pytest, "tests/browser"]
     failed = []
     for title, command in commands.items():
         say(title)
