@@ -109,27 +109,30 @@ def test_a_film_that_cannot_be_made_again_says_why_and_is_made_when_it_can(film:
     assert film.get_frame_count() == 21
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_frames_that_are_not_finite_are_never_filmed_shown_or_handed_out(
-    tiny: SimpleNamespace, run: Callable, monkeypatch: pytest.MonkeyPatch
+    tiny: SimpleNamespace, run: Callable, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
     world, _ = run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 0)
-    decoder = tiny.vae.first_stage_model
-    decode = type(decoder).decode
-    for value in (float("nan"), float("inf"), float("-inf")):
+    network = type(tiny.vae.first_stage_model)
 
-        def broken(self: Any, latents: torch.Tensor, memory: Any = None, value: float = value) -> torch.Tensor:
-            pixels = decode(self, latents, memory)
+    def breaking(decode: Callable) -> Callable:
+        def broken(*args: Any) -> torch.Tensor:
+            pixels = decode(*args).clone()
             pixels[..., 3, 4] = value
             return pixels
 
-        monkeypatch.setattr(type(decoder), "decode", broken)
-        for node, inputs in (
-            ("WMDecodeWorld", (world, tiny.vae)),
-            ("WMRolloutWorld", (tiny.model, tiny.world, tiny.track, 0, "", 0.0, 0.0, tiny.vae)),
-            ("WMWorldInfo", (world, tiny.vae)),
-        ):
-            with pytest.raises(ValueError, match=r"^vae: found NaN or infinity in the frames it decoded .*\.$"):
-                run(node, *inputs)
+        return broken
+
+    for name in ("decode", "finish_decode"):
+        monkeypatch.setattr(network, name, breaking(getattr(network, name)))
+    for node, inputs in (
+        ("WMDecodeWorld", (world, tiny.vae)),
+        ("WMRolloutWorld", (tiny.model, tiny.world, tiny.track, 0, "", 0.0, 0.0, tiny.vae)),
+        ("WMWorldInfo", (world, tiny.vae)),
+    ):
+        with pytest.raises(ValueError, match=r"^vae: found NaN or infinity in the frames it decoded .*\.$"):
+            run(node, *inputs)
 
 
 def test_a_start_whose_latents_are_not_finite_is_refused_with_the_vae_as_the_cause(
