@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from ..attention import attention
+from ..layers.attention import attention
 
 HISTORY = 2
 """Time steps before its own that a convolution over time sees."""
