@@ -31,13 +31,23 @@ _HEAD = 64
 _ZIPPED, _ENCRYPTED = b"PK\x03\x04", 1
 """How PyTorch tells a zip archive, and the mark of an encrypted entry."""
 _PART = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\.\w+)")
-_DAMAGED = (
+DAMAGED = (
     RuntimeError, EOFError, LookupError, TypeError, AttributeError, AssertionError, ValueError, ArithmeticError,
     ImportError, OSError, struct.error, zipfile.BadZipFile,
 )  # fmt: skip
 """What PyTorch's reader of pickles raises, by the byte that is wrong."""
+_WRAPPED = ("state_dict", "gen_model", "generator")
+"""Under which keys trainings put weights, one inside another."""
+_DEEPEST = 4
+"""Dictionaries that lie one inside another at most."""
 DIFFUSERS_FOLDER = "transformer"
 """Where diffusers keeps the network inside a model's folder."""
+CONVERT = "python -m worldmodel.checkpoints.convert"
+"""What makes a file of weights alone out of one that has more in it."""
+
+
+class MoreThanWeights(ValueError):
+    """A PyTorch file asks for other things than tensors, which only code of its own could make."""
 
 
 def is_part(name: str) -> bool:
@@ -153,7 +163,8 @@ def load_pickle(path: Path, name: str) -> dict[str, Tensor]:
         name: how messages call it.
 
     Raises:
-        ValueError: it is damaged, or holds more or something else than a dictionary of tensors.
+        MoreThanWeights: opening the rest of it would run code of the file.
+        ValueError: it is damaged, or holds something else than a dictionary of tensors.
     """
     entries = _stored_entries(path)
     try:
@@ -162,30 +173,51 @@ def load_pickle(path: Path, name: str) -> dict[str, Tensor]:
         asked = re.search(r"GLOBAL (\S+)", str(error))
         code = f"a pickle with code in it ({shortened(asked[1], 80)})" if asked else None
         what = code or "a pickle with more in it than weights"
-        raise ValueError(
-            f"{name}: found {what}, expected weights alone; nothing of it was run: get the model as safetensors."
+        raise MoreThanWeights(
+            f"{name}: found {what}, expected weights alone; nothing of it was run: get the model as safetensors, or, "
+            f"if you trust the file, make safetensors of it once with `{CONVERT} FILE` in the pack's folder."
         ) from error
     except MemoryError as error:
         raise ValueError(
             f"{name}: found a PyTorch file that asks for more memory than there is, expected weights; download it "
             "again, or get the model as safetensors."
         ) from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         if "TorchScript" in str(error):
             raise ValueError(
                 f"{name}: found a TorchScript program, expected weights alone; nothing of it was run: get the model as "
                 "safetensors."
             ) from error
         raise ValueError(f"{name}: found a damaged PyTorch file, expected weights; download it again.") from error
-    if isinstance(found, dict):
-        inner = found.get("state_dict", next(iter(found.values()), None) if len(found) == 1 else None)
-        found = inner if isinstance(inner, dict) else found
+    weights = weights_inside(found, name)
+    if entries is not None and not _fit(weights.values(), entries):
+        raise ValueError(f"{name}: found a damaged PyTorch file, expected weights; download it again.")
+    return weights
+
+
+def weights_inside(found: Any, name: str) -> dict[str, Tensor]:
+    """Return the weights in what a PyTorch file holds, which trainings wrap into dictionaries with other things.
+
+    Args:
+        found: what was in the file.
+        name: how messages call it.
+
+    Raises:
+        ValueError: there are other things than tensors where the weights should be.
+    """
+    for _ in range(_DEEPEST):
+        if not isinstance(found, dict):
+            break
+        inner = next((found[key] for key in _WRAPPED if isinstance(found.get(key), dict)), None)
+        if inner is None and len(found) == 1:
+            inner = next(iter(found.values()))
+        if not isinstance(inner, dict):
+            break
+        found = inner
     if not isinstance(found, dict) or not all(_is_weight(key, value) for key, value in found.items()):
         raise ValueError(
             f"{name}: found a PyTorch file with other things than weights, expected tensors alone; choose another file."
         )
-    if entries is not None and not _fit(found.values(), entries):
-        raise ValueError(f"{name}: found a damaged PyTorch file, expected weights; download it again.")
     return found
 
 
