@@ -268,7 +268,7 @@ def last_frames(world_vae: Any, world: WorldState, chunks: Sequence[int]) -> Ten
         (chunks, H, W, 3) in 0..1.
     """
     variant = variant_named(world.start.variant)
-    together = 1 + kind_of(world_vae).reach // variant.chunk  # nearer ones share the frames before them
+    together = 1 + kind_of(world_vae).reach // variant.chunking.later  # nearer ones share the frames before them
     runs: list[list[int]] = []
     for index in chunks:
         if runs and index - runs[-1][-1] <= together:
@@ -278,7 +278,7 @@ def last_frames(world_vae: Any, world: WorldState, chunks: Sequence[int]) -> Ten
     pictures = []
     bar = progress.Progress(len(chunks))
     for run in runs:
-        ends = [variant.first_frame(index + 1) - 1 for index in run]
+        ends = [variant.chunking.first_frame(index + 1) - 1 for index in run]
         frame = ends[0]
         for piece in decoder.decode_frames(world_vae, world, ends[0], ends[-1]):
             wanted = [end - frame for end in ends if frame <= end < frame + len(piece)]

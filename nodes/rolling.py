@@ -208,7 +208,7 @@ def _controls(track: Track, world: World, variant: Variant) -> tuple[list[Contro
     """Cut a track into the chunks that follow a world's; also one sentence for each thing that was dropped."""
     bound = bind_track(track, variant)
     pieces, left_over = chunk_controls(bound.controls, len(world.chunks), variant)
-    length = variant.chunk_frames(len(world.chunks) + len(pieces))
+    length = variant.chunking.frames(len(world.chunks) + len(pieces))
     if not pieces:
         raise ValueError(
             f"track: found {track.frames} frames, expected at least {length}, the next whole chunk of {variant.title}; "
@@ -248,7 +248,7 @@ def roll(model: Any, world: World, world_vae: Any, plan: Plan, pages: Pages) -> 
 
         try:
             if None in pages.found:
-                shape = (16, plan.variant.chunk, *world.start.image_condition.shape[2:])
+                shape = (16, max(plan.variant.chunking[:2]), *world.start.image_condition.shape[2:])
                 sampling.perform(model, plan.levels, shape, perform)
             else:
                 perform(sampling.without_network(model))

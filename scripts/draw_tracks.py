@@ -48,8 +48,8 @@ def draw(track: Track, variant: Variant) -> Image.Image:
     _write(pen, (20, 48), f"{track.frames} frames, {_chunks(track, variant)} chunks", 14)
     pen.rounded_rectangle(_box(LEFT - 6, TOP - 6, SIZE[0] - RIGHT + 6, SIZE[1] - 14), 8 * FINER, PANEL)
     chunk = 0
-    while variant.first_frame(chunk) < track.frames:
-        x = _across(variant.first_frame(chunk), track)
+    while variant.chunking.first_frame(chunk) < track.frames:
+        x = _across(variant.chunking.first_frame(chunk), track)
         pen.line(_box(x, TOP - 6, x, SIZE[1] - 14), GRID, 2)
         chunk += 1
     bound = bind_track(track, variant).controls.keyboard
@@ -77,7 +77,7 @@ def _curve(pen: ImageDraw.ImageDraw, track: Track, middle: float) -> None:
 
 def _chunks(track: Track, variant: Variant) -> int:
     chunk = 0
-    while variant.first_frame(chunk + 1) <= track.frames:
+    while variant.chunking.first_frame(chunk + 1) <= track.frames:
         chunk += 1
     return chunk
 

@@ -260,10 +260,10 @@ def _spans(held: list[float]) -> list[list[int]]:
 
 def _chunks(variant: Variant, frames: int) -> dict[str, Any]:
     whole = 0
-    while variant.first_frame(whole + 1) <= frames:
+    while variant.chunking.first_frame(whole + 1) <= frames:
         whole += 1
-    borders = [variant.first_frame(index) for index in range(min(whole, BORDERS) + 1)]
-    return {"whole": whole, "left_over": frames - variant.first_frame(whole), "borders": borders}
+    borders = [variant.chunking.first_frame(index) for index in range(min(whole, BORDERS) + 1)]
+    return {"whole": whole, "left_over": frames - variant.chunking.first_frame(whole), "borders": borders}
 
 
 def write_golden() -> None:

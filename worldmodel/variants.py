@@ -77,6 +77,63 @@ MATRIX_GAME_3_WALKING = Motion(step_metres=0.1235, diagonal_metres=0.0873, least
 """As Matrix-Game 3.0's release moves the camera that it tells its model of; its mouse counts 15 degrees a unit."""
 
 
+class Chunking(NamedTuple):
+    """How the latents of a world are cut into chunks.
+
+    Args:
+        first, later: latents of a world's first chunk, and of every other one.
+        frames_per_latent: video frames that a latent spans; the first of a stream spans one.
+        restarts: every chunk is a stream of its own, so its first latent spans one frame.
+        given: latents of the first chunk that the start brings along, so that only the rest is sampled.
+    """
+
+    first: int
+    later: int
+    frames_per_latent: int = 4
+    restarts: bool = False
+    given: int = 0
+
+    def latents(self, index: int) -> int:
+        """Return the latents of chunk `index`."""
+        return self.later if index else self.first
+
+    def sampled(self, index: int) -> int:
+        """Return how many latents of chunk `index` are sampled, the last ones."""
+        return self.later if index else self.first - self.given
+
+    def first_latent(self, index: int) -> int:
+        """Return the absolute latent at which chunk `index` begins."""
+        return self.first + (index - 1) * self.later if index else 0
+
+    def frames(self, index: int) -> int:
+        """Return the video frames of chunk `index`."""
+        return self.first_frame(index + 1) - self.first_frame(index)
+
+    def first_frame(self, index: int) -> int:
+        """Return the absolute video frame at which chunk `index` begins."""
+        streams = index if self.restarts else min(index, 1)
+        return self.first_latent(index) * self.frames_per_latent - streams * (self.frames_per_latent - 1)
+
+    def chunk_of(self, frame: int) -> int:
+        """Return the chunk that an absolute video frame lies in."""
+        beyond = frame - self.frames(0)
+        return 0 if beyond < 0 else 1 + beyond // self.frames(1)
+
+    def chunk_of_latent(self, latent: int) -> int:
+        """Return the chunk that an absolute latent lies in."""
+        return 0 if latent < self.first else 1 + (latent - self.first) // self.later
+
+    def latent_of(self, frame: int) -> int:
+        """Return the absolute latent that holds an absolute video frame."""
+        chunk = self.chunk_of(frame) if self.restarts else 0
+        within = frame - self.first_frame(chunk)
+        return self.first_latent(chunk) + (within + self.frames_per_latent - 1) // self.frames_per_latent
+
+
+THREES = Chunking(first=3, later=3)
+"""As Matrix-Game 2.0 denoises its latents."""
+
+
 @dataclass(frozen=True)
 class Variant:
     """One supported model: what its weights do not say. Lengths in latents, `picture` in pixels (height, width)."""
@@ -92,22 +149,12 @@ class Variant:
     latent_format: LatentFormat = "wan21"
     image_context: ImageContext = "clip"
     family: str = "matrix_game_2"
-    chunk: int = 3
     shift: float = 5.0
     action_window: int = 3
-    frames_per_latent: int = 4
+    chunking: Chunking = THREES
     motion: Motion = WALKING
     """How its camera moves (an assumption for the released models: Matrix-Game 2 publishes no camera)."""
     lens: Lens = QUARTER_TURN
-
-    def chunk_frames(self, index: int) -> int:
-        """Return the video frames of chunk `index`: its first latent spans one frame if it is the world's first."""
-        frames = self.chunk * self.frames_per_latent
-        return frames if index else frames - self.frames_per_latent + 1
-
-    def first_frame(self, index: int) -> int:
-        """Return the absolute video frame at which chunk `index` begins."""
-        return 0 if index == 0 else index * self.chunk * self.frames_per_latent - self.frames_per_latent + 1
 
 
 _WASD = Keyboard(words=("forward", "back", "left", "right"), letters=("W", "S", "A", "D"))

@@ -154,10 +154,10 @@ def choose_window(asked: int, checkpoint: Checkpoint, path: Path) -> tuple[int, 
     """
     variant = checkpoint.variant
     if asked:
-        if not variant.chunk <= asked <= LONGEST_WINDOW:
+        if not variant.chunking.later <= asked <= LONGEST_WINDOW:
             raise ValueError(
-                f"window: found {shortened(str(asked))}, expected 0 (the model's own) or at least {variant.chunk} "
-                f"latents, the length of a chunk, and at most {LONGEST_WINDOW}; change it."
+                f"window: found {shortened(str(asked))}, expected 0 (the model's own) or at least "
+                f"{variant.chunking.later} latents, the length of a chunk, and at most {LONGEST_WINDOW}; change it."
             )
         return asked, "as chosen"
     said = _window_of_release(checkpoint, model_files.config_beside(path, f"model_name: {path.name}"))
@@ -180,7 +180,7 @@ def _window_of_release(checkpoint: Checkpoint, config_path: Path) -> int | None:
             "remove it."
         ) from error
     size = config.get("local_attn_size") if isinstance(config, dict) else None
-    if not is_whole(size) or not checkpoint.variant.chunk <= size <= LONGEST_WINDOW:
+    if not is_whole(size) or not checkpoint.variant.chunking.later <= size <= LONGEST_WINDOW:
         return None
     actions = config.get("action_config")
     keys = actions.get("keyboard_dim_in") if isinstance(actions, dict) else None

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from ...worldmodel.bench.beside import WAITING, Beside
 from ...worldmodel.layers.threads import few_threads, is_small
-from ...worldmodel.vae.tiny import FRAMES_PER_LATENT, TinyVAE
+from ...worldmodel.vae.tiny import TinyVAE
+from ...worldmodel.variants import Chunking, variant_named
 from ...worldmodel.world.state import World
 from .vae import Kind, WorldVAE, kind_of, not_finite
 
@@ -152,20 +153,15 @@ class StreamingDecoder:
             return self._pictures(pixels)
 
 
-def latent_of(frame: int) -> int:
-    """Return the absolute latent that holds an absolute video frame."""
-    return (frame + FRAMES_PER_LATENT - 1) // FRAMES_PER_LATENT
-
-
 def primed(vae: comfy.sd.VAE, world: World) -> StreamingDecoder:
     """Return a decoder that has seen a world's last latents, so that it can go on behind it."""
     if not world.chunks:
         return StreamingDecoder(vae)
-    length = world.chunks[0].latents.shape[1]
-    chunk = _first_chunk(len(world.chunks) * length, length, kind_of(vae))
-    decoder = StreamingDecoder(vae, chunk * length)
-    for old in world.chunks[chunk:]:
-        decoder.push(old.latents)
+    chunking = variant_named(world.start.variant).chunking
+    first = _first_latent(chunking.first_latent(len(world.chunks)), kind_of(vae))
+    decoder = StreamingDecoder(vae, first)
+    for latents in _latents_from(world, first, chunking):
+        decoder.push(latents)
     return decoder
 
 
@@ -175,18 +171,26 @@ def decode_frames(vae: comfy.sd.VAE, world: World, first: int, last: int) -> Ite
     Yields:
         (F, H, W, 3) in 0..1, together last - first + 1 frames.
     """
-    length = world.chunks[0].latents.shape[1]
-    chunk = _first_chunk(latent_of(first), length, kind_of(vae))
-    decoder = StreamingDecoder(vae, chunk * length)
-    position = FRAMES_PER_LATENT * chunk * length  # of the stream's first frame; a latent ends with it
-    final = latent_of(last) // length
-    for frames in decoder.stream([chunk.latents for chunk in world.chunks[chunk : final + 1]]):
+    chunking = variant_named(world.start.variant).chunking
+    begin = _first_latent(chunking.latent_of(first), kind_of(vae))
+    decoder = StreamingDecoder(vae, begin)
+    position = chunking.frames_per_latent * begin  # of the stream's first frame; a latent ends with it
+    shown = world._replace(chunks=world.chunks[: chunking.chunk_of(last) + 1])
+    for frames in decoder.stream(_latents_from(shown, begin, chunking)):
         wanted = frames[max(0, first - position) : max(0, last + 1 - position)]
         position += len(frames)
         if len(wanted):
             yield wanted
 
 
-def _first_chunk(latent: int, length: int, kind: Kind) -> int:
-    """The chunk at which a decoder must begin so that this latent comes out as if it had begun at the start."""
-    return max(0, latent - kind.reach) // length
+def _first_latent(latent: int, kind: Kind) -> int:
+    """The latent at which a decoder must begin so that this one comes out as if it had begun at the start."""
+    first = max(0, latent - kind.reach)
+    return first - first % HOSTS_PIECE
+
+
+def _latents_from(world: World, first: int, chunking: Chunking) -> list[Tensor]:
+    """The latents of a world from an absolute one on, chunk by chunk."""
+    chunk = chunking.chunk_of_latent(first)
+    pieces = [chunk.latents for chunk in world.chunks[chunk:]]
+    return [pieces[0][:, first - chunking.first_latent(chunk) :], *pieces[1:]] if pieces else []

@@ -164,7 +164,7 @@ class WorldModel(comfy.model_base.BaseModel):
     def _cached_numbers(self, height: int, width: int) -> int:
         """Return how many numbers a rollout keeps: keys and values of the window, and what is made once."""
         tokens = height // PATCH[1] * (width // PATCH[2])
-        window = self.variant.window if self.variant.window > self.variant.chunk else 0
+        window = self.variant.window if self.variant.window > self.variant.chunking.later else 0
         numbers = 0
         for block in self.diffusion_model.blocks:
             dim = block.norm1.normalized_shape[0]

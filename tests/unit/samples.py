@@ -77,9 +77,9 @@ def made_up_world(chunks: int = 2) -> World:
     start = Start("tiny_world", TINY_WORLD.latent_format, picture, tokens)
     made = []
     for index in range(chunks):
-        frames = TINY_WORLD.chunk_frames(index)
+        frames = TINY_WORLD.chunking.frames(index)
         controls = Controls(torch.zeros(frames, 4), torch.zeros(frames, 2))
-        latents = torch.randn(16, TINY_WORLD.chunk, 4, 6, generator=draw)
+        latents = torch.randn(16, TINY_WORLD.chunking.later, 4, 6, generator=draw)
         poses = torch.eye(4).repeat(frames, 1, 1)
         made.append(Chunk(latents, controls, poses, f"street {index}", 7 + index, f"{index + 1:064x}"))
     return new_world(start)._replace(chunks=tuple(made))

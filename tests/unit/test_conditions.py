@@ -23,7 +23,7 @@ def test_windows_of_a_chunk_need_only_the_rows_of_the_chunk_before() -> None:
     rows = torch.arange(12 * 6 - 3.0)[:, None].expand(-1, 4)
     for chunk in range(1, 6):
         positions = torch.arange(3 * chunk, 3 * chunk + 3)
-        first, last = variant.first_frame(chunk - 1), variant.first_frame(chunk + 1)
+        first, last = variant.chunking.first_frame(chunk - 1), variant.chunking.first_frame(chunk + 1)
         near = cut_windows(rows[first:last], positions, first_row=first)
         assert torch.equal(near, cut_windows(rows, positions))
         assert near.shape == (3, 12, 4)
@@ -31,9 +31,9 @@ def test_windows_of_a_chunk_need_only_the_rows_of_the_chunk_before() -> None:
 
 def test_chunks_tile_the_frames() -> None:
     for variant in VARIANTS.values():
-        assert variant.chunk_frames(0) == 9 and variant.chunk_frames(1) == 12
-        ends = [variant.first_frame(index) + variant.chunk_frames(index) for index in range(5)]
-        assert ends == [variant.first_frame(index + 1) for index in range(5)]
+        assert variant.chunking.frames(0) == 9 and variant.chunking.frames(1) == 12
+        ends = [variant.chunking.first_frame(index) + variant.chunking.frames(index) for index in range(5)]
+        assert ends == [variant.chunking.first_frame(index + 1) for index in range(5)]
 
 
 def test_an_image_condition_goes_on_with_its_last_latent() -> None:

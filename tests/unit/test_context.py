@@ -54,7 +54,7 @@ def controls_of(name: str, chunks: int, seed: int = 3) -> list[Controls]:
     variant, generator = VARIANTS[name], torch.Generator().manual_seed(seed)
     rows = []
     for index in range(chunks):
-        count = variant.chunk_frames(index)
+        count = variant.chunking.frames(index)
         keyboard = torch.rand(count, len(variant.keyboard.words), generator=generator).round()
         rows.append(Controls(keyboard, None if variant.mouse is None else torch.randn(count, 2, generator=generator)))
     return rows
@@ -135,7 +135,7 @@ def test_a_replay_begins_as_far_back_as_the_network_looks_and_no_further(
 )
 def test_the_depth_of_a_released_model(name: str, depth: int) -> None:
     stages = network_of(name, layers=30, acting=15).stages
-    assert replay_depth(stages, VARIANTS[name].window, VARIANTS[name].chunk) == depth
+    assert replay_depth(stages, VARIANTS[name].window, VARIANTS[name].chunking.later) == depth
 
 
 def test_the_depth_follows_from_the_loaded_network_and_the_window() -> None:

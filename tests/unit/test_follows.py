@@ -19,7 +19,7 @@ def tracks() -> suites.Tracks:
 def film_at(tracks: suites.Tracks, pace: float) -> torch.Tensor:
     """Render the walks at a pace of their own: frame i shows the pose of frame pace * i."""
     worlds, walk = tracks.walk()
-    at = torch.arange(VARIANT.first_frame(follows.CHUNKS), dtype=torch.float64) * pace
+    at = torch.arange(VARIANT.chunking.first_frame(follows.CHUNKS), dtype=torch.float64) * pace
     row, rest = at.long(), at % 1
     places, yaws = (
         torch.lerp(value[:, row], value[:, row + 1], rest.view(1, -1, *[1] * (value.ndim - 2)))
@@ -42,7 +42,7 @@ def test_a_film_that_falls_behind_is_found_as_slow_as_it_is_in_every_chunk(track
     worlds, walk = tracks.walk()
     start = walk.places[:, :1]
     short = walk._replace(places=start + 0.8 * (walk.places - start))
-    frames = slice(0, VARIANT.first_frame(follows.CHUNKS))
+    frames = slice(0, VARIANT.chunking.first_frame(follows.CHUNKS))
     motion = follows.explain(pilot.film(worlds, short, data.PICTURE, frames).movedim(-1, 2), tracks, VARIANT)
     shares = motion.found_metres / motion.metres
     assert shares.shape == (WALKS, follows.CHUNKS)

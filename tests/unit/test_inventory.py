@@ -46,7 +46,7 @@ def test_what_was_walked_binds_to_the_same_controls(name: str, first: int) -> No
 
 def test_every_turn_a_track_can_ask_for_comes_back() -> None:
     turns = torch.cat([torch.arange(-6000, 6000) / 1000, torch.rand(3000) * 360 - 180])
-    turns = turns[: VARIANTS["tiny_world"].first_frame(len(turns) // 12)]
+    turns = turns[: VARIANTS["tiny_world"].chunking.first_frame(len(turns) // 12)]
     track = Track((), torch.zeros(len(turns), 0), torch.stack([turns, torch.zeros(len(turns))], 1).float())
     world = world_of("tiny_world", track)
     bound = bind_track(walked_track(world), VARIANTS["tiny_world"]).controls

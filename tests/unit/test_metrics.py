@@ -147,14 +147,14 @@ class Puppet(Player):
     frozen = False
 
     def roll(self, first, actions, chunks, seed, levels=None):
-        frames = self.variant.first_frame(chunks)
+        frames = self.variant.chunking.first_frame(chunks)
         which = self._recognise(first)
         keys, turns = (value[:, : frames - 1] for value in actions)
         keys, turns = (keys[..., [1, 0, 3, 2]], -turns) if self.mirrored else (keys, turns * self.turns)
         worlds, walks = self.tracks.part(which).walk(pilot.Actions(keys, turns))
         film = pilot.film(worlds, walks, data.PICTURE).movedim(-1, 1)
         for chunk in range(chunks):
-            span = slice(self.variant.first_frame(chunk), self.variant.first_frame(chunk + 1))
+            span = slice(self.variant.chunking.first_frame(chunk), self.variant.chunking.first_frame(chunk + 1))
             yield film[:, :, :1].expand_as(film[:, :, span]) if self.frozen else film[:, :, span]
 
     def _recognise(self, first):

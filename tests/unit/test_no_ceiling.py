@@ -64,7 +64,7 @@ def test_any_even_grid_rolls_out(golden: Golden, grid: tuple[int, int]) -> None:
     condition = image_condition(torch.randn(16, 4, *grid))
     session = Session(Start(VARIANT.name, "wan21", condition, torch.randn(5, golden.config["clip_dim"])), bare(network))
     for chunk in range(3):
-        rows = VARIANT.chunk_frames(chunk)
+        rows = VARIANT.chunking.frames(chunk)
         latents = session.step(Controls(torch.ones(rows, 2), torch.zeros(rows, 2)), 0).latents
         assert latents.shape == (16, 3, *grid) and bool(torch.isfinite(latents).all())
 

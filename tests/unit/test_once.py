@@ -31,8 +31,8 @@ def roll_out(name: str, predict: Predict) -> Tensor:
     start = Start(name, variant.latent_format, condition, torch.randn(7, 20, generator=generator))
     session = Session(start, predict)
     for index in range(CHUNKS):
-        keyboard = torch.rand(variant.chunk_frames(index), len(variant.keyboard.words), generator=generator).round()
-        mouse = torch.randn(variant.chunk_frames(index), 2, generator=generator) * 0.1
+        keyboard = torch.rand(variant.chunking.frames(index), len(variant.keyboard.words), generator=generator).round()
+        mouse = torch.randn(variant.chunking.frames(index), 2, generator=generator) * 0.1
         session.step(Controls(keyboard, None if variant.mouse is None else mouse), seed=0)
     return torch.cat([chunk.latents for chunk in session.world.chunks], dim=1)
 
@@ -41,7 +41,7 @@ def roll_out(name: str, predict: Predict) -> Tensor:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_making_things_once_and_writing_in_place_change_no_bit(name: str, dtype: torch.dtype) -> None:
     fast = bare(network_of(name, dtype))
-    plain = PlainCache(VARIANTS[name].window, VARIANTS[name].chunk)
+    plain = PlainCache(VARIANTS[name].window, VARIANTS[name].chunking.later)
 
     def plainly(x: Tensor, step: Step, context: Tensor) -> Tensor:
         return fast(x, step._replace(cache=plain), context)

@@ -41,7 +41,7 @@ def controls_of(name: str, chunks: int, seed: int = 3) -> list[Controls]:
     variant, generator = VARIANTS[name], torch.Generator().manual_seed(seed)
     rows = []
     for index in range(chunks):
-        count = variant.chunk_frames(index)
+        count = variant.chunking.frames(index)
         keyboard = torch.rand(count, len(variant.keyboard.words), generator=generator).round()
         mouse = torch.randn(count, 2, generator=generator) * 0.1
         rows.append(Controls(keyboard, None if variant.mouse is None else mouse))

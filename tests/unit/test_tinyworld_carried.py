@@ -62,7 +62,7 @@ def test_own_walks_hold_the_film_and_how_it_should_have_gone_on(player, walked, 
     assert own["known"].shape == (2, total - CHUNK, 8, 12) and own["known"].min() >= 0 and own["known"].max() <= 1
     view = pilot.views(worlds, walks, data.PICTURE)
     film = player.play(view.pixels[:, 0].movedim(-1, 1), walks.actions, carried.CHUNKS, 5)
-    begin = player.variant.first_frame(1)
+    begin = player.variant.chunking.first_frame(1)
     span = slice(begin - 1, begin + 12)
     part = carried._farther(worlds, walks, span, carried.FARTHER[0])
     view = pilot.views(worlds, part, data.PICTURE)

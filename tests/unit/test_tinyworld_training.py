@@ -80,7 +80,7 @@ def test_the_trainer_cuts_conditions_as_a_session_does(first: int) -> None:
         torch.testing.assert_close(clip.told.context[walk], start.visual_context)
         before = None
         for index in range(first + 3):
-            rows = slice(VARIANT.first_frame(index), VARIANT.first_frame(index + 1))
+            rows = slice(VARIANT.chunking.first_frame(index), VARIANT.chunking.first_frame(index + 1))
             controls = Controls(bound.keyboard[rows], bound.mouse[rows])
             theirs = chunk_step(VARIANT, start, before, controls, index, torch.device("cpu"))
             before = Chunk(torch.empty(0), controls)
@@ -181,7 +181,7 @@ def test_the_player_of_batches_plays_what_a_session_plays() -> None:
         mouse = torch.stack([shard["turns"][walk], torch.zeros(40)], 1)
         bound = bind_track(Track(pilot.WORDS, shard["keys"][walk], mouse), VARIANT).controls
         for index in range(chunks):
-            rows = slice(VARIANT.first_frame(index), VARIANT.first_frame(index + 1))
+            rows = slice(VARIANT.chunking.first_frame(index), VARIANT.chunking.first_frame(index + 1))
             session.step(Controls(bound.keyboard[rows], bound.mouse[rows]), 0)
         codes = torch.cat([chunk.latents for chunk in session.world.chunks], 1)[None] * std + mean
         torch.testing.assert_close(film[walk], (vae.decode(codes)[0] + 1) / 2, atol=1e-3, rtol=0)

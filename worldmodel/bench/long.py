@@ -97,7 +97,7 @@ def _start(variant: Variant, context: int, grid: tuple[int, int]) -> Start:
 
 def _controls(variant: Variant, chunks: int) -> list[Controls]:
     """A track at random, cut as the nodes cut it."""
-    frames, generator = variant.first_frame(chunks), torch.Generator().manual_seed(1)
+    frames, generator = variant.chunking.first_frame(chunks), torch.Generator().manual_seed(1)
     keyboard = torch.rand(frames, len(variant.keyboard.words), generator=generator).round()
     mouse = None if variant.mouse is None else torch.randn(frames, 2, generator=generator) * 0.1
     return chunk_controls(Controls(keyboard, mouse), 0, variant)[0]

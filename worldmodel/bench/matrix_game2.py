@@ -72,7 +72,7 @@ def measure(setting: Setting) -> dict[str, float]:
         found |= _passes(setting, network)
         found |= _vae(setting)
     steps = setting.steps * found["denoising pass"] + found["clean pass"]
-    frames = VARIANT.chunk_frames(1)
+    frames = VARIANT.chunking.frames(1)
     found["frames/s, network"] = frames / steps
     found["frames/s, network and decoder"] = frames / (steps + found["decode a chunk"])
     found["peak bytes"] = peak_bytes(setting.device)
@@ -91,8 +91,11 @@ def _passes(setting: Setting, network: MatrixGame2) -> dict[str, float]:
     start, controls = start_of(setting)
     context = start.visual_context[None].to(setting.device)
     predict = bare(network)
-    x = torch.randn(1, 16, VARIANT.chunk, *setting.grid, device=setting.device)
-    caches = {"": KVCache(VARIANT.window, VARIANT.chunk), ", plainly": PlainCache(VARIANT.window, VARIANT.chunk)}
+    x = torch.randn(1, 16, VARIANT.chunking.later, *setting.grid, device=setting.device)
+    caches = {
+        "": KVCache(VARIANT.window, VARIANT.chunking.later),
+        ", plainly": PlainCache(VARIANT.window, VARIANT.chunking.later),
+    }
     step = chunk_step(VARIANT, start, None, controls[0], 0, setting.device)
     noisy = step._replace(timesteps=torch.full_like(step.timesteps, 714.0))
     times: dict[str, list[float]] = {}
@@ -106,7 +109,7 @@ def _passes(setting: Setting, network: MatrixGame2) -> dict[str, float]:
     found["plain / fast"] = found["denoising pass, plainly"] / found["denoising pass"]
     found["cache bytes"] = caches[""].bytes()
     found["rollout"] = timed(lambda: roll_out(setting, predict, start, controls), setting)
-    found["frames/s, rollout"] = VARIANT.first_frame(setting.chunks) / found["rollout"]
+    found["frames/s, rollout"] = VARIANT.chunking.first_frame(setting.chunks) / found["rollout"]
     return found
 
 
@@ -124,7 +127,7 @@ def start_of(setting: Setting) -> tuple[Start, list[Controls]]:
     generator = torch.Generator().manual_seed(0)
     condition = torch.randn(20, 30, *setting.grid, generator=generator)
     context = torch.randn(CLIP_TOKENS, CLIP_WIDTH, generator=generator)
-    frames = VARIANT.first_frame(setting.chunks)
+    frames = VARIANT.chunking.first_frame(setting.chunks)
     keys = torch.tensor([1.0, 0, 0, 0]).expand(frames, 4)
     controls, _ = chunk_controls(Controls(keys, torch.zeros(frames, 2)), 0, VARIANT)
     return Start(VARIANT.name, VARIANT.latent_format, condition, context), controls
@@ -137,7 +140,7 @@ def _vae(setting: Setting) -> dict[str, float]:
     place = {"dtype": setting.dtype, "device": setting.device}
     height, width = (8 * side for side in setting.grid)
     pixels = torch.zeros(1, 3, 5, height, width, **place)
-    latents = from_model_space(torch.randn(1, 16, VARIANT.chunk, *setting.grid, **place))
+    latents = from_model_space(torch.randn(1, 16, VARIANT.chunking.later, *setting.grid, **place))
     memory: dict[str, Tensor] = {}
     vae.decode(latents, memory)
     vae.encode(pixels)

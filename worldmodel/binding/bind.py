@@ -79,12 +79,12 @@ def bind_followed(followed: Followed, variant: Variant) -> Bound:
 def binding_report(bound: Bound, variant: Variant) -> Report:
     """Say what a model gets of a track that a fresh world walks, the frames after the last whole chunk included."""
     frames, chunks = len(bound.turns), 0
-    while variant.first_frame(chunks + 1) <= frames:
+    while variant.chunking.first_frame(chunks + 1) <= frames:
         chunks += 1
-    whole, rows = variant.first_frame(chunks), bound.rows
+    whole, rows = variant.chunking.first_frame(chunks), bound.rows
     if whole < frames:
-        why = f"left over after {counted(chunks, 'whole chunk')}: {_ways_out(whole, variant.chunk_frames(chunks))}"
-        if frames % variant.chunk_frames(1) == 0:
+        why = f"left over after {counted(chunks, 'whole chunk')}: {_ways_out(whole, variant.chunking.frames(chunks))}"
+        if frames % variant.chunking.frames(1) == 0:
             why += f"; a world that goes on walks all {frames}"
         row = Row("dropped", whole, frames - 1, "all", counted(frames - whole, "frame"), "none", why)
         rows = in_order([*rows, row])
@@ -103,7 +103,7 @@ def chunk_controls(controls: Controls, first_chunk_index: int, variant: Variant)
         One `Controls` per whole chunk, and how many frames are left over after the last one.
     """
     pieces, row, frames = [], 0, len(controls.keyboard)
-    while row + (length := variant.chunk_frames(first_chunk_index + len(pieces))) <= frames:
+    while row + (length := variant.chunking.frames(first_chunk_index + len(pieces))) <= frames:
         rows = slice(row, row + length)
         mouse = None if controls.mouse is None else controls.mouse[rows].clone()
         pieces.append(Controls(controls.keyboard[rows].clone(), mouse))

@@ -94,9 +94,9 @@ def _action(golden: Golden, judge: Judge, towers: Towers | None) -> None:
         operations=torch.nn,
     )
     module.load_state_dict(weights, strict=True)
-    cache = KVCache(config["local_attn_size"], variant.chunk)
+    cache = KVCache(config["local_attn_size"], variant.chunking.later)
     tokens = config["tokens_per_frame"]
-    for chunk, positions in _chunks(config["n_chunks"], variant.chunk):
+    for chunk, positions in _chunks(config["n_chunks"], variant.chunking.later):
         x = tensors["in.x"][:, positions[0] * tokens : (positions[-1] + 1) * tokens]
         mouse = cut_windows(tensors["in.mouse_cond"], positions) if sizes["enable_mouse"] else None
         keyboard = cut_windows(tensors["in.keyboard_cond"], positions)
@@ -144,7 +144,7 @@ def _controls(golden: Golden, chunks: int, prefix: str = "in.") -> Iterator[Cont
     variant = _variant(golden)
     keyboard, mouse = (golden.tensors.get(f"{prefix}{name}_cond") for name in ("keyboard", "mouse"))
     for chunk in range(chunks):
-        rows = slice(variant.first_frame(chunk), variant.first_frame(chunk + 1))
+        rows = slice(variant.chunking.first_frame(chunk), variant.chunking.first_frame(chunk + 1))
         yield Controls(keyboard[0, rows], None if mouse is None else mouse[0, rows])
 
 
@@ -236,7 +236,7 @@ def _actions(golden: Golden, judge: Judge, towers: Towers | None) -> None:
     config, tensors = golden.config, golden.tensors
     for variant in (variant_named(name) for name in DEMOS):
         short = variant.name.removeprefix("matrix_game_2_")
-        counts = torch.tensor([variant.chunk_frames(chunk) for chunk in range(config["n_chunks"])])
+        counts = torch.tensor([variant.chunking.frames(chunk) for chunk in range(config["n_chunks"])])
         for device in ("keyboard", "mouse"):
             held = tensors.get(f"{short}.in.{device}_per_chunk")
             if held is None:
@@ -244,7 +244,7 @@ def _actions(golden: Golden, judge: Judge, towers: Towers | None) -> None:
             rows = held.repeat_interleave(counts, dim=0)[None]
             for chunk in range(config["n_chunks"]):
                 passed = tensors[f"{short}.chunk{chunk}.passed_{device}"]
-                judge.compare("passed", rows[:, : variant.first_frame(chunk + 1)], passed)
+                judge.compare("passed", rows[:, : variant.chunking.first_frame(chunk + 1)], passed)
             judge.compare("final", rows, tensors[f"{short}.final_{device}"])
         for name, played in golden.under(f"{short}.bench").items():
             device = name.split(".")[1]

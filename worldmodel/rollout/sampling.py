@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..layers.rope import as_float64
 from ..reading.words import shortened
+from ..variants import Chunking
 from ..world.state import RecordedNoise
 
 LEVELS = 1000
@@ -122,18 +123,25 @@ def seeded_draws(seed: int, chunk: int, shape: Sequence[int]) -> Iterator[Tensor
         yield torch.randn(*shape, generator=generator, dtype=torch.float32)
 
 
-def recorded_draws(noise: RecordedNoise, chunk: int, latents: int) -> Iterator[Tensor]:
-    """Yield recorded noise in the order of `seeded_draws`, each draw (16, latents, h, w) float32.
+def recorded_draws(noise: RecordedNoise, chunk: int, chunking: Chunking) -> Iterator[Tensor]:
+    """Yield recorded noise in the order of `seeded_draws`, each draw (16, c, h, w) float32.
+
+    Args:
+        noise: one draw for each latent that is sampled.
+        chunk: absolute chunk index.
+        chunking: the variant's.
 
     Raises:
         ValueError: the record is too short for this chunk or for the steps.
     """
-    if (chunk + 1) * latents > noise.initial.shape[1] or chunk >= noise.renoise.shape[0]:
+    first = chunking.first_latent(chunk) - (chunking.given if chunk else 0)
+    last = first + chunking.sampled(chunk)
+    if last > noise.initial.shape[1] or chunk >= noise.renoise.shape[0]:
         raise ValueError(
             f"noise: found recorded noise for {noise.renoise.shape[0]} chunks, expected some for chunk {chunk}; "
             "roll out fewer chunks."
         )
-    yield noise.initial[:, chunk * latents : (chunk + 1) * latents].float()
+    yield noise.initial[:, first:last].float()
     for draw in noise.renoise[chunk]:
         yield draw.float().transpose(0, 1)  # (c, 16, h, w) -> (16, c, h, w)
     raise ValueError(

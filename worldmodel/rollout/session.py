@@ -139,13 +139,13 @@ class Session:
         self._predict = predict
         settings = settings or settings_of(self._variant)
         self._levels: Levels = warped_steps(settings.steps, settings.shift)
-        if settings.window < self._variant.chunk:
+        if settings.window < self._variant.chunking.later:
             raise ValueError(
-                f"window: found {settings.window}, expected at least {self._variant.chunk} latents, the length of a "
-                "chunk; use the variant's own."
+                f"window: found {settings.window}, expected at least {self._variant.chunking.later} latents, the "
+                "length of a chunk; use the variant's own."
             )
-        self._cache = KVCache(settings.window, self._variant.chunk)
-        self._depth = None if stages is None else replay_depth(stages, settings.window, self._variant.chunk)
+        self._cache = KVCache(settings.window, self._variant.chunking.later)
+        self._depth = None if stages is None else replay_depth(stages, settings.window, self._variant.chunking.later)
         self._model = model
         self._dtype = dtype
         self._device = torch.device(device)
@@ -273,9 +273,9 @@ class Session:
     def _draws(self, seed: int, index: int) -> Iterator[Tensor]:
         noise, condition = self.world.start.noise, self.world.start.image_condition
         if noise is not None:
-            draws = recorded_draws(noise, index, self._variant.chunk)
+            draws = recorded_draws(noise, index, self._variant.chunking)
         else:
-            draws = seeded_draws(seed, index, (16, self._variant.chunk, *condition.shape[2:]))
+            draws = seeded_draws(seed, index, (16, self._variant.chunking.sampled(index), *condition.shape[2:]))
         return (draw.to(self._device) for draw in draws)
 
     def _velocity(self, x: Tensor, step: Step, timestep: Tensor, index: int) -> Tensor:

@@ -56,8 +56,7 @@ class Errors:
 
     def add(self, frame: int, pictures: Sequence[Tensor | None], truth: Tensor) -> None:
         """Measure one frame; a column that has ended is `None`."""
-        whole = self._variant.chunk * self._variant.frames_per_latent
-        chunk = (frame + whole - self._variant.chunk_frames(0)) // whole
+        chunk = self._variant.chunking.chunk_of(frame)
         sums = self._sums.setdefault(chunk, [(0.0, 0)] * len(self._labels))
         for i, picture in enumerate(pictures):
             if picture is not None:
@@ -89,7 +88,7 @@ class Parting(NamedTuple):
 def parting(one: World, other: World, labels: tuple[str, str]) -> Parting:
     """Say from which frame on `other` is not `one`."""
     variant, shared = variant_named(one.start.variant), shared_chunks(one, other)
-    frame, (first, second) = variant.first_frame(shared), labels
+    frame, (first, second) = variant.chunking.first_frame(shared), labels
     if one.digest != other.digest:
         return Parting(0, f"{second} begins elsewhere than {first}.")
     if shared < min(len(one.chunks), len(other.chunks)):

@@ -93,7 +93,7 @@ def _draw_map(canvas: Canvas, track: Track, variant: Variant, left: float, top: 
     canvas.shape(wedge(points[-1], headings[-1] / max(1e-9, np.linalg.norm(headings[-1])), 2.6), SIGHT)
     canvas.line([tuple(point) for point in points], 0.24, KEY)
     for index in _numbered(_chunks_of(track, variant), _MAP):
-        x, y = points[variant.first_frame(index)]
+        x, y = points[variant.chunking.first_frame(index)]
         canvas.dot(x, y, 0.35, fill=_BACKGROUND, edge=INK, line=0.12)
         canvas.text(x + 0.7, y, str(index), 1.0, INK, anchor="lm")
     canvas.shape(arrow(points[-1] + headings[-1] * 0.7, headings[-1], 1.4, 0.55), INK)
@@ -113,7 +113,7 @@ def _draw_lanes(canvas: Canvas, world: World, track: Track, left: float, width: 
     frame = rows[1] / max(1, total)
     bottom = _TOP + _LANE * len(lanes) + (_TURNS if variant.mouse is not None else 0)
     for index in _numbered(len(world.chunks), rows[1]):
-        x = rows[0] + variant.first_frame(index) * frame
+        x = rows[0] + variant.chunking.first_frame(index) * frame
         canvas.line([(x, _TOP - 0.4), (x, bottom)], 0.06, SIGHT)
         canvas.text(x + 0.25, _TOP - 0.9, str(index), 0.9, FAINT, anchor="lm")
     for row, (word, held) in enumerate(lanes):
@@ -157,7 +157,7 @@ def _sheet(track: Track, variant: Variant, sheet: Sheet) -> Image.Image:
     letters = dict(zip(variant.keyboard.words, variant.keyboard.letters, strict=True))
     labels = []
     for index in sheet.chunks:
-        words = told(track, slice(variant.first_frame(index), variant.first_frame(index + 1)))
+        words = told(track, slice(variant.chunking.first_frame(index), variant.chunking.first_frame(index + 1)))
         for word, letter in letters.items():
             words = re.sub(rf"\b{word} (?=\d)", f"{letter} ", words)
         labels.append(f"{index}   {words}")
@@ -180,5 +180,4 @@ def _numbered(chunks: int, width: float) -> range:
 
 
 def _chunks_of(track: Track, variant: Variant) -> int:
-    whole = variant.chunk * variant.frames_per_latent
-    return -(-track.frames // whole)
+    return variant.chunking.chunk_of(track.frames - 1) + 1 if track.frames else 0

@@ -67,14 +67,14 @@ def _chunk_lines(world: World) -> Iterator[str]:
     variant, track = variant_named(world.start.variant), walked_track(world)
 
     def said(index: int) -> tuple[str, int, str]:
-        rows = slice(variant.first_frame(index), variant.first_frame(index + 1))
+        rows = slice(variant.chunking.first_frame(index), variant.chunking.first_frame(index + 1))
         return told(track, rows), world.chunks[index].seed, world.chunks[index].prompt
 
     for (words, seed, prompt), run in groupby(range(len(world.chunks)), key=said):
         first, *rest = run
         last = rest[-1] if rest else first
         spoken = f'; "{prompt}"' if prompt else ""
-        shown = f"frames {variant.first_frame(first)}-{variant.first_frame(last + 1) - 1}"
+        shown = f"frames {variant.chunking.first_frame(first)}-{variant.chunking.first_frame(last + 1) - 1}"
         yield f"{_range('chunk', first, last)}, {shown}: {words}{' each' if rest else ''}; seed {seed}{spoken}."
 
 

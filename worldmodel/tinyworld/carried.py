@@ -76,7 +76,7 @@ def own_walks(player: Player, worlds: engine.Worlds, walks: pilot.Walks, seed: i
         player.vae.encode(frames * 2 - 1, seeing)
         begin += frames.shape[2]
         if len(made) < CHUNKS:
-            span = slice(begin - 1, begin + 4 * player.variant.chunk)
+            span = slice(begin - 1, begin + 4 * player.variant.chunking.later)
             part = _farther(worlds, walks, span, FARTHER[len(made) - 1])
             view = pilot.views(worlds, part, data.PICTURE)
             following, seen = carry(frames[:, :, -1].clamp(0, 1), view, part.places, part.yaws)
@@ -113,7 +113,7 @@ def write_own(model: Path, folder: Path, seed: int, minutes: float, count: int =
     while time.monotonic() < until:
         player = open_player(model)
         random = np.random.default_rng([37, seed, number])
-        worlds, walks = make_walks(random, count, player.variant.first_frame(CHUNKS), 1.0)
+        worlds, walks = make_walks(random, count, player.variant.chunking.first_frame(CHUNKS), 1.0)
         shard = own_walks(player, worlds, walks, int(random.integers(2**31)))
         path = folder / f"{seed:03d}_{number:05d}.safetensors"
         halves = {name: value.half().contiguous() for name, value in shard.items()}

@@ -125,7 +125,7 @@ class Player(NamedTuple):
 
     def see(self, first: Tensor, chunks: int) -> Tensor:
         """Return the image condition of start frames (B, 3, H, W) in 0..1: (B, 16, 1 + tail, h, w), normalised."""
-        tail = min(TAIL, chunks * self.variant.chunk - 1)
+        tail = min(TAIL, chunks * self.variant.chunking.later - 1)
         return (encode_start(self.vae, first * 2 - 1, tail) - self.mean) / self.std
 
     def show(self, latents: Tensor, memory: dict[str, Tensor]) -> Tensor:
@@ -139,8 +139,8 @@ class Player(NamedTuple):
     ) -> Iterator[Tensor]:
         """Roll a batch out from what `see` returned; yield each chunk's normalised latents (B, 16, 3, h, w)."""
         levels = levels or warped_steps(self.variant.steps, self.variant.shift)
-        length = self.variant.chunk
-        keys, turns = (_padded(value, self.variant.first_frame(chunks)) for value in actions)
+        length = self.variant.chunking.later
+        keys, turns = (_padded(value, self.variant.chunking.first_frame(chunks)) for value in actions)
         told = build_conditions(image, keys, turns, self.variant, chunks * length)
         cache = KVCache(self.variant.window, length)
         generator = torch.Generator().manual_seed(seed)

@@ -29,7 +29,7 @@ from .run import Run
 VARIANT = VARIANTS["tiny_world"]
 LEVELS = warped_steps(VARIANT.steps, VARIANT.shift)
 OWN_LEVELS = LEVELS.sigmas.tolist()
-CHUNK = VARIANT.chunk
+CHUNK = VARIANT.chunking.later
 CLIP_SIZES = {1: 64, 2: 20, 3: 12}
 """Clips of a batch of scale 1 by their number of chunks: about equal work."""
 KEYBOARD_GAIN = {"keyboard_embed.0.weight": 2.0, "keyboard_embed.2.weight": 3.0, "keyboard_attn_kv.weight": 2.0}

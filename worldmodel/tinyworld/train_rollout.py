@@ -221,7 +221,7 @@ class Rollouts:
         self.truth = (walks["latents"] - self.mean) / self.std
         tail = (walks["tail"] - self.mean) / self.std
         keys, turns = [walks["keys"]], [walks["turns"]]
-        while sum(rows.shape[1] for rows in keys) < VARIANT.first_frame(self.end):
+        while sum(rows.shape[1] for rows in keys) < VARIANT.chunking.first_frame(self.end):
             more = self.shards.draw(self.random, self.count, long=True)
             keys.append(more["keys"])
             turns.append(more["turns"])

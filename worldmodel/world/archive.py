@@ -219,7 +219,7 @@ def _chunk(tensors: dict[str, Tensor], world: World, variant: Variant, index: in
         return _take(tensors, whole, dtypes) if whole in tensors else None
 
     latents = _take(tensors, f"chunk.{index}.latents")
-    expected = (16, variant.chunk, *world.start.image_condition.shape[2:])
+    expected = (16, variant.chunking.latents(index), *world.start.image_condition.shape[2:])
     if tuple(latents.shape) != expected:
         raise ValueError(
             f"found latents of shape {tuple(latents.shape)} in chunk {index}, expected {expected} as the start has "
@@ -243,6 +243,6 @@ def _check_noise(noise: RecordedNoise | None, variant: Variant, grid: tuple[int,
         raise ValueError(
             f"found recorded noise of shape {initial}, expected (16, latents, {grid[0]}, {grid[1]}); {_AGAIN}."
         )
-    if len(renoise) != 6 or renoise[2:] != (variant.chunk, 16, *grid):
-        expected = f"(chunks, steps - 1, {variant.chunk}, 16, {grid[0]}, {grid[1]})"
+    if len(renoise) != 6 or renoise[2:] != (variant.chunking.later, 16, *grid):
+        expected = f"(chunks, steps - 1, {variant.chunking.later}, 16, {grid[0]}, {grid[1]})"
         raise ValueError(f"found recorded noise for later steps of shape {renoise}, expected {expected}; {_AGAIN}.")

@@ -75,7 +75,7 @@ def read(path: Path, key: str, expected: Expected | None = None) -> Chunk:
         raise ValueError("found no regular file.")
     if expected is not None:
         height, width = expected.start.image_condition.shape[2:]
-        numbers = 16 * variant_named(expected.start.variant).chunk * height * width
+        numbers = 16 * variant_named(expected.start.variant).chunking.latents(expected.index) * height * width
         if status.st_size > 4 * numbers + BESIDE_LATENTS:
             raise ValueError(f"found {status.st_size} bytes.")
     chunk = _unpacked(path.read_bytes(), key)

@@ -138,7 +138,7 @@ def rewind(world: World, chunks: int) -> World:
 
 def frames(world: World) -> int:
     """Return the number of video frames the world holds."""
-    return variant_named(world.start.variant).first_frame(len(world.chunks))
+    return variant_named(world.start.variant).chunking.first_frame(len(world.chunks))
 
 
 def latents(world: World) -> Tensor:
@@ -203,7 +203,7 @@ def validate_controls(controls: Controls, variant: Variant, index: int) -> None:
     Raises:
         ValueError: the field, what was found, what was expected.
     """
-    expected = (variant.chunk_frames(index), len(variant.keyboard.words))
+    expected = (variant.chunking.frames(index), len(variant.keyboard.words))
     if tuple(controls.keyboard.shape) != expected:
         raise ValueError(
             f"keyboard: found shape {tuple(controls.keyboard.shape)}, expected {expected} (frames, keys) for chunk "
@@ -230,7 +230,7 @@ def validate_chunk(chunk: Chunk, start: Start, index: int) -> None:
         ValueError: the field, what was found, what was expected.
     """
     variant = variant_named(start.variant)
-    expected = (16, variant.chunk, *start.image_condition.shape[2:])
+    expected = (16, variant.chunking.latents(index), *start.image_condition.shape[2:])
     if tuple(chunk.latents.shape) != expected:
         raise ValueError(
             f"latents: found shape {tuple(chunk.latents.shape)}, expected {expected} for chunk {index} of this world; "

@@ -85,9 +85,9 @@ def chunk_step(
     Returns:
         A `Step` of batch 1 whose timesteps are zeros, without a cache.
     """
-    assert variant.action_window <= variant.chunk, "a window would reach further back than the chunk before"
-    positions = torch.arange(index * variant.chunk, (index + 1) * variant.chunk)
-    first_row = variant.first_frame(index if before is None else index - 1)
+    assert variant.action_window <= variant.chunking.later, "a window would reach further back than the chunk before"
+    positions = torch.arange(variant.chunking.first_latent(index), variant.chunking.first_latent(index + 1))
+    first_row = variant.chunking.first_frame(index if before is None else index - 1)
 
     def windows(past: Tensor | None, rows: Tensor) -> Tensor:
         known = rows if past is None else torch.cat((past, rows))
@@ -95,7 +95,7 @@ def chunk_step(
 
     old = Controls(None, None) if before is None else before.controls
     return Step(
-        timesteps=torch.zeros(1, variant.chunk),  # on the CPU, where reading them waits for no device
+        timesteps=torch.zeros(1, len(positions)),  # on the CPU, where reading them waits for no device
         positions=positions.to(device),
         image_condition=image_condition_at(start.image_condition, positions)[None].to(device),
         keyboard=windows(old.keyboard, controls.keyboard),

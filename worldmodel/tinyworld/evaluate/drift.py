@@ -46,13 +46,13 @@ class Ageing(NamedTuple):
 def films(player: Player, tracks: Tracks, frames: int, seed: int, levels: Levels | None = None) -> Iterator[Piece]:
     """Let the model follow tracks for at least `frames` frames, and show its films beside the true ones."""
     variant = player.variant
-    chunks = next(chunks for chunks in range(1, frames + 1) if variant.first_frame(chunks) >= frames)
-    frames = variant.first_frame(chunks)
+    chunks = next(chunks for chunks in range(1, frames + 1) if variant.chunking.first_frame(chunks) >= frames)
+    frames = variant.chunking.first_frame(chunks)
     worlds, walks = tracks.walk(frames=min(frames, tracks.turns.shape[1] + 1))
     first = (pilot.film(worlds, walks, data.PICTURE, slice(0, 1))[:, 0].movedim(-1, 1) * 255).round() / 255
     seeing, showing = {}, {}
     for chunk, made in enumerate(player.roll(first, walks.actions, chunks, seed, levels)):
-        begin = variant.first_frame(chunk)
+        begin = variant.chunking.first_frame(chunk)
         true = pilot.film(worlds, walks, data.PICTURE, slice(begin, begin + made.shape[2])).movedim(-1, 2)
         coded = through_vae(player, true, seeing, showing)
         yield Piece(begin, made.transpose(1, 2)[:, : true.shape[1]], true, coded)

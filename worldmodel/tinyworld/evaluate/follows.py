@@ -80,7 +80,7 @@ def measure(player: Player, tracks: Tracks, walks: int, levels: Levels | None = 
     the VAE, which shows what the measure itself can tell."""
     found = []
     for number, batch in tracks.batches(walks, 16):
-        pieces = list(films(player, batch, player.variant.first_frame(CHUNKS), SEED + number, levels))
+        pieces = list(films(player, batch, player.variant.chunking.first_frame(CHUNKS), SEED + number, levels))
         made, coded = (torch.cat([getattr(piece, name) for piece in pieces], 1) for name in ("made", "coded"))
         found.append((explain(made, batch, player.variant), explain(coded, batch, player.variant)))
     return tuple(Motion(*map(torch.cat, zip(*motions, strict=True))) for motions in zip(*found, strict=True))
@@ -89,7 +89,7 @@ def measure(player: Player, tracks: Tracks, walks: int, levels: Levels | None = 
 def explain(film: Tensor, tracks: Tracks, variant: Variant) -> Motion:
     """Find the motion of films (B, F, 3, H, W) in 0..1 that follow tracks, chunk by chunk from the start on."""
     worlds, walk = tracks.walk()
-    ends = [0, *(variant.first_frame(chunk + 1) - 1 for chunk in range(CHUNKS))]
+    ends = [0, *(variant.chunking.first_frame(chunk + 1) - 1 for chunk in range(CHUNKS))]
     place, yaw, motions = walk.places[:, 0], walk.yaws[:, 0], []
     for begin, end in pairwise(ends):
         turn = walk.yaws[:, end] - walk.yaws[:, begin]

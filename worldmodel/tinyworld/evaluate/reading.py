@@ -114,7 +114,7 @@ def long_walks(
         worlds, walked = batch.walk(frames=windows[-1][1])
         first = (pilot.film(worlds, walked, data.PICTURE, slice(0, 1))[:, 0].movedim(-1, 1) * 255).round() / 255
         chunks = 1
-        while player.variant.first_frame(chunks) < windows[-1][1]:
+        while player.variant.chunking.first_frame(chunks) < windows[-1][1]:
             chunks += 1
         made: list[list[Tensor]] = [[] for _ in windows]
         begin = 0

@@ -98,7 +98,7 @@ def slope(form: Form) -> Rows:
 
 def slice_of(player: Player, chunk: int) -> slice:
     """Return the frames of a chunk."""
-    return slice(player.variant.first_frame(chunk), player.variant.first_frame(chunk + 1))
+    return slice(player.variant.chunking.first_frame(chunk), player.variant.chunking.first_frame(chunk + 1))
 
 
 def world(form: Form) -> Rows:

@@ -30,7 +30,9 @@ class Shown(NamedTuple):
 
 def watch(player: Player, tracks: Tracks, frames: tuple[int, ...] = SHOWN, seed: int = SEED) -> Shown:
     """Let the model follow tracks and keep some frames."""
-    chunks = next(chunks for chunks in range(1, frames[-1] + 2) if player.variant.first_frame(chunks) > frames[-1])
+    chunks = next(
+        chunks for chunks in range(1, frames[-1] + 2) if player.variant.chunking.first_frame(chunks) > frames[-1]
+    )
     worlds, walks = tracks.walk(frames=frames[-1] + 1)
     kept = walks._replace(places=walks.places[:, list(frames)], yaws=walks.yaws[:, list(frames)])
     true = pilot.film(worlds, kept, data.PICTURE).movedim(-1, 2)

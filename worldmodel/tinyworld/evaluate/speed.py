@@ -49,9 +49,9 @@ def tiny_world(repeats: int = 3, chunks: int = 5, player: Player | None = None) 
     """
     player = player or load_player()
     variant = player.variant
-    clip = held_out_clips(1, variant.first_frame(chunks))
+    clip = held_out_clips(1, variant.chunking.first_frame(chunks))
     first = clip[:, :, 0]
-    actions = pilot.hold(("forward",), 0.5, 1, variant.first_frame(chunks))
+    actions = pilot.hold(("forward",), 0.5, 1, variant.chunking.first_frame(chunks))
     start, pieces = _start(player, first, actions, chunks)
     rolled: list[Session] = []
 
@@ -67,7 +67,7 @@ def tiny_world(repeats: int = 3, chunks: int = 5, player: Player | None = None) 
             for latent in (chunk.latents[None] * player.std + player.mean).split(1, 2):
                 player.vae.decode(latent, memory)
 
-    frames = variant.first_frame(chunks)
+    frames = variant.chunking.first_frame(chunks)
     generated = Stage("generate", median_seconds(lambda: roll(chunks), repeats), frames)
     decoded = Stage("decode", median_seconds(lambda: decode(chunks), repeats), frames)
     stages = [
@@ -76,7 +76,9 @@ def tiny_world(repeats: int = 3, chunks: int = 5, player: Player | None = None) 
         generated,
         decoded,
         Stage("generate and decode", generated.seconds + decoded.seconds, frames),
-        Stage("first chunk shown", median_seconds(lambda: (roll(1), decode(1)), repeats), variant.first_frame(1)),
+        Stage(
+            "first chunk shown", median_seconds(lambda: (roll(1), decode(1)), repeats), variant.chunking.first_frame(1)
+        ),
     ]
     return stages, variant.fps
 
@@ -84,7 +86,7 @@ def tiny_world(repeats: int = 3, chunks: int = 5, player: Player | None = None) 
 def _start(player: Player, first: torch.Tensor, actions: pilot.Actions, chunks: int) -> tuple[Start, list[Controls]]:
     variant = player.variant
     image = (encode_start(player.vae, first) - player.mean) / player.std
-    told = build_conditions(image, *actions, variant, chunks * variant.chunk)
+    told = build_conditions(image, *actions, variant, chunks * variant.chunking.later)
     mouse = torch.stack([torch.zeros_like(actions.turns[0]), actions.turns[0] / variant.mouse.degrees_per_unit], -1)
     pieces, _ = chunk_controls(Controls(actions.keys[0], mouse.float()), 0, variant)
     return Start(variant.name, variant.latent_format, told.condition[0], told.context[0]), pieces

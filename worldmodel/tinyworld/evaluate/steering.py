@@ -113,7 +113,7 @@ def shared_columns(yaw: float, width: int, share: float = engine.FOCAL) -> Tenso
 
 def measure(player: Player, tracks: Tracks, starts: int, levels: Levels | None = None) -> Steering:
     """Turn at every rate from the first `starts` places of a suite."""
-    frames = player.variant.first_frame(CHUNKS)
+    frames = player.variant.chunking.first_frame(CHUNKS)
     commanded = torch.tensor(RATES)[:, None] * torch.arange(frames)
     rows = []
     for number, batch in tracks.batches(starts, 8):
