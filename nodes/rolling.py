@@ -11,7 +11,6 @@ from comfy_api.latest import Input
 from torch import Tensor
 
 from ..worldmodel.binding.bind import bind_track, chunk_controls, left_over_sentence
-from ..worldmodel.checkpoints.recognise import check_latent_formats
 from ..worldmodel.reading.words import shortened
 from ..worldmodel.rollout.sampling import LEAST_SHIFT, Levels, warped_steps
 from ..worldmodel.rollout.session import CONTEXT_BUDGET, NotFinite, Progress, Session, Settings, settings_of
@@ -225,8 +224,7 @@ def check_vae(world: World, world_vae: Any) -> None:
     Raises:
         ValueError: it is of another kind.
     """
-    kind = vae.kind_of(world_vae)
-    check_latent_formats(world.start.latent_format, kind.name, vae_name=kind.title)
+    vae.kind_for(world_vae, variant_named(world.start.variant), world.start.latent_format)
 
 
 def roll(model: Any, world: World, world_vae: Any, plan: Plan, pages: Pages) -> tuple[World, Input.Video]:

@@ -9,7 +9,6 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..worldmodel.binding.bind import bind_track
-from ..worldmodel.checkpoints.recognise import check_latent_formats
 from ..worldmodel.models.matrix_game2.conditions import image_condition
 from ..worldmodel.models.matrix_game2.start_picture import prepare_picture
 from ..worldmodel.tinyworld import engine, pilot
@@ -144,8 +143,7 @@ def start_from(
             its size cannot be used.
     """
     variant = sampling.model_variant(model)
-    kind = vae.kind_of(world_vae)
-    check_latent_formats(variant.latent_format, kind.name, vae_name=kind.title)
+    kind = vae.kind_for(world_vae, variant, variant.latent_format)
     if not network.same_latents(model.model.latent_format, kind.latents):
         raise ValueError(
             f"vae: found {kind.title} of another training than the model's (its latents have another mean), expected "

@@ -2,7 +2,7 @@
 
 Pieces begin and end at fixed latents whatever the caller hands in, so any chunking gives the same bits.
 
-Shapes: T latents of h x w, F frames of H x W pixels.
+Shapes: T latents of C numbers and h x w, F frames of H x W pixels.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from torch import Tensor
 
 from ...worldmodel.bench.beside import WAITING, Beside
 from ...worldmodel.layers.threads import few_threads, is_small
+from ...worldmodel.vae.causal import STOCK, Manner
 from ...worldmodel.vae.tiny import TinyVAE
+from ...worldmodel.vae.wan22 import manner_of
 from ...worldmodel.variants import Chunking, variant_named
 from ...worldmodel.world.state import World
 from .vae import Kind, WorldVAE, kind_of, not_finite
@@ -32,30 +34,31 @@ latent. Ours takes latent by latent."""
 class StreamingDecoder:
     """Decodes one stream of latents; make a new one for each film."""
 
-    def __init__(self, vae: comfy.sd.VAE, first: int = 0):
+    def __init__(self, vae: comfy.sd.VAE, first: int = 0, manner: Manner = STOCK):
         """Begin a stream.
 
         Args:
             vae: from Load World VAE, or the host's Wan 2.1.
             first: absolute index of the first latent that will come; a multiple of `HOSTS_PIECE`.
+            manner: how the family of the latents runs the VAE.
 
         Raises:
             ValueError: another VAE.
         """
         self.kind: Kind = kind_of(vae)
-        self._vae = vae
+        self._vae, self._manner = vae, manner
         self._ours = isinstance(vae, WorldVAE)
         self._next, self._fresh = first, True
         self._waiting: Tensor | None = None
         self._memory: Any = {} if self._ours else [None] * count_cache_layers(vae.first_stage_model.decoder)
 
     def is_small(self, latents: Tensor) -> bool:
-        """Return whether decoding one of these latents (16, T, h, w) is so little work that one CPU thread is best."""
+        """Return whether decoding one of these latents (C, T, h, w) is so little work that one CPU thread is best."""
         cells = latents.shape[2] * latents.shape[3]
         return self._vae.device.type == "cpu" and is_small(self._vae.first_stage_model, cells)
 
     def load(self, latents: Tensor) -> None:
-        """Bring the VAE to its device, as `push` does unless told otherwise; latents (16, T, h, w) are like its own."""
+        """Bring the VAE to its device, as `push` does unless told otherwise; latents (C, T, h, w) are like its own."""
         vae = self._vae
         needed = vae.memory_used_decode((1, *latents[:, : self._piece()].shape), vae.vae_dtype)
         comfy.model_management.load_models_gpu([vae.patcher], memory_required=needed)
@@ -64,7 +67,7 @@ class StreamingDecoder:
         """Decode what is ready, hearing Stop before each piece.
 
         Args:
-            latents: (16, T, h, w) in model space, which follow those of the call before.
+            latents: (C, T, h, w) in model space, which follow those of the call before.
             last: nothing follows, so hold nothing back.
 
         Returns:
@@ -92,7 +95,7 @@ class StreamingDecoder:
             self._next, self._fresh = self._next + min(size, waiting.shape[1]), False
             waiting = waiting[:, size:]
         self._waiting = waiting
-        height, width = (8 * side for side in latents.shape[2:])
+        height, width = (self.kind.format.pixels * side for side in latents.shape[2:])
         return torch.cat(frames) if frames else torch.zeros(0, height, width, 3)
 
     def _piece(self) -> int:
@@ -102,7 +105,7 @@ class StreamingDecoder:
         return HOSTS_PIECE - self._next % HOSTS_PIECE
 
     def stream(self, pieces: Sequence[Tensor]) -> Iterator[Tensor]:
-        """Yield the frames of latents (16, T, h, w) that follow each other and end there, some at a time."""
+        """Yield the frames of latents (C, T, h, w) that follow each other and end there, some at a time."""
         if isinstance(self._vae.first_stage_model, TinyVAE) and self.is_small(pieces[0]):
             yield from self._in_halves([latent for latents in pieces for latent in latents.split(1, dim=1)])
             return
@@ -147,19 +150,23 @@ class StreamingDecoder:
             latents = latents.to(vae.device, vae.vae_dtype)
             model = vae.first_stage_model
             if self._ours:
-                pixels = model.decode(latents, self._memory)
+                pixels = model.decode(latents, self._memory, self._manner)
             else:
                 pixels = torch.cat(model.decoder(model.conv2(latents), feat_cache=self._memory, feat_idx=[0]), dim=2)
             return self._pictures(pixels)
 
 
+def _begin(vae: comfy.sd.VAE, world: World, first: int) -> StreamingDecoder:
+    return StreamingDecoder(vae, first, manner_of(variant_named(world.start.variant).family))
+
+
 def primed(vae: comfy.sd.VAE, world: World) -> StreamingDecoder:
     """Return a decoder that has seen a world's last latents, so that it can go on behind it."""
     if not world.chunks:
-        return StreamingDecoder(vae)
+        return _begin(vae, world, 0)
     chunking = variant_named(world.start.variant).chunking
     first = _first_latent(chunking.first_latent(len(world.chunks)), kind_of(vae))
-    decoder = StreamingDecoder(vae, first)
+    decoder = _begin(vae, world, first)
     for latents in _latents_from(world, first, chunking):
         decoder.push(latents)
     return decoder
@@ -173,7 +180,7 @@ def decode_frames(vae: comfy.sd.VAE, world: World, first: int, last: int) -> Ite
     """
     chunking = variant_named(world.start.variant).chunking
     begin = _first_latent(chunking.latent_of(first), kind_of(vae))
-    decoder = StreamingDecoder(vae, begin)
+    decoder = _begin(vae, world, begin)
     position = chunking.frames_per_latent * begin  # of the stream's first frame; a latent ends with it
     shown = world._replace(chunks=world.chunks[: chunking.chunk_of(last) + 1])
     for frames in decoder.stream(_latents_from(shown, begin, chunking)):

@@ -20,8 +20,9 @@ BUILT_IN_FILES = {"diffusion_models": "tiny_world.safetensors", "vae": "tiny_wor
 MODELS = "diffusion_models"
 _RELEASED_FOLDERS = ("base_distilled_model", "gta_distilled_model", "templerun_distilled_model")
 _RELEASED_FILES = {
-    "vae": ("Wan2.1_VAE.pth",),
+    "vae": ("Wan2.1_VAE.pth", "Wan2.2_VAE.pth", "MG-LightVAE.pth", "MG-LightVAE_v2.pth"),
     "clip_vision": ("models_clip_open-clip-xlm-roberta-large-vit-huge-14.pth",),
+    "text_encoders": ("models_t5_umt5-xxl-enc-bf16.pth",),
 }
 
 

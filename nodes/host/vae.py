@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import comfy.latent_formats
 import comfy.ldm.wan.vae
+import comfy.ldm.wan.vae2_2
 import comfy.model_management
 import comfy.model_patcher
 import comfy.ops
@@ -19,36 +20,44 @@ import comfy.sd
 import torch
 from torch import Tensor
 
-from ...worldmodel.checkpoints.fit import misfit
-from ...worldmodel.checkpoints.recognise import latent_statistics, read_metadata
+from ...worldmodel.checkpoints.recognise import check_latent_formats, latent_statistics
+from ...worldmodel.checkpoints.vae_files import EXPECTED, WAN21_VAE, VAEKind, recognise_vae
 from ...worldmodel.layers.threads import few_threads
 from ...worldmodel.models.matrix_game2.conditions import image_then_grey
-from ...worldmodel.reading.words import shortened
-from ...worldmodel.vae.tiny import FRAMES_PER_LATENT, LATENT_CHANNELS, PIXELS_PER_LATENT, CausalBlock, TinyVAE
-from ...worldmodel.vae.wan21 import Wan21VAE, wan21_sizes
+from ...worldmodel.vae.causal import STOCK, CausalVAE, Manner, Memory
+from ...worldmodel.vae.latent_formats import TINY_WORLD, WAN21, LatentFormat
+from ...worldmodel.vae.tiny import CausalBlock, TinyVAE
+from ...worldmodel.vae.wan21 import Wan21VAE
+from ...worldmodel.vae.wan22 import Wan22VAE, manner_of
+from ...worldmodel.variants import Variant
+from . import progress
 from .checkpoints import read_file
 from .network import TinyWorldLatents
 
-EXPECTED = "expected the Wan 2.1 VAE or Tiny World's"
 LAYERS = comfy.ops.disable_weight_init
 START_THREADS = 2
 """What is made of a picture differs in its last bits with the number of CPU threads, and the journal knows a world by
 its bits; so it is made with one number everywhere. With 2 it is as with any from 2 to 8, which most hosts have."""
-WAN21_SIZES = {"conv2.weight": (0, LATENT_CHANNELS), "encoder.conv1.weight": (1, 3), "decoder.head.2.weight": (0, 3)}
-"""Dimensions (axis, size) that tell Wan 2.1 from VAEs with the same names."""
 
 
 class Kind(NamedTuple):
-    """What a family of VAEs is to us."""
+    """What a kind of VAE is to us."""
 
-    name: str
-    """Of the latent format."""
+    format: LatentFormat
     title: str
     latents: comfy.latent_formats.LatentFormat
     settles: int
     """Latents of "image, then grey" after which the encoder repeats itself."""
     reach: int
     """Latents before a frame from which a stream must begin, so that the frame is as in the whole."""
+    only_for: str = ""
+    """The family that alone runs it; "": whoever knows its latents."""
+    encodes: bool = True
+
+    @property
+    def name(self) -> str:
+        """Return the name of the latent format."""
+        return self.format.name
 
 
 class Costs(NamedTuple):
@@ -57,36 +66,69 @@ class Costs(NamedTuple):
     encode: Callable[[Sequence[int]], int]
     """Of pixels (B, 3, F, H, W)."""
     decode: Callable[[Sequence[int]], int]
-    """Of latents (B, 16, T, h, w)."""
+    """Of latents (B, C, T, h, w)."""
     dtypes: tuple[torch.dtype, ...]
 
 
 # Wan: one latent at a time, as the host reckons for its own; Tiny World's: all at once
-WAN_COSTS = Costs(
-    lambda shape: 6000 * shape[3] * shape[4],
-    lambda shape: 7000 * 64 * shape[3] * shape[4],
-    (torch.bfloat16, torch.float16, torch.float32),
+_WAN_DTYPES = (torch.bfloat16, torch.float16, torch.float32)
+WAN21_COSTS = Costs(
+    lambda shape: 6000 * shape[3] * shape[4], lambda shape: 7000 * 64 * shape[3] * shape[4], _WAN_DTYPES
 )
 TINY_COSTS = Costs(
     lambda shape: 300 * math.prod(shape[2:]), lambda shape: 300 * 256 * math.prod(shape[2:]), (torch.float32,)
 )
 
 
+def _wan22_costs(width: int) -> Costs:
+    return Costs(
+        lambda shape: 3300 * shape[3] * shape[4],
+        lambda shape: 8000 * width * shape[3] * shape[4],  # 256 wide and 16 x 16 pixels: the same number twice
+        _WAN_DTYPES,
+    )
+
+
 class _WholeLatents:
     """Frames that fill no whole latent are left out, as the host's Wan VAE does."""
 
-    def encode(self, pixels: Tensor, memory: dict[str, Tensor] | None = None) -> Tensor:
-        """Encode pixels (B, 3, F, H, W) in -1..1 to latents (B, 16, T, h, w)."""
-        whole = pixels.shape[2] - (pixels.shape[2] - 1) % FRAMES_PER_LATENT if memory is None else pixels.shape[2]
-        return super().encode(pixels[:, :, :whole], memory)
+    frames_per_latent: int
+
+    def encode(self, pixels: Tensor, memory: Memory | None = None, *manner: Manner) -> Tensor:
+        """Encode pixels (B, 3, F, H, W) in -1..1 to latents (B, C, T, h, w)."""
+        left = (pixels.shape[2] - 1) % self.frames_per_latent if memory is None else 0
+        return super().encode(pixels[:, :, : pixels.shape[2] - left], memory, *manner)
 
 
 class HostTinyVAE(_WholeLatents, TinyVAE):
-    """Tiny World's VAE as the host calls it."""
+    """Tiny World's VAE as the host calls it; it is run in one manner."""
+
+    frames_per_latent = TINY_WORLD.frames
+
+    def decode(self, latents: Tensor, memory: Memory | None = None, manner: Manner | None = None) -> Tensor:
+        """See `TinyVAE.decode`."""
+        return super().decode(latents, memory)
 
 
-class HostWan21VAE(_WholeLatents, Wan21VAE):
+class _OwnManner(_WholeLatents):
+    """A VAE that is run as whoever calls it says, and by the host's nodes in a manner of its own."""
+
+    usual: Manner = STOCK
+
+    def encode(self, pixels: Tensor, memory: Memory | None = None, manner: Manner | None = None) -> Tensor:
+        """See `CausalVAE.encode`."""
+        return super().encode(pixels, memory, self.usual if manner is None else manner)
+
+    def decode(self, latents: Tensor, memory: Memory | None = None, manner: Manner | None = None) -> Tensor:
+        """See `CausalVAE.decode`."""
+        return super().decode(latents, memory, self.usual if manner is None else manner)
+
+
+class HostWan21VAE(_OwnManner, Wan21VAE):
     """The Wan 2.1 VAE as the host calls it."""
+
+
+class HostWan22VAE(_OwnManner, Wan22VAE):
+    """The Wan 2.2 VAE, or an MG-LightVAE, as the host calls it."""
 
 
 class WorldVAE(comfy.sd.VAE):
@@ -111,9 +153,19 @@ class WorldVAE(comfy.sd.VAE):
         self.first_stage_model.requires_grad_(False)
         self.model_size()
 
+    def encode(self, pixel_samples: Tensor) -> Tensor:
+        """Do what the host's does; see `check_encodes`."""
+        check_encodes(self.kind)
+        return super().encode(pixel_samples)
+
+    def encode_tiled(self, pixel_samples: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """Do what the host's does; see `check_encodes`."""
+        check_encodes(self.kind)
+        return super().encode_tiled(pixel_samples, *args, **kwargs)
+
     def _describe(self, costs: Costs) -> None:
-        time, space = FRAMES_PER_LATENT, PIXELS_PER_LATENT
-        self.latent_channels, self.latent_dim, self.output_channels = LATENT_CHANNELS, 3, 3
+        _, channels, space, time = self.kind.format
+        self.latent_channels, self.latent_dim, self.output_channels = channels, 3, 3
         self.upscale_ratio = (lambda latents: max(0, latents * time - time + 1), space, space)
         self.downscale_ratio = (lambda frames: max(0, (frames + time - 1) // time), space, space)
         self.upscale_index_formula = self.downscale_index_formula = (time, space, space)
@@ -134,15 +186,11 @@ def load_world_vae(path: Path) -> comfy.sd.VAE:
     Raises:
         ValueError: the file holds something else.
     """
-    name = f"vae_name: {path.name}"
     weights, metadata = read_file(path, "vae_name")
-    if read_metadata(metadata, name).get("kind") == "tiny_vae":
-        vae = _tiny_world_vae(weights, metadata, name)
-    elif is_wan21(weights):
-        vae = _wan21_vae(weights, name)
-    else:
-        raise ValueError(f"{name}: found {_what_else(weights)}, {EXPECTED}; choose another file.")
+    vae = build_vae(weights, metadata, f"vae_name: {path.name}")
     vae.patcher.cached_patcher_init = (load_vae_patcher, (path,))
+    if not vae.kind.encodes:
+        progress.tell(f"{vae.kind.title}: it decodes worlds of Matrix-Game 3; the Wan 2.2 VAE starts them.")
     return vae
 
 
@@ -151,16 +199,29 @@ def load_vae_patcher(path: Path, disable_dynamic: bool = False) -> comfy.model_p
     return load_world_vae(path).patcher
 
 
-def is_wan21(weights: dict[str, Tensor]) -> bool:
-    """Tell Wan 2.1's layout (16 channels, 8 x 8, 3 colours) from its relatives by key names and first dimensions."""
-    return (
-        "decoder.middle.0.residual.0.gamma" in weights
-        and "decoder.upsamples.0.upsamples.0.residual.2.weight" not in weights
-        and all(
-            key in weights and weights[key].dim() > axis and weights[key].shape[axis] == size
-            for key, (axis, size) in WAN21_SIZES.items()
-        )
-    )
+def build_vae(weights: dict[str, Tensor], metadata: dict[str, str], name: str) -> WorldVAE:
+    """Make the host's VAE of a file's tensors.
+
+    Args:
+        weights, metadata: of the file.
+        name: how messages call it.
+
+    Raises:
+        ValueError: they are those of something else.
+    """
+    file = recognise_vae(weights, metadata, name=name)
+    made, sizes = file.kind, file.sizes
+    if made.network is TinyVAE:
+        network, costs = HostTinyVAE(**sizes, operations=LAYERS), TINY_COSTS
+        latents = TinyWorldLatents(*latent_statistics(metadata, name).values())
+        encoder, decoder = (_latents_back(part) for part in (network.encoder, network.decoder))
+        return WorldVAE(network, file.weights, Kind(made.format, made.title, latents, 2 + encoder, decoder), costs)
+    if made.network is Wan21VAE:
+        network, costs = HostWan21VAE(**sizes, operations=LAYERS), WAN21_COSTS
+    else:
+        network, costs = HostWan22VAE(**sizes, operations=LAYERS), _wan22_costs(sizes["decoder_width"])
+    network.usual = manner_of(made.only_for)
+    return WorldVAE(network, file.weights, _wan_kind(made, network), costs)
 
 
 def kind_of(vae: comfy.sd.VAE) -> Kind:
@@ -172,79 +233,61 @@ def kind_of(vae: comfy.sd.VAE) -> Kind:
     if isinstance(vae, WorldVAE):
         return vae.kind
     model = getattr(vae, "first_stage_model", None)
-    if isinstance(model, comfy.ldm.wan.vae.WanVAE) and vae.latent_channels == LATENT_CHANNELS:
-        kind = _wan21_kind(Wan21VAE(width=1, device="meta"))
+    if isinstance(model, comfy.ldm.wan.vae.WanVAE) and vae.latent_channels == WAN21.channels:
+        kind = _wan_kind(WAN21_VAE, Wan21VAE(width=1, device="meta"))
         # the host computes a stream's first latents in other pieces, hence in other bits
         return kind._replace(reach=kind.reach + 1)
+    if isinstance(model, comfy.ldm.wan.vae2_2.WanVAE):
+        raise ValueError(
+            "vae: found the Wan 2.2 VAE of the host's own loader, which runs it in one manner, expected that of Load "
+            "World VAE, which runs it as each model's authors do; load the same file there."
+        )
     raise ValueError(f"vae: found a VAE of type {type(model).__name__}, {EXPECTED}; load it with Load World VAE.")
 
 
-def _wan21_kind(network: Wan21VAE) -> Kind:
-    return Kind("wan21", "the Wan 2.1 VAE", comfy.latent_formats.Wan21(), network.settles, network.reach)
+def _wan_kind(made: VAEKind, network: CausalVAE) -> Kind:
+    latents = comfy.latent_formats.Wan21() if made.format is WAN21 else comfy.latent_formats.Wan22()
+    return Kind(made.format, made.title, latents, network.settles, network.reach, made.only_for, made.encodes)
 
 
-def _wan21_vae(weights: dict[str, Tensor], name: str) -> WorldVAE:
-    try:
-        sizes = wan21_sizes(weights)
-    except KeyError as error:
-        raise ValueError(f"{name}: found no tensor {error.args[0]}, {EXPECTED}; download it again.") from error
-    except (IndexError, ZeroDivisionError) as error:
-        raise ValueError(f"{name}: found tensors of other dimensions, {EXPECTED}; download it again.") from error
-    network = _fitting(lambda **placement: HostWan21VAE(**sizes, **placement), weights, name)
-    if (network.frames_per_latent, network.pixels_per_latent) != (FRAMES_PER_LATENT, PIXELS_PER_LATENT):
-        found = f"a VAE with {network.frames_per_latent} frames and {network.pixels_per_latent} pixels to a latent"
-        raise ValueError(f"{name}: found {found}, {EXPECTED}; choose another file.")
-    return WorldVAE(network, weights, _wan21_kind(network), WAN_COSTS)
-
-
-def _tiny_world_vae(weights: dict[str, Tensor], metadata: dict[str, str], name: str) -> WorldVAE:
-    entries = read_metadata(metadata, name)
-    widths: dict[str, Any] = {
-        key: tuple(entries[key]) for key in ("encoder_widths", "decoder_widths") if entries.get(key)
-    }
-    latents = TinyWorldLatents(*latent_statistics(metadata, name).values())
-    network = _fitting(lambda **placement: HostTinyVAE(**widths, **placement), weights, name)
-    encoder, decoder = (_latents_back(part) for part in (network.encoder, network.decoder))
-    kind = Kind("tiny_world", "the Tiny World VAE", latents, settles=2 + encoder, reach=decoder)
-    return WorldVAE(network, weights, kind, TINY_COSTS)
-
-
-def _fitting(make: Callable[..., torch.nn.Module], weights: dict[str, Tensor], name: str) -> torch.nn.Module:
-    """Return a network that a file's tensors fit; before they do, it takes no memory.
+def kind_for(vae: comfy.sd.VAE, variant: Variant, latent_format: str) -> Kind:
+    """Return what we know about a VAE, if it is one of a model's.
 
     Args:
-        make: given where its numbers lie, and its layers.
-        weights: the file's tensors.
-        name: how messages call the file.
+        variant: of the model.
+        latent_format: name of the one that the model, or a world of its, speaks of.
 
     Raises:
-        ValueError: the tensors do not fit.
+        ValueError: the VAE belongs to other models.
     """
-    try:
-        shapes = {key: tuple(tensor.shape) for key, tensor in make(device="meta").state_dict().items()}
-    except (RuntimeError, ValueError, ArithmeticError) as error:  # sizes that no layer can have
-        found = "tensors that no network of this kind has"
-        raise ValueError(f"{name}: found {found}, {EXPECTED}; train or download it again.") from error
-    if found := misfit(weights, shapes):
-        raise ValueError(f"{name}: found {found}, {EXPECTED}; train or download it again.")
-    return make(operations=LAYERS)
+    kind = kind_of(vae)
+    check_latent_formats(latent_format, kind.name, vae_name=kind.title)
+    if kind.only_for not in ("", variant.family):
+        raise ValueError(
+            f"vae: found {kind.title}, which was trained for Matrix-Game 3 alone, expected the Wan 2.2 VAE for "
+            f"{variant.title}; connect that one."
+        )
+    return kind
 
 
-def _what_else(weights: dict[str, Tensor]) -> str:
-    if any(key.startswith("decoder.up_blocks.0.resnets.0.conv1") for key in weights):
-        dimensions = weights["decoder.conv_in.weight"].dim() if "decoder.conv_in.weight" in weights else 0
-        return f"{'the Wan 2.1 VAE' if dimensions == 5 else 'a VAE'} under diffusers' names"
-    if "decoder.upsamples.0.upsamples.0.residual.2.weight" in weights:
-        return "the Wan 2.2 VAE"
-    first = next(iter(weights), None)
-    return "no tensors" if first is None else f"something else (first key {shortened(first, 80)!r})"
+def check_encodes(kind: Kind) -> None:
+    """Check that a VAE can make latents of frames.
+
+    Raises:
+        ValueError: it only decodes.
+    """
+    if not kind.encodes:
+        raise ValueError(
+            f"vae: found {kind.title}, which only decodes, expected the Wan 2.2 VAE, whose latents it knows; connect "
+            f"that one to encode, and {kind.title} where frames are decoded."
+        )
 
 
 def _latents_back(part: torch.nn.Module) -> int:
     """Latents that the Tiny World encoder or decoder looks back: each of its blocks looks back one step of its own."""
     names = [block.name for block in part.modules() if isinstance(block, CausalBlock)]
     fine, middle, coarse = (sum(word in name for name in names) for word in ("fine", "middle", "coarse"))
-    return coarse + math.ceil((2 * middle + fine) / FRAMES_PER_LATENT)
+    return coarse + math.ceil((2 * middle + fine) / TINY_WORLD.frames)
 
 
 def encode_start(vae: comfy.sd.VAE, picture: Tensor) -> Tensor:
@@ -262,6 +305,37 @@ def encode_start(vae: comfy.sd.VAE, picture: Tensor) -> Tensor:
     kind = kind_of(vae)
     with few_threads(START_THREADS):
         latents = vae.encode(image_then_grey(picture, kind.settles)).to("cpu", torch.float32)
+    return _in_model_space(vae, kind, latents)
+
+
+def encode_frames(vae: comfy.sd.VAE, frames: Tensor, manner: Manner) -> Tensor:
+    """Encode frames in a family's manner.
+
+    Args:
+        vae: that of Load World VAE, or the host's Wan 2.1.
+        frames: (F, H, W, 3) in 0..1, F = 1 + 4n, sides multiples of a latent's.
+        manner: the family's; a VAE that knows one manner alone is run in that.
+
+    Returns:
+        (C, T, h, w) float32 in model space, on the CPU.
+
+    Raises:
+        ValueError: the VAE only decodes, the frames do not fill whole latents, or what comes out is not finite.
+    """
+    kind = kind_of(vae)
+    check_encodes(kind)
+    pixels = vae.process_input(frames).movedim(-1, 0)[None]
+    needed = vae.memory_used_encode(pixels.shape, vae.vae_dtype)
+    with few_threads(START_THREADS):
+        if isinstance(vae.first_stage_model, CausalVAE):
+            comfy.model_management.load_models_gpu([vae.patcher], memory_required=needed)
+            latents = vae.first_stage_model.encode(pixels.to(vae.device, vae.vae_dtype), {}, manner)
+        else:
+            latents = vae.encode(frames)
+    return _in_model_space(vae, kind, latents.to("cpu", torch.float32))
+
+
+def _in_model_space(vae: comfy.sd.VAE, kind: Kind, latents: Tensor) -> Tensor:
     if not bool(torch.isfinite(latents).all()):
         raise ValueError(not_finite(vae, "the latents it made of the picture"))
     return kind.latents.process_in(latents)[0]

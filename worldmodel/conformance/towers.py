@@ -1,4 +1,4 @@
-"""What only a host has: the towers that look at pictures, for the command's `--host`."""
+"""What only a host has: the towers that look at pictures and read texts, for the command's `--host`."""
 
 from __future__ import annotations
 
@@ -31,6 +31,14 @@ class Towers:
     def clip_shapes(self, weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
         """Return every tensor of the host's tower for a file; meta tensors do."""
         return self._of_pack("nodes.host.clip").tower_tensors(weights)
+
+    def text_states(self, weights: Mapping[str, Tensor], ids: Tensor, mask: Tensor) -> Tensor:
+        """Return (B, N, C) of words (B, N), by the text encoder of these weights."""
+        return self._of_pack("nodes.host.text").encoder_states(weights, ids, mask)
+
+    def text_shapes(self, weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+        """Return every tensor of the host's text encoder for a file; meta tensors do."""
+        return self._of_pack("nodes.host.text").encoder_tensors(weights)
 
 
 def _headless() -> ModuleType:

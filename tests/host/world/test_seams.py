@@ -45,7 +45,7 @@ def vae(request: pytest.FixtureRequest, tiny: SimpleNamespace, of_pack: Callable
     if request.param == "tiny":
         return tiny.vae
     torch.manual_seed(1)
-    return of_pack("nodes.host.vae")._wan21_vae(Wan21VAE(width=4).state_dict(), "wan.safetensors")
+    return of_pack("nodes.host.vae").build_vae(Wan21VAE(width=4).state_dict(), {}, "wan.safetensors")
 
 
 def test_our_vae_has_every_attribute_that_the_hosts_methods_read(vae: comfy.sd.VAE) -> None:
