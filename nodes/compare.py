@@ -174,7 +174,8 @@ def check_worlds(worlds: Mapping[str, WorldState], world_vae: Any) -> tuple[int,
                 f"{field}: found no frames, expected a world that was rolled out; put Rollout World before."
             )
         check_vae(world, world_vae)
-        sizes[field] = tuple(8 * side for side in world.start.image_condition.shape[2:])
+        pixels = variant_named(world.start.variant).latents.pixels
+        sizes[field] = tuple(pixels * side for side in world.start.grid)
     (first, size), *others = sizes.items()
     for field, other in others:
         if other != size:

@@ -246,7 +246,7 @@ def roll(model: Any, world: World, world_vae: Any, plan: Plan, pages: Pages) -> 
 
         try:
             if None in pages.found:
-                shape = (16, max(plan.variant.chunking[:2]), *world.start.image_condition.shape[2:])
+                shape = (plan.variant.latents.channels, max(plan.variant.chunking[:2]), *world.start.grid)
                 sampling.perform(model, plan.levels, shape, perform)
             else:
                 perform(sampling.without_network(model))

@@ -22,9 +22,7 @@ from .schema import CATEGORY, INT32
 from .types import Track, World
 
 TINY_WORLD = VARIANTS["tiny_world"]
-SIDE = 16
-"""Sides of a start are multiples of this: 8 pixels to a latent, 2 latents to a token."""
-_PIXELS = {"optional": True, "default": 0, "min": 0, "max": 8192, "step": SIDE}
+_PIXELS = {"optional": True, "default": 0, "min": 0, "max": 8192, "step": 16}
 
 
 class TinyWorldView(io.ComfyNode):
@@ -170,11 +168,12 @@ def start_from(
 
 def _size(variant: Variant, wanted: tuple[int, int]) -> tuple[int, int]:
     """Return (h, w) pixels, and warn where the model was not trained."""
+    step = variant.token_pixels
     for name, side in zip(("height", "width"), wanted, strict=True):
-        if side < 0 or side % SIDE:
+        if side < 0 or side % step:
             raise ValueError(
-                f"{name}: found {side}, expected a multiple of {SIDE}, or 0 for the model's own; change it to "
-                f"{max(SIDE, round(side / SIDE) * SIDE)}."
+                f"{name}: found {side}, expected a multiple of {step}, or 0 for the model's own; change it to "
+                f"{max(step, round(side / step) * step)}."
             )
     height, width = (side or own for side, own in zip(wanted, variant.picture, strict=True))
     if (height, width) != variant.picture:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from .reading.words import shortened
+from .vae.latent_formats import TINY_WORLD, WAN21, LatentFormat
 
-LatentFormat = Literal["wan21", "tiny_world"]
 ImageContext = Literal["clip", "latent_patches"]
 
 
@@ -134,6 +134,10 @@ THREES = Chunking(first=3, later=3)
 """As Matrix-Game 2.0 denoises its latents."""
 
 
+LATENTS_OF_TOKEN = 2
+"""Along each side, in every network here."""
+
+
 @dataclass(frozen=True)
 class Variant:
     """One supported model: what its weights do not say. Lengths in latents, `picture` in pixels (height, width)."""
@@ -146,7 +150,7 @@ class Variant:
     steps: tuple[int, ...]
     picture: tuple[int, int]
     fps: float
-    latent_format: LatentFormat = "wan21"
+    latents: LatentFormat = WAN21
     image_context: ImageContext = "clip"
     family: str = "matrix_game_2"
     shift: float = 5.0
@@ -155,6 +159,16 @@ class Variant:
     motion: Motion = WALKING
     """How its camera moves (an assumption for the released models: Matrix-Game 2 publishes no camera)."""
     lens: Lens = QUARTER_TURN
+
+    @property
+    def latent_format(self) -> str:
+        """Name of its latents' format."""
+        return self.latents.name
+
+    @property
+    def token_pixels(self) -> int:
+        """Side in pixels of what a token stands for; sides of a picture are multiples of it."""
+        return LATENTS_OF_TOKEN * self.latents.pixels
 
 
 _WASD = Keyboard(words=("forward", "back", "left", "right"), letters=("W", "S", "A", "D"))
@@ -203,7 +217,7 @@ _ALL = (
         steps=(1000, 666, 333),
         picture=(64, 96),
         fps=16.0,
-        latent_format="tiny_world",
+        latents=TINY_WORLD,
         image_context="latent_patches",
         lens=Lens(focal=0.6, assumed=False),
     ),

@@ -87,7 +87,7 @@ class _Rollout(comfy.samplers.Sampler):
 
 
 def _tokens(shape: Sequence[int]) -> int:
-    """Return how many tokens a network sees of latents (B, 16, c, h, w)."""
+    """Return how many tokens a network sees of latents (B, C, c, h, w)."""
     return shape[0] * math.prod(shape[2:]) // math.prod(PATCH)
 
 
@@ -107,7 +107,7 @@ def perform(model: ModelPatcher, levels: Levels, latent_shape: Sequence[int], ro
     Args:
         model: the patched MODEL.
         levels: of the rollout; only wrappers of other nodes look at them.
-        latent_shape: (16, c, h, w) of one chunk, from which the host reckons the memory it must free.
+        latent_shape: (C, c, h, w) of one chunk, from which the host reckons the memory it must free.
         rollout: does the work with the stage it is given; what it makes, it keeps itself.
 
     Raises:

@@ -75,7 +75,7 @@ def test_only_the_seam_touches_the_inside_of_the_host(comfyui: Path) -> None:
 
 
 ORDER = (
-    "reading", "storage", "metrics", "layers", "variants", "vae", "camera", "track", "world", "binding", "formats",
+    "reading", "storage", "metrics", "layers", "vae", "variants", "camera", "track", "world", "binding", "formats",
     "memory", "models", "rollout", "families", "checkpoints", "shown", "questions", "answers", "play", "client",
     "batch", "tinyworld", "conformance", "bench",
 )  # fmt: skip

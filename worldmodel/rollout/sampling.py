@@ -124,7 +124,7 @@ def seeded_draws(seed: int, chunk: int, shape: Sequence[int]) -> Iterator[Tensor
 
 
 def recorded_draws(noise: RecordedNoise, chunk: int, chunking: Chunking) -> Iterator[Tensor]:
-    """Yield recorded noise in the order of `seeded_draws`, each draw (16, c, h, w) float32.
+    """Yield recorded noise in the order of `seeded_draws`, each draw (C, c, h, w) float32.
 
     Args:
         noise: one draw for each latent that is sampled.
@@ -143,7 +143,7 @@ def recorded_draws(noise: RecordedNoise, chunk: int, chunking: Chunking) -> Iter
         )
     yield noise.initial[:, first:last].float()
     for draw in noise.renoise[chunk]:
-        yield draw.float().transpose(0, 1)  # (c, 16, h, w) -> (16, c, h, w)
+        yield draw.float().transpose(0, 1)  # (c, C, h, w) -> (C, c, h, w)
     raise ValueError(
         f"steps: found more steps than the {noise.renoise.shape[1] + 1} that were recorded; use the variant's own."
     )

@@ -38,7 +38,7 @@ class Progress(NamedTuple):
     """Steps of the chunk that are done, from 1."""
     steps: int
     clean: Tensor
-    """(16, c, h, w) the current estimate, on the network's device."""
+    """(C, c, h, w) the current estimate, on the network's device."""
 
 
 class NotFinite(ValueError):
@@ -271,11 +271,12 @@ class Session:
         return self._told[2]._replace(cache=self._cache)
 
     def _draws(self, seed: int, index: int) -> Iterator[Tensor]:
-        noise, condition = self.world.start.noise, self.world.start.image_condition
-        if noise is not None:
-            draws = recorded_draws(noise, index, self._variant.chunking)
+        start, variant = self.world.start, self._variant
+        if start.noise is not None:
+            draws = recorded_draws(start.noise, index, variant.chunking)
         else:
-            draws = seeded_draws(seed, index, (16, self._variant.chunking.sampled(index), *condition.shape[2:]))
+            shape = (variant.latents.channels, variant.chunking.sampled(index), *start.grid)
+            draws = seeded_draws(seed, index, shape)
         return (draw.to(self._device) for draw in draws)
 
     def _velocity(self, x: Tensor, step: Step, timestep: Tensor, index: int) -> Tensor:

@@ -26,7 +26,7 @@ def describe_world(world: World) -> str:
 def summary(world: World) -> tuple[str, ...]:
     """Say in a few lines how large a world is, how it began, and what was held and walked over its length."""
     variant, total = variant_named(world.start.variant), frames(world)
-    height, width = (side * 8 for side in world.start.image_condition.shape[2:])
+    height, width = (side * variant.latents.pixels for side in world.start.grid)
     chunks = counted(len(world.chunks), "chunk")
     noise = "noise from the seed" if world.start.noise is None else "recorded noise"
     lines = [

@@ -158,7 +158,7 @@ def _world_of(tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> World:
     if not image.numel() or not context.numel():
         raise ValueError(f"found a start without a picture, expected image latents and an image context; {_AGAIN}.")
     world = new_world(Start(variant.name, entries["latent_format"], image, context, noise))
-    _check_noise(noise, variant, tuple(image.shape[2:]))
+    _check_noise(noise, variant, world.start.grid)
     if world.digest != entries["digest"]:
         found, stated = (digest[:12] for digest in (world.digest, entries["digest"]))
         raise ValueError(f"found a start with digest {found!r}, expected {stated!r} as the header states; {_AGAIN}.")
@@ -219,7 +219,7 @@ def _chunk(tensors: dict[str, Tensor], world: World, variant: Variant, index: in
         return _take(tensors, whole, dtypes) if whole in tensors else None
 
     latents = _take(tensors, f"chunk.{index}.latents")
-    expected = (16, variant.chunking.latents(index), *world.start.image_condition.shape[2:])
+    expected = (variant.latents.channels, variant.chunking.latents(index), *world.start.grid)
     if tuple(latents.shape) != expected:
         raise ValueError(
             f"found latents of shape {tuple(latents.shape)} in chunk {index}, expected {expected} as the start has "
@@ -239,10 +239,11 @@ def _check_noise(noise: RecordedNoise | None, variant: Variant, grid: tuple[int,
     if noise is None:
         return
     initial, renoise = (tuple(tensor.shape) for tensor in noise)
-    if len(initial) != 4 or initial[0] != 16 or initial[2:] != grid:
+    channels, length = variant.latents.channels, variant.chunking.later
+    if len(initial) != 4 or initial[0] != channels or initial[2:] != grid:
         raise ValueError(
-            f"found recorded noise of shape {initial}, expected (16, latents, {grid[0]}, {grid[1]}); {_AGAIN}."
+            f"found recorded noise of shape {initial}, expected ({channels}, latents, {grid[0]}, {grid[1]}); {_AGAIN}."
         )
-    if len(renoise) != 6 or renoise[2:] != (variant.chunking.later, 16, *grid):
-        expected = f"(chunks, steps - 1, {variant.chunking.later}, 16, {grid[0]}, {grid[1]})"
+    if len(renoise) != 6 or renoise[2:] != (length, channels, *grid):
+        expected = f"(chunks, steps - 1, {length}, {channels}, {grid[0]}, {grid[1]})"
         raise ValueError(f"found recorded noise for later steps of shape {renoise}, expected {expected}; {_AGAIN}.")

@@ -74,8 +74,9 @@ def read(path: Path, key: str, expected: Expected | None = None) -> Chunk:
     if not stat.S_ISREG(status.st_mode):  # a pipe would never end
         raise ValueError("found no regular file.")
     if expected is not None:
-        height, width = expected.start.image_condition.shape[2:]
-        numbers = 16 * variant_named(expected.start.variant).chunking.latents(expected.index) * height * width
+        height, width = expected.start.grid
+        variant = variant_named(expected.start.variant)
+        numbers = variant.latents.channels * variant.chunking.latents(expected.index) * height * width
         if status.st_size > 4 * numbers + BESIDE_LATENTS:
             raise ValueError(f"found {status.st_size} bytes.")
     chunk = _unpacked(path.read_bytes(), key)

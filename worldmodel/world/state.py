@@ -1,6 +1,7 @@
 """Worlds: what crosses a wire. Immutable, CPU tensors, shared between branches and never copied.
 
-Shapes: F video frames, K keys, L latents of the image condition, h, w latent grid, c latents per chunk.
+Shapes: F video frames, K keys, C channels of a latent, h, w latent grid, c latents of a chunk,
+L latents of the image condition, or of a world.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ class RecordedNoise(NamedTuple):
     """Noise that replaces the seed's (conformance): one draw per latent, then one per re-noising."""
 
     initial: Tensor
-    """(16, latents, h, w)."""
+    """(C, latents, h, w)."""
     renoise: Tensor
-    """(chunks, steps - 1, c, 16, h, w)."""
+    """(chunks, steps - 1, c, C, h, w)."""
 
     def __repr__(self) -> str:
         """Say it in one line."""
@@ -53,6 +54,11 @@ class Start(NamedTuple):
     """(tokens, width) image context."""
     noise: RecordedNoise | None = None
 
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Height and width of its latents."""
+        return tuple(self.image_condition.shape[2:])
+
     def __repr__(self) -> str:
         """Say it in one line."""
         noise = "noise recorded" if self.noise is not None else None
@@ -63,7 +69,7 @@ class Chunk(NamedTuple):
     """Latents that were denoised together, and what they were made from."""
 
     latents: Tensor
-    """(16, c, h, w) clean, in model space, in the precision they are stored in."""
+    """(C, c, h, w) clean, in model space, in the precision they are stored in."""
     controls: Controls
     """The rows of exactly this chunk's video frames."""
     poses: Tensor | None = None
@@ -142,7 +148,7 @@ def frames(world: World) -> int:
 
 
 def latents(world: World) -> Tensor:
-    """Return all latents of a world, (16, chunks * c, h, w), model space.
+    """Return all latents of a world, (C, L, h, w), model space.
 
     Raises:
         ValueError: the world has no chunk yet.
@@ -185,7 +191,7 @@ def validate_start(start: Start) -> None:
     if condition.shape[2] % 2 or condition.shape[3] % 2:
         raise ValueError(
             f"image_condition: found a latent grid of {condition.shape[2]} x {condition.shape[3]}, expected even "
-            "sides; use a picture whose sides are multiples of 16."
+            f"sides; use a picture whose sides are multiples of {variant.token_pixels}."
         )
     if start.visual_context.dim() != 2:
         raise ValueError(
@@ -230,7 +236,7 @@ def validate_chunk(chunk: Chunk, start: Start, index: int) -> None:
         ValueError: the field, what was found, what was expected.
     """
     variant = variant_named(start.variant)
-    expected = (16, variant.chunking.latents(index), *start.image_condition.shape[2:])
+    expected = (variant.latents.channels, variant.chunking.latents(index), *start.grid)
     if tuple(chunk.latents.shape) != expected:
         raise ValueError(
             f"latents: found shape {tuple(chunk.latents.shape)}, expected {expected} for chunk {index} of this world; "
