@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from comfy_api.latest import Input
-from torch import Tensor
 
 from ..worldmodel.binding.bind import bind_track, chunk_controls, left_over_sentence
+from ..worldmodel.families.begin import begin, settings_of
 from ..worldmodel.reading.words import shortened
+from ..worldmodel.rollout.samplers import Settings
 from ..worldmodel.rollout.sampling import LEAST_SHIFT, Levels, warped_steps
-from ..worldmodel.rollout.session import CONTEXT_BUDGET, NotFinite, Progress, Session, Settings, settings_of
+from ..worldmodel.rollout.session import CONTEXT_BUDGET, NotFinite, Progress
 from ..worldmodel.shown.film import FilmWriter
 from ..worldmodel.track.track import Track
 from ..worldmodel.variants import Variant, variant_named
@@ -93,7 +94,7 @@ class Pages:
         models = [name for name in dict.fromkeys(known) if name]
         parent = self._root = parent_key(world)
         for number, controls in enumerate(plan.controls):
-            keys = [chunk_key(parent, controls, "", plan.settings, plan.seed, model) for model in models]
+            keys = [chunk_key(parent, controls, "", plan.settings.plain(), plan.seed, model) for model in models]
             expected = Expected(world.start, len(world.chunks) + number, controls, "", plan.seed)
             chunk = self.found[number] = book.find(*keys, expected=expected)
             parent = self.keys[number] = keys[0] if chunk is None else chunk.key
@@ -192,9 +193,11 @@ def plan_rollout(model: Any, world: World, track: Track, world_vae: Any, wishes:
                 "vae: found no imageio-ffmpeg in this Python, expected it for the film; install the pack's "
                 "requirements.txt, or disconnect the VAE."
             )
-    own = settings_of(variant)
-    settings = own._replace(steps=parse_steps(wishes.steps) or own.steps, shift=wishes.shift or own.shift)
-    levels = warped_steps(settings.steps, settings.shift)
+    own, asked = settings_of(variant), parse_steps(wishes.steps)
+    if asked or wishes.shift:
+        sampler = type(own.sampler).wished(asked or variant.steps, wishes.shift or variant.shift)
+        own = own._replace(sampler=sampler)
+    settings, levels = own, own.sampler.levels()
     controls, notes = _controls(track, world, variant)
     context_bytes = wishes.context_budget * 1_000_000 or CONTEXT_BUDGET
     notes += patches.unused_patches(model)
@@ -276,17 +279,15 @@ def film_again(world_vae: Any, world: World, grown: World, fps: float) -> Path:
 
 def _walk(stage: sampling.Stage, world: World, plan: Plan, pages: Pages, screen: Screen | None) -> World:
     """Take what the journal has and make what it lacks, chunk after chunk."""
-    steps = len(plan.settings.steps)
+    steps = len(plan.levels.sigmas)
     bar = progress.Progress(steps * len(plan.controls))
     replayed = 0
 
-    def predict(x: Tensor, step: Any, context: Tensor) -> Tensor:
+    def after_clean(_: int) -> None:
         nonlocal replayed
-        velocity = stage.predict(x, step, context)
-        if step.commit and replayed:
+        if replayed:
             replayed -= 1
             bar.advance()
-        return velocity
 
     def after_step(told: Progress) -> None:
         if told.step < told.steps:  # the last one shows when the chunk is kept
@@ -294,9 +295,9 @@ def _walk(stage: sampling.Stage, world: World, plan: Plan, pages: Pages, screen:
         if screen is not None:
             screen.look(bar)
 
-    session = Session(
-        world.start, predict, chunks=world.chunks, context=world.context, model=pages.model, stages=stage.stages,
-        settings=plan.settings, dtype=stage.dtype, device=stage.device, after_step=after_step,
+    session = begin(
+        world, stage.predict, settings=plan.settings, model=pages.model, stages=stage.stages, dtype=stage.dtype,
+        device=stage.device, after_step=after_step, after_clean=after_clean,
     )  # fmt: skip
     for number, (controls, chunk) in enumerate(zip(plan.controls, pages.found, strict=True)):
         if chunk is None:
@@ -318,10 +319,9 @@ def _walk(stage: sampling.Stage, world: World, plan: Plan, pages: Pages, screen:
 def describe(plan: Plan, world: World, grown: World, pages: Pages) -> str:
     """Say what a rollout did, one sentence a line."""
     total, added = frames(grown), frames(grown) - frames(world)
-    steps = ", ".join(map(str, plan.settings.steps))
     lines = [
         f"{len(plan.controls)} chunks, {added} frames added; the world has {total} frames.",
-        f"steps {steps}; shift {plan.settings.shift:g}; {plan.fps:g} fps; seed {plan.seed}.",
+        f"{plan.settings.sampler.said()}; {plan.fps:g} fps; seed {plan.seed}.",
         *pages.sentences(),
         f"fingerprint {fingerprint(grown)}; equal worlds have equal ones.",
     ]

@@ -23,7 +23,8 @@ from torch import Tensor, nn
 
 from ...worldmodel.checkpoints.recognise import Checkpoint, recognise
 from ...worldmodel.models.action import HEAD_SIZE
-from ...worldmodel.models.matrix_game2.network import NOT_A_SAMPLER, PATCH, MatrixGame2, Step
+from ...worldmodel.models.matrix_game2.network import NOT_A_SAMPLER, PATCH, MatrixGame2
+from ...worldmodel.rollout.contexts import Call
 from ...worldmodel.variants import variant_named
 
 IMAGE_MODEL = "wm_matrix_game_2"
@@ -134,7 +135,7 @@ class HostNetwork(MatrixGame2):
         t: Tensor | None = None,
         context: Tensor | None = None,
         transformer_options: dict | None = None,
-        step: Step | None = None,
+        call: Call | None = None,
         **kwargs: Any,
     ) -> Tensor:
         """Predict the velocity; see `MatrixGame2.forward`."""
@@ -143,7 +144,7 @@ class HostNetwork(MatrixGame2):
         executor = comfy.patcher_extension.WrapperExecutor.new_class_executor(
             super().forward, self, comfy.patcher_extension.get_all_wrappers(kind, options)
         )
-        return executor.execute(x, t, context, options, step, **kwargs)
+        return executor.execute(x, t, context, options, call, **kwargs)
 
 
 class WorldModel(comfy.model_base.BaseModel):

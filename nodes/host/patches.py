@@ -157,7 +157,7 @@ def _original(model: ModelPatcher, path: str, owner: nn.Module, name: str) -> An
 def _takes_a_step(function: Any) -> bool:
     """Tell whether a function can be called as the rollout calls the host's `apply_model`."""
     try:
-        inspect.signature(function).bind(0, 0, c_crossattn=0, transformer_options=0, step=0)
+        inspect.signature(function).bind(0, 0, c_crossattn=0, transformer_options=0, call=0)
     except (TypeError, ValueError):
         return False
     return True

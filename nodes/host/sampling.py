@@ -20,7 +20,8 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
 from ...worldmodel.layers.threads import few_threads, is_small
-from ...worldmodel.models.matrix_game2.network import PATCH, Step
+from ...worldmodel.models.matrix_game2.network import PATCH
+from ...worldmodel.rollout.contexts import Call
 from ...worldmodel.rollout.sampling import Levels
 from ...worldmodel.rollout.session import Predict
 from ...worldmodel.variants import Variant
@@ -38,7 +39,7 @@ class Stage(NamedTuple):
     reload: Callable[[], None]
     """Brings the model back after another one was used."""
     stages: int
-    """Of the network, see `MatrixGame2.stages`."""
+    """Of the network, see `About`."""
     small: bool = False
     """On the CPU, and so little work in a pass that one thread is best; then what is called here runs on one."""
 
@@ -69,14 +70,12 @@ class _Rollout(comfy.samplers.Sampler):
         model: WorldModel = model_wrap.inner_model
         options = extra_args["model_options"]["transformer_options"]
 
-        def predict(x: Tensor, step: Step, context: Tensor) -> Tensor:
+        def predict(x: Tensor, call: Call) -> Tensor:
             comfy.model_management.throw_exception_if_processing_interrupted()
-            timesteps = step.timesteps[:, 0].to(x.device)
+            timesteps = call.timesteps[:, -1].to(x.device)
             # what the host's own batching of conditions would have set
-            call = {"sigmas": timesteps / 1000, "cond_or_uncond": [0], "uuids": [uuid.uuid4()]}
-            return model.apply_model(
-                x, timesteps, c_crossattn=context, transformer_options={**options, **call}, step=step
-            )
+            told = {"sigmas": timesteps / 1000, "cond_or_uncond": [0], "uuids": [uuid.uuid4()]}
+            return model.apply_model(x, timesteps, c_crossattn=None, transformer_options={**options, **told}, call=call)
 
         network = model.diffusion_model
         small = noise.device.type == "cpu" and is_small(network, _tokens(noise.shape))

@@ -16,11 +16,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from worldmodel.families.begin import extend
 from worldmodel.models.matrix_game2.network import MatrixGame2
-from worldmodel.rollout.session import Predict, bare, extend
+from worldmodel.rollout.session import Predict, bare
 from worldmodel.variants import VARIANTS
 from worldmodel.world.archive import SUFFIX, _checksum, load_world, save_world
-from worldmodel.world.state import Chunk, Context, Controls, RecordedNoise, Start, World, latents, new_world, rewind
+from worldmodel.world.state import Carried, Chunk, Controls, RecordedNoise, Start, World, latents, new_world, rewind
 
 GRID, TOKENS, WIDTH = (4, 6), 7, 20
 NAME = f"walk{SUFFIX}"
@@ -98,7 +99,7 @@ def test_a_world_without_frames_and_recorded_noise_come_back(tmp_path: Path) -> 
 
 def test_the_context_stays_behind(tmp_path: Path) -> None:
     world = made_up(2)
-    carried = world._replace(context=Context("a model", (6,), ((("slot"), torch.zeros(2), torch.zeros(2)),)))
+    carried = world._replace(context=Carried("a model", (6,), ((("slot"), torch.zeros(2), torch.zeros(2)),)))
     assert same(load_world(save_world(carried, tmp_path / NAME)), world)
 
 

@@ -65,7 +65,7 @@ def test_compiled_blocks_answer_as_before_and_are_compiled_once_for_all():
     def chunk() -> list[torch.Tensor]:
         predict, cache = bare(network), KVCache(6, 3)
         passes = (step, step._replace(commit=True), step)
-        return [predict(x, this._replace(cache=cache), start.visual_context[None]) for this in passes]
+        return [predict(x, this._replace(cache=cache)) for this in passes]
 
     with torch.inference_mode(), torch._dynamo.config.patch(error_on_recompile=True):
         plain = chunk()

@@ -14,14 +14,17 @@ import torch
 from torch import Tensor
 
 from worldmodel.checkpoints.recognise import load_network, recognise
+from worldmodel.families.begin import begin, settings_of
 from worldmodel.models.matrix_game2.network import MatrixGame2, Step
 from worldmodel.reading.safetensors_files import load_safetensors
-from worldmodel.rollout import session as session_module
-from worldmodel.rollout.session import Predict, Session, bare, replay_depth, settings_of
+from worldmodel.rollout import contexts
+from worldmodel.rollout.contexts import replay_depth
+from worldmodel.rollout.samplers import Renoise
+from worldmodel.rollout.session import Predict, Session, bare
 from worldmodel.tinyworld.player import MODEL_FILE
 from worldmodel.variants import VARIANTS
 from worldmodel.world.archive import SUFFIX, load_world, save_world
-from worldmodel.world.state import Chunk, Context, Controls, Start, World, latents, new_world, rewind
+from worldmodel.world.state import Carried, Chunk, Controls, Start, World, latents, new_world, rewind
 
 GRID, TOKENS, WIDTH = (2, 4), 3, 8
 TINY, SEED = "tiny_world", 5
@@ -68,8 +71,7 @@ def random_world(name: str, chunks: int) -> World:
 
 
 def session_on(world: World, network: MatrixGame2, predict: Predict | None = None, **options: object) -> Session:
-    given = {"context": world.context, "model": MODEL, "stages": network.stages, **options}
-    return Session(world.start, predict or bare(network), chunks=world.chunks, **given)
+    return begin(world, predict or bare(network), **{"model": MODEL, "stages": network.stages, **options})
 
 
 def walk(world: World, controls: list[Controls], network: MatrixGame2, **options: object) -> World:
@@ -82,13 +84,13 @@ def walk(world: World, controls: list[Controls], network: MatrixGame2, **options
 
 def entries(world: World, network: MatrixGame2, window: int, stages: int | None) -> list[Tensor]:
     """What a replay leaves in the cache."""
-    settings = settings_of(VARIANTS[world.start.variant])._replace(window=window)
+    settings = settings_of(VARIANTS[world.start.variant])._replace(numbers=(window,))
     session = session_on(world, network, stages=stages, settings=settings)
-    session.replay()
+    session.catch_up()
     return parts_of(session.snapshot())
 
 
-def parts_of(context: Context | None) -> list[Tensor]:
+def parts_of(context: Carried | None) -> list[Tensor]:
     assert context is not None
     return [part for _, *parts in context.entries for part in parts]
 
@@ -125,7 +127,7 @@ def test_a_replay_begins_as_far_back_as_the_network_looks_and_no_further(
     world = random_world(name, replay_depth(network.stages, window, 3) + 4)
     whole = entries(world, network, window, stages=None)
     assert whole and same(entries(world, network, window, network.stages), whole)
-    monkeypatch.setattr(session_module, "replay_depth", lambda *sizes: replay_depth(*sizes) - 1)
+    monkeypatch.setattr(contexts, "replay_depth", lambda *sizes: replay_depth(*sizes) - 1)
     assert not same(entries(world, network, window, network.stages), whole)
 
 
@@ -179,13 +181,13 @@ def test_a_carried_context_is_what_a_replay_gives_in_every_variant(name: str) ->
 def test_only_a_context_of_the_same_model_window_and_length_is_used() -> None:
     network, world, controls = tiny_network(), rewind(long_world(), 12), controls_of(TINY, 25)
     session = session_on(world, network)
-    session.replay()
+    session.catch_up()
     context = session.snapshot()
     assert context is not None
     # one that would be noticed: only a session that must not use it comes out right
     wrong = context._replace(entries=tuple((slot, k + 1, v) for slot, k, v in context.entries))
     window, device, length = context.settings
-    refused: list[tuple[Context, dict]] = [
+    refused: list[tuple[Carried, dict]] = [
         (wrong._replace(model="another"), {}),
         (wrong, {"model": "another"}),
         (wrong._replace(model=""), {"model": ""}),
@@ -201,13 +203,13 @@ def test_only_a_context_of_the_same_model_window_and_length_is_used() -> None:
     assert not torch.equal(
         session_on(world._replace(context=wrong), network).step(controls[12], SEED).latents, expected
     )
-    wide = settings_of(VARIANTS[TINY])._replace(window=9)
+    wide = settings_of(VARIANTS[TINY])._replace(numbers=(9,))
     assert session_on(world._replace(context=wrong), network, settings=wide).waiting == 12  # of 18
 
 
 def test_steps_and_shift_are_no_part_of_a_context() -> None:
     network, world = tiny_network(), walk(new_world(start_of(TINY)), controls_of(TINY, 2), tiny_network())
-    settings = settings_of(VARIANTS[TINY])._replace(steps=(1000, 500), shift=3.0)
+    settings = settings_of(VARIANTS[TINY])._replace(sampler=Renoise((1000, 500), 3.0))
     rows = controls_of(TINY, 3)[2:]
     carried = walk(world, rows, network, settings=settings)
     assert session_on(world, network, settings=settings).waiting == 0
@@ -293,15 +295,15 @@ def test_a_clean_pass_may_be_cut_short_in_any_block(carried: bool) -> None:
     passes: list[int] = []
 
     def cut(predict: Predict, at: int) -> Predict:
-        def cutting(x: Tensor, step: Step, context: Tensor) -> Tensor:
+        def cutting(x: Tensor, step: Step) -> Tensor:
             passes.append(step.commit)
             if step.commit and sum(passes) == at:
                 handle = network.blocks[2].register_forward_pre_hook(_raise)
                 try:
-                    return predict(x, step, context)
+                    return predict(x, step)
                 finally:
                     handle.remove()
-            return predict(x, step, context)
+            return predict(x, step)
 
         return cutting
 

@@ -37,8 +37,8 @@ def network(**changes: object) -> MatrixGame2:
     return MatrixGame2(**{**SIZES, **changes})
 
 
-def inputs(latents: int, batch: int = BATCH) -> tuple[Tensor, Tensor, Step]:
-    """Return x, context and a step without cache for latents 0, 1, ..."""
+def inputs(latents: int, batch: int = BATCH) -> tuple[Tensor, Step]:
+    """Return x and a step without cache for latents 0, 1, ..."""
     generator = torch.Generator().manual_seed(1)
 
     def draw(*shape: int) -> Tensor:
@@ -48,10 +48,11 @@ def inputs(latents: int, batch: int = BATCH) -> tuple[Tensor, Tensor, Step]:
         timesteps=torch.rand(batch, latents, generator=generator) * 1000,
         positions=torch.arange(latents),
         image_condition=draw(batch, 20, latents, *GRID),
+        image_tokens=draw(batch, 7, SIZES["context_dim"]),
         keyboard=draw(batch, latents, 12, SIZES["keyboard_dim"]).gt(0).float(),
         mouse=draw(batch, latents, 12, 2) * 0.1,
     )
-    return draw(batch, 16, latents, *GRID), draw(batch, 7, SIZES["context_dim"]), step
+    return draw(batch, 16, latents, *GRID), step
 
 
 def part(step: Step, at: Tensor, **changes: object) -> Step:
@@ -78,44 +79,47 @@ def teacher_forcing_mask(window: int) -> Tensor:
 @pytest.mark.parametrize("window", [3, 4, 6, 9])
 @torch.no_grad()
 def test_one_masked_pass_equals_the_cached_passes(window: int) -> None:
-    model, (noisy, context, step) = network(), inputs(CHUNK * CHUNKS)
+    model, (noisy, step) = network(), inputs(CHUNK * CHUNKS)
     clean = noisy.flip(0) * 0.7
     zeros = torch.zeros_like(step.timesteps)
     both = part(step, torch.arange(CHUNK * CHUNKS).repeat(2), mask=teacher_forcing_mask(window))
     both = both._replace(timesteps=torch.cat((zeros, step.timesteps), 1))
-    masked = model(torch.cat((clean, noisy), 2), None, context, step=both)[:, :, CHUNK * CHUNKS :]
+    masked = model(torch.cat((clean, noisy), 2), call=both)[:, :, CHUNK * CHUNKS :]
     cache = KVCache(window, CHUNK)
     for chunk in range(CHUNKS):
         at = torch.arange(chunk * CHUNK, (chunk + 1) * CHUNK)
-        cached = model(noisy[:, :, at], None, context, step=part(step, at, cache=cache))
+        cached = model(noisy[:, :, at], call=part(step, at, cache=cache))
         torch.testing.assert_close(cached, masked[:, :, at], atol=1e-5, rtol=0)
-        model(clean[:, :, at], None, context, step=part(step, at, cache=cache, commit=True, timesteps=zeros[:, at]))
+        model(clean[:, :, at], call=part(step, at, cache=cache, commit=True, timesteps=zeros[:, at]))
 
 
 @torch.no_grad()
 def test_a_batch_equals_its_members() -> None:
-    model, (x, context, step) = network(), inputs(5)
-    together = model(x, None, context, step=step)
+    model, (x, step) = network(), inputs(5)
+    together = model(x, call=step)
     for member in range(BATCH):
         this = slice(member, member + 1)
         alone = step._replace(
-            **{name: getattr(step, name)[this] for name in ("timesteps", "image_condition", "keyboard", "mouse")}
+            **{
+                name: getattr(step, name)[this]
+                for name in ("timesteps", "image_condition", "image_tokens", "keyboard", "mouse")
+            }
         )
-        torch.testing.assert_close(model(x[this], None, context[this], step=alone)[0], together[member])
+        torch.testing.assert_close(model(x[this], call=alone)[0], together[member])
 
 
 @torch.no_grad()
 def test_only_relative_positions_matter_and_none_is_too_large() -> None:
-    model, (x, context, step) = network(), inputs(CHUNK)
-    here = model(x, None, context, step=step)
-    far = model(x, None, context, step=step._replace(positions=step.positions + 1_000_000))
+    model, (x, step) = network(), inputs(CHUNK)
+    here = model(x, call=step)
+    far = model(x, call=step._replace(positions=step.positions + 1_000_000))
     torch.testing.assert_close(far, here, atol=1e-4, rtol=0)
 
 
 def test_gradients_reach_every_weight_that_acts() -> None:
-    model, (x, context, step) = network(), inputs(CHUNK * CHUNKS)
+    model, (x, step) = network(), inputs(CHUNK * CHUNKS)
     both = part(step, torch.arange(CHUNK * CHUNKS).repeat(2), mask=teacher_forcing_mask(6))
-    model(torch.cat((x, x), 2), None, context, step=both).square().mean().backward()
+    model(torch.cat((x, x), 2), call=both).square().mean().backward()
     idle = [name for name, weight in model.named_parameters() if weight.grad is None]
     assert all(name.endswith(("attn_q_norm.weight", "attn_k_norm.weight")) for name in idle)
     assert all(bool(weight.grad.abs().sum() > 0) for weight in model.parameters() if weight.grad is not None)
@@ -154,10 +158,10 @@ def test_norms_with_gradients_by_hand_equal_torchs(weighted: bool) -> None:
 
 
 def test_autocast_trains_close_to_float32() -> None:
-    model, (x, context, step) = network(), inputs(CHUNK * 2)
-    exact = model(x, None, context, step=step)
+    model, (x, step) = network(), inputs(CHUNK * 2)
+    exact = model(x, call=step)
     with torch.autocast("cpu", torch.bfloat16):
-        rounded = model(x, None, context, step=step)
+        rounded = model(x, call=step)
     assert rounded.dtype == torch.float32
     assert (rounded - exact).abs().max() < 0.05 * exact.abs().max()
     rounded.square().mean().backward()
@@ -165,20 +169,20 @@ def test_autocast_trains_close_to_float32() -> None:
 
 @torch.no_grad()
 def test_a_bf16_network_still_tells_close_timesteps_apart() -> None:
-    model, (x, context, step) = network(dtype=torch.bfloat16), inputs(CHUNK)
+    model, (x, step) = network(dtype=torch.bfloat16), inputs(CHUNK)
     seen: list[Tensor] = []
     model.time_embedding.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0]))
     for timestep in (908.8427, 908.0):
         timed = step._replace(timesteps=torch.full_like(step.timesteps, timestep))
-        model(x.bfloat16(), torch.tensor([908.0]), context.bfloat16(), step=timed)
+        model(x.bfloat16(), torch.tensor([908.0]), call=timed)
     # fast features turn by 0.84 radians between the two; a timestep rounded to bf16 would give equal features
     assert (seen[0].float() - seen[1].float()).abs().max() > 0.5
 
 
 def test_a_sampler_is_told_what_to_use() -> None:
-    x, context, _ = inputs(CHUNK)
+    x, _ = inputs(CHUNK)
     with pytest.raises(ValueError, match="use Rollout World instead of a sampler such as KSampler"):
-        network()(x, torch.zeros(BATCH), context)
+        network()(x, torch.zeros(BATCH), torch.zeros(BATCH, 7, SIZES["context_dim"]))
 
 
 @torch.no_grad()
@@ -197,9 +201,9 @@ def test_an_attention_that_comes_with_the_layers_is_used() -> None:
             out = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
             return out.transpose(1, 2).flatten(2)
 
-    x, context, step = inputs(CHUNK)
-    expected = network()(x, None, context, step=step)
-    out = network(operations=Layers)(x, None, context, {"mine": 7}, step=step)
+    x, step = inputs(CHUNK)
+    expected = network()(x, call=step)
+    out = network(operations=Layers)(x, transformer_options={"mine": 7}, call=step)
     torch.testing.assert_close(out, expected)
     assert indices == [(block, 7) for block in range(SIZES["layers"]) for _ in ("self", "cross")]
 
@@ -220,13 +224,13 @@ def test_sizes_are_read_off_the_weights(changes: dict) -> None:
 
 @torch.no_grad()
 def test_the_cache_holds_only_the_window_and_counts_its_bytes() -> None:
-    model, (x, context, step) = network(), inputs(CHUNK * 5)
+    model, (x, step) = network(), inputs(CHUNK * 5)
     cache, sizes = KVCache(5, CHUNK), []
     for chunk in range(5):
         at = torch.arange(chunk * CHUNK, (chunk + 1) * CHUNK)
-        model(x[:, :, at], None, context, step=part(step, at, cache=cache, commit=True))
+        model(x[:, :, at], call=part(step, at, cache=cache, commit=True))
         sizes.append(cache.bytes())
     tokens, dim, action = GRID[0] * GRID[1] // 4, SIZES["dim"], SIZES["action_heads"] * 64
     history = SIZES["layers"] * tokens * dim + len(SIZES["action_blocks"]) * (tokens + 1) * action
-    cross = SIZES["layers"] * context.shape[1] * dim
+    cross = SIZES["layers"] * step.image_tokens.shape[1] * dim
     assert sizes == [BATCH * 2 * 4 * (5 * history + cross)] * 5

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from worldmodel.families.begin import begin
 from worldmodel.metrics import pictures
 from worldmodel.metrics.intervals import mean_of, ratio_of, share_interval
 from worldmodel.rollout.sampling import warped_steps
-from worldmodel.rollout.session import Session, bare
+from worldmodel.rollout.session import bare
 from worldmodel.tinyworld import data, engine, pilot, train_dit
 from worldmodel.tinyworld.evaluate import drift, obedience, right_world, steering, suites
 from worldmodel.tinyworld.evaluate.bars import FULL, SHORT, Bar
@@ -18,7 +19,7 @@ from worldmodel.tinyworld.evaluate.rows import GROUPS, Form
 from worldmodel.tinyworld.player import Player, build_conditions, encode_start
 from worldmodel.tinyworld.visibility import seen_from_first
 from worldmodel.vae.tiny import TinyVAE, initialise
-from worldmodel.world.state import Controls, RecordedNoise, Start
+from worldmodel.world.state import Controls, RecordedNoise, Start, new_world
 
 
 @pytest.fixture(scope="module")
@@ -298,7 +299,7 @@ def test_the_batch_player_plays_what_a_session_plays():
         ]
         noise = RecordedNoise(initial, torch.stack(later))
         start = Start("tiny_world", "tiny_world", told.condition[one], told.context[one], noise)
-        session = Session(start, bare(network))
+        session = begin(new_world(start), bare(network))
         mouse = torch.stack([torch.zeros(frames), actions.turns[one] / 15], -1).float()
         for span in (slice(0, 9), slice(9, 21)):
             session.step(Controls(actions.keys[one, span], mouse[span]), seed=0)

@@ -37,8 +37,8 @@ def wrap(patch: Patch, owner: Any, name: str, around: Callable[..., Any]) -> Non
 def with_step(patch: Patch, change: Callable[[network.Step], network.Step]) -> None:
     """Let the network see another step than it is given."""
 
-    def forward(original: Callable, *args: Any, step: network.Step, **kwargs: Any) -> Tensor:
-        return original(*args, step=change(step), **kwargs)
+    def forward(original: Callable, *args: Any, call: network.Step, **kwargs: Any) -> Tensor:
+        return original(*args, call=change(call), **kwargs)
 
     wrap(patch, network.MatrixGame2, "forward", forward)
 

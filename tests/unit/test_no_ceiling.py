@@ -11,12 +11,13 @@ from torch import Tensor
 
 from worldmodel.conformance.matrix_game2 import network_from
 from worldmodel.conformance.report import Golden, load_golden
+from worldmodel.families.begin import begin
 from worldmodel.layers.cache import KVCache
 from worldmodel.models.matrix_game2.conditions import cut_windows, image_condition, image_then_grey
 from worldmodel.models.matrix_game2.network import Step
-from worldmodel.rollout.session import Session, bare
+from worldmodel.rollout.session import bare
 from worldmodel.variants import VARIANTS
-from worldmodel.world.state import Controls, Start
+from worldmodel.world.state import Controls, Start, new_world
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CASE = REPOSITORY / "tests" / "golden" / "matrix_game2" / "dit_gta_drive.safetensors"
@@ -42,13 +43,14 @@ def flows(golden: Golden, offset: int) -> Tensor:
             timesteps=torch.zeros(1, 3),
             positions=at + offset,
             image_condition=tensors["in.cond_concat"][:, :, at],
+            image_tokens=tensors["in.visual_context"],
             keyboard=cut_windows(tensors["in.keyboard_cond"], at),
             mouse=cut_windows(tensors["in.mouse_cond"], at),
             cache=cache,
             commit=True,
         )
         cache.begin_chunk()
-        found.append(network(tensors["in.x_clean"][:, :, at], step.timesteps, tensors["in.visual_context"], step=step))
+        found.append(network(tensors["in.x_clean"][:, :, at], call=step))
     return torch.cat(found, dim=2)
 
 
@@ -62,7 +64,9 @@ def test_the_authors_numbers_come_out_ten_thousand_chunks_later(golden: Golden) 
 def test_any_even_grid_rolls_out(golden: Golden, grid: tuple[int, int]) -> None:
     network = network_from(golden.under("sd."), golden.config["model_config"]["num_heads"])
     condition = image_condition(torch.randn(16, 4, *grid))
-    session = Session(Start(VARIANT.name, "wan21", condition, torch.randn(5, golden.config["clip_dim"])), bare(network))
+    session = begin(
+        new_world(Start(VARIANT.name, "wan21", condition, torch.randn(5, golden.config["clip_dim"]))), bare(network)
+    )
     for chunk in range(3):
         rows = VARIANT.chunking.frames(chunk)
         latents = session.step(Controls(torch.ones(rows, 2), torch.zeros(rows, 2)), 0).latents

@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from worldmodel.families.begin import begin
 from worldmodel.layers.cache import PlainCache
 from worldmodel.models.matrix_game2.network import MatrixGame2, Step
-from worldmodel.rollout.session import Predict, Session, bare
+from worldmodel.rollout.session import Predict, bare
 from worldmodel.variants import VARIANTS
-from worldmodel.world.state import Controls, Start
+from worldmodel.world.state import Controls, Start, new_world
 
 CHUNKS = 4
 
@@ -29,7 +30,7 @@ def roll_out(name: str, predict: Predict) -> Tensor:
     generator, variant = torch.Generator().manual_seed(2), VARIANTS[name]
     condition = torch.randn(20, 5, 4, 6, generator=generator)
     start = Start(name, variant.latent_format, condition, torch.randn(7, 20, generator=generator))
-    session = Session(start, predict)
+    session = begin(new_world(start), predict)
     for index in range(CHUNKS):
         keyboard = torch.rand(variant.chunking.frames(index), len(variant.keyboard.words), generator=generator).round()
         mouse = torch.randn(variant.chunking.frames(index), 2, generator=generator) * 0.1
@@ -43,8 +44,8 @@ def test_making_things_once_and_writing_in_place_change_no_bit(name: str, dtype:
     fast = bare(network_of(name, dtype))
     plain = PlainCache(VARIANTS[name].window, VARIANTS[name].chunking.later)
 
-    def plainly(x: Tensor, step: Step, context: Tensor) -> Tensor:
-        return fast(x, step._replace(cache=plain), context)
+    def plainly(x: Tensor, step: Step) -> Tensor:
+        return fast(x, step._replace(cache=plain))
 
     assert torch.equal(roll_out(name, fast), roll_out(name, plainly))
 

@@ -10,8 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from worldmodel.families.begin import begin, extend, settings_of
 from worldmodel.models.matrix_game2.network import MatrixGame2, Step
-from worldmodel.rollout.session import NotFinite, Predict, Progress, Session, bare, extend, settings_of
+from worldmodel.rollout.samplers import Renoise
+from worldmodel.rollout.session import NotFinite, Predict, Progress, bare
 from worldmodel.variants import VARIANTS
 from worldmodel.world.state import Controls, RecordedNoise, Start, World, frames, latents, new_world
 
@@ -129,7 +131,7 @@ def test_progress_is_told_after_every_step_and_may_stop_the_rollout() -> None:
         if progress.chunk == 1:
             raise Stopped
 
-    session = Session(start_of(name), predict_of(name), after_step=stop)
+    session = begin(new_world(start_of(name)), predict_of(name), after_step=stop)
     session.step(controls_of(name, 1)[0], seed=5)
     for _ in range(2):
         with pytest.raises(Stopped):
@@ -151,15 +153,15 @@ def test_a_session_goes_on_wherever_it_was_interrupted(late: bool) -> None:
             if next(left, None) == fatal:
                 raise InterruptedError
 
-        def predict(x: Tensor, step: Step, context: Tensor, reached: Callable[[], None] = reached) -> Tensor:
+        def predict(x: Tensor, step: Step, reached: Callable[[], None] = reached) -> Tensor:
             if not late:
                 reached()
-            out = inner(x, step, context)
+            out = inner(x, step)
             if late:
                 reached()
             return out
 
-        session = Session(start_of(name), predict, stages=3)
+        session = begin(new_world(start_of(name)), predict, stages=3)
         while len(session.world.chunks) < 3:
             with suppress(InterruptedError):
                 session.step(controls[len(session.world.chunks)], seed=5)
@@ -196,7 +198,7 @@ def test_recorded_noise_replaces_the_seed_and_says_when_it_ends() -> None:
     assert recorded.digest != new_world(start_of(name)).digest
     with pytest.raises(ValueError, match="noise: found recorded noise for 2 chunks"):
         grow(recorded, controls)
-    settings = settings_of(VARIANTS[name])._replace(steps=(1000, 750, 500, 250))
+    settings = settings_of(VARIANTS[name])._replace(sampler=Renoise((1000, 750, 500, 250), 5.0))
     with pytest.raises(ValueError, match="steps: found more steps than the 3"):
         grow(recorded, controls[:1], settings=settings)
 
@@ -228,7 +230,7 @@ def test_a_wrong_start_is_refused_in_a_sentence(change: dict, message: str) -> N
     ],
 )
 def test_wrong_controls_are_refused_in_a_sentence(controls: Controls, message: str) -> None:
-    session = Session(start_of("tiny_world"), predict_of("tiny_world"))
+    session = begin(new_world(start_of("tiny_world")), predict_of("tiny_world"))
     with pytest.raises(ValueError, match=message):
         session.step(controls, seed=0)
 
@@ -236,25 +238,25 @@ def test_wrong_controls_are_refused_in_a_sentence(controls: Controls, message: s
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"steps": ()}, "steps: found"),
-        ({"steps": (500, 500)}, "steps: found"),
-        ({"steps": (1001, 5)}, "steps: found"),
-        ({"steps": (1000, 0)}, "steps: found"),
-        ({"shift": 0.0}, "shift: found 0.0"),
-        ({"window": 2}, "window: found 2, expected at least 3"),
+        ({"sampler": Renoise((), 5.0)}, "steps: found"),
+        ({"sampler": Renoise((500, 500), 5.0)}, "steps: found"),
+        ({"sampler": Renoise((1001, 5), 5.0)}, "steps: found"),
+        ({"sampler": Renoise((1000, 0), 5.0)}, "steps: found"),
+        ({"sampler": Renoise((1000, 500), 0.0)}, "shift: found 0.0"),
+        ({"numbers": (2,)}, "window: found 2, expected at least 3"),
     ],
 )
 def test_wrong_settings_are_refused_in_a_sentence(change: dict, message: str) -> None:
     settings = settings_of(VARIANTS["tiny_world"])._replace(**change)
     with pytest.raises(ValueError, match=message):
-        Session(start_of("tiny_world"), predict_of("tiny_world"), settings=settings)
+        begin(new_world(start_of("tiny_world")), predict_of("tiny_world"), settings=settings)
 
 
 def test_latents_that_stay_share_room_that_is_made_seldom() -> None:
     """Else what stays of each chunk leaves holes in the process's memory that nothing fits."""
     name = "tiny_world"
     with torch.inference_mode():
-        session = Session(start_of(name), predict_of(name))
+        session = begin(new_world(start_of(name)), predict_of(name))
         session.step(controls_of(name, 1)[0], seed=5)
     session.step(controls_of(name, 2)[1], seed=5)  # a host may call from another mode
     first, second = (chunk.latents for chunk in session.world.chunks)
@@ -268,8 +270,8 @@ class Overflowing:
     def __init__(self, at: int, value: float = float("inf")):
         self.predict, self.left, self.value = predict_of("tiny_world"), at, value
 
-    def __call__(self, x: Tensor, step: Step, context: Tensor) -> Tensor:
-        velocity = self.predict(x, step, context).clone()
+    def __call__(self, x: Tensor, step: Step) -> Tensor:
+        velocity = self.predict(x, step).clone()
         if self.left == 0:
             velocity[0, 3, 1, 2, 2] = self.value
         self.left -= 1
@@ -286,7 +288,7 @@ def test_a_chunk_of_a_network_that_overflows_is_never_finished(
     at: int, finished: int, where: str, value: float
 ) -> None:
     network, shown = Overflowing(at, value), []
-    session = Session(start_of("tiny_world"), network, after_step=lambda told: shown.append(told.clean))
+    session = begin(new_world(start_of("tiny_world")), network, after_step=lambda told: shown.append(told.clean))
     controls = controls_of("tiny_world", 2)
     with pytest.raises(NotFinite, match=f"^latents: found NaN or infinity {where}, expected finite numbers; .*[.]$"):
         for rows in controls:
@@ -300,8 +302,8 @@ def test_a_chunk_of_a_network_that_overflows_is_never_finished(
 
 def test_latents_that_overflow_only_in_the_precision_they_are_stored_in_are_refused() -> None:
     predict = predict_of("tiny_world")
-    session = Session(
-        start_of("tiny_world"), lambda *call: predict(*call) * 0 + 70_000.0, dtype=torch.float16
+    session = begin(
+        new_world(start_of("tiny_world")), lambda *call: predict(*call) * 0 + 70_000.0, dtype=torch.float16
     )  # fmt: skip
     with pytest.raises(NotFinite, match="in chunk 0, .* bf16 or fp32"):
         session.step(controls_of("tiny_world", 1)[0], 5)
@@ -309,7 +311,7 @@ def test_latents_that_overflow_only_in_the_precision_they_are_stored_in_are_refu
 
 
 def test_no_context_is_carried_behind_a_clean_pass_that_overflows() -> None:
-    session = Session(start_of("tiny_world"), Overflowing(3), model="m", stages=3)
+    session = begin(new_world(start_of("tiny_world")), Overflowing(3), model="m", stages=3)
     session.step(controls_of("tiny_world", 1)[0], 5)
     assert session.snapshot() is None and len(session.world.chunks) == 1
     assert session.snapshot() is not None  # the cause is gone

@@ -8,7 +8,7 @@ import torch
 from worldmodel.camera.poses import Poses
 from worldmodel.layers.cache import KVCache
 from worldmodel.track.track import Track, parse_track
-from worldmodel.world.state import Chunk, Context, Controls, RecordedNoise, Start, World, new_world, rewind
+from worldmodel.world.state import Carried, Chunk, Controls, RecordedNoise, Start, World, new_world, rewind
 
 
 def world_of(chunks: int) -> World:
@@ -16,7 +16,7 @@ def world_of(chunks: int) -> World:
     made = tuple(
         Chunk(torch.full((16, 3, 4, 6), float(index)), Controls(torch.zeros(9, 4), None)) for index in range(4)
     )
-    return new_world(start)._replace(chunks=made[:chunks], context=Context("a model", (6,), ()))
+    return new_world(start)._replace(chunks=made[:chunks], context=Carried("a model", (6,), ()))
 
 
 def test_a_rewound_world_shares_its_chunks_and_has_no_context() -> None:
@@ -71,7 +71,7 @@ def test_whatever_crosses_a_wire_is_said_in_one_line_and_is_a_tuple_all_the_same
     values = [world, world_of(0), world._replace(chunks=(chunk,)), world.start._replace(noise=noise), chunk, noise]
     values += [
         chunk.controls,
-        Context("a model" * 100, (6,), snapshot),
+        Carried("a model" * 100, (6,), snapshot),
         snapshot,
         track,
         poses,

@@ -15,15 +15,16 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from worldmodel.binding.bind import bind_track
+from worldmodel.families.begin import begin
 from worldmodel.layers.cache import KVCache
 from worldmodel.models.matrix_game2.conditions import chunk_step, image_condition_at
 from worldmodel.models.matrix_game2.network import MatrixGame2, Step
 from worldmodel.rollout.sampling import warped_steps
-from worldmodel.rollout.session import Session, bare
+from worldmodel.rollout.session import bare
 from worldmodel.tinyworld import data, engine, latents, pilot, player, run, tokens, train_dit, train_vae
 from worldmodel.track.track import Track
 from worldmodel.vae.tiny import TinyVAE, initialise
-from worldmodel.world.state import Chunk, Controls, RecordedNoise, Start
+from worldmodel.world.state import Chunk, Controls, RecordedNoise, Start, new_world
 
 VARIANT, CHUNK, GRID = train_dit.VARIANT, train_dit.CHUNK, (4, 6)
 TINY: dict[str, Any] = {
@@ -142,7 +143,7 @@ def test_the_masked_sequence_is_what_cached_passes_see(first: int) -> None:
     noisy = torch.randn(2, 16, len(columns) - clean, *GRID)
     timesteps = torch.cat([torch.zeros(2, clean), torch.rand(2, len(columns) - clean) * 1000], 1)
     x = torch.cat([clip.latents[:, :, columns[:clean]], noisy], 2)
-    whole = network(x, None, clip.told.context, step=clip.told.step(columns, timesteps, mask=mask))
+    whole = network(x, call=clip.told.step(columns, timesteps, mask=mask))
     cache = KVCache(VARIANT.window, CHUNK)
     for chunk in range(first, first + 3):
         cache.begin_chunk()
@@ -150,10 +151,10 @@ def test_the_masked_sequence_is_what_cached_passes_see(first: int) -> None:
         here = clean + torch.nonzero(torch.isin(columns[clean:], at))[:, 0]
         if len(here):
             step = clip.told.step(at, timesteps[:, here], cache=cache)
-            alone = network(x[:, :, here], None, clip.told.context, step=step)
+            alone = network(x[:, :, here], call=step)
             torch.testing.assert_close(alone, whole[:, :, here], atol=1e-5, rtol=0)
         step = clip.told.step(at, torch.zeros(2, CHUNK), cache=cache, commit=True)
-        network(clip.latents[:, :, at], None, clip.told.context, step=step)
+        network(clip.latents[:, :, at], call=step)
 
 
 @torch.no_grad()
@@ -175,9 +176,8 @@ def test_the_player_of_batches_plays_what_a_session_plays() -> None:
         renoise = torch.stack([torch.stack([one.transpose(0, 1) for one in mine[at + 1 : at + 3]]) for at in (0, 3, 6)])
         noise = RecordedNoise(torch.cat(mine[::3], 1), renoise)
         context = tokens.patch_context(image[walk, :, 0])
-        session = Session(
-            Start("tiny_world", "tiny_world", torch.cat([mask[walk], image[walk]]), context, noise), bare(network)
-        )
+        start = Start("tiny_world", "tiny_world", torch.cat([mask[walk], image[walk]]), context, noise)
+        session = begin(new_world(start), bare(network))
         mouse = torch.stack([shard["turns"][walk], torch.zeros(40)], 1)
         bound = bind_track(Track(pilot.WORDS, shard["keys"][walk], mouse), VARIANT).controls
         for index in range(chunks):
@@ -197,10 +197,10 @@ class Oracle(nn.Module):
         super().__init__()
         self.truth, self.error = truth, error
 
-    def forward(self, x: Tensor, t: None, context: Tensor, step: Step) -> Tensor:
+    def forward(self, x: Tensor, call: Step) -> Tensor:
         """Return the velocity from the truth to x."""
-        sigma = (step.timesteps / 1000)[:, None, :, None, None]
-        return (x - self.truth[:, :, step.positions]) / sigma.clamp_min(1e-6) + self.error
+        sigma = (call.timesteps / 1000)[:, None, :, None, None]
+        return (x - self.truth[:, :, call.positions]) / sigma.clamp_min(1e-6) + self.error
 
 
 @pytest.mark.parametrize("first", [0, 2])
@@ -267,7 +267,7 @@ def test_a_fresh_network_says_nothing_and_has_the_shipped_size() -> None:
     at = torch.arange(CHUNK)
     with torch.no_grad():
         step = clip.told.step(at, torch.full((1, CHUNK), 500.0))
-        assert not network(clip.latents[:, :, at], None, clip.told.context, step=step).any()
+        assert not network(clip.latents[:, :, at], call=step).any()
     matrices, others = train_dit.optimizers_for(network, 1e-3)
     counts = [sum(p.numel() for group in one.param_groups for p in group["params"]) for one in (matrices, others)]
     assert sum(counts) == sum(p.numel() for p in network.parameters() if p.requires_grad) < 12e6 and min(counts) > 0

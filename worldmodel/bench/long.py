@@ -21,12 +21,13 @@ import torch
 
 from ..binding.bind import chunk_controls
 from ..checkpoints.recognise import load_network, recognise
+from ..families.begin import begin
 from ..models.matrix_game2.network import MatrixGame2
 from ..reading.safetensors_files import load_safetensors
-from ..rollout.session import Session, bare
+from ..rollout.session import bare
 from ..tinyworld.player import MODEL_FILE
 from ..variants import VARIANTS, Variant, variant_named
-from ..world.state import Controls, Start
+from ..world.state import Controls, Start, new_world
 
 WARM = 10
 """Chunks after which the cache is full and memory counts."""
@@ -108,7 +109,7 @@ class Walker:
 
     def __init__(self, subject: Subject, chunks: int):
         self._controls = _controls(variant_named(subject.start.variant), chunks)
-        self._session = Session(subject.start, bare(subject.network), stages=subject.network.stages)
+        self._session = begin(new_world(subject.start), bare(subject.network), stages=subject.network.stages)
 
     @torch.inference_mode()
     def step(self) -> float:

@@ -22,13 +22,15 @@ import torch
 from torch import Tensor, nn
 
 from ..binding.bind import chunk_controls
+from ..families.begin import begin, settings_of
 from ..layers.cache import KVCache, PlainCache
 from ..models.matrix_game2.conditions import chunk_step
 from ..models.matrix_game2.network import MatrixGame2
-from ..rollout.session import Predict, Session, bare, settings_of
+from ..rollout.samplers import Renoise
+from ..rollout.session import Predict, bare
 from ..vae.wan21 import Wan21VAE, from_model_space
 from ..variants import VARIANTS
-from ..world.state import Controls, Start
+from ..world.state import Controls, Start, new_world
 
 VARIANT = VARIANTS["matrix_game_2_universal"]
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -89,7 +91,6 @@ def compile_blocks(network: nn.Module, backend: str = "inductor") -> None:
 def _passes(setting: Setting, network: MatrixGame2) -> dict[str, float]:
     """Time the passes of a chunk in the middle of a rollout, fast and plain in turns, then a rollout."""
     start, controls = start_of(setting)
-    context = start.visual_context[None].to(setting.device)
     predict = bare(network)
     x = torch.randn(1, 16, VARIANT.chunking.later, *setting.grid, device=setting.device)
     caches = {
@@ -97,12 +98,12 @@ def _passes(setting: Setting, network: MatrixGame2) -> dict[str, float]:
         ", plainly": PlainCache(VARIANT.window, VARIANT.chunking.later),
     }
     step = chunk_step(VARIANT, start, None, controls[0], 0, setting.device)
-    noisy = step._replace(timesteps=torch.full_like(step.timesteps, 714.0))
+    noisy = step.at(torch.tensor(714.0))
     times: dict[str, list[float]] = {}
     for number in range(5):
         for name, cache in caches.items():
-            for kind, this in (("denoising pass", noisy), ("clean pass", step._replace(commit=True))):
-                seconds = timed(lambda this=this, cache=cache: predict(x, this._replace(cache=cache), context), setting)
+            for kind, this in (("denoising pass", noisy), ("clean pass", step.clean())):
+                seconds = timed(lambda this=this, cache=cache: predict(x, this._replace(cache=cache)), setting)
                 if number > 1:  # the first two fill the cache and warm up
                     times.setdefault(kind + name, []).append(seconds)
     found = {name: statistics.median(values) for name, values in times.items()}
@@ -116,8 +117,9 @@ def _passes(setting: Setting, network: MatrixGame2) -> dict[str, float]:
 def roll_out(setting: Setting, predict: Predict, start: Start, controls: list[Controls]) -> None:
     """Roll out the chunks through a session."""
     steps = tuple(1000 - 1000 * number // setting.steps for number in range(setting.steps))
-    settings = settings_of(VARIANT)._replace(steps=VARIANT.steps if setting.steps == len(VARIANT.steps) else steps)
-    session = Session(start, predict, settings=settings, device=setting.device, dtype=setting.dtype)
+    steps = VARIANT.steps if setting.steps == len(VARIANT.steps) else steps
+    settings = settings_of(VARIANT)._replace(sampler=Renoise(steps, VARIANT.shift))
+    session = begin(new_world(start), predict, settings=settings, device=setting.device, dtype=setting.dtype)
     for rows in controls:
         session.step(rows, seed=0)
 

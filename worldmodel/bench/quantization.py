@@ -102,13 +102,13 @@ def _golden_error(golden: Golden, operations: Any) -> float:
             timesteps=tensors["in.t_noisy"][chunk][None],
             positions=positions,
             image_condition=image_condition_at(tensors["in.cond_concat"][0], positions)[None],
+            image_tokens=tensors["in.visual_context"],
             keyboard=cut_windows(tensors["in.keyboard_cond"], positions),
             mouse=cut_windows(tensors["in.mouse_cond"], positions) if "in.mouse_cond" in tensors else None,
             cache=cache,
         )
-        clean = step._replace(timesteps=torch.zeros_like(step.timesteps), commit=True)
-        for name, this in (("noisy", step), ("clean", clean)):
-            flow = network(tensors[f"in.x_{name}"][:, :, positions], None, tensors["in.visual_context"], step=this)
+        for name, this in (("noisy", step), ("clean", step.clean())):
+            flow = network(tensors[f"in.x_{name}"][:, :, positions], call=this)
             truth = tensors[f"out.chunk{chunk}.flow_{name}"]
             wrong += (flow - truth).square().sum().item()
             whole += truth.square().sum().item()

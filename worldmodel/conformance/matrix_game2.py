@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..binding.bind import bind_track
+from ..families.begin import begin
 from ..layers.cache import KVCache
 from ..models.action import HEAD_SIZE, ActionInputs, ActionModule, action_rotation
 from ..models.matrix_game2.conditions import (
@@ -22,14 +23,15 @@ from ..models.matrix_game2.conditions import (
     window_index,
 )
 from ..models.matrix_game2.network import MatrixGame2, Step, sizes_from_state_dict
+from ..rollout.samplers import Renoise, Settings
 from ..rollout.sampling import add_noise, clean_from_velocity, nearest_level, shifted_levels, warped_steps
-from ..rollout.session import Progress, Session, Settings, bare
+from ..rollout.session import Progress, bare
 from ..shown.film import to_bytes
 from ..track.presets import DEMOS, preset
 from ..track.track import sample
 from ..vae.wan21 import to_model_space
 from ..variants import Variant, variant_named
-from ..world.state import Controls, RecordedNoise, Start
+from ..world.state import Controls, RecordedNoise, Start, new_world
 from .released_keys import judge_keys
 from .report import Golden, Judge, Line, load_golden
 from .start_pictures import judge_pictures, judge_vae, picture_of, stream_frames, to_video, vae_from
@@ -124,14 +126,14 @@ def _dit(golden: Golden, judge: Judge, towers: Towers | None) -> None:
             timesteps=tensors["in.t_noisy"][chunk][None],
             positions=positions,
             image_condition=image_condition_at(tensors["in.cond_concat"][0], positions)[None],
+            image_tokens=tensors["in.visual_context"],
             keyboard=cut_windows(tensors["in.keyboard_cond"], positions),
             mouse=cut_windows(tensors["in.mouse_cond"], positions) if "in.mouse_cond" in tensors else None,
             cache=cache,
         )
-        clean = step._replace(timesteps=torch.zeros_like(step.timesteps), commit=True)
-        for name, this in (("noisy", step), ("clean", clean)):
+        for name, this in (("noisy", step), ("clean", step.clean())):
             x = tensors[f"in.x_{name}"][:, :, positions]
-            flow = network(x, this.timesteps, tensors["in.visual_context"], step=this)
+            flow = network(x, call=this)
             judge.compare(f"out.flow_{name}", flow, tensors[f"out.chunk{chunk}.flow_{name}"], absolute=NETWORK)
 
 
@@ -157,8 +159,10 @@ def _rollout(golden: Golden, judge: Judge, towers: Towers | None) -> None:
     )  # fmt: skip
     noise = RecordedNoise(tensors["in.noise"][0], tensors["in.renoise"])
     network = network_from(golden.under("sd.dit."), sizes["num_heads"])
-    settings = Settings(tuple(config["denoising_step_list"]), config["timestep_shift"], sizes["local_attn_size"])
-    session = Session(_start(golden, condition, context, noise), bare(network), settings=settings)
+    settings = Settings(
+        Renoise(tuple(config["denoising_step_list"]), config["timestep_shift"]), (sizes["local_attn_size"],)
+    )
+    session = begin(new_world(_start(golden, condition, context, noise)), bare(network), settings=settings)
     latents = [session.step(controls, seed=0).latents for controls in _controls(golden, config["n_chunks"])]
     judge.compare("out.latents", torch.cat(latents, dim=1)[None], tensors["out.latents"], absolute=LATENTS)
     if pictured:
@@ -212,9 +216,9 @@ def _denoise(golden: Golden, judge: Judge) -> None:
     network = bare(network_from(golden.under("sd."), sizes["num_heads"]))
     calls = 0
 
-    def predict(x: Tensor, step: Step, context: Tensor) -> Tensor:
+    def predict(x: Tensor, step: Step) -> Tensor:
         nonlocal calls
-        flow = network(x, step, context)
+        flow = network(x, step)
         for name, ours in (("x_t", x), ("flow", flow)):
             judge.compare(f"denoise.step.{name}", ours, tensors[f"denoise.step{calls}.{name}"], absolute=LATENTS)
         judge.compare("denoise.step.t", step.timesteps, tensors[f"denoise.step{calls}.t"], relative=TABLE)
@@ -225,8 +229,8 @@ def _denoise(golden: Golden, judge: Judge) -> None:
         stored = tensors[f"denoise.step{progress.step - 1}.x0"]
         judge.compare("denoise.step.x0", progress.clean[None], stored, absolute=LATENTS)
 
-    settings = Settings(_variant(golden).steps, config["shift"], sizes["local_attn_size"])
-    session = Session(start, predict, settings=settings, after_step=after_step)
+    settings = Settings(Renoise(_variant(golden).steps, config["shift"]), (sizes["local_attn_size"],))
+    session = begin(new_world(start), predict, settings=settings, after_step=after_step)
     chunk = session.step(next(_controls(golden, 1, "denoise.in.")), seed=0)
     judge.compare("denoise.out.latents", chunk.latents[None], tensors["denoise.out.latents"], absolute=LATENTS)
 

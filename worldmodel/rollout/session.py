@@ -1,26 +1,25 @@
 """One rollout in progress: gather context, build conditions, sample, commit, hand out the chunk.
 
-Shapes: c latents per chunk, h, w latent grid.
+What a network looks back on, and how it samples, are the caller's (`contexts.Context`, `samplers.Sampler`): a session
+knows no family. Shapes: C channels of a latent, c latents of a chunk, h, w latent grid.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ..layers.cache import KVCache
-from ..models.matrix_game2.conditions import chunk_step
-from ..models.matrix_game2.network import Step
 from ..variants import Variant, variant_named
-from ..world.state import Chunk, Context, Controls, Start, World, new_world, validate_chunk, validate_controls
-from .sampling import Levels, recorded_draws, renoise_sample, seeded_draws, warped_steps
+from ..world.state import Carried, Chunk, Controls, World, new_world, validate_chunk, validate_controls
+from .contexts import Call, Context
+from .samplers import Settings
+from .sampling import recorded_draws, seeded_draws
 
-Predict = Callable[[Tensor, Step, Tensor], Tensor]
-"""(x (1, 16, c, h, w) float32, step, context (1, tokens, width)) -> velocity (1, 16, c, h, w)."""
+Predict = Callable[[Tensor, Call], Tensor]
+"""(x (1, C, c, h, w) float32, call) -> velocity (1, C, c, h, w)."""
 
 CONTEXT_BUDGET = 2 * 1024**3
 """Bytes that a carried context may take unless the caller says otherwise."""
@@ -38,7 +37,7 @@ class Progress(NamedTuple):
     """Steps of the chunk that are done, from 1."""
     steps: int
     clean: Tensor
-    """(C, c, h, w) the current estimate, on the network's device."""
+    """(C, c, h, w) the current estimate of what is sampled, on the network's device."""
 
 
 class NotFinite(ValueError):
@@ -55,32 +54,12 @@ class NotFinite(ValueError):
         super().__init__(f"latents: found NaN or infinity {where}, expected finite numbers; {advice}.")
 
 
-class Settings(NamedTuple):
-    """Sampler settings; the variant's own unless the artist changes them."""
+class Watchers(NamedTuple):
+    """Who is told what a session does; both may raise to stop."""
 
-    steps: tuple[int, ...]
-    shift: float
-    window: int
-    """Latents attended to, the current chunk included."""
-
-
-def settings_of(variant: Variant) -> Settings:
-    """Return the variant's own settings."""
-    return Settings(variant.steps, variant.shift, variant.window)
-
-
-def replay_depth(stages: int, window: int, chunk: int) -> int:
-    """Return how many chunks back an exact replay begins.
-
-    What a stage of the network remembers of a chunk depends on what the stage before it remembered of the chunks in
-    the window, and so on down to the first stage, which depends on its own chunk alone.
-
-    Args:
-        stages: attention stages, one after another, that look back in time.
-        window: latents attended to, the current chunk included.
-        chunk: latents denoised together.
-    """
-    return stages * math.ceil((window - chunk) / chunk)
+    after_step: Callable[[Progress], None] | None = None
+    after_clean: Callable[[int], None] | None = None
+    """Told the index of each chunk whose clean pass has run."""
 
 
 def bare(network: nn.Module) -> Predict:
@@ -88,8 +67,8 @@ def bare(network: nn.Module) -> Predict:
     parameter = next(network.parameters())
 
     @torch.no_grad()
-    def predict(x: Tensor, step: Step, context: Tensor) -> Tensor:
-        return network(x.to(parameter.dtype), step.timesteps, context, step=step).float()
+    def predict(x: Tensor, call: Call) -> Tensor:
+        return network(x.to(parameter.dtype), call=call).float()
 
     return predict
 
@@ -97,79 +76,58 @@ def bare(network: nn.Module) -> Predict:
 class Session:
     """A rollout that mutates only itself: worlds and chunks that went in stay as they were.
 
-    A chunk's clean pass runs when something needs it: before the next chunk is sampled, or for a snapshot. Sampled,
-    adopted and replayed chunks thus take the same way into the cache, and a chunk can be shown before its clean pass.
-    Whatever `predict` or `after_step` raise, the session can go on.
+    A chunk can be shown before its clean pass, which runs when something needs it. Whatever `predict` or a watcher
+    raise, the session can go on.
     """
 
     def __init__(
         self,
-        start: Start,
+        world: World,
         predict: Predict,
+        context: Context,
+        settings: Settings,
         *,
-        chunks: Iterable[Chunk] = (),
-        context: Context | None = None,
         model: str = "",
-        stages: int | None = None,
-        settings: Settings | None = None,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
-        after_step: Callable[[Progress], None] | None = None,
+        watchers: Watchers | None = None,
     ):
-        """Begin at a start, or behind chunks that already exist.
+        """Begin behind the chunks of a world.
 
         Args:
-            start: where the world begins.
+            world: what it carries of a context is not used unless this model made it under these settings.
             predict: the network, see `Predict`.
-            chunks: finished chunks.
-            context: behind the last of them; not used unless this model made it under these settings.
-            model: identity of the model; "": unknown, so that no context is used or made.
-            stages: of the network (`MatrixGame2.stages`), which bound how far back a replay begins; `None`: unknown,
-                so that it begins at the start.
-            settings: `None`: the variant's own.
+            context: made for this world's start, empty.
+            settings: the sampler, and the numbers that the context was made with.
+            model: identity of the model; "": unknown, so that no context is carried on.
             dtype: precision chunks are stored in.
             device: where the network runs.
-            after_step: called after every step; may raise to stop.
+            watchers: are told what happens; `None`: nobody is.
 
         Raises:
             ValueError: the start, a chunk or the settings are wrong.
         """
-        self.world: World = new_world(start)
-        self._variant = variant_named(start.variant)
-        self._predict = predict
-        settings = settings or settings_of(self._variant)
-        self._levels: Levels = warped_steps(settings.steps, settings.shift)
-        if settings.window < self._variant.chunking.later:
-            raise ValueError(
-                f"window: found {settings.window}, expected at least {self._variant.chunking.later} latents, the "
-                "length of a chunk; use the variant's own."
-            )
-        self._cache = KVCache(settings.window, self._variant.chunking.later)
-        self._depth = None if stages is None else replay_depth(stages, settings.window, self._variant.chunking.later)
-        self._model = model
-        self._dtype = dtype
-        self._device = torch.device(device)
-        self._after_step = after_step
-        self._visual_context = start.visual_context[None].to(self._device)
+        self.world: World = new_world(world.start)
+        self._variant: Variant = variant_named(world.start.variant)
+        self._predict, self._context, self._settings = predict, context, settings
+        self._steps = len(settings.sampler.levels().sigmas)
+        self._model, self._dtype, self._device = model, dtype, torch.device(device)
+        self._watchers = watchers or Watchers()
         self._shelf = _Shelf()
-        self._told: tuple[int, Controls, Step] | None = None
-        self._cached = 0  # the cache stands behind so many chunks
-        self._writing = False  # a clean pass was begun and did not end: the cache holds halves
-        for chunk in chunks:
+        for chunk in world.chunks:
             self.adopt(chunk)
-        if context is not None and model and context[:2] == (model, self._context_settings()):
-            self._cache.restore(context.entries, self._device)
-            self._cached = len(self.world.chunks)
+        if world.context is not None and model and world.context[:2] == (model, self._carried_settings()):
+            context.restore(world.context.entries, self.world)
 
     @property
-    def cache_bytes(self) -> int:
-        """Memory that the cache holds, in bytes."""
-        return self._cache.bytes()
+    def context_bytes(self) -> int:
+        """Memory that the context holds, in bytes."""
+        return self._context.bytes
 
     @property
     def waiting(self) -> int:
         """Clean passes that the next chunk needs first."""
-        return len(self.world.chunks) - self._next_clean()
+        return self._context.waiting(self.world)
 
     def step(self, controls: Controls, seed: int, key: str = "") -> Chunk:
         """Roll out one chunk.
@@ -187,16 +145,16 @@ class Session:
             NotFinite: the network gave, or the chunk would hold, NaN or infinity; the world has not grown.
         """
         index = len(self.world.chunks)
-        controls = Controls(*(None if rows is None else rows.cpu() for rows in controls))
+        controls = controls.on_cpu()
         validate_controls(controls, self._variant, index)
-        self.replay()
-        step = self._conditions(controls, index)
-        clean = renoise_sample(
-            lambda x, timestep: self._velocity(x, step, timestep, index), self._draws(seed, index), self._levels,
+        self.catch_up()
+        call = self._context.gather(self.world, controls, index)
+        clean = self._settings.sampler.sample(
+            lambda x, timestep: self._velocity(x, call, timestep, index), self._draws(seed, index),
             lambda number, estimate: self._report(index, number, estimate),
         )  # fmt: skip
         # rounded before the clean pass, else a replay would differ; and rounding may overflow
-        rounded = self._finite(clean.to(self._dtype), f"in chunk {index}")
+        rounded = self._finite(self._whole(clean, index).to(self._dtype), f"in chunk {index}")
         chunk = Chunk(self._shelf.put(rounded), controls, seed=seed, key=key)
         self._grow(chunk)
         return chunk
@@ -210,65 +168,46 @@ class Session:
         validate_chunk(chunk, self.world.start, len(self.world.chunks))
         self._grow(chunk)
 
-    def replay(self) -> None:
+    def catch_up(self) -> None:
         """Run the clean passes that are due: those of new chunks, or of as many old ones as the network looks back.
 
         Raises:
             NotFinite: what the network would remember of a chunk is not finite.
         """
-        begin = self._next_clean()
-        if self._writing or begin > self._cached:
-            self._cache, self._cached, self._writing = self._cache.emptied(), begin, False
-        while self._cached < len(self.world.chunks):
-            chunk = self.world.chunks[self._cached]
-            step = self._conditions(chunk.controls, self._cached)
-            latents = chunk.latents.to(self._device, torch.float32)
-            self._writing = True
-            velocity = self._predict(latents[None], step._replace(commit=True), self._visual_context)
-            self._finite(velocity, f"in the clean pass of chunk {self._cached}")
-            self._cached += 1
-            self._writing = False
+        self._context.catch_up(self.world, self._commit)
 
-    def snapshot(self, budget_bytes: int = CONTEXT_BUDGET) -> Context | None:
+    def snapshot(self, budget_bytes: int = CONTEXT_BUDGET) -> Carried | None:
         """Return the context behind the last chunk, for the world to carry; to be taken once, at the end.
 
         Args:
             budget_bytes: it may take; 0 carries none.
 
         Returns:
-            `None` where it would be larger, where the model is unknown, where there is no chunk, where more than the
-            last clean pass is missing (chunks were adopted and none was sampled), or where that pass overflows.
+            `None` where nothing is kept or it would be larger, where the model is unknown, where there is no chunk,
+            where more than the last clean pass is missing (chunks were adopted and none was sampled), or where that
+            pass overflows.
         """
-        if not self._model or not self.world.chunks or self.waiting > 1 or self._cache.history_bytes() > budget_bytes:
+        if not self._model or not self.world.chunks:
             return None
         try:
-            self.replay()
+            entries = self._context.snapshot(self.world, self._commit, budget_bytes)
         except NotFinite:  # the chunk itself is sound; who goes on behind it will be told
             return None
-        if self._cache.history_bytes() > budget_bytes:
-            return None
-        return Context(self._model, self._context_settings(), self._cache.snapshot())
+        return None if entries is None else Carried(self._model, self._carried_settings(), entries)
 
-    def _context_settings(self) -> tuple[int, str, int]:
-        """All that a context depends on besides the model and what the chunks hold; steps and shift are not in it."""
-        return self._cache.window, str(self._device), len(self.world.chunks)
+    def _carried_settings(self) -> tuple:
+        """All that a context depends on besides the model and what the chunks hold; the sampler is not in it."""
+        return *self._settings.numbers, str(self._device), len(self.world.chunks)
 
-    def _next_clean(self) -> int:
-        """Return the chunk whose clean pass comes next for the cache to be exact behind the last one."""
-        first = 0 if self._depth is None else max(0, len(self.world.chunks) - self._depth)
-        return first if self._writing else max(first, self._cached)
+    def _commit(self, index: int, call: Call) -> None:
+        latents = self.world.chunks[index].latents.to(self._device, torch.float32)
+        velocity = self._predict(latents[None], call.clean())
+        self._finite(velocity, f"in the clean pass of chunk {index}")
+        if self._watchers.after_clean is not None:
+            self._watchers.after_clean(index)
 
     def _grow(self, chunk: Chunk) -> None:
         self.world = self.world._replace(chunks=(*self.world.chunks, chunk), context=None)
-
-    def _conditions(self, controls: Controls, index: int) -> Step:
-        """Return what all passes of a chunk share, made once for its sampling and its clean pass."""
-        if self._told is None or self._told[0] != index or self._told[1] is not controls:
-            self._cache.begin_chunk()
-            before = self.world.chunks[index - 1] if index else None
-            step = chunk_step(self._variant, self.world.start, before, controls, index, self._device)
-            self._told = index, controls, step
-        return self._told[2]._replace(cache=self._cache)
 
     def _draws(self, seed: int, index: int) -> Iterator[Tensor]:
         start, variant = self.world.start, self._variant
@@ -279,10 +218,16 @@ class Session:
             draws = seeded_draws(seed, index, shape)
         return (draw.to(self._device) for draw in draws)
 
-    def _velocity(self, x: Tensor, step: Step, timestep: Tensor, index: int) -> Tensor:
-        timesteps = torch.full_like(step.timesteps, timestep.item())
-        velocity = self._predict(x[None], step._replace(timesteps=timesteps), self._visual_context)[0]
+    def _velocity(self, x: Tensor, call: Call, timestep: Tensor, index: int) -> Tensor:
+        velocity = self._predict(x[None], call.at(timestep))[0]
         return self._finite(velocity, f"at level {timestep.item():.0f} of chunk {index}").to(x)
+
+    def _whole(self, clean: Tensor, index: int) -> Tensor:
+        """Put what the start brings of a world's first chunk in front of what was sampled."""
+        given = self._variant.chunking.given
+        if index or not given:
+            return clean
+        return torch.cat((self.world.start.image_condition[:, :given].to(clean), clean), dim=1)
 
     def _finite(self, tensor: Tensor, where: str) -> Tensor:
         if not bool(torch.isfinite(tensor).all()):
@@ -290,8 +235,8 @@ class Session:
         return tensor
 
     def _report(self, index: int, number: int, estimate: Tensor) -> None:
-        if self._after_step is not None:
-            self._after_step(Progress(index, number + 1, len(self._levels.sigmas), estimate))
+        if self._watchers.after_step is not None:
+            self._watchers.after_step(Progress(index, number + 1, self._steps, estimate))
 
 
 class _Shelf:
@@ -312,27 +257,3 @@ class _Shelf:
                 room = torch.empty(count, *latents.shape, dtype=latents.dtype)
                 self._free = list(room.unbind())
         return self._free.pop().copy_(latents)
-
-
-def extend(
-    world: World,
-    controls: Iterable[Controls],
-    seed: int,
-    predict: Predict,
-    **options: Any,
-) -> Iterator[tuple[World, Chunk]]:
-    """Grow a world, one chunk per element of `controls`.
-
-    Args:
-        world: stays as it is.
-        controls: one per chunk, in order.
-        seed, predict: see `Session`.
-        options: `model`, `stages`, `settings`, `dtype`, `device` and `after_step`, see `Session`.
-
-    Yields:
-        The grown world and its newest chunk.
-    """
-    session = Session(world.start, predict, chunks=world.chunks, context=world.context, **options)
-    for rows in controls:
-        chunk = session.step(rows, seed)
-        yield session.world, chunk

@@ -67,11 +67,11 @@ class OwnFilms:
 
         def predict(x: Tensor, timestep: Tensor) -> Tensor:
             with mixed_precision(true.device):
-                return network(x, None, told.context, step=step._replace(timesteps=timestep.expand(len(x), CHUNK)))
+                return network(x, call=step._replace(timesteps=timestep.expand(len(x), CHUNK)))
 
         made = renoise_sample(predict, iter(lambda: torch.randn_like(true[:, :, span]), None), self.levels)
         with mixed_precision(true.device):
-            network(made, None, told.context, step=step._replace(commit=True))
+            network(made, call=step._replace(commit=True))
         return made
 
     def loss(self, network: nn.Module, random: np.random.Generator) -> Tensor:

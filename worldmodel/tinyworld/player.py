@@ -49,11 +49,12 @@ class Conditions(NamedTuple):
     mouse: Tensor
 
     def step(self, latents: Tensor, timesteps: Tensor, **state: object) -> Step:
-        """Build the network's step for the latents of these absolute indices (T',), at timesteps (B, T')."""
+        """Build the call of the network for the latents of these absolute indices (T',), at timesteps (B, T')."""
         return Step(
             timesteps=timesteps,
             positions=latents,
             image_condition=image_condition_at(self.condition, latents),
+            image_tokens=self.context,
             keyboard=self.keyboard[:, latents],
             mouse=self.mouse[:, latents],
             **state,
@@ -152,12 +153,12 @@ class Player(NamedTuple):
             )
             latents = renoise_sample(
                 lambda x, timestep, step=step: self.network(
-                    x, None, told.context, step=step._replace(timesteps=timestep.expand(len(x), length))
+                    x, call=step._replace(timesteps=timestep.expand(len(x), length))
                 ),
                 iter(lambda: torch.randn(shape, generator=generator), None),
                 levels,
             )
-            self.network(latents, None, told.context, step=step._replace(commit=True))
+            self.network(latents, call=step._replace(commit=True))
             yield latents
 
 

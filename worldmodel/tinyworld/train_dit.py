@@ -200,7 +200,7 @@ def flow_error(
     x = torch.cat([history, (1 - level) * truth + level * noise], 2)
     timesteps = torch.cat([sigma.new_zeros(len(truth), clean), 1000 * sigma], 1)
     with mixed_precision(truth.device):
-        velocity = network(x, None, told.context, step=told.step(columns, timesteps, mask=mask))
+        velocity = network(x, call=told.step(columns, timesteps, mask=mask))
     wrong = velocity[:, :, clean:].float() - (noise - truth)
     # the clean estimate is x - level * velocity
     return wrong.square(), (-level * wrong).detach(), sigma

@@ -259,7 +259,7 @@ class Rollouts:
     @torch.no_grad()
     def _commit(self, network: nn.Module, made: Tensor, chunk: int) -> None:
         with mixed_precision(made.device):
-            network(made, None, self.told.context, step=self._step(chunk)._replace(commit=True))
+            network(made, call=self._step(chunk)._replace(commit=True))
 
     def make(self, network: nn.Module) -> tuple[Tensor, Tensor, Goal | None]:
         """Make the next chunk.
@@ -279,7 +279,7 @@ class Rollouts:
         for number, (timestep, sigma) in enumerate(zip(*self.levels, strict=True)):
             timesteps = timestep.expand(self.count, CHUNK)
             with torch.set_grad_enabled(wanted and number == last), mixed_precision(device):
-                velocity = network(x, None, self.told.context, step=step._replace(timesteps=timesteps)).float()
+                velocity = network(x, call=step._replace(timesteps=timesteps)).float()
             estimate = x - sigma * velocity
             if number < last:
                 level = self.levels.sigmas[number + 1]

@@ -25,6 +25,10 @@ class Controls(NamedTuple):
     mouse: Tensor | None
     """(F, 2) float32; `None` where the variant has no mouse."""
 
+    def on_cpu(self) -> Controls:
+        """Return the same on the CPU."""
+        return Controls(*(part.cpu() if isinstance(part, Tensor) else part for part in self))
+
     def __repr__(self) -> str:
         """Say it in one line."""
         return one_line(self, f"keyboard {size_of(self.keyboard)}", f"mouse {size_of(self.mouse)}")
@@ -83,7 +87,7 @@ class Chunk(NamedTuple):
         return one_line(self, size_of(self.latents), f"seed {self.seed}", f"key {self.key[:8] or 'none'}", prompt)
 
 
-class Context(NamedTuple):
+class Carried(NamedTuple):
     """What a network remembers behind a world's last chunk; it could be derived again from the world."""
 
     model: str
@@ -91,7 +95,7 @@ class Context(NamedTuple):
     settings: tuple
     """What else it depends on; the session that made it says what."""
     entries: tuple
-    """`KVCache.snapshot`: CPU tensors in nested tuples."""
+    """CPU tensors in nested tuples, such as a `KVCache.snapshot`."""
 
     def __repr__(self) -> str:
         """Say it in one line."""
@@ -106,7 +110,7 @@ class World(NamedTuple):
     chunks: tuple[Chunk, ...] = ()
     digest: str = ""
     """sha256 of the start, see `start_digest`."""
-    context: Context | None = None
+    context: Carried | None = None
     """Behind the last chunk; whoever adds or drops chunks replaces it, and without one it is derived again."""
 
     def __repr__(self) -> str:

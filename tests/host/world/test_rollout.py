@@ -111,10 +111,11 @@ def test_the_nodes_compute_what_the_library_computes(
     tiny: SimpleNamespace, run: Callable, of_pack: Callable[[str], ModuleType], track: Callable
 ) -> None:
     session, bind = of_pack("worldmodel.rollout.session"), of_pack("worldmodel.binding.bind")
+    begin = of_pack("worldmodel.families.begin")
     variant = of_pack("worldmodel.variants").VARIANTS["tiny_world"]
     controls, _ = bind.chunk_controls(bind.bind_track(tiny.track, variant).controls, 0, variant)
     predict = session.bare(tiny.model.model.diffusion_model)
-    *_, (expected, _) = session.extend(tiny.world, controls, 4, predict)
+    *_, (expected, _) = begin.extend(tiny.world, controls, 4, predict)
     world, _ = run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 4)
     assert torch.equal(latents(world), latents(expected))
 

@@ -98,6 +98,7 @@ def chunk_step(
         timesteps=torch.zeros(1, len(positions)),  # on the CPU, where reading them waits for no device
         positions=positions.to(device),
         image_condition=image_condition_at(start.image_condition, positions)[None].to(device),
+        image_tokens=start.visual_context[None].to(device),
         keyboard=windows(old.keyboard, controls.keyboard),
         mouse=None if controls.mouse is None else windows(old.mouse, controls.mouse),
     )

@@ -44,6 +44,8 @@ class Step(NamedTuple):
     """(T,) int64 absolute latent indices."""
     image_condition: Tensor
     """(B, 20, T, h, w): mask 4, image latents 16."""
+    image_tokens: Tensor
+    """(B, tokens, width) what the image encoder made of the start picture."""
     keyboard: Tensor
     """(B, T, 12, keys) action windows."""
     mouse: Tensor | None
@@ -53,6 +55,14 @@ class Step(NamedTuple):
     """True on the clean pass, which writes the cache."""
     mask: Tensor | None = None
     """bool (T, T), row sees column; training only, without a cache."""
+
+    def at(self, timestep: Tensor) -> Step:
+        """Return the pass that all latents make at a timestep ()."""
+        return self._replace(timesteps=torch.full_like(self.timesteps, timestep.item()))
+
+    def clean(self) -> Step:
+        """Return the pass that writes the cache."""
+        return self._replace(timesteps=torch.zeros_like(self.timesteps), commit=True)
 
 
 class Modulation(NamedTuple):
@@ -224,45 +234,44 @@ class MatrixGame2(nn.Module):
         t: Tensor | None = None,
         context: Tensor | None = None,
         transformer_options: dict | None = None,
-        step: Step | None = None,
+        call: Step | None = None,
         **kwargs: Any,
     ) -> Tensor:
         """Predict the velocity (noise - clean) of T latents.
 
         Args:
             x: (B, 16, T, h, w) noisy latents, or clean ones on the clean pass.
-            t: ignored; a host may round it, so the timesteps come in `step`.
-            context: (B, tokens, width) image context.
+            t, context: ignored; a host may round them, so timesteps and image tokens come in the call.
             transformer_options: passed on to an attention override.
-            step: timesteps, conditions and cache.
+            call: timesteps, conditions and cache.
 
         Returns:
             (B, 16, T, h, w) in x's dtype.
 
         Raises:
-            ValueError: no `step` was given: an ordinary sampler is calling.
+            ValueError: no call was given: an ordinary sampler is calling.
         """
-        if step is None or context is None:
+        if call is None:
             raise ValueError(NOT_A_SAMPLER)
-        assert step.cache is None or step.mask is None, "a mask is for training, which has no cache"
+        assert call.cache is None or call.mask is None, "a mask is for training, which has no cache"
         latents, (rows, columns) = x.shape[2], (x.shape[3] // PATCH[1], x.shape[4] // PATCH[2])
-        frames = torch.cat((x, step.image_condition.to(x)), dim=1)
+        frames = torch.cat((x, call.image_condition.to(x)), dim=1)
         tokens = self.patch_embedding(frames).flatten(2).transpose(1, 2).to(x.dtype)  # (B, N, C), (t, h, w) order
-        times = self._times(step, x)
-        shared = self._shared(x, context, step, transformer_options or {})
+        times = self._times(call, x)
+        shared = self._shared(x, call, transformer_options or {})
         for index, (block, told) in enumerate(zip(self.blocks, times.blocks, strict=True)):
             tokens = block(tokens, told, shared, index)
-        if step.cache is not None and step.commit:
-            step.cache.begin_chunk()
+        if call.cache is not None and call.commit:
+            call.cache.begin_chunk()
         patches = self.head(tokens, times.head).unflatten(1, (latents, rows, columns))
         # (B, T, h/2, w/2, 2 * 2 * 16), channel fastest -> (B, 16, T, h, w)
         patches = patches.unflatten(-1, (PATCH[1], PATCH[2], self.out_dim)).permute(0, 6, 1, 2, 4, 3, 5)
         return patches.reshape(x.shape[0], self.out_dim, *x.shape[2:]).to(x.dtype)
 
-    def _times(self, step: Step, like: Tensor) -> _Times:
+    def _times(self, call: Step, like: Tensor) -> _Times:
         """Make what the timesteps do; once per rollout for those that all latents share, as a sampler's steps are."""
-        level = common_level(step.timesteps)
-        timesteps = step.timesteps if level is None else step.timesteps[:1, :1]
+        level = common_level(call.timesteps)
+        timesteps = call.timesteps if level is None else call.timesteps[:1, :1]
 
         def make() -> _Times:
             features = timestep_features(timesteps, self.freq_dim).to(like)
@@ -270,30 +279,30 @@ class MatrixGame2(nn.Module):
             projected = self.time_projection(time).unflatten(-1, (6, -1)).to(like.dtype)
             return _Times(tuple(block.modulations(projected) for block in self.blocks), self.head.modulations(time))
 
-        return make() if level is None else _once(step.cache, ("times", level), make)
+        return make() if level is None else _once(call.cache, ("times", level), make)
 
-    def _shared(self, x: Tensor, context: Tensor, step: Step, options: dict) -> _Shared:
+    def _shared(self, x: Tensor, call: Step, options: dict) -> _Shared:
         rows, columns = x.shape[3] // PATCH[1], x.shape[4] // PATCH[2]
-        cache = step.cache
+        cache = call.cache
 
         def rotations() -> tuple[Rotation, Rotation]:
             size = self.dim // self.heads
-            return grid_rotation(step.positions, rows, columns, size), action_rotation(step.positions)
+            return grid_rotation(call.positions, rows, columns, size), action_rotation(call.positions)
 
         grid, action = rotations() if cache is None else cache.of_chunk("rotations", rotations)
         made: list[Tensor] = []
 
         def image_tokens() -> Tensor:  # made at most once a forward, and not at all where every block has its keys
             if not made:
-                made.append(self.img_emb(context.to(x)).to(x.dtype))
+                made.append(self.img_emb(call.image_tokens.to(x)).to(x.dtype))
             return made[0]
 
         return _Shared(
             positions=grid,
             tokens=rows * columns,
             context=image_tokens,
-            actions=ActionInputs(step.keyboard, step.mouse, action, cache, step.commit, step.mask),
-            groups=None if step.mask is None else groups_of(step.mask, rows * columns),
+            actions=ActionInputs(call.keyboard, call.mouse, action, cache, call.commit, call.mask),
+            groups=None if call.mask is None else groups_of(call.mask, rows * columns),
             options={**options, "total_blocks": len(self.blocks)},
         )
 

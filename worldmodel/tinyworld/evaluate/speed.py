@@ -10,8 +10,9 @@ from typing import NamedTuple
 import torch
 
 from ...binding.bind import chunk_controls
+from ...families.begin import begin
 from ...rollout.session import Session, bare
-from ...world.state import Controls, Start
+from ...world.state import Controls, Start, new_world
 from .. import pilot
 from ..data import held_out_clips
 from ..player import Player, build_conditions, encode_start, load_player
@@ -56,7 +57,7 @@ def tiny_world(repeats: int = 3, chunks: int = 5, player: Player | None = None) 
     rolled: list[Session] = []
 
     def roll(count: int) -> None:
-        session = Session(start, bare(player.network))
+        session = begin(new_world(start), bare(player.network))
         for piece in pieces[:count]:
             session.step(piece, seed=0)
         rolled[:] = [session]

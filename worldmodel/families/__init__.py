@@ -1,0 +1,14 @@
+"""Every family, a row each, and rollouts of whichever a world is of."""
+
+from __future__ import annotations
+
+from ..variants import Variant
+from .family import Family
+from .matrix_game2 import MATRIX_GAME_2
+
+FAMILIES: dict[str, Family] = {family.name: family for family in (MATRIX_GAME_2,)}
+
+
+def family_of(variant: Variant) -> Family:
+    """Return a variant's family."""
+    return FAMILIES[variant.family]

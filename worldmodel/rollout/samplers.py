@@ -1,0 +1,94 @@
+"""Samplers as data: which noise levels are visited, and how a chunk is denoised along them.
+
+Shapes: x, velocity, noise (C, c, h, w); J levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol, Self
+
+from torch import Tensor
+
+from .sampling import Levels, renoise_sample, warped_steps
+
+Velocity = Callable[[Tensor, Tensor], Tensor]
+"""(x, timestep) -> velocity."""
+AfterStep = Callable[[int, Tensor], None]
+"""Told a step's number, from 0, and its clean estimate; may raise to stop."""
+
+
+class Sampler(Protocol):
+    """A way from noise to clean latents; a tuple of plain values, which stand in the keys of what it made."""
+
+    @classmethod
+    def wished(cls, steps: tuple[int, ...], shift: float) -> Self:
+        """Return the sampler that an artist asked for.
+
+        Args:
+            steps: as written: levels to visit, or how many.
+            shift: of the levels.
+
+        Raises:
+            ValueError: there is none such.
+        """
+        ...
+
+    def levels(self) -> Levels:
+        """Return the levels it visits.
+
+        Raises:
+            ValueError: there are none.
+        """
+        ...
+
+    def sample(self, predict: Velocity, draws: Iterator[Tensor], after_step: AfterStep | None = None) -> Tensor:
+        """Return clean latents, in the layout and dtype of the noise.
+
+        Args:
+            predict: the network.
+            draws: independent noise, as much as the sampler asks for.
+            after_step: called after every step.
+        """
+        ...
+
+    def said(self) -> str:
+        """Say its numbers in a few words."""
+        ...
+
+
+class Renoise(NamedTuple):
+    """Few steps, each back to clean and out again with fresh noise (self-forcing, arXiv:2506.08009, algorithm 2)."""
+
+    steps: tuple[int, ...]
+    """Falling numbers of the shifted table, 1000 ... 1."""
+    shift: float
+
+    @classmethod
+    def wished(cls, steps: tuple[int, ...], shift: float) -> Renoise:
+        """Return the sampler that visits listed levels."""
+        return cls(steps, shift)
+
+    def levels(self) -> Levels:
+        """Return the listed levels; see `warped_steps`."""
+        return warped_steps(self.steps, self.shift)
+
+    def sample(self, predict: Velocity, draws: Iterator[Tensor], after_step: AfterStep | None = None) -> Tensor:
+        """Return clean latents; see `renoise_sample`."""
+        return renoise_sample(predict, draws, self.levels(), after_step)
+
+    def said(self) -> str:
+        """Say its numbers."""
+        return f"steps {', '.join(map(str, self.steps))}; shift {self.shift:g}"
+
+
+class Settings(NamedTuple):
+    """How a rollout samples and looks back; the variant's own unless the artist changes them."""
+
+    sampler: Sampler
+    numbers: tuple[int, ...] = ()
+    """Of the context, as the family counts them; a window's length in latents, for one."""
+
+    def plain(self) -> list[Any]:
+        """Return all that a chunk depends on, as plain values: the sampler's, then the context's."""
+        return [*self.sampler, *self.numbers]
