@@ -27,21 +27,23 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn.functional import conv3d, gelu, layer_norm, rms_norm, scaled_dot_product_attention, silu
 
-from worldmodel.archive import SUFFIX, load_world, save_world
-from worldmodel.bind import bind_track, chunk_controls
-from worldmodel.chunk_file import Expected
-from worldmodel.conditions import image_condition
+from worldmodel.binding.bind import bind_track, chunk_controls
+from worldmodel.checkpoints.recognise import load_network, recognise
 from worldmodel.conformance.report import Golden, load_golden
-from worldmodel.journal import Journal, chunk_key, fingerprint, parent_key
-from worldmodel.models.matrix_game2 import MatrixGame2
-from worldmodel.presets import preset
-from worldmodel.session import Session, Settings, bare, settings_of
-from worldmodel.state import Controls, RecordedNoise, Start, World, latents, new_world, rewind
-from worldmodel.tinyworld.player import MODEL_FILE
-from worldmodel.tinyworld.train_dit import SIZES
-from worldmodel.track import sample
+from worldmodel.families.begin import begin
+from worldmodel.models.matrix_game2.conditions import image_condition
+from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.reading.safetensors_files import METADATA_KEY, load_safetensors
+from worldmodel.rollout.samplers import Renoise, Settings
+from worldmodel.rollout.session import Session, bare
+from worldmodel.tinyworld.player import MODEL_FILE, SIZES
+from worldmodel.track.presets import preset
+from worldmodel.track.track import sample
 from worldmodel.variants import Variant
-from worldmodel.weights import METADATA_KEY, load_network, load_safetensors, recognise
+from worldmodel.world.archive import SUFFIX, load_world, save_world
+from worldmodel.world.chunk_file import Expected
+from worldmodel.world.journal import Journal, chunk_key, fingerprint, parent_key
+from worldmodel.world.state import Controls, RecordedNoise, Start, World, latents, new_world, rewind
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 RECORD = GOLDEN / "worlds" / "fingerprints.json"
@@ -204,7 +206,7 @@ def start_of(ask: Ask, variant: Variant) -> Start:
 
 def controls_of(ask: Ask, variant: Variant, chunks: int = 8) -> list[Controls]:
     """Return what is played, chunk by chunk."""
-    frames = variant.first_frame(chunks)
+    frames = variant.chunking.first_frame(chunks)
     if ask.track:
         track = sample(preset(ask.track, frames, ask.seed % 1000))
         return chunk_controls(bind_track(track, variant).controls, 0, variant)[0]
@@ -224,9 +226,8 @@ class Walk:
     def __init__(self, ask: Ask, folder: Path, shipped: bool = False):
         self.ask, self.folder, self.seed = ask, folder, ask.seed
         self.network, self.variant = network_of(ask.network, shipped)
-        own = settings_of(self.variant)
-        given = {name: getattr(ask, name) for name in Settings._fields}
-        self.settings = own._replace(**{name: value for name, value in given.items() if value is not None})
+        sampler = Renoise(ask.steps or self.variant.steps, ask.shift or self.variant.shift)
+        self.settings = Settings(sampler, (ask.window or self.variant.window,))
         self.controls = controls_of(ask, self.variant)
         self.world = new_world(start_of(ask, self.variant))
 
@@ -238,9 +239,9 @@ class Walk:
         return self.world
 
     def roll(self, count: int, most_new: int = 9) -> None:
-        session = Session(
-            self.world.start, bare(self.network), chunks=self.world.chunks, context=self.world.context, model=MODEL,
-            stages=self.network.stages, settings=self.settings, dtype=self.ask.dtype,
+        session = begin(
+            self.world, bare(self.network), model=MODEL, stages=self.network.stages, settings=self.settings,
+            dtype=self.ask.dtype,
         )  # fmt: skip
         book = Journal(self.folder / "journal", LARGE) if self.ask.journal else None
         for _ in range(count):
@@ -255,7 +256,7 @@ class Walk:
         if book is None:
             session.step(rows, self.seed)
             return 1
-        key = chunk_key(parent, rows, "", self.settings, self.seed, MODEL)
+        key = chunk_key(parent, rows, "", self.settings.plain(), self.seed, MODEL)
         found = book.find(key, expected=Expected(self.world.start, index, rows, "", self.seed))
         if found is not None:
             session.adopt(found)
