@@ -94,8 +94,8 @@ class Pages:
         models = [name for name in dict.fromkeys(known) if name]
         parent = self._root = parent_key(world)
         for number, controls in enumerate(plan.controls):
-            keys = [chunk_key(parent, controls, "", plan.settings.plain(), plan.seed, model) for model in models]
-            expected = Expected(world.start, len(world.chunks) + number, controls, "", plan.seed)
+            keys = [chunk_key(parent, controls, plan.settings.plain(), plan.seed, model) for model in models]
+            expected = Expected(world.start, len(world.chunks) + number, controls, plan.seed)
             chunk = self.found[number] = book.find(*keys, expected=expected)
             parent = self.keys[number] = keys[0] if chunk is None else chunk.key
 
@@ -208,8 +208,9 @@ def plan_rollout(model: Any, world: World, track: Track, world_vae: Any, wishes:
 
 def _controls(track: Track, world: World, variant: Variant) -> tuple[list[Controls], list[str]]:
     """Cut a track into the chunks that follow a world's; also one sentence for each thing that was dropped."""
-    bound = bind_track(track, variant)
-    pieces, left_over = chunk_controls(bound.controls, len(world.chunks), variant)
+    bound = bind_track(track, variant, world)
+    prompt = world.chunks[-1].controls.prompt if world.chunks else ""
+    pieces, left_over = chunk_controls(bound.controls, len(world.chunks), variant, bound.events, prompt, track.frames)
     length = variant.chunking.frames(len(world.chunks) + len(pieces))
     if not pieces:
         raise ValueError(

@@ -14,7 +14,7 @@ from .formats.poses_json import read_fps
 from .reading.json_text import checked_object, load, shown
 from .track.presets import PRESETS, preset
 from .track.track import parse_timeline, parse_track, write_track
-from .variants import TITLES, VARIANTS, Variant
+from .variants import NO_KEYS, TITLES, VARIANTS, Variant
 
 MAX_BYTES = 8 * 2**20
 """Largest question; the longest track with a keyframe on every frame is about half of it."""
@@ -146,7 +146,7 @@ def _variant(variant: Variant) -> dict[str, Any]:
     return {
         "name": variant.name,
         "title": variant.title,
-        "keyboard": variant.keyboard._asdict(),
+        "keyboard": (variant.keyboard or NO_KEYS)._asdict(),
         "mouse": None
         if mouse is None
         else {
@@ -158,5 +158,5 @@ def _variant(variant: Variant) -> dict[str, Any]:
         "chunk": variant.chunking.frames(1),
         "fps": variant.fps,
         "step_metres": variant.motion.step_metres,
-        "reads_text": False,
+        "reads_text": variant.text is not None,
     }

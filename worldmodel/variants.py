@@ -26,6 +26,10 @@ class Keyboard(NamedTuple):
     """Column that is hot when no key is held; `None`: idle is all zeros."""
 
 
+NO_KEYS = Keyboard(words=(), letters=())
+"""Stands for the keyboard of a model that has none, where columns are wanted all the same."""
+
+
 class Mouse(NamedTuple):
     """Columns and unit of the mouse condition (right and up positive)."""
 
@@ -138,18 +142,83 @@ LATENTS_OF_TOKEN = 2
 """Along each side, in every network here."""
 
 
+class Rays(NamedTuple):
+    """A camera that the network reads as rays.
+
+    Args:
+        layout: of a ray's numbers: `moment_direction` (o x d, d), `origin_direction` (o, d) or `direction_moment`.
+    """
+
+    layout: Literal["moment_direction", "origin_direction", "direction_moment"]
+
+
+class Text(NamedTuple):
+    """Sentences that the network reads.
+
+    Args:
+        words: tokens of a prompt that it reads at most.
+        negative: whether it also needs a prompt to be led away from.
+    """
+
+    words: int
+    negative: bool = False
+
+
+class Experts(NamedTuple):
+    """Two networks, one after the other.
+
+    Args:
+        boundary: the timestep, in [0, 1000], from which on the one for much noise is asked.
+    """
+
+    boundary: float
+
+
+class StartParts(NamedTuple):
+    """What a world's start holds of its picture.
+
+    Args:
+        channels: of its image condition: of a latent, and those of a mask in front of it.
+        latents: that the image condition has at least.
+        image_tokens: whether an image encoder looks at the picture, too.
+    """
+
+    channels: int
+    latents: int
+    image_tokens: bool
+
+
+IMAGE_THEN_GREY = StartParts(channels=20, latents=2, image_tokens=True)
+"""As Matrix-Game 2.0 is told of its picture."""
+CORRECTED, AS_RELEASED = "corrected", "as released"
+"""Ways to run a model: ours, and as its authors run it where that is another one."""
+
+
 @dataclass(frozen=True)
 class Variant:
-    """One supported model: what its weights do not say. Lengths in latents, `picture` in pixels (height, width)."""
+    """One supported model: what its weights do not say. Lengths in latents, `picture` in pixels (height, width).
+
+    What a model cannot be told is `None`: keys, a mouse, a camera, sentences.
+    """
 
     name: str
     title: str
-    keyboard: Keyboard
+    keyboard: Keyboard | None
     mouse: Mouse | None
-    window: int
     steps: tuple[int, ...]
+    """What its sampler takes: levels to visit, or how many."""
     picture: tuple[int, int]
     fps: float
+    window: int = 0
+    """Latents that a network with a cache attends to, the current chunk included."""
+    camera: Rays | None = None
+    text: Text | None = None
+    experts: Experts | None = None
+    guidance: float | None = None
+    """How far its velocity is led away from that of the negative prompt; `None`: nobody asks for that one."""
+    start: StartParts = IMAGE_THEN_GREY
+    forms: tuple[str, ...] = (CORRECTED,)
+    """Ways in which it can be run, the default first."""
     latents: LatentFormat = WAN21
     image_context: ImageContext = "clip"
     family: str = "matrix_game_2"
@@ -159,6 +228,11 @@ class Variant:
     motion: Motion = WALKING
     """How its camera moves (an assumption for the released models: Matrix-Game 2 publishes no camera)."""
     lens: Lens = QUARTER_TURN
+
+    @property
+    def walks(self) -> bool:
+        """Whether what it is told moves a camera over the ground."""
+        return self.camera is not None or (self.keyboard is not None and "forward" in self.keyboard.words)
 
     @property
     def latent_format(self) -> str:

@@ -256,8 +256,8 @@ class Walk:
         if book is None:
             session.step(rows, self.seed)
             return 1
-        key = chunk_key(parent, rows, "", self.settings.plain(), self.seed, MODEL)
-        found = book.find(key, expected=Expected(self.world.start, index, rows, "", self.seed))
+        key = chunk_key(parent, rows, self.settings.plain(), self.seed, MODEL)
+        found = book.find(key, expected=Expected(self.world.start, index, rows, self.seed))
         if found is not None:
             session.adopt(found)
             return 0

@@ -163,11 +163,11 @@ def read_chunk(data: bytes) -> None:
     world = made_up_world(1)
     (wanted,) = world.chunks
     (FOLDER / "journal" / f"{wanted.key}.safetensors").write_bytes(sealed_again(data))
-    expected = Expected(world.start, 0, wanted.controls, wanted.prompt, wanted.seed)
+    expected = Expected(world.start, 0, wanted.controls, wanted.seed)
     chunk = Journal(FOLDER / "journal", 10**9).find(wanted.key, expected=expected)
     if chunk is None:
         raise ValueError("the chunk is not there, and is computed again")
-    assert (chunk.prompt, chunk.seed, chunk.key) == (wanted.prompt, wanted.seed, wanted.key)
+    assert (chunk.controls.prompt, chunk.seed, chunk.key) == (wanted.controls.prompt, wanted.seed, wanted.key)
     assert chunk.latents.shape == wanted.latents.shape and chunk.latents.isfinite().all()
 
 

@@ -78,10 +78,10 @@ def made_up_world(chunks: int = 2) -> World:
     made = []
     for index in range(chunks):
         frames = TINY_WORLD.chunking.frames(index)
-        controls = Controls(torch.zeros(frames, 4), torch.zeros(frames, 2))
+        c2w = torch.eye(4).repeat(frames, 1, 1)
+        controls = Controls(torch.zeros(frames, 4), torch.zeros(frames, 2), c2w, f"street {index}")
         latents = torch.randn(16, TINY_WORLD.chunking.later, 4, 6, generator=draw)
-        poses = torch.eye(4).repeat(frames, 1, 1)
-        made.append(Chunk(latents, controls, poses, f"street {index}", 7 + index, f"{index + 1:064x}"))
+        made.append(Chunk(latents, controls, 7 + index, f"{index + 1:064x}"))
     return new_world(start)._replace(chunks=tuple(made))
 
 

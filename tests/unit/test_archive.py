@@ -64,9 +64,9 @@ def made_up(chunks: int, dtype: torch.dtype = torch.float32, name: str = "tiny_w
     generator = torch.Generator().manual_seed(4)
     made = tuple(
         Chunk(
-            torch.randn(16, 3, *GRID, generator=generator).to(dtype), controls,
-            torch.eye(4).repeat(len(controls.keyboard), 1, 1), f"a „street“, {index}", 2**64 - 1 - index,
-            f"{index:064x}",
+            torch.randn(16, 3, *GRID, generator=generator).to(dtype),
+            controls._replace(c2w=torch.eye(4).repeat(controls.frames, 1, 1), prompt=f"a „street“, {index}"),
+            2**64 - 1 - index, f"{index:064x}",
         )
         for index, controls in enumerate(controls_of(name, chunks))
     )  # fmt: skip

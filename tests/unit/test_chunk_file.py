@@ -24,9 +24,9 @@ ROOT = "ab" * 32
 START = Start("tiny_world", "tiny_world", torch.zeros(20, 5, 4, 6), torch.zeros(7, 20))
 CONTROLS = Controls(torch.ones(9, 4), torch.zeros(9, 2))
 KEY = "cd" * 32
-CHUNK = Chunk(torch.randn(16, 3, 4, 6), CONTROLS, None, "", 5, KEY)
-EXPECTED = Expected(START, 0, CONTROLS, "", 5)
-TENSORS = {"latents": CHUNK.latents, **CONTROLS._asdict()}
+CHUNK = Chunk(torch.randn(16, 3, 4, 6), CONTROLS, 5, KEY)
+EXPECTED = Expected(START, 0, CONTROLS, 5)
+TENSORS = {"latents": CHUNK.latents, **CONTROLS.tensors}
 ENTRIES = {"journal": VERSION, "key": KEY, "parent": ROOT, "prompt": "", "seed": 5}
 
 

@@ -105,7 +105,7 @@ def test_a_chunk_in_a_journal_of_the_first_release_is_found_continued_and_kept_a
     file = GOLDEN / "worlds" / CHUNK_FILE.format(key=chunk.key)
     shutil.copy(file, tmp_path)
     rows = controls_of(ask, variant_named(world.start.variant))[1]
-    found = Journal(tmp_path, LARGE).find(chunk.key, expected=Expected(world.start, 1, rows, "", ask.seed))
+    found = Journal(tmp_path, LARGE).find(chunk.key, expected=Expected(world.start, 1, rows, ask.seed))
     assert found is not None and same(found, chunk)
     Journal(tmp_path / "again", LARGE).keep(found, parent_key(parent))
     assert content_of(tmp_path / "again" / file.name) == content_of(file)
@@ -118,6 +118,7 @@ def keys_of(world: World) -> list[str]:
 
 
 def same(one: Chunk, other: Chunk) -> bool:
-    pairs = zip((one.latents, *one.controls), (other.latents, *other.controls), strict=True)
-    equal = all(a is b is None or (a.dtype == b.dtype and torch.equal(a, b)) for a, b in pairs)
-    return equal and (one.prompt, one.seed, one.key) == (other.prompt, other.seed, other.key)
+    rows, others = one.controls.tensors, other.controls.tensors
+    pairs = [(one.latents, other.latents), *((rows[name], others.get(name)) for name in rows)]
+    equal = rows.keys() == others.keys() and all(a.dtype == b.dtype and torch.equal(a, b) for a, b in pairs)
+    return equal and (one.controls.prompt, one.seed, one.key) == (other.controls.prompt, other.seed, other.key)

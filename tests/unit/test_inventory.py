@@ -56,7 +56,10 @@ def test_every_turn_a_track_can_ask_for_comes_back() -> None:
 def test_prompts_come_back_where_they_changed() -> None:
     world = world_of("tiny_world", parse_track("forward*57"))
     prompts = ("", "rain", "rain", "", "snow")
-    chunks = tuple(chunk._replace(prompt=text) for chunk, text in zip(world.chunks, prompts, strict=True))
+    chunks = tuple(
+        chunk._replace(controls=chunk.controls._replace(prompt=text))
+        for chunk, text in zip(world.chunks, prompts, strict=True)
+    )
     world = world._replace(chunks=chunks)
     assert walked_track(world).prompts == ((9, "rain"), (33, ""), (45, "snow"))
     assert walked_track(world, 2).prompts == ((0, "rain"), (12, ""), (24, "snow"))

@@ -39,17 +39,22 @@ def chunk_of(number: int = 0, **changes: object) -> Chunk:
     """A chunk with a key that depends on its number, of about 5 KB as a file."""
     generator = torch.Generator().manual_seed(number)
     controls = Controls(torch.rand(12, 4, generator=generator).round(), torch.randn(12, 2, generator=generator))
-    chunk = Chunk(torch.randn(16, 3, 4, 6, generator=generator), controls, None, "", number, f"{number:064x}")
+    chunk = Chunk(torch.randn(16, 3, 4, 6, generator=generator), controls, number, f"{number:064x}")
     return chunk._replace(**changes)
 
 
+TOLD = Controls(
+    torch.zeros(12, 4), torch.zeros(12, 2), torch.eye(4).expand(12, 4, 4),
+    'a "quoted" пещера\n, "checksum":"' + "0" * 64 + '"',
+)  # fmt: skip
+
+
 def same(one: Chunk, other: Chunk) -> bool:
-    tensors = [(chunk.latents, *chunk.controls, chunk.poses) for chunk in (one, other)]
-    equal = all(
-        a is b if a is None or b is None else a.dtype == b.dtype and torch.equal(a, b)
-        for a, b in zip(*tensors, strict=True)
+    parts = [{"latents": chunk.latents, **chunk.controls.tensors} for chunk in (one, other)]
+    equal = parts[0].keys() == parts[1].keys() and all(
+        a.dtype == b.dtype and torch.equal(a, b) for a, b in zip(*map(dict.values, parts), strict=True)
     )
-    return equal and one[3:] == other[3:]
+    return equal and one[2:] == other[2:] and one.controls.prompt == other.controls.prompt
 
 
 def path_of(folder: Path, chunk: Chunk) -> Path:
@@ -67,7 +72,7 @@ def numbers_in(folder: Path) -> set[int]:
         {"latents": torch.randn(16, 3, 4, 6).bfloat16()},
         {"latents": torch.randn(6, 4, 3, 16).movedim(-1, 0)},
         {"controls": Controls(torch.zeros(9, 7), None)},
-        {"poses": torch.eye(4).expand(12, 4, 4), "prompt": 'a "quoted" пещера\n, "checksum":"' + "0" * 64 + '"'},
+        {"controls": TOLD},
         {"seed": 2**64 - 1},
     ],
     ids=["plain", "bf16", "strided", "no mouse", "prompt", "large seed"],
@@ -87,27 +92,27 @@ def test_a_journal_that_is_not_there_yet_is_empty(tmp_path: Path) -> None:
 
 def test_a_key_depends_on_all_that_a_chunk_is_made_of() -> None:
     controls = Controls(torch.zeros(9, 4), torch.zeros(9, 2))
-    base = {"parent": ROOT, "controls": controls, "prompt": "", "settings": ((1000, 500), 5.0, 6), "seed": 1,
-            "model": "m"}  # fmt: skip
+    base = {"parent": ROOT, "controls": controls, "settings": ((1000, 500), 5.0, 6), "seed": 1, "model": "m"}
     others = {
         "parent": "cd" * 32,
         "controls": controls._replace(mouse=torch.ones(9, 2)),
-        "prompt": "rain",
         "settings": ((1000, 500), 5.0, 4),
         "seed": 2,
         "model": "n",
     }
     keys = [chunk_key(**base), *(chunk_key(**{**base, name: value}) for name, value in others.items())]
     keys.append(chunk_key(**{**base, "controls": Controls(torch.zeros(9, 4), None)}))
+    keys.append(chunk_key(**{**base, "controls": controls._replace(prompt="rain")}))
+    keys.append(chunk_key(**{**base, "controls": controls._replace(c2w=torch.eye(4).repeat(9, 1, 1))}))
     keys.append(chunk_key(**{**base, "controls": Controls(torch.zeros(12, 4), torch.zeros(6, 2))}))
     assert len(set(keys)) == len(keys)
-    assert chunk_key(**{**base, "controls": Controls(*(rows.clone() for rows in controls))}) == keys[0]
+    assert chunk_key(**{**base, "controls": controls.rows(slice(None))}) == keys[0]
 
 
 def test_keys_stay_the_same_from_release_to_release() -> None:
     """Else the chunks that users have would be made again: see `VERSION`."""
     controls = Controls(torch.arange(36).view(9, 4).float(), None)
-    key = chunk_key(ROOT, controls, "dusk", ((1000, 500), 5.0, 6), 7, "model")
+    key = chunk_key(ROOT, controls._replace(prompt="dusk"), ((1000, 500), 5.0, 6), 7, "model")
     assert key == "3a68804c30b23801f7daf88993d8fc0c7a1f6035648dace9a0882065e5761476"
 
 

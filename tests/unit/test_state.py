@@ -65,7 +65,9 @@ def test_a_snapshot_brings_the_history_back_and_is_not_written_to() -> None:
 def test_whatever_crosses_a_wire_is_said_in_one_line_and_is_a_tuple_all_the_same() -> None:
     snapshot, poses = filled(KVCache(window=6, chunk=3), range(3)).snapshot(), Poses(torch.eye(4).double()[None])
     world = world_of(4)
-    chunk = world.chunks[0]._replace(prompt="rain\n" * 1000, poses=torch.zeros(9, 4, 4))
+    chunk = world.chunks[0]
+    controls = chunk.controls._replace(prompt="rain\n" * 1000, c2w=torch.zeros(9, 4, 4))
+    chunk = chunk._replace(controls=controls)
     noise = RecordedNoise(torch.zeros(16, 3, 4, 6), torch.zeros(1, 2, 3, 16, 4, 6))
     track = parse_track("forward*24 right+yaw_right*12")._replace(prompts=((0, "rain"),), camera=poses)
     values = [world, world_of(0), world._replace(chunks=(chunk,)), world.start._replace(noise=noise), chunk, noise]
@@ -79,7 +81,7 @@ def test_whatever_crosses_a_wire_is_said_in_one_line_and_is_a_tuple_all_the_same
     ]
     values += [poses._replace(intrinsics=(0.6, 0.9, 0.5, 0.5), fps=16.0, picture=(96, 64)), parse_track("idle")]
     assert {type(value).__name__ for value in values} == {
-        "World", "Start", "Chunk", "Controls", "RecordedNoise", "Context", "Snapshot", "Track", "Poses"
+        "World", "Start", "Chunk", "Controls", "RecordedNoise", "Carried", "Snapshot", "Track", "Poses"
     }  # fmt: skip
     for value in values:
         for said in (repr(value), str(value), f"{value}", repr([value])):

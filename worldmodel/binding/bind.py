@@ -11,12 +11,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..reading.words import counted, shortened
+from ..reading.words import counted
 from ..track.track import Track
 from ..variants import Keyboard, Variant
-from ..world.state import Controls
+from ..world.state import Controls, World
 from .follow import Followed, can_follow, follow
+from .motion import DIRECTIONS
 from .report import Report, Row, degrees_a_frame, in_order, rows_of_labels, rows_where, sentences
+from .told import Events, camera_of_controls, events_of, sentences_of
 
 _OPPOSITES = (("forward", "back"), ("left", "right"))
 
@@ -29,12 +31,14 @@ class Bound(NamedTuple):
         turns: (frames, 2) float32, the yaw and pitch that it reads, in degrees per frame.
         rows: a finding for each thing that is not as it was asked, by frame.
         notes: sentences about the whole.
+        events: (frame, text), from when on which sentence is to hold.
     """
 
     controls: Controls
     turns: Tensor
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    events: Events = ()
 
     @property
     def report(self) -> tuple[str, ...]:
@@ -42,12 +46,13 @@ class Bound(NamedTuple):
         return (*self.notes, *sentences(self.rows))
 
 
-def bind_track(track: Track, variant: Variant) -> Bound:
+def bind_track(track: Track, variant: Variant, behind: World | None = None) -> Bound:
     """Write a track in a variant's columns and units; a track with a camera follows it with this model's own keys.
 
     Args:
         track: what was asked for.
         variant: the model.
+        behind: the world that the track goes on from; `None`: a fresh one.
 
     Returns:
         Controls of all the track's frames, and the report.
@@ -59,20 +64,20 @@ def bind_track(track: Track, variant: Variant) -> Bound:
     for name, rows in (("keys", track.keys), ("mouse", track.mouse), ("camera", camera)):
         if rows is not None and not bool(torch.isfinite(rows).all()):
             raise ValueError(f"track: found NaN or infinity in its {name}, expected finite numbers; correct the track.")
-    if track.camera is None:
-        return _bind_keys(track, variant)
+    if track.camera is None or (variant.keyboard is None and variant.camera is not None):
+        return _bind(track, variant, behind)
     if can_follow(variant):
         followed = follow(track.camera.c2w, variant)
-        return bind_followed(followed._replace(track=followed.track._replace(prompts=track.prompts)), variant)
-    bound = _bind_keys(track, variant)
+        return bind_followed(followed._replace(track=followed.track._replace(prompts=track.prompts)), variant, behind)
+    bound = _bind(track, variant, behind)
     why = f"{variant.title} does not turn with the mouse, so it follows no camera; the track's keys are played"
     row = Row("dropped", 0, track.frames - 1, "camera", "a camera's path", "keys", why)
     return bound._replace(rows=in_order([row, *bound.rows]))
 
 
-def bind_followed(followed: Followed, variant: Variant) -> Bound:
+def bind_followed(followed: Followed, variant: Variant, behind: World | None = None) -> Bound:
     """Bind the keys and the mouse that follow a camera in this variant, and report what they cannot follow."""
-    bound = _bind_keys(followed.track, variant)
+    bound = _bind(followed.track, variant, behind)
     return bound._replace(rows=in_order([*followed.rows, *bound.rows]), notes=followed.notes)
 
 
@@ -91,24 +96,35 @@ def binding_report(bound: Bound, variant: Variant) -> Report:
     return Report(variant.title, frames, rows, bound.notes)
 
 
-def chunk_controls(controls: Controls, first_chunk_index: int, variant: Variant) -> tuple[list[Controls], int]:
+def chunk_controls(
+    controls: Controls,
+    first_chunk_index: int,
+    variant: Variant,
+    events: Events = (),
+    prompt: str = "",
+    frames: int | None = None,
+) -> tuple[list[Controls], int]:
     """Cut controls at chunk borders; a world's first chunk is shorter, because its first latent spans one frame.
 
     Args:
         controls: the rows of a whole track; row 0 belongs to the first new frame.
         first_chunk_index: chunks the world has already; 0 is a fresh world.
         variant: the model, which says how long a chunk is.
+        events: of the track.
+        prompt: the sentence that holds until the first of them.
+        frames: of the track; `None`: as many as there are rows.
 
     Returns:
         One `Controls` per whole chunk, and how many frames are left over after the last one.
     """
-    pieces, row, frames = [], 0, len(controls.keyboard)
+    pieces, begins, row = [], [], 0
+    frames = controls.frames if frames is None else frames
     while row + (length := variant.chunking.frames(first_chunk_index + len(pieces))) <= frames:
-        rows = slice(row, row + length)
-        mouse = None if controls.mouse is None else controls.mouse[rows].clone()
-        pieces.append(Controls(controls.keyboard[rows].clone(), mouse))
+        pieces.append(controls.rows(slice(row, row + length)))
+        begins.append(row)
         row += length
-    return pieces, frames - row
+    told = sentences_of(events, begins, prompt)
+    return [rows._replace(prompt=text) for rows, text in zip(pieces, told, strict=True)], frames - row
 
 
 def left_over_sentence(frames: int, left_over: int, next_length: int) -> str:
@@ -127,25 +143,27 @@ def _ways_out(whole: int, next_length: int) -> str:
     return (f"shorten the track to {whole} or " if whole else "") + f"extend it to {whole + next_length} frames"
 
 
-def _bind_keys(track: Track, variant: Variant) -> Bound:
-    """Write a track's keys and mouse in a variant's columns and units."""
+def _bind(track: Track, variant: Variant, behind: World | None) -> Bound:
+    """Write a track in a variant's columns and units, each part that the variant can be told by a binder of its own."""
     keyboard, rows = _keyboard(track, variant)
     turns, lost = _turns(track.mouse, variant)
-    rows += lost
-    rows += [
-        Row("dropped", frame, frame, "prompt", f"“{shortened(text)}”", "none", f"{variant.title} reads no text")
-        for frame, text in track.prompts
-    ]
+    events, late = events_of(track, variant, 0 if behind is None else len(behind.chunks))
+    rows += lost + late
     mouse = None
     if variant.mouse is not None:
         columns = [turns[:, ("yaw", "pitch").index(axis)].double() for axis in variant.mouse.order]
         mouse = (torch.stack(columns, dim=1) / variant.mouse.degrees_per_unit).float()  # (frames, 2)
-    return Bound(Controls(keyboard, mouse), turns, in_order(rows))
+    controls = Controls(keyboard, mouse)
+    if variant.camera is not None:
+        controls = controls._replace(c2w=camera_of_controls(controls, track, variant, behind))
+    return Bound(controls, turns, in_order(rows), events=events)
 
 
-def _keyboard(track: Track, variant: Variant) -> tuple[Tensor, list[Row]]:
+def _keyboard(track: Track, variant: Variant) -> tuple[Tensor | None, list[Row]]:
     """Pick the variant's columns by word: (frames, keys), and what is lost."""
     keyboard = variant.keyboard
+    if keyboard is None:
+        return None, [row for column, word in enumerate(track.words) for row in _unread(track, column, word, variant)]
     keys = torch.zeros(track.frames, len(keyboard.words))
     rows: list[Row] = []
     for column, word in enumerate(track.words):
@@ -160,6 +178,14 @@ def _keyboard(track: Track, variant: Variant) -> tuple[Tensor, list[Row]]:
     else:
         rows += _make_exclusive(keys, keyboard, variant.title)
     return keys, rows
+
+
+def _unread(track: Track, column: int, word: str, variant: Variant) -> list[Row]:
+    """Name a key of a model that has none: it may move the camera, unless the track brings one of its own."""
+    if variant.camera is not None and (word in DIRECTIONS or track.camera is not None):
+        return []
+    why = f"{variant.title} has no keys"
+    return rows_where(track.keys[:, column] > 0, "dropped", word, why, asked=word)
 
 
 def _cancel(keys: Tensor, keyboard: Keyboard) -> list[Row]:
@@ -199,6 +225,8 @@ def _make_exclusive(keys: Tensor, keyboard: Keyboard, title: str) -> list[Row]:
 def _turns(degrees: Tensor, variant: Variant) -> tuple[Tensor, list[Row]]:
     """Return the turns that a variant reads, (frames, 2) yaw and pitch in degrees per frame, and what is lost."""
     mouse, turns, rows = variant.mouse, degrees.clone(), []
+    if mouse is None and variant.keyboard is None and variant.camera is not None:
+        return turns, rows  # the mouse turns the camera, which is all that the model is told of it
     unread = {
         "yaw": None if mouse else "has no mouse",
         "pitch": "has no mouse" if mouse is None else None if mouse.reads_pitch else "turns only left and right",

@@ -73,7 +73,7 @@ class Followed(NamedTuple):
 
 def can_follow(variant: Variant) -> bool:
     """Tell whether a model walks with keys and turns with the mouse."""
-    return variant.mouse is not None and len(_actions(variant)) > 1
+    return variant.keyboard is not None and variant.mouse is not None and len(_actions(variant)) > 1
 
 
 def follow(c2w: Tensor, variant: Variant, check: Callable[[], None] = nothing) -> Followed:

@@ -13,7 +13,7 @@ from ..camera.poses import rotations
 from ..track.track import Track
 from ..variants import Motion
 
-_DIRECTIONS = {"forward": (0.0, 1.0), "back": (0.0, -1.0), "left": (-1.0, 0.0), "right": (1.0, 0.0)}
+DIRECTIONS = {"forward": (0.0, 1.0), "back": (0.0, -1.0), "left": (-1.0, 0.0), "right": (1.0, 0.0)}
 
 
 def integrate(track: Track, motion: Motion, start: Tensor | None = None) -> Tensor:
@@ -42,12 +42,24 @@ def integrate(track: Track, motion: Motion, start: Tensor | None = None) -> Tens
     return poses if start is None else start.double() @ poses
 
 
+def way_of(track: Track, motion: Motion) -> Tensor:
+    """Return where the camera stands at every frame, (frames, 4, 4) float64 camera-to-world.
+
+    Args:
+        track: one that holds no key and turns no mouse is where its camera is, if it has one.
+        motion: the model's.
+    """
+    if track.camera is not None and not track.keys.any() and not track.mouse.any():
+        return track.camera.c2w.double()
+    return integrate(track, motion)
+
+
 def ground_steps(track: Track, motion: Motion) -> Tensor:
     """Return each row's step in the camera's own axes: (frames, 2) metres right and ahead, float64."""
     signs = torch.zeros(track.frames, 2, dtype=torch.float64)
     for column, word in enumerate(track.words):
-        if word in _DIRECTIONS:
-            signs += track.keys[:, column, None].double() * torch.tensor(_DIRECTIONS[word], dtype=torch.float64)
+        if word in DIRECTIONS:
+            signs += track.keys[:, column, None].double() * torch.tensor(DIRECTIONS[word], dtype=torch.float64)
     if motion.diagonal_metres is None:
         return signs / signs.norm(dim=1, keepdim=True).clamp_min(1.0) * motion.step_metres
     steps = torch.full_like(signs, motion.step_metres)  # float64, which two bare numbers would not be

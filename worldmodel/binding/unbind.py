@@ -5,12 +5,15 @@ Shapes: F video frames, K keys.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from ..camera.poses import Poses
 from ..track.track import Track
 from ..variants import Variant, variant_named
-from ..world.state import World
+from ..world.state import Controls, World
 
 
 def walked_track(world: World, first_chunk: int = 0) -> Track:
@@ -21,20 +24,31 @@ def walked_track(world: World, first_chunk: int = 0) -> Track:
         first_chunk: 0 for the whole walk; the number of chunks gives a track without frames.
     """
     variant = variant_named(world.start.variant)
-    chunks = world.chunks[first_chunk:]
-    empty = torch.zeros(0, len(variant.keyboard.words))
-    keyboard = torch.cat([empty, *(chunk.controls.keyboard for chunk in chunks)])  # (F, K)
-    columns = [i for i in range(keyboard.shape[1]) if i != variant.keyboard.idle]
-    mouse = torch.zeros(len(keyboard), 2)
-    if variant.mouse is not None and chunks:
-        mouse = _degrees(torch.cat([chunk.controls.mouse for chunk in chunks]), variant)
+    told = [chunk.controls for chunk in world.chunks[first_chunk:]]
     prompts, frame, before = [], 0, ""
-    for chunk in chunks:
-        if chunk.prompt != before:
-            prompts.append((frame, chunk.prompt))
-        frame, before = frame + len(chunk.controls.keyboard), chunk.prompt
-    words = tuple(variant.keyboard.words[i] for i in columns)
-    return Track(words, keyboard[:, columns], mouse, tuple(prompts))
+    for index, controls in enumerate(told, first_chunk):
+        if controls.prompt != before:
+            prompts.append((frame, controls.prompt))
+        frame, before = frame + variant.chunking.frames(index), controls.prompt
+    track = unbound(joined(told), variant, frame)
+    return track._replace(prompts=tuple(prompts))
+
+
+def joined(told: Sequence[Controls]) -> Controls:
+    """Return the rows of controls that follow one another, without their prompts."""
+    parts = {name: [controls.tensors[name] for controls in told] for name in (told[0].tensors if told else ())}
+    return Controls(None, None)._replace(**{name: torch.cat(rows) for name, rows in parts.items()})
+
+
+def unbound(controls: Controls, variant: Variant, frames: int) -> Track:
+    """Return the track that a variant's controls say; a camera is told only where no keys move it."""
+    keys = variant.keyboard
+    columns = [] if keys is None else [i for i in range(len(keys.words)) if i != keys.idle]
+    words = tuple(keys.words[i] for i in columns) if keys is not None else ()
+    keyboard = torch.zeros(frames, len(words)) if controls.keyboard is None else controls.keyboard[:, columns]
+    mouse = torch.zeros(frames, 2) if controls.mouse is None else _degrees(controls.mouse, variant)
+    camera = Poses(controls.c2w, fps=variant.fps) if keys is None and controls.c2w is not None else None
+    return Track(words, keyboard, mouse, camera=camera)
 
 
 def _degrees(units: Tensor, variant: Variant) -> Tensor:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..binding.motion import integrate
+from ..binding.motion import way_of
 from ..track.track import Track
 from ..variants import Motion
 from .canvas import EDGE, FAINT, GLASS, INK, KEY, KEY_EDGE, KEY_INK, SIGHT, TURN, Canvas, arrow, wedge
@@ -210,7 +210,7 @@ class _Map:
 
     def __init__(self, track: Track, unit: float) -> None:
         self.unit = unit
-        poses = integrate(track, Motion(step_metres=1.0))
+        poses = way_of(track, Motion(step_metres=1.0))
         places = poses[:, [0, 2], 3].numpy() * (1, -1)  # right, down the page
         self.headings = poses[:, [0, 2], 2].numpy() * (1, -1)
         low, high = places.min(0), places.max(0)

@@ -14,12 +14,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..binding.motion import integrate
+from ..binding.motion import way_of
 from ..binding.unbind import walked_track
 from ..reading.words import counted, shortened
 from ..track.timeline import held_spans
 from ..track.track import Track
-from ..variants import Variant, variant_named
+from ..variants import NO_KEYS, Variant, variant_named
 from ..world.state import World, frames
 from .canvas import EDGE, FAINT, INK, KEY, SIGHT, TURN, Canvas, arrow, wedge
 from .film import contact_sheet
@@ -58,7 +58,7 @@ def draw_world(world: World, sheet: Sheet | None = None) -> Tensor:
         (1, H, W, 3) float32 in 0..1.
     """
     variant, track = variant_named(world.start.variant), walked_track(world)
-    walks = "forward" in variant.keyboard.words
+    walks = variant.walks
     lines, left = summary(world)[1:], _MARGIN + (_MAP + 2 if walks else 0)
     bottom = _TOP + _LANE * len(_lanes(track)) + (_TURNS if variant.mouse is not None else 0)
     height = max(_MARGIN + _MAP if walks else 0, bottom + 1.7 * len(lines) + 0.4) + _MARGIN
@@ -81,7 +81,7 @@ def _lanes(track: Track) -> list[tuple[str, int]]:
 def _draw_map(canvas: Canvas, track: Track, variant: Variant, left: float, top: float) -> None:
     """The path from above, its first heading pointing up; a dot where each chunk begins."""
     canvas.box(left, top, _MAP, _MAP, 0.6, (24, 26, 29, 255), EDGE)
-    poses = integrate(track, variant.motion)
+    poses = way_of(track, variant.motion)
     places = poses[:, [0, 2], 3].numpy() * (1, -1)
     if not len(places):
         canvas.text(left + _MAP / 2, top + _MAP / 2, "no frames yet", 1.2, FAINT)
@@ -154,7 +154,7 @@ def _draw_turns(canvas: Canvas, track: Track, left: float, rows: tuple[float, fl
 
 def _sheet(track: Track, variant: Variant, sheet: Sheet) -> Image.Image:
     """Pictures of the chunks, each over its number and what was held."""
-    letters = dict(zip(variant.keyboard.words, variant.keyboard.letters, strict=True))
+    letters = dict(zip(*(variant.keyboard or NO_KEYS)[:2], strict=True))
     labels = []
     for index in sheet.chunks:
         words = told(track, slice(variant.chunking.first_frame(index), variant.chunking.first_frame(index + 1)))

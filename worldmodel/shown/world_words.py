@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import groupby
 
 import torch
 from torch import Tensor
 
-from ..binding.motion import integrate
+from ..binding.motion import way_of
 from ..binding.unbind import walked_track
+from ..camera.poses import angles
 from ..reading.words import counted
 from ..track.track import Track
-from ..variants import Variant, variant_named
+from ..variants import CORRECTED, Variant, variant_named
 from ..world.state import Chunk, World, frames
 
 _LISTED_SEEDS = 6
@@ -28,25 +30,27 @@ def summary(world: World) -> tuple[str, ...]:
     variant, total = variant_named(world.start.variant), frames(world)
     height, width = (side * variant.latents.pixels for side in world.start.grid)
     chunks = counted(len(world.chunks), "chunk")
+    form = f"; {world.start.form}" if world.start.form != CORRECTED else ""
     noise = "noise from the seed" if world.start.noise is None else "recorded noise"
     lines = [
         f"{variant.title}: {chunks}, {counted(total, 'frame')}, {total / variant.fps:.1f} s at {variant.fps:g} fps; "
         f"{width} x {height} pixels; {_size(world_bytes(world))}.",
-        f"Start {world.digest[:12]}; {noise}.",
+        f"Start {world.digest[:12]}; {noise}{form}.",
     ]
     if world.chunks:
         track = walked_track(world)
-        lines += [f"Seeds: {_seeds(world.chunks)}.", f"Keys: {_keys(track)}.", *_walk(track, variant)]
+        keys = [] if variant.keyboard is None else [f"Keys: {_keys(track)}."]
+        lines += [f"Seeds: {_seeds(world.chunks)}.", *keys, *_walk(track, variant)]
     return tuple(lines)
 
 
 def world_bytes(world: World) -> int:
     """Return the size of a world's tensors, its context left out, in bytes."""
     start = world.start
-    tensors = [start.image_condition, start.visual_context, *(start.noise or ())]
+    tensors = [*start.tensors.values(), *(start.noise or ())]
     for chunk in world.chunks:
-        tensors += [chunk.latents, *chunk.controls, chunk.poses]
-    return sum(tensor.nbytes for tensor in tensors if tensor is not None)
+        tensors += [chunk.latents, *chunk.controls.tensors.values()]
+    return sum(tensor.nbytes for tensor in tensors)
 
 
 def held_frames(track: Track) -> list[tuple[str, int]]:
@@ -68,7 +72,7 @@ def _chunk_lines(world: World) -> Iterator[str]:
 
     def said(index: int) -> tuple[str, int, str]:
         rows = slice(variant.chunking.first_frame(index), variant.chunking.first_frame(index + 1))
-        return told(track, rows), world.chunks[index].seed, world.chunks[index].prompt
+        return told(track, rows), world.chunks[index].seed, world.chunks[index].controls.prompt
 
     for (words, seed, prompt), run in groupby(range(len(world.chunks)), key=said):
         first, *rest = run
@@ -95,15 +99,24 @@ def _keys(track: Track) -> str:
 
 def _walk(track: Track, variant: Variant) -> list[str]:
     """Reckon the path from the controls; nothing is said of a variant whose keys do not walk."""
-    if "forward" not in variant.keyboard.words:
+    if not variant.walks:
         return []
     lasting = torch.cat([track.keys, track.keys[-1:]]), torch.cat([track.mouse, track.mouse[-1:]])
-    places = integrate(track._replace(keys=lasting[0], mouse=lasting[1]), variant.motion)[:, :3, 3]  # (F + 1, 3)
+    poses = way_of(track._replace(keys=lasting[0], mouse=lasting[1]), variant.motion)
+    places = poses[:, :3, 3]  # (F + 1, 3), or (F, 3) of a camera of its own
     length = places.diff(dim=0).norm(dim=1).sum()
     distance = (places[-1] - places[0]).norm()
-    turned = _turn(track.mouse[:, 0].sum(), "right", "left") or "0°"
+    turned = _turn(_yaw(track, poses), "right", "left") or "0°"
     about = "about " if variant.mouse is not None and variant.mouse.assumed_units else ""
     return [f"Path: {about}{length:.1f} m, ends {distance:.1f} m from its start, turned {turned}; walls not counted."]
+
+
+def _yaw(track: Track, poses: Tensor) -> Tensor:
+    """Return how far the camera turned to the right in all, in degrees."""
+    if track.camera is None:
+        return track.mouse[:, 0].sum()
+    yaw = angles(poses[:, :3, :3])[:, 0]
+    return torch.remainder(yaw.diff() + math.pi, 2 * math.pi).sub(math.pi).sum().rad2deg()
 
 
 def _turn(degrees: Tensor, positive: str, negative: str) -> str:

@@ -2,8 +2,12 @@
 
 Tensors lie under plain names, all the rest as JSON in the header, and a checksum over both beside it:
 
-    start.image_condition   start.visual_context   [start.noise.initial   start.noise.renoise]
-    chunk.<i>.latents   chunk.<i>.keyboard   [chunk.<i>.mouse]   [chunk.<i>.poses]
+    start.image_condition   [start.visual_context   start.text   start.negative]
+    [start.noise.initial   start.noise.renoise]
+    chunk.<i>.latents   [chunk.<i>.keyboard   chunk.<i>.mouse   chunk.<i>.poses]
+
+In brackets stands what a model may lack; `poses` is where the camera stands, and a form other than the default one
+is in the header.
 
 A context is not kept: it can be derived again. Shapes: c latents per chunk, h, w latent grid, F frames of a chunk.
 """
@@ -25,7 +29,8 @@ from ..reading.words import shortened
 from ..storage.listing import first_bytes, readable
 from ..storage.tensors import write_tensors
 from ..storage.writing import Numbered, Part, Target
-from ..variants import VARIANTS, Variant
+from ..variants import CORRECTED, VARIANTS, Variant
+from .chunk_file import CALLED
 from .state import Chunk, Controls, RecordedNoise, Start, World, new_world, validate_controls
 
 SUFFIX = ".world.safetensors"
@@ -33,6 +38,7 @@ VERSION = 1
 _HEADER, _CHECKSUM = "worldmodel_world", "worldmodel_checksum"
 _HEADER_FIELDS = {"variant": str, "latent_format": str, "digest": str, "chunks": list}
 _CHUNK_FIELDS = {"seed": int, "prompt": str, "key": str}
+_START_PARTS = ("image_condition", "visual_context", "text", "negative")
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16)
 _HEADER_BYTES = (4096, 2**20)
 """That are looked at to tell a world's file from others: it names itself at its beginning, or else further on."""
@@ -60,9 +66,11 @@ def save_world(world: World, target: Target | str) -> Path:
     if path is target and not path.parent.is_dir():
         raise ValueError(f"world file: found no folder {path.parent}, expected it to exist; create it first.")
     tensors = _apart(_tensors_of(world))
-    told = [{field: getattr(chunk, field) for field in _CHUNK_FIELDS} for chunk in world.chunks]
+    told = [{"seed": chunk.seed, "prompt": chunk.controls.prompt, "key": chunk.key} for chunk in world.chunks]
     start = world.start
     entries = {"version": VERSION, "variant": start.variant, "latent_format": start.latent_format}
+    if start.form != CORRECTED:
+        entries["form"] = start.form
     header = json.dumps({**entries, "digest": world.digest, "chunks": told})
     with Part(target, "world file") as part:
         with part.path.open("wb") as file:
@@ -108,16 +116,15 @@ def _read(path: Path, name: str) -> World:
 
 def _tensors_of(world: World) -> Iterator[tuple[str, Tensor]]:
     start = world.start
-    yield "start.image_condition", start.image_condition
-    yield "start.visual_context", start.visual_context
+    for name, tensor in start.tensors.items():
+        yield f"start.{name}", tensor
     if start.noise is not None:
         yield "start.noise.initial", start.noise.initial
         yield "start.noise.renoise", start.noise.renoise
     for index, chunk in enumerate(world.chunks):
-        parts = {"latents": chunk.latents, **chunk.controls._asdict(), "poses": chunk.poses}
-        for name, part in parts.items():
-            if part is not None:
-                yield f"chunk.{index}.{name}", part
+        yield f"chunk.{index}.latents", chunk.latents
+        for name, rows in chunk.controls.tensors.items():
+            yield f"chunk.{index}.{CALLED.get(name, name)}", rows
 
 
 def _apart(named: Iterator[tuple[str, Tensor]]) -> dict[str, Tensor]:
@@ -154,10 +161,14 @@ def _world_of(tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> World:
     noise = None
     if any(name.startswith("start.noise.") for name in tensors):
         noise = RecordedNoise(*(_take(tensors, f"start.noise.{name}") for name in RecordedNoise._fields))
-    image, context = (_take(tensors, f"start.{name}") for name in ("image_condition", "visual_context"))
-    if not image.numel() or not context.numel():
+    wanted = {"image_condition": True, "visual_context": variant.start.image_tokens}
+    parts = {
+        name: _take(tensors, f"start.{name}") for name in _START_PARTS if wanted.get(name) or f"start.{name}" in tensors
+    }
+    if not all(part.numel() for part in parts.values()):
         raise ValueError(f"found a start without a picture, expected image latents and an image context; {_AGAIN}.")
-    world = new_world(Start(variant.name, entries["latent_format"], image, context, noise))
+    form = entries.get("form", CORRECTED)
+    world = new_world(Start(variant.name, entries["latent_format"], noise=noise, form=form, **parts))
     _check_noise(noise, variant, world.start.grid)
     if world.digest != entries["digest"]:
         found, stated = (digest[:12] for digest in (world.digest, entries["digest"]))
@@ -183,6 +194,8 @@ def _entries(text: str) -> dict[str, Any]:
             f"found version {shortened(str(version))} of the format, expected {VERSION}; update this pack."
         )
     _check_fields(entries, _HEADER_FIELDS, "the header")
+    if "form" in entries:
+        _check_fields(entries, {"form": str}, "the header")
     for index, told in enumerate(entries["chunks"]):
         _check_fields(told, _CHUNK_FIELDS, f"chunk {index}")
         if not 0 <= told["seed"] < 2**64:
@@ -225,14 +238,17 @@ def _chunk(tensors: dict[str, Tensor], world: World, variant: Variant, index: in
             f"found latents of shape {tuple(latents.shape)} in chunk {index}, expected {expected} as the start has "
             f"them; {_AGAIN}."
         )
-    controls = Controls(_take(tensors, f"chunk.{index}.keyboard", (torch.float32,)), part("mouse", torch.float32))
-    validate_controls(controls, variant, index)
+    keyboard = part("keyboard", torch.float32)
+    if keyboard is None and variant.keyboard is not None:
+        keyboard = _take(tensors, f"chunk.{index}.keyboard", (torch.float32,))  # which says that there is none
     poses = part("poses", torch.float32, torch.float64)
     if poses is not None and (poses.dim() != 3 or tuple(poses.shape[1:]) != (4, 4)):
         raise ValueError(
             f"found poses of shape {tuple(poses.shape)} in chunk {index}, expected (frames, 4, 4); {_AGAIN}."
         )
-    return Chunk(latents, controls, poses, **{field: told[field] for field in _CHUNK_FIELDS})
+    controls = Controls(keyboard, part("mouse", torch.float32), poses, told["prompt"])
+    validate_controls(controls, variant, index)
+    return Chunk(latents, controls, told["seed"], told["key"])
 
 
 def _check_noise(noise: RecordedNoise | None, variant: Variant, grid: tuple[int, ...]) -> None:

@@ -26,6 +26,8 @@ VERSION = 1
 BESIDE_LATENTS = 2**24
 """Bytes that a file may have beside its latents; what is there, controls, poses and header, takes some thousands."""
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16)
+CALLED = {"c2w": "poses"}
+"""Names that fields of the controls have in files, where they are others."""
 _UNSEALED = "0" * 64
 _SEAL = re.compile(rb'"checksum":"([0-9a-f]{64})"')
 
@@ -37,7 +39,6 @@ class Expected(NamedTuple):
     index: int
     """Of the chunk in its world."""
     controls: Controls
-    prompt: str
     seed: int
 
 
@@ -48,10 +49,16 @@ def pack(chunk: Chunk, parent: str) -> bytes:
         chunk: with a key.
         parent: key of the chunk before.
     """
-    entries = {"journal": VERSION, "key": chunk.key, "parent": parent, "prompt": chunk.prompt, "seed": chunk.seed}
-    tensors = {"latents": chunk.latents, **chunk.controls._asdict(), "poses": chunk.poses}
+    entries = {
+        "journal": VERSION,
+        "key": chunk.key,
+        "parent": parent,
+        "prompt": chunk.controls.prompt,
+        "seed": chunk.seed,
+    }
+    told = {CALLED.get(name, name): rows for name, rows in chunk.controls.tensors.items()}
     data = save(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items() if tensor is not None},
+        {name: tensor.detach().cpu().contiguous() for name, tensor in {"latents": chunk.latents, **told}.items()},
         metadata={METADATA_KEY: json.dumps(entries), "checksum": _UNSEALED},
     )
     begin, end = _SEAL.search(data).span(1)
@@ -107,8 +114,8 @@ def _unpacked(data: bytes, key: str) -> Chunk:
         raise ValueError(f"found poses of shape {tuple(poses.shape)}.")
     if tensors["latents"].dtype not in _FLOATS or not all(map(_finite, tensors.values())):
         raise ValueError("found NaN or infinity, or latents that are no such numbers.")
-    controls = Controls(tensors["keyboard"], tensors.get("mouse"))
-    return Chunk(tensors["latents"], controls, poses, prompt, seed, key)
+    controls = Controls(tensors.get("keyboard"), tensors.get("mouse"), poses, prompt)
+    return Chunk(tensors["latents"], controls, seed, key)
 
 
 def _finite(tensor: Tensor) -> bool:
@@ -122,9 +129,9 @@ def _check(chunk: Chunk, expected: Expected) -> None:
         ValueError: it is another.
     """
     validate_chunk(chunk, expected.start, expected.index)
-    same = all(
-        a is b if a is None or b is None else a.dtype == b.dtype and torch.equal(a, b)
-        for a, b in zip(chunk.controls, expected.controls, strict=True)
+    ours, theirs = chunk.controls.tensors, expected.controls.tensors
+    same = ours.keys() == theirs.keys() and all(
+        rows.dtype == theirs[name].dtype and torch.equal(rows, theirs[name]) for name, rows in ours.items()
     )
-    if not same or (chunk.prompt, chunk.seed) != (expected.prompt, expected.seed):
+    if not same or (chunk.controls.prompt, chunk.seed) != (expected.controls.prompt, expected.seed):
         raise ValueError("found a chunk that was told something else.")

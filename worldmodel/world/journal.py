@@ -68,19 +68,18 @@ def add_tensor(digest: Any, tensor: Tensor) -> None:
     digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
 
 
-def chunk_key(parent: str, controls: Controls, prompt: str, settings: Sequence[Any], seed: int, model: str) -> str:
+def chunk_key(parent: str, controls: Controls, settings: Sequence[Any], seed: int, model: str) -> str:
     """Return the key of a chunk, 64 hex digits, before it is made.
 
     Args:
         parent: key of the chunk before, or the world's digest; see `parent_key`.
-        controls: rows of this chunk's video frames.
-        prompt: what was written for it.
-        settings: of the sampler; plain values.
+        controls: of this chunk.
+        settings: of the sampler and the context; plain values.
         seed: of the rollout.
         model: identity of the model and of what runs it.
     """
-    words = json.dumps([VERSION, parent, prompt, list(settings), seed, model])
-    return _content_key(words, [rows for rows in controls if rows is not None])
+    words = json.dumps([VERSION, parent, controls.prompt, list(settings), seed, model])
+    return _content_key(words, list(controls.tensors.values()))
 
 
 def parent_key(world: World) -> str:
@@ -90,8 +89,9 @@ def parent_key(world: World) -> str:
     """
     key = world.digest
     for chunk in world.chunks:
-        rows = [rows for rows in chunk.controls if rows is not None]
-        key = chunk.key or _content_key(json.dumps([VERSION, key, "unkeyed", chunk.prompt]), [chunk.latents, *rows])
+        told = chunk.controls
+        words = json.dumps([VERSION, key, "unkeyed", told.prompt])
+        key = chunk.key or _content_key(words, [chunk.latents, *told.tensors.values()])
     return key
 
 

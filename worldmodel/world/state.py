@@ -7,31 +7,52 @@ L latents of the image condition, or of a world.
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..reading.one_line import number_of, one_line, size_of, tensors_in
 from ..reading.words import shortened
-from ..variants import Variant, variant_named
+from ..variants import CORRECTED, LATENTS_OF_TOKEN, Variant, variant_named
 
 
 class Controls(NamedTuple):
-    """What the player did, one row per video frame, in the variant's columns and units."""
+    """What a model was told, one row per video frame, in the variant's columns and units; `None`: not told so."""
 
-    keyboard: Tensor
+    keyboard: Tensor | None
     """(F, K) float32."""
     mouse: Tensor | None
-    """(F, 2) float32; `None` where the variant has no mouse."""
+    """(F, 2) float32."""
+    c2w: Tensor | None = None
+    """(F, 4, 4) float64 camera-to-world, where the camera stands at each frame."""
+    prompt: str = ""
+    """The sentence that holds for the whole chunk; "": the start's."""
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """What there is of rows, by field."""
+        return {name: part for name, part in self._asdict().items() if isinstance(part, Tensor)}
+
+    @property
+    def frames(self) -> int:
+        """Rows; 0 where there are none."""
+        return next((len(rows) for rows in self.tensors.values()), 0)
 
     def on_cpu(self) -> Controls:
         """Return the same on the CPU."""
-        return Controls(*(part.cpu() if isinstance(part, Tensor) else part for part in self))
+        return self._replace(**{name: rows.cpu() for name, rows in self.tensors.items()})
+
+    def rows(self, at: slice) -> Controls:
+        """Return a copy of some rows."""
+        return self._replace(**{name: rows[at].clone() for name, rows in self.tensors.items()})
 
     def __repr__(self) -> str:
         """Say it in one line."""
-        return one_line(self, f"keyboard {size_of(self.keyboard)}", f"mouse {size_of(self.mouse)}")
+        camera = f"camera {size_of(self.c2w)}" if self.c2w is not None else None
+        prompt = f"prompt {shortened(self.prompt)!r}" if self.prompt else None
+        return one_line(self, f"keyboard {size_of(self.keyboard)}", f"mouse {size_of(self.mouse)}", camera, prompt)
 
 
 class RecordedNoise(NamedTuple):
@@ -48,15 +69,27 @@ class RecordedNoise(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Where a world begins."""
+    """Where a world begins: what its family tells the network of the picture and the prompt."""
 
     variant: str
     latent_format: str
     image_condition: Tensor
-    """(20, L, h, w): mask 4, normalised image latents 16; the last latent stands for all later ones."""
-    visual_context: Tensor
-    """(tokens, width) image context."""
+    """(channels, L, h, w) latents of the picture in model space, below a mask where the family has one. Latents that
+    the first chunk is given (`Chunking.given`) are the first of them."""
+    visual_context: Tensor | None = None
+    """(tokens, width) image tokens."""
     noise: RecordedNoise | None = None
+    text: Tensor | None = None
+    """(words, width) of the prompt."""
+    negative: Tensor | None = None
+    """(words, width) of the prompt to be led away from."""
+    form: str = CORRECTED
+    """How the model is run, one of the variant's forms."""
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """What there is of tensors besides recorded noise, by field."""
+        return {name: part for name, part in self._asdict().items() if isinstance(part, Tensor)}
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -66,7 +99,8 @@ class Start(NamedTuple):
     def __repr__(self) -> str:
         """Say it in one line."""
         noise = "noise recorded" if self.noise is not None else None
-        return one_line(self, self.variant, size_of(self.image_condition), noise)
+        form = self.form if self.form != CORRECTED else None
+        return one_line(self, self.variant, size_of(self.image_condition), noise, form)
 
 
 class Chunk(NamedTuple):
@@ -76,14 +110,13 @@ class Chunk(NamedTuple):
     """(C, c, h, w) clean, in model space, in the precision they are stored in."""
     controls: Controls
     """The rows of exactly this chunk's video frames."""
-    poses: Tensor | None = None
-    prompt: str = ""
     seed: int = 0
     key: str = ""
 
     def __repr__(self) -> str:
         """Say it in one line."""
-        prompt = f"prompt {shortened(self.prompt)!r}" if self.prompt else None
+        told = self.controls.prompt
+        prompt = f"prompt {shortened(told)!r}" if told else None
         return one_line(self, size_of(self.latents), f"seed {self.seed}", f"key {self.key[:8] or 'none'}", prompt)
 
 
@@ -165,13 +198,23 @@ def latents(world: World) -> Tensor:
 def start_digest(start: Start) -> str:
     """Return sha256 over a start's names, shapes, types and bytes, as 64 hex digits."""
     digest = hashlib.sha256(f"{start.variant}|{start.latent_format}".encode())
-    tensors = [start.image_condition, start.visual_context]
-    if start.noise is not None:
-        tensors.extend(start.noise)
+    parts = start.tensors
+    # as the first release had it; what has come since says its name, and nothing where there is nothing
+    tensors = [parts.pop("image_condition"), *([parts.pop("visual_context")] if "visual_context" in parts else [])]
+    tensors.extend(start.noise or ())
+    _feed(digest, tensors)
+    for name, tensor in parts.items():
+        digest.update(f"|{name}".encode())
+        _feed(digest, [tensor])
+    if start.form != CORRECTED:
+        digest.update(f"|form {start.form}".encode())
+    return digest.hexdigest()
+
+
+def _feed(digest: Any, tensors: Iterable[Tensor]) -> None:
     for tensor in tensors:
         digest.update(f"|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def validate_start(start: Start) -> None:
@@ -186,25 +229,45 @@ def validate_start(start: Start) -> None:
             f"latent_format: found {shortened(start.latent_format)!r}, expected {variant.latent_format!r} for "
             f"{variant.title}; connect the VAE that belongs to this model."
         )
-    condition = start.image_condition
-    if condition.dim() != 4 or condition.shape[0] != 20 or condition.shape[1] < 2:
+    if start.form not in variant.forms:
         raise ValueError(
-            f"image_condition: found shape {tuple(condition.shape)}, expected (20, latents >= 2, height, width); "
+            f"form: found {shortened(start.form)!r}, expected one of {', '.join(variant.forms)} for {variant.title}; "
             "make the world with Start World."
         )
-    if condition.shape[2] % 2 or condition.shape[3] % 2:
+    condition, (channels, least, has_tokens) = start.image_condition, variant.start
+    if condition.dim() != 4 or condition.shape[0] != channels or condition.shape[1] < least:
+        raise ValueError(
+            f"image_condition: found shape {tuple(condition.shape)}, expected ({channels}, latents >= {least}, height, "
+            "width); make the world with Start World."
+        )
+    if any(side % LATENTS_OF_TOKEN for side in start.grid):
         raise ValueError(
             f"image_condition: found a latent grid of {condition.shape[2]} x {condition.shape[3]}, expected even "
             f"sides; use a picture whose sides are multiples of {variant.token_pixels}."
         )
-    if start.visual_context.dim() != 2:
-        raise ValueError(
-            f"visual_context: found shape {tuple(start.visual_context.shape)}, expected (tokens, width); "
-            "make the world with Start World."
-        )
-    for name in ("image_condition", "visual_context"):
-        if not bool(torch.isfinite(getattr(start, name)).all()):
-            raise ValueError(f"{name}: found NaN or infinity, expected finite numbers; check the start image and VAE.")
+    _validate_tokens("visual_context", start.visual_context, has_tokens, "tokens", variant)
+    _validate_tokens("text", start.text, variant.text is not None, "words", variant)
+    _validate_tokens("negative", start.negative, variant.text is not None and variant.text.negative, "words", variant)
+    for name, tensor in start.tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"{name}: found NaN or infinity, expected finite numbers; check {_SOURCES[name]}.")
+
+
+_SOURCES = {
+    "image_condition": "the start image and VAE",
+    "visual_context": "the start image and VAE",
+    "text": "the prompt's text encoder",
+    "negative": "the negative prompt's text encoder",
+}
+
+
+def _validate_tokens(name: str, tokens: Tensor | None, wanted: bool, what: str, variant: Variant) -> None:
+    if not wanted and tokens is None:
+        return
+    found = "none" if tokens is None else f"shape {tuple(tokens.shape)}"
+    if not wanted or tokens is None or tokens.dim() != 2:
+        expected = f"({what}, width)" if wanted else f"none for {variant.title}"
+        raise ValueError(f"{name}: found {found}, expected {expected}; make the world with Start World.")
 
 
 def validate_controls(controls: Controls, variant: Variant, index: int) -> None:
@@ -213,24 +276,47 @@ def validate_controls(controls: Controls, variant: Variant, index: int) -> None:
     Raises:
         ValueError: the field, what was found, what was expected.
     """
-    expected = (variant.chunking.frames(index), len(variant.keyboard.words))
-    if tuple(controls.keyboard.shape) != expected:
-        raise ValueError(
-            f"keyboard: found shape {tuple(controls.keyboard.shape)}, expected {expected} (frames, keys) for chunk "
-            f"{index} of {variant.title}; cut the track with the tools of this pack."
-        )
+    frames = variant.chunking.frames(index)
+    _validate_keyboard(controls.keyboard, variant, index, frames)
     if (controls.mouse is None) != (variant.mouse is None):
         expectation = "no mouse" if variant.mouse is None else "mouse rows (zeros where it rests)"
         found = "none" if controls.mouse is None else "mouse rows"
         raise ValueError(f"mouse: found {found}, expected {expectation} for {variant.title}; change the track.")
-    if controls.mouse is not None and tuple(controls.mouse.shape) != (expected[0], 2):
+    if controls.mouse is not None and tuple(controls.mouse.shape) != (frames, 2):
         raise ValueError(
-            f"mouse: found shape {tuple(controls.mouse.shape)}, expected {(expected[0], 2)} for chunk {index}; "
+            f"mouse: found shape {tuple(controls.mouse.shape)}, expected {(frames, 2)} for chunk {index}; "
             "cut the track with the tools of this pack."
         )
-    for name, rows in zip(Controls._fields, controls, strict=True):
-        if rows is not None and not bool(torch.isfinite(rows).all()):
+    _validate_camera(controls.c2w, variant, index, frames)
+    for name, rows in controls.tensors.items():
+        if not bool(torch.isfinite(rows).all()):
             raise ValueError(f"{name}: found NaN or infinity, expected finite numbers; correct the track.")
+
+
+def _validate_keyboard(keyboard: Tensor | None, variant: Variant, index: int, frames: int) -> None:
+    if variant.keyboard is None and keyboard is None:
+        return
+    if keyboard is None or variant.keyboard is None:
+        expectation = "no keys" if variant.keyboard is None else "rows of keys"
+        found = "none" if keyboard is None else "rows of keys"
+        raise ValueError(f"keyboard: found {found}, expected {expectation} for {variant.title}; change the track.")
+    expected = (frames, len(variant.keyboard.words))
+    if tuple(keyboard.shape) != expected:
+        raise ValueError(
+            f"keyboard: found shape {tuple(keyboard.shape)}, expected {expected} (frames, keys) for chunk "
+            f"{index} of {variant.title}; cut the track with the tools of this pack."
+        )
+
+
+def _validate_camera(c2w: Tensor | None, variant: Variant, index: int, frames: int) -> None:
+    """Check a camera; one that the variant does not read does no harm, as in worlds of older releases."""
+    if c2w is None and variant.camera is not None:
+        raise ValueError(f"c2w: found none, expected a camera for {variant.title}; bind the track to this model.")
+    if c2w is not None and tuple(c2w.shape) != (frames, 4, 4):
+        raise ValueError(
+            f"c2w: found shape {tuple(c2w.shape)}, expected {(frames, 4, 4)} for chunk {index}; cut the track with the "
+            "tools of this pack."
+        )
 
 
 def validate_chunk(chunk: Chunk, start: Start, index: int) -> None:
