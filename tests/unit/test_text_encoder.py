@@ -73,6 +73,17 @@ def test_another_file_is_named_in_one_sentence(kind: str) -> None:
     assert sentence.endswith(".") and "\n" not in sentence
 
 
+def test_odd_tensors_are_named_whatever_they_are() -> None:
+    sizes = {"num_layers": 2, "vocab_size": 9, "d_model": 4, "d_kv": 2, "d_ff": 6, "num_heads": 2}
+    weights = {key: torch.zeros(shape) for key, shape in encoder_shapes(sizes).items()}
+    assert encoder_weights(weights) == weights
+    for key, tensor in weights.items():
+        flat = tensor.flatten()
+        for odd in (flat[:1], flat[:0], flat[0], tensor[None], tensor.to(torch.int8), torch.empty(10**12, 0)):
+            with pytest.raises(ValueError, match=r"^a: found [^\n]*, expected [^\n]*\.$"):
+                encoder_weights({**weights, key: odd}, name="a")
+
+
 def test_a_cut_text_keeps_its_end() -> None:
     assert cut([4, 5, 6, 1], 4) == [4, 5, 6, 1] and cut([4, 5, 6, 7, 1], 4) == [4, 5, 6, 1]
 

@@ -293,3 +293,15 @@ def test_another_file_is_named_in_one_sentence(kind: str) -> None:
     sentence = str(caught.value)
     assert sentence.startswith("vae_name: a.pth: found ") and found in sentence and EXPECTED in sentence
     assert sentence.endswith(".") and "\n" not in sentence
+
+
+@pytest.mark.parametrize("sizes", [RELEASED, DECODER])
+def test_odd_tensors_are_named_whatever_they_are(sizes: dict[str, Any]) -> None:
+    weights = random_vae(sizes).state_dict()
+    for key in sorted(weights)[::7]:
+        tensor, flat = weights[key], weights[key].flatten()
+        for odd in (flat[:1], flat[:0], flat[0], tensor[None], tensor.to(torch.int8), torch.empty(10**12, 0)):
+            if odd.dtype == tensor.dtype and odd.shape == tensor.shape:
+                continue
+            with pytest.raises(ValueError, match=r"^a: found [^\n]*, expected [^\n]*\.$"):
+                recognise_vae({**weights, key: odd}, name="a")

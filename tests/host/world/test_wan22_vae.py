@@ -26,8 +26,8 @@ WAN = {
     "temperal_downsample": [False, True, True],
 }  # fmt: skip
 CHUNKINGS = ([3, 3, 3], [1] * 9, [4, 4, 1], [2, 5, 2])
-HALF_FAR = 5e-4
-"""The host's convolutions over time add in another order."""
+FAR = 1e-5
+
 
 Decode = Callable[..., Tensor]
 
@@ -170,7 +170,7 @@ def test_the_hosts_nodes_encode_and_decode_as_wans_authors_do(
     (tiled,) = host_nodes.VAEDecodeTiled().decode(full, latent, 64, 16, 16, 4)
     assert tiled.shape == frames.shape
     for_us = full.kind.latents.process_in(latent["samples"])[0]
-    assert torch.allclose(streamed(decoder, full, for_us, [4]), frames, atol=HALF_FAR)
+    assert torch.allclose(streamed(decoder, full, for_us, [4]), frames, atol=FAR)
 
 
 def test_frames_are_encoded_in_a_familys_manner(
@@ -216,7 +216,7 @@ def test_a_vae_of_another_family_is_refused_in_one_sentence(
         ValueError, match="vae: found the Wan 2.2 VAE with latents of format wan22, expected tiny_world"
     ):
         run("WMStartWorld", tiny.model, full, tiny.image)
-    world, _ = run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 0, tiny.vae)
+    world, _ = run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 0)
     with pytest.raises(ValueError, match="vae: found MG-LightVAE with latents of format wan22, expected tiny_world"):
         run("WMDecodeWorld", world, light)
     kind_for, yume = of_pack("nodes.host.vae").kind_for, of_pack("worldmodel.variants").VARIANTS["tiny_world"]
