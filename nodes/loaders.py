@@ -1,10 +1,10 @@
-"""The loaders: files, or the built-in Tiny World, as the host's own MODEL, VAE and CLIP_VISION."""
+"""The loaders: files, or the built-in Tiny World, as the host's own MODEL, VAE, CLIP_VISION and CLIP."""
 
 from __future__ import annotations
 
 from comfy_api.latest import io
 
-from .host import checkpoints, clip, model_files, vae
+from .host import checkpoints, clip, model_files, text, vae
 from .schema import CATEGORY
 
 
@@ -84,16 +84,16 @@ class LoadWorldVAE(io.ComfyNode):
             node_id="WMLoadWorldVAE",
             display_name="Load World VAE",
             category=CATEGORY,
-            description="Loads the VAE of a world model: Tiny World's own, or Wan 2.1 for Matrix-Game 2. "
-            "The host's VAE nodes accept it.",
-            search_aliases=["wan vae", "tiny world", "autoencoder"],
+            description="Loads the VAE of a world model: Tiny World's own, Wan 2.1 for Matrix-Game 2, Wan 2.2 or the "
+            "decoders MG-LightVAE for Matrix-Game 3. The host's VAE nodes accept it.",
+            search_aliases=["wan vae", "tiny world", "autoencoder", "lightvae"],
             inputs=[
                 io.Combo.Input(
                     "vae_name",
                     options=model_files.offered("vae"),
                     default=model_files.BUILT_IN,
-                    tooltip="The VAE of the built-in Tiny World, or a file in the folder vae; Wan2.1_VAE.pth of a "
-                    "Matrix-Game release is also found in diffusion_models.",
+                    tooltip="The VAE of the built-in Tiny World, or a file in the folder vae; those of a Matrix-Game "
+                    "release are also found in diffusion_models.",
                 )
             ],
             outputs=[io.Vae.Output(display_name="vae")],
@@ -145,4 +145,39 @@ class LoadWorldCLIPVision(io.ComfyNode):
         return io.NodeOutput(clip.load_clip_vision(model_files.find("clip_vision", clip_name, "clip_name")))
 
 
-NODES = [LoadWorldModel, LoadWorldVAE, LoadWorldCLIPVision]
+class LoadWorldTextEncoder(io.ComfyNode):
+    """The text encoder of a world model, as the host's CLIP."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to the host."""
+        return io.Schema(
+            node_id="WMLoadWorldTextEncoder",
+            display_name="Load World Text Encoder",
+            category=CATEGORY,
+            description="Loads the text encoder that Matrix-Game 3 and other models on Wan read a prompt with: "
+            "UMT5-XXL, as ComfyUI users have it or as the .pth of a release, which the host's loader does not read.",
+            search_aliases=["umt5", "t5", "clip", "prompt", "text encoder", "matrix game"],
+            inputs=[
+                io.Combo.Input(
+                    "clip_name",
+                    options=model_files.offered("text_encoders"),
+                    tooltip="A file in the folder text_encoders; models_t5_umt5-xxl-enc-bf16.pth of a release is also "
+                    "found in diffusion_models, and needs the release's folder google beside it.",
+                )
+            ],
+            outputs=[io.Clip.Output(display_name="clip")],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, clip_name: str) -> str:
+        """Load again when the file changed."""
+        return model_files.fingerprint("text_encoders", clip_name, "clip_name")
+
+    @classmethod
+    def execute(cls, clip_name: str) -> io.NodeOutput:
+        """Load the file."""
+        return io.NodeOutput(text.load_text_encoder(model_files.find("text_encoders", clip_name, "clip_name")))
+
+
+NODES = [LoadWorldModel, LoadWorldVAE, LoadWorldCLIPVision, LoadWorldTextEncoder]

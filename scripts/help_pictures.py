@@ -84,6 +84,7 @@ NODES: dict[str, tuple[str, dict[str, Any]]] = {
     "decode load": ("WMDecodeWorld", {"world": ["load", 0], "vae": ["vae", 0]}),
     "decode rewind": ("WMDecodeWorld", {"world": ["rewind", 0], "vae": ["vae", 0]}),
     "clip": ("WMLoadWorldCLIPVision", {}),
+    "text": ("WMLoadWorldTextEncoder", {}),
     "overlay": ("WMOverlayControls", {"images": ["decode", 0], "track": ["track", 0]}),
     "true overlay": ("WMOverlayControls", {"images": ["view", 1], "track": ["track", 0]}),
     "record": ("WMRecordTinyWorld", {"world_seed": 112, "pilot": "explore", "frames": 57}),
@@ -124,6 +125,7 @@ SCENES = {
     "WMLoadWorldModel": Scene("model"),
     "WMLoadWorldVAE": Scene("vae"),
     "WMLoadWorldCLIPVision": Scene("clip"),
+    "WMLoadWorldTextEncoder": Scene("text"),
     "WMTinyWorldView": Scene("view", "see view"),
     "WMStartWorld": Scene("start", "see view", (0.0,), 1),
     "WMActionTrack": Scene("track", "see true overlay", (0.1, 0.4, 0.7, 0.95), 4, 820),
@@ -146,8 +148,8 @@ SCENES = {
 }
 SAVED = "save", "save track"
 """Nodes that are run first, for the sake of those that read what they wrote."""
-LISTED = "models/clip_vision/clip_vision_h.safetensors"
-"""A file that is only there to be named in a list; nothing reads it."""
+LISTED = "models/clip_vision/clip_vision_h.safetensors", "models/text_encoders/umt5_xxl_fp16.safetensors"
+"""Files that are only there to be named in a list; nothing reads them."""
 
 READY = "() => window.app?.vueAppReady && window.app.graph?.nodes.length"
 """With its default graph, which comes late and would replace ours."""
@@ -194,8 +196,9 @@ def take_all(wanted: list[str], comfyui: Path) -> int:
     PICTURES.mkdir(exist_ok=True)
     with ExitStack() as stack:
         base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="worldmodel-help-")))
-        (base / LISTED).parent.mkdir(parents=True)
-        (base / LISTED).touch()
+        for listed in LISTED:
+            (base / listed).parent.mkdir(parents=True)
+            (base / listed).touch()
         host = stack.enter_context(ComfyHost(comfyui, base))
         playwright = stack.enter_context(sync_playwright())
         host.client.call("/api/settings", SETTINGS)

@@ -20,6 +20,7 @@ import comfy.utils
 import folder_paths
 import torch
 from comfy.quant_ops import QUANT_ALGOS
+from comfy.text_encoders.spiece_tokenizer import SPieceTokenizer
 from torch import Tensor
 
 from ...worldmodel.checkpoints.quantised import check_quantised
@@ -73,28 +74,17 @@ def _load(path: Path, disable_dynamic: bool = False) -> comfy.sd.CLIP:
     tokenizer = weights.pop(TOKENIZER, None)
     if tokenizer is None:
         tokenizer = _tokenizer_beside(path, name)
+    _check_tokenizer(tokenizer, sizes["vocab_size"], name)
     target = SimpleNamespace(params={}, clip=_encoder(weights), tokenizer=comfy.text_encoders.wan.WanT5Tokenizer)
-    try:
-        clip = comfy.sd.CLIP(
-            target,
-            embedding_directory=folder_paths.get_folder_paths("embeddings"),
-            tokenizer_data={TOKENIZER: tokenizer},
-            parameters=comfy.utils.calculate_parameters(weights),
-            state_dict=[weights],
-            model_options=_options(sizes),
-            disable_dynamic=disable_dynamic,
-        )
-    except RuntimeError as error:  # of the tokenizer's reader
-        raise ValueError(
-            f"{name}: found a damaged tokenizer, expected that of UMT5 (spiece.model); download it again."
-        ) from error
-    words = len(clip.tokenizer.umt5xxl.inv_vocab)
-    if not sizes["vocab_size"] - _SPARE <= words <= sizes["vocab_size"]:
-        raise ValueError(
-            f"{name}: found a tokenizer of {words} words for an encoder of {sizes['vocab_size']}, expected UMT5's "
-            "(google/umt5-xxl/spiece.model of the release); download that one."
-        )
-    return clip
+    return comfy.sd.CLIP(
+        target,
+        embedding_directory=folder_paths.get_folder_paths("embeddings"),
+        tokenizer_data={TOKENIZER: tokenizer},
+        parameters=comfy.utils.calculate_parameters(weights),
+        state_dict=[weights],
+        model_options=_options(sizes),
+        disable_dynamic=disable_dynamic,
+    )
 
 
 def _encoder(weights: Mapping[str, Tensor]) -> type[torch.nn.Module]:
@@ -115,6 +105,20 @@ def _tokenizer_beside(path: Path, name: str) -> Tensor:
             "folder; put it there, or choose one of the host's umt5_xxl files, which have it inside."
         )
     return torch.frombuffer(bytearray(found.read_bytes()), dtype=torch.uint8)
+
+
+def _check_tokenizer(tokenizer: Tensor, words: int, name: str) -> None:
+    try:
+        known = SPieceTokenizer(tokenizer).tokenizer.get_piece_size()
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"{name}: found a damaged tokenizer, expected that of UMT5 (spiece.model); download it again."
+        ) from error
+    if not words - _SPARE <= known <= words:
+        raise ValueError(
+            f"{name}: found a tokenizer of {known} words for an encoder of {words}, expected UMT5's "
+            "(google/umt5-xxl/spiece.model of the release); download that one."
+        )
 
 
 def encode_text(clip: comfy.sd.CLIP, prompt: str) -> Tensor:

@@ -95,10 +95,15 @@ class DownLevel(nn.Module):
             channels, out: before and behind it.
             blocks: how many.
             temporal: whether the step halves the time steps, too; `None`: no step.
+
+        Raises:
+            ValueError: the way around cannot make one width of the other.
         """
         super().__init__()
         self.out = out
         self.time, self.side = 2 if temporal else 1, 1 if temporal is None else 2
+        if channels * self.time * self.side**2 % out:
+            raise ValueError(f"widths: found {channels}, then {out}, expected one that the other can be averaged to.")
         self.downsamples = nn.ModuleList(
             ResidualBlock(f"{name}.{block}", out if block else channels, out, operations, **placement)
             for block in range(blocks)
@@ -123,6 +128,8 @@ class UpLevel(nn.Module):
         super().__init__()
         self.out = out
         self.time, self.side = 2 if temporal else 1, 1 if temporal is None else 2
+        if self.side == 2 and out * self.time * self.side**2 % channels:
+            raise ValueError(f"widths: found {channels}, then {out}, expected one that repeats the other.")
         self.upsamples = nn.ModuleList(
             ResidualBlock(f"{name}.{block}", out if block else channels, out, operations, **placement)
             for block in range(blocks)

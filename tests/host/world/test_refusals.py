@@ -97,7 +97,7 @@ def test_code_in_a_file_never_runs(
     path = tmp_path / "trap.pth"
     torch.save({**tensors("patch_embedding.weight", "head.modulation"), "extra": Trap()}, path)
     slots = (("WMLoadWorldModel", "diffusion_models"), ("WMLoadWorldVAE", "vae"),
-             ("WMLoadWorldCLIPVision", "clip_vision"))  # fmt: skip
+             ("WMLoadWorldCLIPVision", "clip_vision"), ("WMLoadWorldTextEncoder", "text_encoders"))  # fmt: skip
     for node, folder in slots:
         assert "a pickle with code in it (posix.system)" in refusal(run, node, place_file(folder, path))
     assert not touched.exists()
