@@ -193,11 +193,8 @@ def plan_rollout(model: Any, world: World, track: Track, world_vae: Any, wishes:
                 "vae: found no imageio-ffmpeg in this Python, expected it for the film; install the pack's "
                 "requirements.txt, or disconnect the VAE."
             )
-    own, asked = settings_of(variant), parse_steps(wishes.steps)
-    if asked or wishes.shift:
-        sampler = type(own.sampler).wished(asked or variant.steps, wishes.shift or variant.shift)
-        own = own._replace(sampler=sampler)
-    settings, levels = own, own.sampler.levels()
+    settings = settings_of(variant, world.start.form, steps=parse_steps(wishes.steps), shift=wishes.shift)
+    levels = settings.sampler.levels()
     controls, notes = _controls(track, world, variant)
     context_bytes = wishes.context_budget * 1_000_000 or CONTEXT_BUDGET
     notes += patches.unused_patches(model)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
 from ..worldmodel.binding.bind import bind_track
-from ..worldmodel.models.matrix_game2.conditions import image_condition
-from ..worldmodel.models.matrix_game2.start_picture import prepare_picture
+from ..worldmodel.families import family_of
+from ..worldmodel.families.family import Beginning, Encoders
 from ..worldmodel.tinyworld import engine, pilot
-from ..worldmodel.tinyworld.tokens import patch_context
 from ..worldmodel.tinyworld.walks import place_in
 from ..worldmodel.track.track import Track as DenseTrack
-from ..worldmodel.variants import VARIANTS, Variant
+from ..worldmodel.variants import AS_RELEASED, CORRECTED, VARIANTS, Variant
 from ..worldmodel.world.state import Start, new_world
-from .host import clip, network, progress, sampling, vae
+from .host import clip, network, progress, sampling, text, vae
 from .schema import CATEGORY, INT32
 from .types import Track, World
 
@@ -94,16 +94,47 @@ class StartWorld(io.ComfyNode):
                     **_PIXELS,
                     tooltip="Pixels, a multiple of 16. 0: the model's own, the only size it was trained on.",
                 ),
+                io.Clip.Input(
+                    "clip",
+                    optional=True,
+                    tooltip="Text encoder of a model that reads text; see Load World Text Encoder. Others need none.",
+                ),
+                io.String.Input(
+                    "prompt",
+                    default="",
+                    multiline=True,
+                    optional=True,
+                    tooltip="What is to be seen, for a model that reads text.",
+                ),
+                io.String.Input(
+                    "negative",
+                    default="",
+                    multiline=True,
+                    optional=True,
+                    advanced=True,
+                    tooltip="What is not to be seen, for a model that asks for it. Empty: the model's own words.",
+                ),
+                io.Combo.Input(
+                    "form",
+                    options=[CORRECTED, AS_RELEASED],
+                    default=CORRECTED,
+                    optional=True,
+                    advanced=True,
+                    tooltip="as released: run as the authors run it, where this pack does something better. "
+                    "Most models have one form only.",
+                ),
             ],
             outputs=[World.Output(display_name="world")],
         )
 
     @classmethod
     def execute(
-        cls, model: Any, vae: Any, image: Tensor, clip_vision: Any = None, width: int = 0, height: int = 0
-    ) -> io.NodeOutput:
-        """Prepare the picture, encode it and let the model's image encoder look at it."""
-        return io.NodeOutput(new_world(start_from(model, vae, image, clip_vision, (height, width))))
+        cls, model: Any, vae: Any, image: Tensor, clip_vision: Any = None, width: int = 0, height: int = 0,
+        clip: Any = None, prompt: str = "", negative: str = "", form: str = CORRECTED,
+    ) -> io.NodeOutput:  # fmt: skip
+        """Prepare the picture, encode it and let the model's encoders look at it and read the prompt."""
+        wishes = Wishes((height, width), prompt, negative, form)
+        return io.NodeOutput(new_world(start_from(model, vae, image, clip_vision, clip, wishes)))
 
 
 def true_film(world_seed: int, place: int, track: DenseTrack | None) -> Tensor:
@@ -126,20 +157,31 @@ def true_film(world_seed: int, place: int, track: DenseTrack | None) -> Tensor:
     return pilot.film(worlds, walks, TINY_WORLD.picture, slice(0, track.frames))[0]
 
 
+class Wishes(NamedTuple):
+    """What an artist begins a world with, besides the picture."""
+
+    size: tuple[int, int] = (0, 0)
+    """(h, w) pixels of the world; 0 is the model's own."""
+    prompt: str = ""
+    negative: str = ""
+    form: str = CORRECTED
+
+
 def start_from(
-    model: Any, world_vae: Any, image: Tensor, clip_vision: Any, wanted_size: tuple[int, int] = (0, 0)
+    model: Any, world_vae: Any, image: Tensor, clip_vision: Any, text_encoder: Any = None, wishes: Wishes | None = None
 ) -> Start:
     """Build the start of a world from a picture.
 
     Args:
-        model, world_vae, clip_vision: the host's MODEL, VAE and (or `None`) CLIP_VISION.
+        model, world_vae, clip_vision, text_encoder: the host's MODEL, VAE and (or `None`) CLIP_VISION and CLIP.
         image: (1, H, W, 3) in 0..1.
-        wanted_size: (h, w) pixels of the world; 0 is the model's own.
+        wishes: `None`: nothing else is said.
 
     Raises:
-        ValueError: the model is no world model, the VAE or the CLIP tower does not belong to it, or the picture or
-            its size cannot be used.
+        ValueError: the model is no world model, the VAE or an encoder does not belong to it, or the picture or its
+            size cannot be used.
     """
+    wishes = wishes or Wishes()
     variant = sampling.model_variant(model)
     kind = vae.kind_for(world_vae, variant, variant.latent_format)
     if not network.same_latents(model.model.latent_format, kind.latents):
@@ -147,23 +189,37 @@ def start_from(
             f"vae: found {kind.title} of another training than the model's (its latents have another mean), expected "
             "the one the model was trained with; load the pair from the same release."
         )
-    if variant.image_context == "clip" and clip_vision is None:
-        raise ValueError(
-            f"clip_vision: found none, expected a CLIP vision model for {variant.title}; connect Load CLIP Vision "
-            "(clip_vision_h)."
-        )
-    size = _size(variant, wanted_size)
-    picture = prepare_picture(image, size)
+    family, size = family_of(variant), _size(variant, wishes.size)
+    encoders = Encoders(
+        video=lambda frames: vae.encode_video(world_vae, frames, family.manner),
+        settles=kind.settles,
+        image=None if clip_vision is None else lambda picture: clip.image_tokens(clip_vision, picture),
+        text=_text_of(variant, text_encoder, wishes),
+    )
+    form = wishes.form if wishes.form in variant.forms else variant.forms[0]
+    asked = Beginning(variant, image, size, wishes.prompt, wishes.negative, form)
+    start = family.start(asked, encoders)
     if tuple(image.shape[1:3]) != size:
         (height, width), (found_height, found_width) = size, image.shape[1:3]
         progress.tell(
             f"image: found {found_width} x {found_height} pixels; the middle was cropped and resized to the "
             f"{width} x {height} of {'this world' if size != variant.picture else variant.title}."
         )
-    latents = vae.encode_start(world_vae, picture)
-    context = _visual_context(variant, picture, latents, clip_vision)
-    _check_context(model, context)
-    return Start(variant.name, kind.name, image_condition(latents), context)
+    _check_tokens(model, start)
+    return start
+
+
+def _text_of(variant: Variant, text_encoder: Any, wishes: Wishes) -> Callable[[str], Tensor] | None:
+    """Return what encodes prompts, and tell of one that the model does not read."""
+    if variant.text is None:
+        if wishes.prompt or wishes.negative:
+            progress.tell(f"prompt: {variant.title} reads no text, so nothing is made of it.")
+        return None
+    if text_encoder is None:
+        raise ValueError(
+            f"clip: found none, expected a text encoder for {variant.title}; connect Load World Text Encoder."
+        )
+    return lambda prompt: text.encode_text(text_encoder, prompt)
 
 
 def _size(variant: Variant, wanted: tuple[int, int]) -> tuple[int, int]:
@@ -185,19 +241,22 @@ def _size(variant: Variant, wanted: tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
-def _visual_context(variant: Variant, picture: Tensor, latents: Tensor, clip_vision: Any) -> Tensor:
-    if variant.image_context == "clip":
-        return clip.image_tokens(clip_vision, picture)
-    return patch_context(latents[:, 0])
+_ENCODERS = {
+    "visual_context": (
+        "clip_vision",
+        "load the CLIP vision model that belongs to the world model (clip_vision_h for Matrix-Game 2)",
+    ),
+    "text": ("clip", "load the text encoder that belongs to the world model"),
+    "negative": ("clip", "load the text encoder that belongs to the world model"),
+}
 
 
-def _check_context(model: Any, context: Tensor) -> None:
-    wanted = model.model.context_width
-    if context.shape[1] != wanted:
-        raise ValueError(
-            f"clip_vision: found tokens of {context.shape[1]} numbers, expected {wanted}; load the CLIP vision model "
-            "that belongs to the world model (clip_vision_h for Matrix-Game 2)."
-        )
+def _check_tokens(model: Any, start: Start) -> None:
+    for name, wanted in model.model.token_widths.items():
+        found = start.tensors[name].shape[1]
+        if found != wanted:
+            field, advice = _ENCODERS[name]
+            raise ValueError(f"{field}: found tokens of {found} numbers, expected {wanted}; {advice}.")
 
 
 NODES = [TinyWorldView, StartWorld]

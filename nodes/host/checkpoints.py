@@ -21,6 +21,7 @@ from ...worldmodel.checkpoints.recognise import Checkpoint, latent_statistics, r
 from ...worldmodel.reading.json_text import is_whole
 from ...worldmodel.reading.safetensors_header import read_json
 from ...worldmodel.reading.words import shortened
+from ...worldmodel.vae.latent_formats import TINY_WORLD
 from . import model_files, progress
 from .network import WorldModel, host_config
 
@@ -121,7 +122,7 @@ def load_world_model(
     window, reason = choose_window(window, checkpoint, path)
     told = _description(checkpoint, window, reason)
     config = host_config(checkpoint, window)
-    if checkpoint.latent_format == "tiny_world":
+    if checkpoint.latent_format == TINY_WORLD.name:
         config |= latent_statistics(metadata, f"model_name: {path.name}")
     patcher = comfy.sd.load_diffusion_model_state_dict(
         checkpoint.weights,
@@ -153,6 +154,12 @@ def choose_window(asked: int, checkpoint: Checkpoint, path: Path) -> tuple[int, 
         ValueError: the choice is shorter than a chunk, or config.json is damaged.
     """
     variant = checkpoint.variant
+    if not variant.window:
+        if asked:
+            raise ValueError(
+                f"window: found {shortened(str(asked))}, expected 0 for {variant.title}, which has none; change it."
+            )
+        return 0, ""
     if asked:
         if not variant.chunking.later <= asked <= LONGEST_WINDOW:
             raise ValueError(
@@ -184,7 +191,7 @@ def _window_of_release(checkpoint: Checkpoint, config_path: Path) -> int | None:
         return None
     actions = config.get("action_config")
     keys = actions.get("keyboard_dim_in") if isinstance(actions, dict) else None
-    return size if keys in (None, checkpoint.sizes["keyboard_dim"]) else None
+    return size if keys in (None, checkpoint.sizes.get("keyboard_dim")) else None
 
 
 def _description(checkpoint: Checkpoint, window: int, reason: str) -> str:
@@ -194,9 +201,10 @@ def _description(checkpoint: Checkpoint, window: int, reason: str) -> str:
         numbers[str(tensor.dtype).removeprefix("torch.")] += tensor.numel()
     total, (stored, _) = sum(numbers.values()), numbers.most_common(1)[0]
     count = f"{total / 1e9:.2f} billion" if total >= 1e8 else f"{total / 1e6:.2f} million"
+    looks = f"; it looks at {window} latents ({reason})" if window else ""
     return (
         f"{checkpoint.variant.title}: {checkpoint.sizes['layers']} blocks, {count} numbers, most of them {stored} in "
-        f"the file; it looks at {window} latents ({reason})."
+        f"the file{looks}."
     )
 
 

@@ -18,10 +18,10 @@ from comfy.ldm.wan.vae import count_cache_layers
 from torch import Tensor
 
 from ...worldmodel.bench.beside import WAITING, Beside
+from ...worldmodel.families import family_of
 from ...worldmodel.layers.threads import few_threads, is_small
 from ...worldmodel.vae.causal import STOCK, Manner
 from ...worldmodel.vae.tiny import TinyVAE
-from ...worldmodel.vae.wan22 import manner_of
 from ...worldmodel.variants import Chunking, variant_named
 from ...worldmodel.world.state import World
 from .vae import Kind, WorldVAE, kind_of, not_finite
@@ -157,7 +157,7 @@ class StreamingDecoder:
 
 
 def _begin(vae: comfy.sd.VAE, world: World, first: int) -> StreamingDecoder:
-    return StreamingDecoder(vae, first, manner_of(variant_named(world.start.variant).family))
+    return StreamingDecoder(vae, first, family_of(variant_named(world.start.variant)).manner)
 
 
 def primed(vae: comfy.sd.VAE, world: World) -> StreamingDecoder:

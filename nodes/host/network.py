@@ -6,8 +6,9 @@ Shapes: h, w latent grid, T latents.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, ClassVar
 
 import comfy.latent_formats
@@ -22,38 +23,34 @@ from comfy.quant_ops import QUANT_ALGOS
 from torch import Tensor, nn
 
 from ...worldmodel.checkpoints.recognise import Checkpoint, recognise
-from ...worldmodel.models.action import HEAD_SIZE
-from ...worldmodel.models.matrix_game2.network import NOT_A_SAMPLER, PATCH, MatrixGame2
+from ...worldmodel.families import FAMILIES, family_of
+from ...worldmodel.models import NOT_A_SAMPLER
 from ...worldmodel.rollout.contexts import Call
+from ...worldmodel.vae.latent_formats import WAN21, WAN22
 from ...worldmodel.variants import variant_named
 
-IMAGE_MODEL = "wm_matrix_game_2"
-"""What the host's configuration calls our family."""
+IMAGE_MODEL = "wm"
+"""What the host's configuration calls our models."""
 HOSTS_NAME = "wan2.1"
 """What the host's own detection makes of the same layout."""
-CONTEXT_TOKENS = 257
-"""Image tokens that the memory estimate assumes."""
-STEPS = 8
-"""Steps, the clean pass included, that it assumes; each has its modulations."""
 
 
-class TinyWorldLatents(comfy.latent_formats.LatentFormat):
-    """Tiny World's latent format: mean and std per channel, from the file's metadata."""
+class StatedLatents(comfy.latent_formats.LatentFormat):
+    """A latent format whose mean and std per channel are stated, as those of Tiny World in its files' metadata."""
 
-    latent_channels = 16
     latent_dimensions = 3
-    temporal_downscale_ratio = 4
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float]):
+    def __init__(self, mean: Sequence[float], std: Sequence[float], frames: int = 4):
+        self.latent_channels, self.temporal_downscale_ratio = len(mean), frames
         self.latents_mean = torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1, 1)
         self.latents_std = torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1, 1)
 
     def process_in(self, latent: Tensor) -> Tensor:
-        """Return (B, 16, T, h, w) latents of the VAE in model space."""
+        """Return (B, C, T, h, w) latents of the VAE in model space."""
         return (latent - self.latents_mean.to(latent)) / self.latents_std.to(latent)
 
     def process_out(self, latent: Tensor) -> Tensor:
-        """Return (B, 16, T, h, w) latents of model space as the VAE wants them."""
+        """Return (B, C, T, h, w) latents of model space as the VAE wants them."""
         return latent * self.latents_std.to(latent) + self.latents_mean.to(latent)
 
 
@@ -99,6 +96,9 @@ class PassThrough(nn.Module):
         raise ValueError(NOT_A_SAMPLER)
 
 
+_LATENTS = {WAN21.name: comfy.latent_formats.Wan21, WAN22.name: comfy.latent_formats.Wan22}
+
+
 def _attention(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None, transformer_options: dict) -> Tensor:
     return optimized_attention(q, k, v, heads, mask=mask, transformer_options=transformer_options)
 
@@ -123,60 +123,57 @@ class HostOperations:
         return getattr(self._layers, name)
 
 
-class HostNetwork(MatrixGame2):
-    """The network with the host's layers, attention and casts, and its DIFFUSION_MODEL wrappers around `forward`."""
+@cache
+def hosted(name: str) -> type[nn.Module]:
+    """Return a family's network with the host's layers, attention and casts, and its wrappers around `forward`."""
+    family = FAMILIES[name]
 
-    def __init__(self, *, operations: Any, **sizes: Any):
-        super().__init__(operations=HostOperations(operations), **sizes)
+    class Hosted(family.network):
+        def __init__(self, *, operations: Any, sizes: dict[str, Any], dtype: Any = None, device: Any = None, **_: Any):
+            place = {"dtype": dtype, "device": device}
+            super().__init__(**family.arguments(sizes), operations=HostOperations(operations), **place)
 
-    def forward(
-        self,
-        x: Tensor,
-        t: Tensor | None = None,
-        context: Tensor | None = None,
-        transformer_options: dict | None = None,
-        call: Call | None = None,
-        **kwargs: Any,
-    ) -> Tensor:
-        """Predict the velocity; see `MatrixGame2.forward`."""
-        options = transformer_options or {}
-        kind = comfy.patcher_extension.WrappersMP.DIFFUSION_MODEL
-        executor = comfy.patcher_extension.WrapperExecutor.new_class_executor(
-            super().forward, self, comfy.patcher_extension.get_all_wrappers(kind, options)
-        )
-        return executor.execute(x, t, context, options, call, **kwargs)
+        def forward(
+            self,
+            x: Tensor,
+            t: Tensor | None = None,
+            context: Tensor | None = None,
+            transformer_options: dict | None = None,
+            call: Call | None = None,
+            **kwargs: Any,
+        ) -> Tensor:
+            """Predict the velocity, within the host's DIFFUSION_MODEL wrappers."""
+            options = transformer_options or {}
+            kind = comfy.patcher_extension.WrappersMP.DIFFUSION_MODEL
+            executor = comfy.patcher_extension.WrapperExecutor.new_class_executor(
+                super().forward, self, comfy.patcher_extension.get_all_wrappers(kind, options)
+            )
+            return executor.execute(x, t, context, options, call, **kwargs)
+
+    Hosted.__name__ = Hosted.__qualname__ = f"Host{family.network.__name__}"
+    return Hosted
 
 
 class WorldModel(comfy.model_base.BaseModel):
     """The host's side of a world model."""
 
-    def __init__(self, config: WMMatrixGame2, device: torch.device | None = None):
-        kind = comfy.model_base.ModelType.FLOW
-        super().__init__(config, kind, device=device, unet_model=HostNetwork)
+    def __init__(self, config: WMWorldModel, device: torch.device | None = None):
+        told = config.unet_config
+        variant = variant_named(told["variant"])
+        network = hosted(variant.family)
+        super().__init__(config, comfy.model_base.ModelType.FLOW, device=device, unet_model=network)
         self.model_sampling = PassThrough()
-        self.variant = replace(variant_named(config.unet_config["variant"]), window=config.unet_config["window"])
-        self.context_width: int = config.unet_config["context_dim"]
+        self.variant = replace(variant, window=told["window"])
+        self.token_widths = family_of(self.variant).widths(told["sizes"])
 
     def memory_required(self, input_shape: Sequence[int], cond_shapes: dict | None = None) -> float:
-        """Return bytes of activations for (B, 16, T, h, w), and once, whatever B is, those of the cache."""
+        """Return bytes of activations for (B, C, T, h, w), and once, whatever B is, those of what a rollout keeps."""
         size = comfy.model_management.dtype_size(self.get_dtype_inference())
-        return super().memory_required(input_shape, cond_shapes or {}) + size * self._cached_numbers(*input_shape[-2:])
-
-    def _cached_numbers(self, height: int, width: int) -> int:
-        """Return how many numbers a rollout keeps: keys and values of the window, and what is made once."""
-        tokens = height // PATCH[1] * (width // PATCH[2])
-        window = self.variant.window if self.variant.window > self.variant.chunking.later else 0
-        numbers = 0
-        for block in self.diffusion_model.blocks:
-            dim = block.norm1.normalized_shape[0]
-            numbers += 2 * dim * (window * tokens + CONTEXT_TOKENS) + STEPS * block.modulation.numel()
-            action = getattr(block, "action_model", None)
-            if action is not None:
-                numbers += 2 * action.heads * HEAD_SIZE * window * (1 + tokens * action.has_mouse)
-        return numbers
+        kept = family_of(self.variant).kept(self.diffusion_model, self.variant, tuple(input_shape[-2:]))
+        return super().memory_required(input_shape, cond_shapes or {}) + size * kept
 
 
-class WMMatrixGame2(comfy.supported_models_base.BASE):
+class WMWorldModel(comfy.supported_models_base.BASE):
     """The entry in the host's list of models: what our loader marked, and what the host's own loaders come across."""
 
     unet_config: ClassVar[dict] = {"image_model": IMAGE_MODEL}
@@ -186,16 +183,19 @@ class WMMatrixGame2(comfy.supported_models_base.BASE):
 
     @classmethod
     def matches(cls, unet_config: dict, state_dict: dict | None = None, unet_key_prefix: str = "") -> bool:
-        """Tell whether this is a world model: marked by our loader, or Wan's layout with action modules."""
+        """Tell whether this is a world model: marked by our loader, or named like one of a family's."""
         if unet_config.get("image_model") != HOSTS_NAME:
             return super().matches(unet_config, state_dict, unet_key_prefix)
-        return any(key.startswith(f"{unet_key_prefix}blocks.0.action_model.") for key in state_dict or ())
+        return any(family.resembles(state_dict or (), unet_key_prefix) for family in FAMILIES.values())
 
     def __init__(self, unet_config: dict[str, Any]):
         super().__init__(unet_config)
         self.memory_usage_factor = unet_config["dim"] / 2000
-        if unet_config.get("latent_format") == "tiny_world":
-            self.latent_format = TinyWorldLatents(unet_config["latent_mean"], unet_config["latent_std"])
+        self._choose_latents()
+
+    def _choose_latents(self) -> None:
+        if "variant" in self.unet_config:
+            self.latent_format = latents_of(self.unet_config["latent_format"], self.unet_config)
 
     def get_model(self, state_dict: dict, prefix: str = "", device: torch.device | None = None) -> WorldModel:
         """Return the model, without weights.
@@ -209,6 +209,7 @@ class WMMatrixGame2(comfy.supported_models_base.BASE):
             formats = QUANT_ALGOS if self.custom_operations is None else None
             checkpoint = recognise(inner, name="the model (Load World Model may know more about it)", formats=formats)
             self.unet_config |= host_config(checkpoint, checkpoint.variant.window)
+            self._choose_latents()
         return WorldModel(self, device)
 
 
@@ -219,14 +220,27 @@ def host_config(checkpoint: Checkpoint, window: int) -> dict[str, Any]:
         "variant": checkpoint.variant.name,
         "window": window,
         "latent_format": checkpoint.latent_format,
-        **checkpoint.sizes,
+        "sizes": checkpoint.sizes,
     }
+
+
+def latents_of(name: str, told: Mapping[str, Any]) -> comfy.latent_formats.LatentFormat:
+    """Return the host's latent format of that name.
+
+    Args:
+        told: `latent_mean` and `latent_std` where they are stated, and the variant.
+    """
+    if name in _LATENTS:
+        return _LATENTS[name]()
+    latents = variant_named(told["variant"]).latents
+    mean, std = (told.get(key) or [value] * latents.channels for key, value in (("latent_mean", 0), ("latent_std", 1)))
+    return StatedLatents(mean, std, latents.frames)
 
 
 def register() -> None:
     """Put our models into the host's list; an entry of an earlier import is replaced."""
     models = comfy.supported_models.models
-    models[:] = [WMMatrixGame2, *(model for model in models if model.__name__ != WMMatrixGame2.__name__)]
+    models[:] = [WMWorldModel, *(model for model in models if model.__name__ != WMWorldModel.__name__)]
 
 
 def same_latents(one: comfy.latent_formats.LatentFormat, other: comfy.latent_formats.LatentFormat) -> bool:

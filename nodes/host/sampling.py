@@ -20,11 +20,10 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
 from ...worldmodel.layers.threads import few_threads, is_small
-from ...worldmodel.models.matrix_game2.network import PATCH
 from ...worldmodel.rollout.contexts import Call
 from ...worldmodel.rollout.sampling import Levels
 from ...worldmodel.rollout.session import Predict
-from ...worldmodel.variants import Variant
+from ...worldmodel.variants import LATENTS_OF_TOKEN, Variant
 from .network import WorldModel
 from .patches import check_patches
 
@@ -38,7 +37,7 @@ class Stage(NamedTuple):
     """What the network computes in, and chunks are stored in."""
     reload: Callable[[], None]
     """Brings the model back after another one was used."""
-    stages: int
+    stages: int | None
     """Of the network, see `About`."""
     small: bool = False
     """On the CPU, and so little work in a pass that one thread is best; then what is called here runs on one."""
@@ -80,14 +79,19 @@ class _Rollout(comfy.samplers.Sampler):
         network = model.diffusion_model
         small = noise.device.type == "cpu" and is_small(network, _tokens(noise.shape))
         with few_threads() if small else nullcontext():
-            stage = Stage(predict, noise.device, model.get_dtype_inference(), self._reload, network.stages, small)
+            stage = Stage(predict, noise.device, model.get_dtype_inference(), self._reload, stages_of(network), small)
             self._perform(stage)
         return noise
 
 
 def _tokens(shape: Sequence[int]) -> int:
     """Return how many tokens a network sees of latents (B, C, c, h, w)."""
-    return shape[0] * math.prod(shape[2:]) // math.prod(PATCH)
+    return shape[0] * math.prod(shape[2:]) // LATENTS_OF_TOKEN**2
+
+
+def stages_of(network: torch.nn.Module) -> int | None:
+    """Return a network's stages, `None` where nothing is kept between its passes."""
+    return getattr(network, "stages", None)
 
 
 def without_network(model: ModelPatcher) -> Stage:
@@ -96,7 +100,7 @@ def without_network(model: ModelPatcher) -> Stage:
     def predict(*_: Any) -> Tensor:
         raise AssertionError("a rollout whose chunks are all there asked the network")
 
-    dtype, stages = model.model.get_dtype_inference(), model.model.diffusion_model.stages
+    dtype, stages = model.model.get_dtype_inference(), stages_of(model.model.diffusion_model)
     return Stage(predict, torch.device("cpu"), dtype, lambda: None, stages)
 
 

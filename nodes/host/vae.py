@@ -23,7 +23,6 @@ from torch import Tensor
 from ...worldmodel.checkpoints.recognise import check_latent_formats, latent_statistics
 from ...worldmodel.checkpoints.vae_files import EXPECTED, WAN21_VAE, VAEKind, recognise_vae
 from ...worldmodel.layers.threads import few_threads
-from ...worldmodel.models.matrix_game2.conditions import image_then_grey
 from ...worldmodel.vae.causal import STOCK, CausalVAE, Manner, Memory
 from ...worldmodel.vae.latent_formats import TINY_WORLD, WAN21, LatentFormat
 from ...worldmodel.vae.tiny import CausalBlock, TinyVAE
@@ -32,7 +31,7 @@ from ...worldmodel.vae.wan22 import Wan22VAE, manner_of
 from ...worldmodel.variants import Variant
 from . import progress
 from .checkpoints import read_file
-from .network import TinyWorldLatents
+from .network import StatedLatents
 
 LAYERS = comfy.ops.disable_weight_init
 START_THREADS = 2
@@ -213,7 +212,7 @@ def build_vae(weights: dict[str, Tensor], metadata: dict[str, str], name: str) -
     made, sizes = file.kind, file.sizes
     if made.network is TinyVAE:
         network, costs = HostTinyVAE(**sizes, operations=LAYERS), TINY_COSTS
-        latents = TinyWorldLatents(*latent_statistics(metadata, name).values())
+        latents = StatedLatents(*latent_statistics(metadata, name).values())
         encoder, decoder = (_latents_back(part) for part in (network.encoder, network.decoder))
         return WorldVAE(network, file.weights, Kind(made.format, made.title, latents, 2 + encoder, decoder), costs)
     if made.network is Wan21VAE:
@@ -290,21 +289,24 @@ def _latents_back(part: torch.nn.Module) -> int:
     return coarse + math.ceil((2 * middle + fine) / TINY_WORLD.frames)
 
 
-def encode_start(vae: comfy.sd.VAE, picture: Tensor) -> Tensor:
-    """Encode a picture followed by grey frames until the encoder repeats itself.
+def encode_video(vae: comfy.sd.VAE, frames: Tensor, manner: Manner = STOCK) -> Tensor:
+    """Encode frames as a family does: as the host encodes for itself, unless the family has a manner of its own.
 
     Args:
-        picture: (H, W, 3) in 0..1, sides multiples of 8.
+        frames: (F, H, W, 3) in 0..1, sides multiples of a latent's.
 
     Returns:
-        (16, T, h, w) float32 in model space, on the CPU (specs/matrix_game2.md 9).
+        (C, T, h, w) float32 in model space, on the CPU.
 
     Raises:
-        ValueError: they are not finite.
+        ValueError: the VAE only decodes, or the latents are not finite.
     """
+    if manner != STOCK:
+        return encode_frames(vae, frames, manner)
     kind = kind_of(vae)
+    check_encodes(kind)
     with few_threads(START_THREADS):
-        latents = vae.encode(image_then_grey(picture, kind.settles)).to("cpu", torch.float32)
+        latents = vae.encode(frames).to("cpu", torch.float32)
     return _in_model_space(vae, kind, latents)
 
 

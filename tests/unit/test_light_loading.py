@@ -12,12 +12,13 @@ from pathlib import Path
 
 import torch
 from worldmodel.tinyworld.evaluate.speed import tiny_world
-from worldmodel.models.matrix_game2 import MatrixGame2
-from worldmodel.quantize import layers
+from worldmodel.layers.quantize import layers
+from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.reading.safetensors_files import load_safetensors
 from worldmodel.tinyworld.player import MODEL_FILE
 from worldmodel.vae.tiny import TinyVAE
 from worldmodel.vae.wan21 import Wan21VAE
-from worldmodel.weights import load_network, load_safetensors, recognise
+from worldmodel.checkpoints.recognise import load_network, recognise
 
 def asleep(after):
     for name in ("torch._dynamo", "torch._inductor", "torch.fx.experimental.symbolic_shapes", "sympy"):

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from worldmodel.binding.bind import bind_track
 from worldmodel.families.begin import begin
 from worldmodel.layers.cache import KVCache
+from worldmodel.models.matrix_game2 import tokens
 from worldmodel.models.matrix_game2.conditions import chunk_step, image_condition_at
 from worldmodel.models.matrix_game2.network import MatrixGame2, Step
 from worldmodel.rollout.sampling import warped_steps
 from worldmodel.rollout.session import bare
-from worldmodel.tinyworld import data, engine, latents, pilot, player, run, tokens, train_dit, train_vae
+from worldmodel.tinyworld import data, engine, latents, pilot, player, run, train_dit, train_vae
 from worldmodel.track.track import Track
 from worldmodel.vae.tiny import TinyVAE, initialise
 from worldmodel.world.state import Chunk, Controls, RecordedNoise, Start, new_world

@@ -12,23 +12,21 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..models.matrix_game2.network import MatrixGame2, sizes_from_state_dict
+from ..families import FAMILIES, family_of
+from ..families.family import Family
 from ..reading.json_text import is_whole, shown
 from ..reading.safetensors_files import METADATA_KEY
 from ..reading.safetensors_header import is_number, read_json
 from ..reading.words import shortened
+from ..vae.latent_formats import TINY_WORLD
 from ..variants import VARIANTS, Variant
 from .fit import misfit
 from .key_names import released_names
 from .quantised import check_quantised, is_companion, quantised_weights, unpacked
-from .strangers import stranger_among
+from .strangers import Stranger, stranger_among
 
-EXPECTED = "expected a Matrix-Game 2.0 distilled or Tiny World model"
-CHANNELS = 16
-"""Of a latent."""
-_MOST_BLOCKS = 256
-_RELEASED_BLOCKS_WITH_ACTIONS = 15
-_ACTING = re.compile(r"blocks\.([0-9]{1,6})\.action_model\.")
+CHANNELS = TINY_WORLD.channels
+_ACTING = re.compile(r"blocks\.[0-9]{1,6}\.action_model\.")
 
 
 def _statistics(least: float) -> Callable[[Any], bool]:
@@ -47,11 +45,14 @@ def _widths(values: Any) -> bool:
     )
 
 
-_FORMATS = sorted({variant.latent_format for variant in VARIANTS.values()})
+def _formats() -> list[str]:
+    return sorted({variant.latent_format for variant in VARIANTS.values()})
+
+
 # what loading takes from our entry in a header: what it must be, as messages put it, and whether it is
 _ENTRIES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "variant": (f"one of {', '.join(VARIANTS)}", lambda value: isinstance(value, str) and value in VARIANTS),
-    "latent_format": (f"one of {', '.join(_FORMATS)}", lambda value: isinstance(value, str) and value in _FORMATS),
+    "latent_format": (f"one of {', '.join(_formats())}", lambda value: isinstance(value, str) and value in _formats()),
     "kind": ("text", lambda value: isinstance(value, str)),
     "heads": ("a whole number from 1 to 256", lambda value: is_whole(value) and 1 <= value <= 256),
     "freq_dim": ("an even number from 2 to 65536", lambda value: is_whole(value) and value in range(2, 65537, 2)),
@@ -59,19 +60,6 @@ _ENTRIES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "latent_std": (f"{CHANNELS} numbers from 0.0001 to 10000", _statistics(1e-4)),
     "encoder_widths": ("three multiples of 8, up to 4096", _widths),
     "decoder_widths": ("three multiples of 8, up to 4096", _widths),
-}
-# the same of the sizes that the tensors' shapes speak of
-_SIZES: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(
-        ("dim", "heads", "ffn_dim", "context_dim", "keyboard_dim", "keyboard_width", "action_heads"),
-        lambda size: size >= 1,
-    ),
-    "freq_dim": lambda size: size >= 2 and size % 2 == 0,
-    "layers": lambda count: 1 <= count <= _MOST_BLOCKS,
-    "out_dim": lambda size: size == CHANNELS,
-}
-_BY_KEYS = {
-    len(variant.keyboard.words): variant for variant in VARIANTS.values() if variant.name.startswith("matrix_game_2")
 }
 
 
@@ -154,104 +142,59 @@ def recognise(
     """
     weights = released_names(state_dict)
     entries = read_metadata(metadata, name)
-    what = _what_else(weights)
-    if what is None and "variant" not in entries:
-        what = _foundation(weights)
-    if what is not None:
-        raise ValueError(f"{name}: found {what[0]}, {EXPECTED}; {what[1]}.")
-    width = weights["patch_embedding.weight"].shape[0]
-    if not entries.get("heads") and width % 128:
-        raise ValueError(
-            f"{name}: found a network {width} wide whose metadata does not say how many heads it has, expected "
-            f"'heads' under {METADATA_KEY!r}; train or download it again."
-        )
-    sizes = _sizes_of(weights, entries, name)
-    variant = _variant_of(sizes, entries, name)
-    shapes = _shapes_of(sizes, name)
+    stranger = stranger_among(weights) if weights else Stranger("no tensors", "download the file again")
+    if stranger is not None:
+        raise ValueError(f"{name}: found {stranger.found}, {_expected()}; {stranger.advice}.")
+    family, variant, sizes = _identified(weights, entries, name)
+    expected, shapes = f"expected {family.title}", _shapes_of(family, sizes, name)
     packed = quantised_weights(weights)
     if found := misfit(weights, shapes, beside=is_companion, any_shape=packed, any_numbers=formats is None):
-        raise ValueError(f"{name}: found {found}, {EXPECTED} with all its tensors; download it again.")
+        raise ValueError(f"{name}: found {found}, {expected} with all its tensors; download it again.")
     if formats is not None:
         check_quantised(weights, shapes, formats, name)
     return Checkpoint(variant, entries.get("latent_format") or variant.latent_format, sizes, weights)
 
 
-def _sizes_of(weights: Mapping[str, Tensor], entries: Mapping[str, Any], name: str) -> dict[str, Any]:
-    try:
-        sizes = sizes_from_state_dict(unpacked(weights), entries)
-    except KeyError as error:
-        raise ValueError(
-            f"{name}: found no tensor {error}, {EXPECTED} with all its tensors; download it again."
-        ) from error
-    except (IndexError, ValueError) as error:
-        raise ValueError(
-            f"{name}: found tensors of other dimensions or other blocks, {EXPECTED}; download it again."
-        ) from error
-    faults = [f"{key} {sizes[key]}" for key, fits in _SIZES.items() if not fits(sizes[key])]
-    if not faults and (sizes["dim"] % sizes["heads"] or sizes["dim"] // sizes["heads"] % 2):
-        faults = [f"{sizes['heads']} heads for a network {sizes['dim']} wide"]
-    if faults:
-        raise ValueError(f"{name}: found {' and '.join(faults)}, {EXPECTED}; train or download it again.")
-    return sizes
+def _identified(
+    weights: Mapping[str, Tensor], entries: Mapping[str, Any], name: str
+) -> tuple[Family, Variant, dict[str, Any]]:
+    """Ask each family in turn whether a file is one of theirs."""
+    whole = unpacked(weights)
+    for family in FAMILIES.values():
+        found = family.identified(whole, entries, name)
+        if found is not None:
+            return family, *found
+    found, advice = _what_else(weights)
+    raise ValueError(f"{name}: found {found}, {_expected()}; {advice}.")
 
 
-def _what_else(weights: Mapping[str, Tensor]) -> tuple[str, str] | None:
-    """Return (what was found, what to do) if these are not weights of the family."""
-    keys = weights.keys()
-    if not keys:
-        return "no tensors", "download the file again"
-    stranger = stranger_among(keys)
-    if stranger is not None:
-        return stranger.found, stranger.advice
-    if "patch_embedding.weight" not in keys or "head.modulation" not in keys:
-        return f"an unknown network (first key {shortened(next(iter(keys)), 80)!r})", "choose another file"
-    acting = {int(match[1]) for match in map(_ACTING.match, keys) if match}
-    if not acting:
+def _expected() -> str:
+    return f"expected {' or '.join(family.title for family in FAMILIES.values())}"
+
+
+def _what_else(weights: Mapping[str, Tensor]) -> tuple[str, str]:
+    """Return (what was found, what to do) of a network that no family knows."""
+    if "patch_embedding.weight" not in weights or "head.modulation" not in weights:
+        return f"an unknown network (first key {shortened(next(iter(weights)), 80)!r})", "choose another file"
+    if not any(map(_ACTING.match, weights)):
         return "a plain Wan network without action modules", "load it with the host's Load Diffusion Model"
-    patches = weights["patch_embedding.weight"].shape
-    if len(patches) != 5 or patches[1] != 36 or f"blocks.{min(acting)}.cross_attn.k_img.weight" in keys:
-        return "a network with action modules of another family", "choose another file"
-    return None
+    return "a network with action modules of another family", "choose another file"
 
 
-def _foundation(weights: Mapping[str, Tensor]) -> tuple[str, str] | None:
-    # the distilled models act in blocks 0-14 only (specs/matrix_game2.md 6.8)
-    if any(key.startswith(f"blocks.{_RELEASED_BLOCKS_WITH_ACTIONS}.action_model.") for key in weights):
-        return "the Matrix-Game 2.0 foundation model, which has no interactive sampler", "load a distilled model"
-    return None
-
-
-def _variant_of(sizes: Mapping[str, Any], entries: Mapping[str, Any], name: str) -> Variant:
-    keys, has_mouse = sizes["keyboard_dim"], sizes["mouse"]
-    if entries.get("variant") is not None:
-        variant = VARIANTS[entries["variant"]]
-    elif keys in _BY_KEYS:
-        variant = _BY_KEYS[keys]
-    else:
-        raise ValueError(
-            f"{name}: found a keyboard of {keys} keys, expected one of {sorted(_BY_KEYS)} or a variant in the "
-            "metadata; choose another file."
-        )
-    if len(variant.keyboard.words) != keys or (variant.mouse is not None) != has_mouse:
-        raise ValueError(
-            f"{name}: found {keys} keys and {'a' if has_mouse else 'no'} mouse, expected {len(variant.keyboard.words)} "
-            f"keys and {'no' if variant.mouse is None else 'a'} mouse for {variant.title}; choose another file."
-        )
-    return variant
-
-
-def _shapes_of(sizes: Mapping[str, Any], name: str) -> dict[str, tuple[int, ...]]:
+def _shapes_of(family: Family, sizes: Mapping[str, Any], name: str) -> dict[str, tuple[int, ...]]:
     """Return the shape of each of the network's tensors."""
     try:
-        network = MatrixGame2(**sizes, device="meta")
+        network = family.network(**family.arguments(sizes), device="meta")
     except RuntimeError as error:  # a storage too large to be numbered
-        raise ValueError(f"{name}: found tensors larger than any network, {EXPECTED}; download it again.") from error
+        raise ValueError(
+            f"{name}: found tensors larger than any network, expected {family.title}; download it again."
+        ) from error
     return {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
 
 
 def load_network(
     checkpoint: Checkpoint, *, dtype: torch.dtype, device: torch.device | str = "cpu", operations: Any = torch.nn
-) -> MatrixGame2:
+) -> torch.nn.Module:
     """Return the network of a checkpoint without a host, in `dtype` on `device`, ready to infer.
 
     Args:
@@ -262,7 +205,8 @@ def load_network(
     """
     if any(map(is_companion, checkpoint.weights)):
         raise ValueError("model file: found quantised weights, expected plain ones; load it in ComfyUI.")
-    network = MatrixGame2(**checkpoint.sizes, operations=operations, device="meta")
+    family = family_of(checkpoint.variant)
+    network = family.network(**family.arguments(checkpoint.sizes), operations=operations, device="meta")
     weights = {key: tensor.to(device, dtype) for key, tensor in checkpoint.weights.items()}
     network.load_state_dict(weights, strict=True, assign=True)
     network.dtype = dtype

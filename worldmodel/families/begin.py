@@ -11,7 +11,7 @@ from torch import Tensor
 from ..rollout.contexts import About
 from ..rollout.samplers import Settings
 from ..rollout.session import Predict, Progress, Session, Watchers
-from ..variants import Variant, variant_named
+from ..variants import CORRECTED, Variant, variant_named
 from ..world.state import Chunk, Controls, World
 from . import family_of
 
@@ -34,9 +34,20 @@ class Machine(NamedTuple):
     encode_text: Callable[[str], Tensor] | None = None
 
 
-def settings_of(variant: Variant) -> Settings:
-    """Return the variant's own settings."""
-    return family_of(variant).settings(variant)
+def settings_of(
+    variant: Variant, form: str = CORRECTED, *, steps: tuple[int, ...] = (), shift: float = 0.0
+) -> Settings:
+    """Return a variant's settings.
+
+    Args:
+        form: of the world.
+        steps, shift: of the sampler, in place of the variant's own; none and 0 are those.
+
+    Raises:
+        ValueError: there is no such sampler.
+    """
+    family = family_of(variant)
+    return Settings(family.sampler(steps or variant.steps, shift or variant.shift, form), family.numbers(variant))
 
 
 def begin(
@@ -61,7 +72,7 @@ def begin(
         ValueError: the start, a chunk or the settings are wrong.
     """
     on, variant = Machine(**machine), variant_named(world.start.variant)
-    settings = settings or settings_of(variant)
+    settings = settings or settings_of(variant, world.start.form)
     device = torch.device(on.device)
     about = About(world.start, variant, settings.numbers, device, on.stages, on.encode_text)
     return Session(

@@ -2,14 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..rollout.contexts import About, Context
-from ..rollout.samplers import Sampler, Settings
-from ..variants import Variant
+from ..rollout.samplers import Sampler
+from ..vae.causal import STOCK, Manner
+from ..variants import CORRECTED, Variant
+from ..world.state import Start
+
+
+class Encoders(NamedTuple):
+    """What turns pictures and sentences into tensors; a host brings them.
+
+    Args:
+        video: (F, H, W, 3) in 0..1 to latents (C, T, h, w) in model space, float32 on the CPU.
+        settles: latents of "a picture, then grey" after which the video's encoder repeats itself.
+        image: (H, W, 3) in 0..1 to image tokens (tokens, width); `None`: nobody brought one.
+        text: a prompt to (words, width); `None`: nobody brought one.
+    """
+
+    video: Callable[[Tensor], Tensor]
+    settles: int
+    image: Callable[[Tensor], Tensor] | None = None
+    text: Callable[[str], Tensor] | None = None
+
+
+class Beginning(NamedTuple):
+    """What an artist begins a world with.
+
+    Args:
+        variant: of the model.
+        image: (1, H, W, 3) in 0..1.
+        size: (h, w) pixels of the world.
+        prompt: what is to be seen; "": nothing is said.
+        negative: what is not; "": the model's own.
+        form: one of the variant's.
+    """
+
+    variant: Variant
+    image: Tensor
+    size: tuple[int, int]
+    prompt: str = ""
+    negative: str = ""
+    form: str = CORRECTED
 
 
 class Family(NamedTuple):
@@ -17,18 +55,31 @@ class Family(NamedTuple):
 
     Args:
         name: as its variants have it.
-        network: built from a checkpoint's sizes; called with x and a `call`.
-        sampler: how its chunks are denoised.
-        numbers: those of a variant that its context goes by.
+        title: what is expected of a file of it, with an article.
+        network: called with x and a `call`; built with the arguments below, `dtype`, `device` and `operations`.
+        arguments: of the network's constructor, from the sizes of a checkpoint.
+        identified: variant and sizes of a file's tensors, by our own metadata too; `None`: of another family. Raises
+            `ValueError` where it is of this one and no model of it.
+        resembles: tells by names alone, behind a prefix, whether a file may be of this family.
+        sampler: how its chunks are denoised: asked for with steps as written, a shift, and a form.
+        numbers: those of a variant that its context goes by; they stand in the keys of what it makes.
         context: makes what it looks back on.
+        start: makes a world's start; raises `ValueError` where a picture or an encoder is wrong or missing.
+        widths: numbers of a token that a start holds, by its field, from a checkpoint's sizes.
+        kept: numbers that a rollout of a network keeps, of a latent grid (h, w).
+        manner: how it runs its VAE.
     """
 
     name: str
+    title: str
     network: type[nn.Module]
-    sampler: type[Sampler]
+    arguments: Callable[[Mapping[str, Any]], dict[str, Any]]
+    identified: Callable[[Mapping[str, Tensor], Mapping[str, Any], str], tuple[Variant, dict[str, Any]] | None]
+    resembles: Callable[[Collection[str], str], bool]
+    sampler: Callable[[tuple[int, ...], float, str], Sampler]
     numbers: Callable[[Variant], tuple[int, ...]]
     context: Callable[[About], Context]
-
-    def settings(self, variant: Variant) -> Settings:
-        """Return a variant's own settings."""
-        return Settings(self.sampler.wished(variant.steps, variant.shift), self.numbers(variant))
+    start: Callable[[Beginning, Encoders], Start]
+    widths: Callable[[Mapping[str, Any]], dict[str, int]]
+    kept: Callable[[nn.Module, Variant, tuple[int, int]], int]
+    manner: Manner = STOCK

@@ -6,10 +6,11 @@ Shapes: x, velocity, noise (C, c, h, w); J levels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 
+from ..reading.words import shortened
 from .sampling import Levels, renoise_sample, warped_steps
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
@@ -20,19 +21,6 @@ AfterStep = Callable[[int, Tensor], None]
 
 class Sampler(Protocol):
     """A way from noise to clean latents; a tuple of plain values, which stand in the keys of what it made."""
-
-    @classmethod
-    def wished(cls, steps: tuple[int, ...], shift: float) -> Self:
-        """Return the sampler that an artist asked for.
-
-        Args:
-            steps: as written: levels to visit, or how many.
-            shift: of the levels.
-
-        Raises:
-            ValueError: there is none such.
-        """
-        ...
 
     def levels(self) -> Levels:
         """Return the levels it visits.
@@ -64,11 +52,6 @@ class Renoise(NamedTuple):
     """Falling numbers of the shifted table, 1000 ... 1."""
     shift: float
 
-    @classmethod
-    def wished(cls, steps: tuple[int, ...], shift: float) -> Renoise:
-        """Return the sampler that visits listed levels."""
-        return cls(steps, shift)
-
     def levels(self) -> Levels:
         """Return the listed levels; see `warped_steps`."""
         return warped_steps(self.steps, self.shift)
@@ -80,6 +63,18 @@ class Renoise(NamedTuple):
     def said(self) -> str:
         """Say its numbers."""
         return f"steps {', '.join(map(str, self.steps))}; shift {self.shift:g}"
+
+
+def count_of(steps: tuple[int, ...]) -> int:
+    """Return how many steps were asked for, of a sampler that finds its levels itself.
+
+    Raises:
+        ValueError: levels were listed.
+    """
+    if len(steps) != 1:
+        found = shortened(", ".join(map(str, steps)))
+        raise ValueError(f"steps: found {found}, expected how many, such as 3, for this model; write one number.")
+    return steps[0]
 
 
 class Settings(NamedTuple):

@@ -18,12 +18,12 @@ from ..checkpoints.recognise import load_network, read_metadata, recognise
 from ..layers.cache import KVCache
 from ..models.matrix_game2.conditions import cut_windows, image_condition_at
 from ..models.matrix_game2.network import Step
+from ..models.matrix_game2.tokens import patch_context
 from ..reading.safetensors_files import load_safetensors
 from ..rollout.sampling import Levels, renoise_sample, warped_steps
 from ..vae.tiny import TinyVAE
 from ..variants import VARIANTS, Variant
 from .pilot import Actions
-from .tokens import patch_context
 
 WEIGHTS = Path(__file__).parent / "weights"
 MODEL_FILE = WEIGHTS / "tiny_world.safetensors"

@@ -164,4 +164,4 @@ def test_registering_twice_leaves_one_entry(of_pack: Callable[[str], ModuleType]
     before = len(models)
     host.register()
     assert len(models) == before
-    assert [model.__name__ for model in models].count("WMMatrixGame2") == 1
+    assert [model.__name__ for model in models].count("WMWorldModel") == 1

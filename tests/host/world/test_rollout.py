@@ -184,4 +184,4 @@ def test_matrix_game_takes_its_context_from_the_clip_tower(
     hidden = tower.model(pixel_values=pixels, intermediate_output="all")[1]
     assert torch.allclose(tokens, hidden[0, -2], atol=1e-5)
     worlds = of_pack("nodes.worlds")
-    worlds._check_context(run("WMLoadWorldModel", golden.file), tokens)
+    worlds._check_tokens(run("WMLoadWorldModel", golden.file), golden.world.start._replace(visual_context=tokens))

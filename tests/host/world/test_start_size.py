@@ -38,8 +38,12 @@ def test_a_picture_of_the_size_is_neither_cropped_nor_resized_nor_rounded(
     with caplog.at_level("INFO"):
         world = run("WMStartWorld", tiny.model, tiny.vae, picture, None, 80, 48)
     assert "cropped" not in caplog.text
-    exact = of_pack("nodes.host.vae").encode_start(tiny.vae, picture[0])
-    rounded = of_pack("nodes.host.vae").encode_start(tiny.vae, (picture[0] * 255).round() / 255)
+    vaes, grey = of_pack("nodes.host.vae"), of_pack("worldmodel.models.matrix_game2.conditions").image_then_grey
+
+    def encoded(shown: torch.Tensor) -> torch.Tensor:
+        return vaes.encode_video(tiny.vae, grey(shown, vaes.kind_of(tiny.vae).settles))
+
+    exact, rounded = encoded(picture[0]), encoded((picture[0] * 255).round() / 255)
     assert torch.equal(world.start.image_condition[4:], exact) and not torch.equal(exact, rounded)
 
 

@@ -135,7 +135,8 @@ def test_a_start_is_encoded_until_the_encoder_repeats_itself(
     vaes = of_pack("nodes.host.vae")
     kind = vaes.kind_of(vae)
     picture = torch.rand(16, 16, 3, generator=torch.Generator().manual_seed(4))
-    latents = vaes.encode_start(vae, picture)
+    grey = of_pack("worldmodel.models.matrix_game2.conditions").image_then_grey(picture, kind.settles)
+    latents = vaes.encode_video(vae, grey)
     assert latents.shape == (16, kind.settles, 2, 2)
     longer = torch.full((1 + 4 * (kind.settles + 2), 16, 16, 3), 0.5)
     longer[0] = picture

@@ -195,7 +195,7 @@ def test_a_pruned_decoder_decodes_and_is_refused_by_name_where_frames_are_encode
         lambda: host_nodes.VAEEncode().encode(light, film),
         lambda: host_nodes.VAEEncodeTiled().encode(light, film, 512, 64),
         lambda: vaes.encode_frames(light, film, matrix_game_3),
-        lambda: vaes.encode_start(light, film[0]),
+        lambda: vaes.encode_video(light, film),
     ):
         with pytest.raises(ValueError, match="vae: found MG-LightVAE, which only decodes, expected the Wan 2.2 VAE"):
             encode()

@@ -27,9 +27,9 @@ from ...layers.wan import (
     modulation_parameter,
     timestep_features,
 )
+from .. import NOT_A_SAMPLER
 from ..action import HEAD_SIZE, ActionInputs, ActionModule, action_rotation
 
-NOT_A_SAMPLER = "This is a world model: use Rollout World instead of a sampler such as KSampler."
 PATCH = (1, 2, 2)
 
 Made = TypeVar("Made")
@@ -177,7 +177,6 @@ class MatrixGame2(nn.Module):
         dtype: torch.dtype | None = None,
         device: torch.device | str | None = None,
         operations: Any = torch.nn,
-        **host_config: Any,
     ):
         """Build the network with random weights.
 
@@ -189,7 +188,6 @@ class MatrixGame2(nn.Module):
             action_heads, action_blocks: heads of 64 of the action modules, and the blocks that have one.
             mouse: whether there is a mouse path.
             in_dim, out_dim: latent channels in (noisy, mask, image) and out.
-            host_config: keys that a host inferred about Wan files; ignored.
         """
         super().__init__()
         self.dtype = dtype
