@@ -11,13 +11,23 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
 
-from . import matrix_game2
 from .report import FAILED, INFORMATION, PASSED, SKIPPED, Line, file_verdict
 from .towers import Towers
 
-FAMILIES = {"matrix_game2": matrix_game2}
+
+@cache
+def judges(folder: str) -> tuple[ModuleType, ...]:
+    """Return the modules beside this one that judge a set: those that are called like it, or like it and a part."""
+    names = sorted(module.name for module in iter_modules([str(Path(__file__).parent)]))
+    return tuple(
+        import_module(f"{__package__}.{name}") for name in names if name == folder or name.startswith(f"{folder}_")
+    )
 
 
 def cases(paths: list[Path], pattern: str) -> Iterator[Path]:
@@ -31,8 +41,7 @@ def cases(paths: list[Path], pattern: str) -> Iterator[Path]:
             raise ValueError(f"PATH: found nothing at {path}, expected a golden file, set or folder of sets.")
         found = [path] if path.is_file() else sorted([*path.rglob("*.safetensors"), *path.rglob("*.json")])
         for file in found:
-            family = FAMILIES.get(file.parent.name)
-            known = family.is_case(file) if family else file.suffix == ".safetensors"
+            known = file.suffix == ".safetensors" or any(part.is_case(file) for part in judges(file.parent.name))
             if known and (fnmatch(file.stem, pattern) or fnmatch(f"{file.parent.name}/{file.stem}", pattern)):
                 yield file
 
@@ -40,11 +49,12 @@ def cases(paths: list[Path], pattern: str) -> Iterator[Path]:
 def judge(path: Path, towers: Towers | None) -> list[Line]:
     """Return the lines of one file; an error in a case fails that case."""
     case = f"{path.parent.name}/{path.stem}"
-    family = FAMILIES.get(path.parent.name)
-    if family is None:
-        return [Line(case, "file", SKIPPED, reason="the family is not supported yet")]
+    parts = judges(path.parent.name)
+    part = next((part for part in parts if part.is_case(path)), None)
+    if part is None:
+        return [Line(case, "file", SKIPPED, reason=f"the {'case' if parts else 'family'} is not supported yet")]
     try:
-        return family.judge(path, towers)
+        return part.judge(path, towers)
     except (ValueError, KeyError, IndexError, RuntimeError, OSError, AssertionError, TypeError) as error:
         return [Line(case, "file", FAILED, reason=f"{type(error).__name__}: {error}")]
 

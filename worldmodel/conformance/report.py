@@ -23,7 +23,7 @@ class Golden(NamedTuple):
     name: str
     config: dict[str, Any]
     tensors: dict[str, Tensor]
-    """Floating tensors in float32: they were rounded to float16 before the authors' code ran on them."""
+    """Half-precision tensors in float32: they were rounded to float16 before the authors' code ran on them."""
 
     def under(self, prefix: str) -> dict[str, Tensor]:
         """Return the tensors whose names begin with `prefix`, without it."""
@@ -64,8 +64,31 @@ def load_golden(path: Path) -> Golden:
         config = read_json(metadata["config"] if "config" in metadata else beside.read_bytes())
     except (OSError, ValueError) as error:
         raise ValueError(f"{path.name}: found a damaged configuration ({error}), expected JSON.") from error
-    floats = {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
-    return Golden(path.stem, config, floats)
+    return Golden(path.stem, config, _in_float32(tensors))
+
+
+def load_described(path: Path) -> Golden:
+    """Read a file whose header says all that is to know: the configuration is its metadata, read as JSON where it is.
+
+    Raises:
+        ValueError: the file is missing or damaged.
+    """
+    tensors, metadata = load_safetensors(path)
+    return Golden(path.stem, {key: _told(text) for key, text in metadata.items()}, _in_float32(tensors))
+
+
+def _told(text: str) -> Any:
+    try:
+        return read_json(text)
+    except ValueError:
+        return text
+
+
+def _in_float32(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        key: value.float() if value.is_floating_point() and value.itemsize < 4 else value
+        for key, value in tensors.items()
+    }
 
 
 class Judge:
@@ -76,13 +99,29 @@ class Judge:
         self._worst: dict[tuple[str, str, float], float] = {}
         self._lines: list[Line] = []
 
-    def compare(self, kind: str, ours: Tensor, golden: Tensor, *, absolute: float = 0.0, relative: float = 0.0) -> None:
-        """Judge by largest absolute error, or by that over the largest absolute golden value; both 0: exact."""
-        metric, tolerance = ("rel", relative) if relative else ("abs" if absolute else "exact", absolute)
+    def compare(
+        self,
+        kind: str,
+        ours: Tensor,
+        golden: Tensor,
+        *,
+        absolute: float = 0.0,
+        relative: float = 0.0,
+        norm: float = 0.0,
+    ) -> None:
+        """Judge one target.
+
+        Args:
+            absolute: tolerance of the largest absolute error.
+            relative: of that error over the largest absolute golden value.
+            norm: of the error's L2 norm over the golden one. Without any of them the numbers must be equal.
+        """
+        metric = "norm" if norm else "rel" if relative else "abs" if absolute else "exact"
+        tolerance = norm or relative or absolute
         if tuple(ours.shape) != tuple(golden.shape):
             self.fail(kind, f"shape {tuple(ours.shape)}, expected {tuple(golden.shape)}")
             return
-        error = _largest_error(ours, golden)
+        error = _error_norm(ours, golden) if norm else _largest_error(ours, golden)
         if relative:
             error /= max(golden.double().abs().max().item(), torch.finfo(torch.float64).tiny)
         key = (kind, metric, tolerance)
@@ -112,6 +151,12 @@ class Judge:
 def _largest_error(ours: Tensor, golden: Tensor) -> float:
     error = (ours.double() - golden.double()).abs().max().item() if golden.numel() else 0.0
     return error if error == error else float("inf")  # a NaN must not hide behind a comparison
+
+
+def _error_norm(ours: Tensor, golden: Tensor) -> float:
+    size = max(golden.double().norm().item(), torch.finfo(torch.float64).tiny)
+    error = (ours.double() - golden.double()).norm().item() / size
+    return error if error == error else float("inf")
 
 
 def file_verdict(lines: list[Line]) -> str:
