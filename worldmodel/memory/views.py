@@ -56,6 +56,49 @@ class Views(NamedTuple):
         return Views(self.axes[..., index], self.apex[:, index], self.slope[index], self.height[index])
 
 
+class Planes(NamedTuple):
+    """The planes of N pyramids: right, left, down, up, base.
+
+    Args:
+        inward: (5, 3, N) normals; of length sqrt(1 + slope^2), the last of length 1.
+        room: (5, N) by which the origin lies inside, on the same scale.
+    """
+
+    inward: np.ndarray
+    room: np.ndarray
+
+
+class Measure(NamedTuple):
+    """How a view's weight is spread over it: centre and variances along its axes, (3,) each."""
+
+    centre: np.ndarray
+    variances: np.ndarray
+
+
+def planes_of(views: Views) -> Planes:
+    """Return the planes of pyramids."""
+    across, down, ahead = views.axes
+    slanted = views.slope * ahead
+    inward = np.stack([slanted - across, slanted + across, slanted - down, slanted + down, -ahead])
+    room = -(inward[:, 0] * views.apex[0] + inward[:, 1] * views.apex[1] + inward[:, 2] * views.apex[2])
+    room[4] += views.height
+    return Planes(inward, room)
+
+
+def rough_shares(views: Views, measure: Measure) -> np.ndarray:
+    """Bound the share (N,) of the view at the origin that each of these pyramids holds, at next to no cost.
+
+    No more of it lies inside than inside any one plane; and no more than var / (var + a^2) of a weight lies more than
+    a beyond its mean (Cantelli's inequality).
+    """
+    inward, room = planes_of(views)
+    x, y, z = measure.variances
+    variance = x * inward[:, 0] ** 2 + y * inward[:, 1] ** 2 + z * inward[:, 2] ** 2
+    beyond = np.maximum(-room - measure.centre[2] * inward[:, 2], 0)  # centres lie on the axis
+    shares = (variance / (variance + beyond * beyond)).min(0)
+    return np.where(np.isinf(views.slope), 1.0, shares)
+
+
 def cameras_of(c2w: Tensor) -> Cameras:
     """Return poses (N, 4, 4) component by component."""
     poses = c2w.detach().double().cpu().numpy()
