@@ -102,9 +102,7 @@ def rough_shares(views: Views, measure: Measure) -> np.ndarray:
 def cameras_of(c2w: Tensor) -> Cameras:
     """Return poses (N, 4, 4) component by component."""
     poses = c2w.detach().double().cpu().numpy()
-    return Cameras(
-        np.ascontiguousarray(poses[:, :3, :3].transpose(1, 2, 0)), np.ascontiguousarray(poses[:, :3, 3].T)
-    )
+    return Cameras(np.ascontiguousarray(poses[:, :3, :3].transpose(1, 2, 0)), np.ascontiguousarray(poses[:, :3, 3].T))
 
 
 def seen_from(query: Cameras, others: Cameras, spread: tuple[np.ndarray, np.ndarray] | None = None) -> Views:
