@@ -2,8 +2,9 @@
 
     stance (…, 5)  x ahead, y to the right, z in hundredths of a metre; pitch up and yaw to the right in degrees
 
-Row i leads from frame i to frame i + 1. `motion.integrate` walks the same way without the rounding; this is for what
-must equal the release bit for bit, such as which past frames it looks at. Source: Matrix-Game 3.0, `utils/utils.py`.
+Row i leads from frame i to frame i + 1. `motion.integrate` walks the same ways (`MATRIX_GAME_3_WALKING`, and
+`MATRIX_GAME_3_CORRECTED`) without the rounding; this is for what must equal the release bit for bit, such as which past
+frames it looks at. Source: Matrix-Game 3.0, `utils/utils.py`.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def stance_poses(stances: Tensor) -> Tensor:
 
 
 def pose_stance(c2w: Tensor) -> Tensor:
-    """Return the stance (5,) of a level pose (4, 4) whose pitch is below a right angle: what `stance_poses` was given."""
+    """Return the stance (5,) of a pose (4, 4) without roll and with a pitch below a right angle."""
     yaw, pitch, _ = angles(c2w[:3, :3].double()).rad2deg()
     right, down, ahead = c2w[:3, 3].double() * 100
     return torch.stack([ahead, right, down, pitch, yaw]).float()
