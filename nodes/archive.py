@@ -9,14 +9,15 @@ import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ..worldmodel.archive import SUFFIX, is_world_file, load_world, save_world
-from ..worldmodel.inventory import count, describe_world, summary
-from ..worldmodel.state import World as WorldState
-from ..worldmodel.state import frames, rewind
-from ..worldmodel.track import Track as DenseTrack
+from ..worldmodel.binding.unbind import walked_track
+from ..worldmodel.reading.words import counted
+from ..worldmodel.shown.world_sheet import Sheet, draw_world, shown_chunks
+from ..worldmodel.shown.world_words import describe_world, summary
+from ..worldmodel.track.track import Track as DenseTrack
 from ..worldmodel.variants import variant_named
-from ..worldmodel.walked import walked_track
-from ..worldmodel.world_picture import Sheet, draw_world, shown_chunks
+from ..worldmodel.world.archive import SUFFIX, is_world_file, load_world, save_world
+from ..worldmodel.world.state import World as WorldState
+from ..worldmodel.world.state import frames, rewind
 from .host import decoder, files, progress
 from .host.vae import kind_of
 from .rolling import check_vae
@@ -63,7 +64,7 @@ class SaveWorld(io.ComfyNode):
     def execute(cls, world: WorldState, filename_prefix: str = "worldmodel/world") -> io.NodeOutput:
         """Write the file and say where it is."""
         path = save_world(world, files.new_file(filename_prefix, SUFFIX))
-        saved = f"Saved {count(len(world.chunks), 'chunk')}, {count(frames(world), 'frame')}:"
+        saved = f"Saved {counted(len(world.chunks), 'chunk')}, {counted(frames(world), 'frame')}:"
         report = f"{saved}\n{files.listed_name(path)}"
         progress.tell(report)
         return io.NodeOutput(world, ui={"text": [report], **files.results([path])})
@@ -236,22 +237,22 @@ def rewind_to(world: WorldState, chunks: int, new_seed: int | None) -> Rewound:
         raise ValueError("world: found no chunk, expected a world that was rolled out; put Rollout World before.")
     if not -total <= chunks <= total:
         raise ValueError(
-            f"chunks: found {chunks}, expected {-total} to {total} for a world of {count(total, 'chunk')}; change it."
+            f"chunks: found {chunks}, expected {-total} to {total} for a world of {counted(total, 'chunk')}; change it."
         )
     kept = chunks if chunks >= 0 else total + chunks
     removed = world.chunks[kept:]
     seed = (removed or world.chunks[-1:])[0].seed if new_seed is None else new_seed
     earlier = rewind(world, kept)
     lines = [
-        f"Kept {count(kept, 'chunk')}, {count(frames(earlier), 'frame')}; removed "
-        f"{count(len(removed), 'chunk')}, {count(frames(world) - frames(earlier), 'frame')}. Seed {seed}."
+        f"Kept {counted(kept, 'chunk')}, {counted(frames(earlier), 'frame')}; removed "
+        f"{counted(len(removed), 'chunk')}, {counted(frames(world) - frames(earlier), 'frame')}. Seed {seed}."
     ]
     made = sorted({chunk.seed for chunk in removed})
     if new_seed is None and len(made) > 1:
         same = next(i for i, chunk in enumerate(removed) if chunk.seed != seed)
         lines.append(
-            f"The removed chunks were made with {len(made)} seeds; this one makes the first {count(same, 'chunk')} of "
-            "them again."
+            f"The removed chunks were made with {len(made)} seeds; this one makes the first {counted(same, 'chunk')} "
+            "of them again."
         )
     return Rewound(earlier, seed, walked_track(world, kept), "\n".join(lines))
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..worldmodel.bind import bind_followed, binding_report
-from ..worldmodel.follow import follow_poses
+from ..worldmodel.binding.bind import bind_followed, binding_report
+from ..worldmodel.binding.follow import follow_poses
+from ..worldmodel.camera.path_poses import begin_at, parse_path, path_poses, write_path
+from ..worldmodel.camera.poses import Poses
 from ..worldmodel.formats import three_camera
-from ..worldmodel.geometry import Poses
-from ..worldmodel.path import begin_at, parse_path, path_poses, write_path
-from ..worldmodel.track import write_track
+from ..worldmodel.track.track import write_track
 from .host import progress
 from .host.workers import READING
 from .schema import CATEGORY, FPS, WALKERS, check_fps, edited_by, shown_by_editor, validated, validated_text

@@ -10,13 +10,13 @@ from comfy_api.latest import io
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ..worldmodel.compare import Column, Errors, Span, parting, side_by_side
-from ..worldmodel.inventory import count
-from ..worldmodel.overlay import MAX_SCALE
-from ..worldmodel.state import World as WorldState
-from ..worldmodel.state import frames
+from ..worldmodel.binding.unbind import walked_track
+from ..worldmodel.reading.words import counted
+from ..worldmodel.shown.overlay import MAX_SCALE
+from ..worldmodel.shown.side_by_side import Column, Errors, Span, parting, side_by_side
 from ..worldmodel.variants import variant_named
-from ..worldmodel.walked import walked_track
+from ..worldmodel.world.state import World as WorldState
+from ..worldmodel.world.state import frames
 from .frames import FIRST_FRAME, LAST_FRAME, chosen_span, gathered
 from .host import decoder, progress
 from .rolling import check_vae
@@ -156,7 +156,7 @@ def compare(worlds: Mapping[str, WorldState], world_vae: Any, truth: Tensor | No
     pictures = side_by_side(columns, span, size, scale=wishes.scale, branches=marks, errors=errors)
     images = gathered((picture[None] for picture in pictures), span)
     measured = errors.lines() if errors else []
-    said = [f"{count(len(worlds), 'world')}, frames {span.first}-{span.last}, {variant.fps:g} fps."]
+    said = [f"{counted(len(worlds), 'world')}, frames {span.first}-{span.last}, {variant.fps:g} fps."]
     said += [part.said for part in partings] + [f"PSNR against {names[-1]}, {line}" for line in measured[:1]]
     return Comparison(images, variant.fps, tuple(said), tuple(measured[1:]))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..worldmodel.compare import Span
+from ..worldmodel.shown.side_by_side import Span
 from .host.progress import Progress
 from .schema import INT32
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
-from ..worldmodel.overlay import MAX_SCALE, draw_controls
-from ..worldmodel.timeline import MAX_FRAMES
-from ..worldmodel.track import Track as DenseTrack
+from ..worldmodel.reading.limits import MAX_FRAMES
+from ..worldmodel.shown.overlay import MAX_SCALE, draw_controls
+from ..worldmodel.track.track import Track as DenseTrack
 from .host.progress import Progress
 from .schema import CATEGORY
 from .types import Track

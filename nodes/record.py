@@ -11,10 +11,10 @@ import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ..worldmodel.bind import bind_track
-from ..worldmodel.timeline import MAX_FRAMES
+from ..worldmodel.binding.bind import bind_track
+from ..worldmodel.reading.limits import MAX_FRAMES
 from ..worldmodel.tinyworld import engine, pilot, record, walk_files, walks
-from ..worldmodel.track import Track as DenseTrack
+from ..worldmodel.track.track import Track as DenseTrack
 from ..worldmodel.variants import VARIANTS
 from .host import files, films, progress
 from .schema import CATEGORY, INT32, SEED, validated

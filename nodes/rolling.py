@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 from comfy_api.latest import Input
 from torch import Tensor
 
-from ..worldmodel.bind import bind_track, chunk_controls, left_over_sentence
-from ..worldmodel.chunk_file import Expected
-from ..worldmodel.film import FilmWriter
-from ..worldmodel.journal import Journal, chunk_key, fingerprint, parent_key
-from ..worldmodel.sampling import LEAST_SHIFT, Levels, warped_steps
-from ..worldmodel.session import CONTEXT_BUDGET, NotFinite, Progress, Session, Settings, settings_of
-from ..worldmodel.state import Chunk, Controls, World, frames, validate_controls
-from ..worldmodel.timeline import shortened
-from ..worldmodel.track import Track
+from ..worldmodel.binding.bind import bind_track, chunk_controls, left_over_sentence
+from ..worldmodel.checkpoints.recognise import check_latent_formats
+from ..worldmodel.reading.words import shortened
+from ..worldmodel.rollout.sampling import LEAST_SHIFT, Levels, warped_steps
+from ..worldmodel.rollout.session import CONTEXT_BUDGET, NotFinite, Progress, Session, Settings, settings_of
+from ..worldmodel.shown.film import FilmWriter
+from ..worldmodel.track.track import Track
 from ..worldmodel.variants import Variant, variant_named
-from ..worldmodel.weights import check_latent_formats
+from ..worldmodel.world.chunk_file import Expected
+from ..worldmodel.world.journal import Journal, chunk_key, fingerprint, parent_key
+from ..worldmodel.world.state import Chunk, Controls, World, frames, validate_controls
 from .host import decoder, files, films, identity, journal, patches, progress, sampling, vae
 from .host.identity import ModelNames
 from .screen import Screen

@@ -8,9 +8,9 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..worldmodel.state import World as WorldState
-from ..worldmodel.state import frames as frames_of
-from ..worldmodel.track import Track as DenseTrack
+from ..worldmodel.track.track import Track as DenseTrack
+from ..worldmodel.world.state import World as WorldState
+from ..worldmodel.world.state import frames as frames_of
 from .frames import FIRST_FRAME, LAST_FRAME, chosen_span, gathered
 from .host import decoder, files, progress
 from .rolling import MOST_SHIFT, Wishes, check_shift, check_vae, describe, open_pages, parse_steps, plan_rollout, roll

@@ -6,8 +6,8 @@ from asyncio import Task
 from collections.abc import Callable
 from typing import Any
 
-from ..worldmodel.editor import MAX_BYTES, check_length
-from ..worldmodel.film import LEAST_FPS
+from ..worldmodel.questions import MAX_BYTES, check_length
+from ..worldmodel.shown.film import LEAST_FPS
 from ..worldmodel.variants import TITLES
 from .host.workers import CHECKS, READING, beside_the_loop
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from ..worldmodel.beside import Beside
-from ..worldmodel.film import FilmWriter
-from ..worldmodel.state import Chunk, World
+from ..worldmodel.bench.beside import Beside
+from ..worldmodel.shown.film import FilmWriter
+from ..worldmodel.world.state import Chunk, World
 from .host import decoder, progress, sampling
 
 

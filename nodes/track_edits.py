@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..worldmodel import track_edits
-from ..worldmodel.timeline import MAX_FRAMES
-from ..worldmodel.track import Track as DenseTrack
+from ..worldmodel.reading.limits import MAX_FRAMES
+from ..worldmodel.track import edits as track_edits
+from ..worldmodel.track.track import Track as DenseTrack
 from .schema import CATEGORY
 from .types import Track
 

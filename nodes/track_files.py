@@ -6,15 +6,9 @@ from collections.abc import Sequence
 
 from comfy_api.latest import io
 
-from ..worldmodel.binding import counted
-from ..worldmodel.follow import AS_WRITTEN, UPS, Reading, follow_file
-from ..worldmodel.formats.asked import ALL, Asked
-from ..worldmodel.formats.glance import may_be_walk
-from ..worldmodel.formats.lens import listed
-from ..worldmodel.track import Track as DenseTrack
-from ..worldmodel.track import write_track
-from ..worldmodel.track_camera import camera_of, lens_sentence
-from ..worldmodel.track_files import (
+from ..worldmodel.binding.follow import AS_WRITTEN, UPS, Reading, follow_file
+from ..worldmodel.binding.track_camera import camera_of, lens_sentence
+from ..worldmodel.formats.files import (
     BESIDE,
     FORMATS,
     OF_TRACKS,
@@ -25,6 +19,12 @@ from ..worldmodel.track_files import (
     read_track_file,
     write_track_file,
 )
+from ..worldmodel.formats.glance import may_be_walk
+from ..worldmodel.formats.lens import listed
+from ..worldmodel.reading.asked import ALL, Asked
+from ..worldmodel.reading.words import counted
+from ..worldmodel.track.track import Track as DenseTrack
+from ..worldmodel.track.track import write_track
 from .host import files, progress
 from .host.workers import READING
 from .schema import CATEGORY, FPS, WALKERS, validated

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..worldmodel.bind import bind_track, binding_report
-from ..worldmodel.timeline import shortened
-from ..worldmodel.track import parse_timeline, sample, write_track
+from ..worldmodel.binding.bind import bind_track, binding_report
+from ..worldmodel.reading.words import shortened
+from ..worldmodel.track.track import parse_timeline, sample, write_track
 from ..worldmodel.variants import TITLES
 from .host.workers import READING
 from .schema import CATEGORY, FPS, edited_by, shown_by_editor, validated_text

@@ -5,10 +5,10 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 World = io.Custom("WM_WORLD")
-"""A `worldmodel.state.World`: a start and the finished chunks."""
+"""A `worldmodel.world.state.World`: a start and the finished chunks."""
 
 Track = io.Custom("WM_TRACK")
-"""A `worldmodel.track.Track`: what the user asked for, frame by frame."""
+"""A `worldmodel.track.track.Track`: what the user asked for, frame by frame."""
 
 Memory = io.Custom("WM_MEMORY")
 """A policy: which past frames are looked at again."""

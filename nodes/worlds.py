@@ -8,16 +8,16 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..worldmodel.bind import bind_track
-from ..worldmodel.conditions import image_condition
-from ..worldmodel.pictures import prepare_picture
-from ..worldmodel.state import Start, new_world
+from ..worldmodel.binding.bind import bind_track
+from ..worldmodel.checkpoints.recognise import check_latent_formats
+from ..worldmodel.models.matrix_game2.conditions import image_condition
+from ..worldmodel.models.matrix_game2.start_picture import prepare_picture
 from ..worldmodel.tinyworld import engine, pilot
 from ..worldmodel.tinyworld.tokens import patch_context
 from ..worldmodel.tinyworld.walks import place_in
-from ..worldmodel.track import Track as DenseTrack
+from ..worldmodel.track.track import Track as DenseTrack
 from ..worldmodel.variants import VARIANTS, Variant
-from ..worldmodel.weights import check_latent_formats
+from ..worldmodel.world.state import Start, new_world
 from .host import clip, network, progress, sampling, vae
 from .schema import CATEGORY, INT32
 from .types import Track, World

@@ -102,7 +102,7 @@ def keep_film(run: Run, output: Path) -> Path:
 
 def write_contact_sheet(film: Path, sheet: Path) -> None:
     """Write a picture with frames of the whole film, left to right and top to bottom, and their numbers."""
-    from worldmodel.film import contact_sheet, read_film
+    from worldmodel.shown.film import contact_sheet, read_film
 
     frames = read_film(film).frames  # (frames, H, W, 3)
     shown = range(0, len(frames), 1 + len(frames) // SHEET_PICTURES)

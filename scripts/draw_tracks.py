@@ -10,8 +10,8 @@ import json
 from PIL import Image, ImageDraw, ImageFont
 from repository import REPOSITORY
 
-from worldmodel.bind import bind_track
-from worldmodel.track import Track, parse_track
+from worldmodel.binding.bind import bind_track
+from worldmodel.track.track import Track, parse_track
 from worldmodel.variants import VARIANTS, Variant
 
 WORKFLOWS = REPOSITORY / "workflows"

@@ -10,8 +10,8 @@ import json
 import numpy as np
 from repository import REPOSITORY
 
-from worldmodel.camera_path import CameraPath, PathKeyframe
-from worldmodel.path import parse_path, sample_path, write_path
+from worldmodel.camera.path import CameraPath, PathKeyframe
+from worldmodel.camera.path_poses import parse_path, sample_path, write_path
 from worldmodel.variants import VARIANTS
 
 DRAWN = REPOSITORY / "tests" / "golden" / "paths" / "drawn.json"

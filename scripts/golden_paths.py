@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from repository import REPOSITORY
 
-from worldmodel.path import parse_path, path_speeds, sample_path, write_path
+from worldmodel.camera.path_poses import parse_path, path_speeds, sample_path, write_path
 
 GOLDEN = REPOSITORY / "tests" / "golden" / "paths" / "paths.json"
 FPS = 16.0

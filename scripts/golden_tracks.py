@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 from repository import REPOSITORY
 
-from worldmodel import editor
-from worldmodel.geometry import angles
-from worldmodel.motion import integrate
-from worldmodel.presets import PRESETS, preset
-from worldmodel.timeline import EASINGS, MAX_FRAMES, WORDS, Timeline
-from worldmodel.track import parse_timeline, sample, sample_curve, write_track
+from worldmodel import questions as editor
+from worldmodel.binding.motion import integrate
+from worldmodel.camera.poses import angles
+from worldmodel.reading.limits import MAX_FRAMES
+from worldmodel.track.presets import PRESETS, preset
+from worldmodel.track.timeline import EASINGS, WORDS, Timeline
+from worldmodel.track.track import parse_timeline, sample, sample_curve, write_track
 from worldmodel.variants import VARIANTS, Variant
 
 GOLDEN = REPOSITORY / "tests" / "golden" / "tracks" / "tracks.json"

@@ -13,10 +13,10 @@ import torch
 from round_trips import LENS, NEAR, RATE, Line
 from torch import Tensor
 
-from worldmodel import geometry
+from worldmodel.camera import poses as geometry
+from worldmodel.camera.poses import Poses, interpolate, to_z_up
 from worldmodel.formats import blender
-from worldmodel.geometry import Poses, interpolate, to_z_up
-from worldmodel.track_files import FORMATS, OF_CAMERAS, Content, write_track_file
+from worldmodel.formats.files import FORMATS, OF_CAMERAS, Content, write_track_file
 
 FRAMES = 24
 HALF_DEGREES = 1e-3

@@ -78,7 +78,7 @@ def frame_of(film: Path, number: int) -> Any:
     """Return one frame of a film."""
     from PIL import Image
 
-    from worldmodel.film import read_film, to_bytes
+    from worldmodel.shown.film import read_film, to_bytes
 
     return Image.fromarray(to_bytes(read_film(film).frames[number]))
 

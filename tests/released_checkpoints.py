@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from worldmodel.clip import tower_shapes
-from worldmodel.models.matrix_game2 import MatrixGame2
+from worldmodel.checkpoints.clip_tower import tower_shapes
+from worldmodel.models.matrix_game2.network import MatrixGame2
 from worldmodel.vae.wan21 import Wan21VAE
 
 VARIANTS = ("universal", "gta_drive", "templerun")
@@ -72,7 +72,7 @@ def place_files(models: Path) -> None:
 
 def start_of(of_pack: Callable[[str], ModuleType], name: str) -> SimpleNamespace:
     """Return a world on a small grid and a track of two chunks that presses every key of the variant."""
-    state, track = of_pack("worldmodel.state"), of_pack("worldmodel.track")
+    state, track = of_pack("worldmodel.world.state"), of_pack("worldmodel.track.track")
     variant = of_pack("worldmodel.variants").VARIANTS[f"matrix_game_2_{name}"]
     generator = torch.Generator().manual_seed(3)
     condition = torch.randn(20, 30, 4, 6, generator=generator)

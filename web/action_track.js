@@ -1,8 +1,8 @@
 // @ts-check
 /** Registers the Action Track editor with the host. */
 import { app } from "../../scripts/app.js"
-import { migrateWorkflow } from "./editor/migrate.mjs"
-import { makeActionTrack } from "./editor/widget.mjs"
+import { migrateWorkflow } from "./track_editor/migrate.mjs"
+import { makeActionTrack } from "./track_editor/widget.mjs"
 import { register } from "./kit/register.mjs"
 import { getVariants } from "./kit/server.mjs"
 

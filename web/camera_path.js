@@ -2,6 +2,6 @@
 /** Registers the Camera Path editor with the host. */
 import { app } from "../../scripts/app.js"
 import { register } from "./kit/register.mjs"
-import { makeCameraPath } from "./path/widget.mjs"
+import { makeCameraPath } from "./path_editor/widget.mjs"
 
 register(app, "wm.camera_path", "WM_PATH_EDITOR", makeCameraPath)

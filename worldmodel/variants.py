@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from .timeline import shortened
+from .reading.words import shortened
 
 LatentFormat = Literal["wan21", "tiny_world"]
 ImageContext = Literal["clip", "latent_patches"]

@@ -16,11 +16,11 @@ from comfy.quant_ops import QUANT_ALGOS
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ...worldmodel.file_kinds import kind_of_file, load_pickle, parts_of
-from ...worldmodel.formats.json_text import is_whole
-from ...worldmodel.safetensors_header import read_json
-from ...worldmodel.timeline import shortened
-from ...worldmodel.weights import Checkpoint, latent_statistics, recognise
+from ...worldmodel.checkpoints.file_kinds import kind_of_file, load_pickle, parts_of
+from ...worldmodel.checkpoints.recognise import Checkpoint, latent_statistics, recognise
+from ...worldmodel.reading.json_text import is_whole
+from ...worldmodel.reading.safetensors_header import read_json
+from ...worldmodel.reading.words import shortened
 from . import model_files, progress
 from .network import WorldModel, host_config
 

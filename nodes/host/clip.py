@@ -12,10 +12,10 @@ import torch
 from comfy.clip_vision import ClipVisionModel
 from torch import Tensor
 
-from ...worldmodel.clip import tower_sizes, tower_weights
-from ...worldmodel.pictures import clip_pixels
-from ...worldmodel.threads import few_threads
-from ...worldmodel.weights import read_metadata
+from ...worldmodel.checkpoints.clip_tower import tower_sizes, tower_weights
+from ...worldmodel.checkpoints.recognise import read_metadata
+from ...worldmodel.layers.threads import few_threads
+from ...worldmodel.models.matrix_game2.start_picture import clip_pixels
 from .checkpoints import read_file
 from .vae import START_THREADS
 
@@ -39,7 +39,7 @@ def load_clip_vision(path: Path) -> ClipVisionModel:
 def build_tower(
     weights: Mapping[str, Tensor], heads: int | None = None, *, name: str = "model file"
 ) -> ClipVisionModel:
-    """Return the host's tower of a file's tensors; see `worldmodel.clip.tower_weights`."""
+    """Return the host's tower of a file's tensors; see `worldmodel.checkpoints.clip_tower.tower_weights`."""
     ours = tower_weights(weights, name=name)
     tower = ClipVisionModel(tower_sizes(ours, heads, name=name))
     missing, unexpected = tower.load_sd(ours)

@@ -23,8 +23,8 @@ from comfy.weight_adapter import WeightAdapterBase
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from ...worldmodel.journal import add_tensor
-from ...worldmodel.timeline import shortened
+from ...worldmodel.reading.words import shortened
+from ...worldmodel.world.journal import add_tensor
 
 _digests = WeakTensorKeyDictionary()
 """Digests of tensors that were added to weights: they last as long as the tensors, which nobody writes to."""

@@ -17,10 +17,10 @@ import torch
 from comfy.ldm.wan.vae import count_cache_layers
 from torch import Tensor
 
-from ...worldmodel.beside import WAITING, Beside
-from ...worldmodel.state import World
-from ...worldmodel.threads import few_threads, is_small
+from ...worldmodel.bench.beside import WAITING, Beside
+from ...worldmodel.layers.threads import few_threads, is_small
 from ...worldmodel.vae.tiny import FRAMES_PER_LATENT, TinyVAE
+from ...worldmodel.world.state import World
 from .vae import Kind, WorldVAE, kind_of, not_finite
 
 HOSTS_PIECE = 3

@@ -23,7 +23,7 @@ from comfy_execution.graph_utils import is_link
 from comfy_execution.utils import get_executing_context
 from torch.nn import Module
 
-from ...worldmodel.journal import VERSION
+from ...worldmodel.world.journal import VERSION
 from .checkpoints import IDENTITY
 from .contents import Deep, Nameless, digest_of, shallow
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import folder_paths
 from comfy.cli_args import args
 
-from ...worldmodel import journal
-from ...worldmodel.formats.json_text import shown
-from ...worldmodel.safetensors_header import is_number, read_json
+from ...worldmodel.reading.json_text import shown
+from ...worldmodel.reading.safetensors_header import is_number, read_json
+from ...worldmodel.world import journal
 
 log = logging.getLogger(__name__)
 SETTING = "wm.journal.gigabytes"

@@ -10,8 +10,8 @@ from pathlib import Path, PurePath
 
 import folder_paths
 
-from ...worldmodel.file_kinds import DIFFUSERS_FOLDER, is_part, parts_of
-from ...worldmodel.timeline import shortened
+from ...worldmodel.checkpoints.file_kinds import DIFFUSERS_FOLDER, is_part, parts_of
+from ...worldmodel.reading.words import shortened
 
 BUILT_IN = "Tiny World"
 """What the lists call the weights that the pack brings along."""

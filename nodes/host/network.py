@@ -21,10 +21,10 @@ from comfy.ldm.modules.attention import optimized_attention
 from comfy.quant_ops import QUANT_ALGOS
 from torch import Tensor, nn
 
+from ...worldmodel.checkpoints.recognise import Checkpoint, recognise
 from ...worldmodel.models.action import HEAD_SIZE
-from ...worldmodel.models.matrix_game2 import NOT_A_SAMPLER, PATCH, MatrixGame2, Step
+from ...worldmodel.models.matrix_game2.network import NOT_A_SAMPLER, PATCH, MatrixGame2, Step
 from ...worldmodel.variants import variant_named
-from ...worldmodel.weights import Checkpoint, recognise
 
 IMAGE_MODEL = "wm_matrix_game_2"
 """What the host's configuration calls our family."""

@@ -12,8 +12,8 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import nn
 
-from ...worldmodel.session import NotFinite
-from ...worldmodel.timeline import shortened
+from ...worldmodel.reading.words import shortened
+from ...worldmodel.rollout.session import NotFinite
 from .network import PassThrough
 
 NETWORK = "diffusion_model"

@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...worldmodel import editor, journal
+from ...worldmodel import questions as editor
 from ...worldmodel.answers import written
-from ...worldmodel.timeline import shortened
+from ...worldmodel.reading.words import shortened
+from ...worldmodel.world import journal
 from .journal import journal_folder
 from .workers import QUESTIONS, QUESTIONS_AT_ONCE, READING
 

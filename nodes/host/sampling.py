@@ -19,10 +19,10 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from ...worldmodel.models.matrix_game2 import PATCH, Step
-from ...worldmodel.sampling import Levels
-from ...worldmodel.session import Predict
-from ...worldmodel.threads import few_threads, is_small
+from ...worldmodel.layers.threads import few_threads, is_small
+from ...worldmodel.models.matrix_game2.network import PATCH, Step
+from ...worldmodel.rollout.sampling import Levels
+from ...worldmodel.rollout.session import Predict
 from ...worldmodel.variants import Variant
 from .network import WorldModel
 from .patches import check_patches

@@ -19,13 +19,13 @@ import comfy.sd
 import torch
 from torch import Tensor
 
-from ...worldmodel.conditions import image_then_grey
-from ...worldmodel.fit import misfit
-from ...worldmodel.threads import few_threads
-from ...worldmodel.timeline import shortened
+from ...worldmodel.checkpoints.fit import misfit
+from ...worldmodel.checkpoints.recognise import latent_statistics, read_metadata
+from ...worldmodel.layers.threads import few_threads
+from ...worldmodel.models.matrix_game2.conditions import image_then_grey
+from ...worldmodel.reading.words import shortened
 from ...worldmodel.vae.tiny import FRAMES_PER_LATENT, LATENT_CHANNELS, PIXELS_PER_LATENT, CausalBlock, TinyVAE
 from ...worldmodel.vae.wan21 import Wan21VAE, wan21_sizes
-from ...worldmodel.weights import latent_statistics, read_metadata
 from .checkpoints import read_file
 from .network import TinyWorldLatents
 

@@ -55,5 +55,5 @@ def pack() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def of_pack(pack: ModuleType) -> Callable[[str], ModuleType]:
-    """Import a module of the pack as the host sees it: `of_pack("nodes.host")`, `of_pack("worldmodel.state")`."""
+    """Import a module of the pack as the host sees it: `of_pack("nodes.host")`, `of_pack("worldmodel.world.state")`."""
     return lambda name: importlib.import_module(f"{ALIAS}.{name}")

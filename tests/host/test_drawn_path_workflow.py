@@ -7,7 +7,7 @@ from pathlib import Path
 
 from comfy_host import ComfyHost
 
-from worldmodel.film import read_film
+from worldmodel.shown.film import read_film
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 NAME = "Draw a path, walk it (Tiny World)"
@@ -46,11 +46,11 @@ def test_raising_the_camera_is_told_before_anything_is_rolled_out(comfy: ComfyHo
 def test_the_path_of_the_workflow_hits_no_wall(of_pack) -> None:
     import torch
 
-    places, path = of_pack("worldmodel.tinyworld.walks"), of_pack("worldmodel.path")
-    pilot, bind = of_pack("worldmodel.tinyworld.pilot"), of_pack("worldmodel.bind")
+    places, path = of_pack("worldmodel.tinyworld.walks"), of_pack("worldmodel.camera.path_poses")
+    pilot, bind = of_pack("worldmodel.tinyworld.pilot"), of_pack("worldmodel.binding.bind")
     tiny = of_pack("worldmodel.variants").VARIANTS["tiny_world"]
-    poses = of_pack("worldmodel.geometry").Poses(path.path_poses(path.parse_path(GRAPH[PATH]["inputs"]["path"])))
-    bound = bind.bind_followed(of_pack("worldmodel.follow").follow_poses(poses, tiny), tiny)
+    poses = of_pack("worldmodel.camera.poses").Poses(path.path_poses(path.parse_path(GRAPH[PATH]["inputs"]["path"])))
+    bound = bind.bind_followed(of_pack("worldmodel.binding.follow").follow_poses(poses, tiny), tiny)
     worlds, start = places.place_in(GRAPH[VIEW]["inputs"]["world_seed"], GRAPH[VIEW]["inputs"]["place"])
     actions = pilot.Actions(bound.controls.keyboard[None], bound.turns[None, :, 0].double())
     assert not pilot.play(worlds, torch.zeros(1, dtype=torch.long), start, actions).bumped.any()

@@ -13,7 +13,7 @@ import pytest
 from comfy_host import PACK, ComfyHost, PromptRefused
 from PIL import Image
 
-from worldmodel.film import read_film
+from worldmodel.shown.film import read_film
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 API = WORKFLOWS / "api" / "First walk.json"

@@ -13,9 +13,9 @@ import pytest
 from comfy_host import ComfyHost, PromptRefused
 from PIL import Image
 
-from worldmodel.archive import load_world
-from worldmodel.film import read_film
-from worldmodel.state import frames
+from worldmodel.shown.film import read_film
+from worldmodel.world.archive import load_world
+from worldmodel.world.state import frames
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 BRANCH, RESUME, LATER = "Branch and compare", "Stop, save, resume", "Stop, save, resume, part 2"

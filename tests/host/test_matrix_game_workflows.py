@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from comfy_host import ComfyHost
 
-from worldmodel.film import read_film
+from worldmodel.shown.film import read_film
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 TITLES = {

@@ -30,7 +30,7 @@ def output() -> Path:
 
 @pytest.fixture
 def track(of_pack: Callable[[str], ModuleType]) -> Any:
-    return of_pack("worldmodel.track").parse_track(TEXT)
+    return of_pack("worldmodel.track.track").parse_track(TEXT)
 
 
 def graph(**inputs: object) -> dict:
@@ -94,8 +94,8 @@ def test_a_saved_walk_is_the_loaded_one(
     name = saved.ui["text"][0].splitlines()[1]
     assert name in module.TRACKS.names() and saved.args[0] is track
     loaded = module.LoadTrack.execute(name, "Tiny World")
-    assert of_pack("worldmodel.track").same_track(loaded.args[0]._replace(camera=None), track)
-    assert of_pack("worldmodel.track").parse_track(loaded.args[1]).frames == track.frames
+    assert of_pack("worldmodel.track.track").same_track(loaded.args[0]._replace(camera=None), track)
+    assert of_pack("worldmodel.track.track").parse_track(loaded.args[1]).frames == track.frames
     assert module.LoadTrack.validate_inputs(name) is True
     assert module.LoadTrack.fingerprint_inputs(name, model="Tiny World").count("|") == (4 if form == "COLMAP" else 2)
 
@@ -181,7 +181,7 @@ def test_the_report_begins_with_the_likely_cause(
     module: ModuleType, of_pack: Callable[[str], ModuleType], output: Path, track: Any
 ) -> None:
     asked = module.camera_of(track, module.WALKERS["Tiny World"])
-    lying = of_pack("worldmodel.geometry").from_z_up(asked.c2w)
+    lying = of_pack("worldmodel.camera.poses").from_z_up(asked.c2w)
     (output / "causes").mkdir(exist_ok=True)
     path = output / "causes" / "lying.tum"
     path.write_text(of_pack("worldmodel.formats.tum").write(asked._replace(c2w=lying)), encoding="utf-8")

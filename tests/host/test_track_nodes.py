@@ -99,6 +99,6 @@ def test_every_input_explains_itself(of_pack) -> None:
 def test_the_overlay_leaves_its_images_alone(of_pack) -> None:
     images = torch.rand(3, 64, 96, 3)
     before = images.clone()
-    track = of_pack("worldmodel.track").parse_track("forward*3")
+    track = of_pack("worldmodel.track.track").parse_track("forward*3")
     drawn = of_pack("nodes.overlay").OverlayControls.execute(images, track).args[0]
     assert drawn.shape == (3, 384, 576, 3) and torch.equal(images, before)

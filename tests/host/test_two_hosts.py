@@ -12,8 +12,8 @@ import pytest
 import torch
 from comfy_host import ComfyHost, PromptRefused, Run
 
-from worldmodel.archive import load_world
-from worldmodel.film import read_film
+from worldmodel.shown.film import read_film
+from worldmodel.world.archive import load_world
 
 AUTO = {"weight_dtype": "auto", "attention": "auto", "window": 0}
 SIZE = {"width": 0, "height": 0}

@@ -2,8 +2,8 @@
 /** What is narrower than a pixel: nothing is lost, nothing is drawn where nothing is, at a box a pixel at most. */
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { extremes, sampled } from "../../web/editor/curve_data.mjs"
-import { curveColumns } from "../../web/editor/draw_curves.mjs"
+import { extremes, sampled } from "../../web/track_editor/curve_data.mjs"
+import { curveColumns } from "../../web/track_editor/draw_curves.mjs"
 import { columnBoxes } from "../../web/kit/columns.mjs"
 import { spanAt } from "../../web/track/sample.mjs"
 import { anyTimeline, drawer } from "./any.mjs"

@@ -2,8 +2,8 @@
 /** What a change of a 10,000-frame track costs: the computations between a move of the pointer and the drawing. */
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { curveColumns } from "../../web/editor/draw_curves.mjs"
-import { makeScene } from "../../web/editor/map_scene.mjs"
+import { curveColumns } from "../../web/track_editor/draw_curves.mjs"
+import { makeScene } from "../../web/track_editor/map_scene.mjs"
 import { columnBoxes } from "../../web/kit/columns.mjs"
 import { toX } from "../../web/kit/ruler.mjs"
 import * as edits from "../../web/track/edits.mjs"

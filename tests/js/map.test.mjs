@@ -2,7 +2,7 @@
 /** The path map's geometry: the whole walk is inside, nothing that is seen is thinned away, visits are counted. */
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { makeScene, nearestFrame, placeOf, revisits, waysOf } from "../../web/editor/map_scene.mjs"
+import { makeScene, nearestFrame, placeOf, revisits, waysOf } from "../../web/track_editor/map_scene.mjs"
 import { integrate } from "../../web/track/poses.mjs"
 import { EMPTY, canonical } from "../../web/track/timeline.mjs"
 import { WALKER, anyTimeline } from "./any.mjs"

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict"
 import test from "node:test"
 
-import { START, drawnCache } from "../../web/path/state.mjs"
-import { RING, labels } from "../../web/path/labels.mjs"
+import { START, drawnCache } from "../../web/path_editor/state.mjs"
+import { RING, labels } from "../../web/path_editor/labels.mjs"
 import { PRESETS } from "../../web/path/presets.mjs"
 import { parse } from "../../web/path/path.mjs"
-import { boundsOf, fitTop, toPixel } from "../../web/path/view.mjs"
+import { boundsOf, fitTop, toPixel } from "../../web/path_editor/view.mjs"
 
 const SIZE = { width: 640, height: 360 }
 const WIDTH = 44

@@ -2,7 +2,7 @@
 /** Recording: what was pressed is in the frames it was pressed in, and a take changes nothing else. */
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import * as record from "../../web/editor/record.mjs"
+import * as record from "../../web/track_editor/record.mjs"
 import { heldAt, sampleCurve } from "../../web/track/sample.mjs"
 import { EMPTY, canonical, parse, write } from "../../web/track/timeline.mjs"
 import { RUNNER, WALKER, anyTimeline, drawer } from "./any.mjs"

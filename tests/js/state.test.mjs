@@ -2,9 +2,9 @@
 /** What an Action Track's editor knows: the range stays in the track, and Shift with an arrow key stretches it. */
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { stretched } from "../../web/editor/gesture_time.mjs"
-import { START, settled } from "../../web/editor/state.mjs"
-import { WORDS } from "../../web/editor/words.mjs"
+import { stretched } from "../../web/track_editor/gesture_time.mjs"
+import { START, settled } from "../../web/track_editor/state.mjs"
+import { WORDS } from "../../web/track_editor/words.mjs"
 import { paint, setFrames } from "../../web/track/edits.mjs"
 import { EMPTY } from "../../web/track/timeline.mjs"
 import { WALKER } from "./any.mjs"

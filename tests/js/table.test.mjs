@@ -2,7 +2,7 @@
 /** The table: every thing in a track has a row, and what is typed there is what the plot's commands do. */
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { tableRows, withFrame, withValue, withoutRow } from "../../web/editor/table.mjs"
+import { tableRows, withFrame, withValue, withoutRow } from "../../web/track_editor/table.mjs"
 import { EMPTY, canonical } from "../../web/track/timeline.mjs"
 import { WALKER, anyTimeline } from "./any.mjs"
 

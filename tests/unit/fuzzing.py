@@ -45,21 +45,24 @@ from tests.unit.samples import (
     pack_module,
     world_file,
 )
-from worldmodel import editor
-from worldmodel.archive import _CHECKSUM, _HEADER, SUFFIX, _checksum, load_world
-from worldmodel.chunk_file import _SEAL, _UNSEALED, Expected
-from worldmodel.file_kinds import kind_of_file
-from worldmodel.follow import follow
+from worldmodel import questions as editor
+from worldmodel.binding.follow import follow
+from worldmodel.camera.path_poses import parse_path, path_poses, write_path
+from worldmodel.camera.poses import Poses, check_poses
+from worldmodel.checkpoints.file_kinds import kind_of_file
+from worldmodel.checkpoints.recognise import recognise
 from worldmodel.formats import csv_table, nerfstudio, npz, poses_json, tum
+from worldmodel.formats.files import Content, parse_colmap, parse_file
 from worldmodel.formats.lens import listed
-from worldmodel.geometry import Poses, check_poses
-from worldmodel.journal import Journal
-from worldmodel.path import parse_path, path_poses, write_path
-from worldmodel.timeline import MAX_DEGREES, MAX_FRAMES, UNWRITABLE
-from worldmodel.track import parse_track, write_track
-from worldmodel.track_files import Content, parse_colmap, parse_file
+from worldmodel.reading.limits import MAX_FRAMES
+from worldmodel.reading.safetensors_files import METADATA_KEY, load_safetensors
+from worldmodel.reading.words import UNWRITABLE
+from worldmodel.track.timeline import MAX_DEGREES
+from worldmodel.track.track import parse_track, write_track
 from worldmodel.variants import VARIANTS
-from worldmodel.weights import METADATA_KEY, load_safetensors, recognise
+from worldmodel.world.archive import _CHECKSUM, _HEADER, SUFFIX, _checksum, load_world
+from worldmodel.world.chunk_file import _SEAL, _UNSEALED, Expected
+from worldmodel.world.journal import Journal
 
 SECONDS, MEGABYTES = 2.0, 500.0
 """What one file may take: seconds of one processor, and memory beyond that of the process before."""

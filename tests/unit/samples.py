@@ -14,17 +14,17 @@ from types import ModuleType
 import torch
 from safetensors.torch import save
 
-from worldmodel.archive import SUFFIX, save_world
+from worldmodel.binding.motion import integrate
+from worldmodel.camera.poses import Poses
 from worldmodel.formats import blender, colmap
-from worldmodel.geometry import Poses
-from worldmodel.journal import Journal
-from worldmodel.models.matrix_game2 import MatrixGame2
-from worldmodel.motion import integrate
-from worldmodel.presets import preset
-from worldmodel.state import Chunk, Controls, Start, World, new_world
-from worldmodel.track import sample
+from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.reading.safetensors_files import METADATA_KEY
+from worldmodel.track.presets import preset
+from worldmodel.track.track import sample
 from worldmodel.variants import VARIANTS, Motion
-from worldmodel.weights import METADATA_KEY
+from worldmodel.world.archive import SUFFIX, save_world
+from worldmodel.world.journal import Journal
+from worldmodel.world.state import Chunk, Controls, Start, World, new_world
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TINY_WORLD = VARIANTS["tiny_world"]

@@ -12,7 +12,7 @@ from event_loop import long_questions
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from worldmodel import editor
+from worldmodel import questions as editor
 from worldmodel.answers import PIECE, TEXT_PIECE, written
 
 VALUES = some.recursive(

@@ -16,11 +16,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from worldmodel.archive import SUFFIX, _checksum, load_world, save_world
-from worldmodel.models.matrix_game2 import MatrixGame2
-from worldmodel.session import Predict, bare, extend
-from worldmodel.state import Chunk, Context, Controls, RecordedNoise, Start, World, latents, new_world, rewind
+from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.rollout.session import Predict, bare, extend
 from worldmodel.variants import VARIANTS
+from worldmodel.world.archive import SUFFIX, _checksum, load_world, save_world
+from worldmodel.world.state import Chunk, Context, Controls, RecordedNoise, Start, World, latents, new_world, rewind
 
 GRID, TOKENS, WIDTH = (4, 6), 7, 20
 NAME = f"walk{SUFFIX}"

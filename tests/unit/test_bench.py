@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from worldmodel import bench_matrix_game2 as bench
-from worldmodel.bench import main, median_seconds, tiny_world
-from worldmodel.cache import KVCache
-from worldmodel.conditions import chunk_step
-from worldmodel.session import bare
+from worldmodel.bench import matrix_game2 as bench
+from worldmodel.bench.__main__ import main
+from worldmodel.layers.cache import KVCache
+from worldmodel.models.matrix_game2.conditions import chunk_step
+from worldmodel.rollout.session import bare
+from worldmodel.tinyworld.evaluate.speed import median_seconds, tiny_world
 
 
 def test_every_stage_takes_time_and_the_whole_is_its_parts():

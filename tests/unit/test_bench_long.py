@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from worldmodel.bench_long import Figures, judge, main, resident_bytes, subject_of
-from worldmodel.models.matrix_game2 import MatrixGame2
+from worldmodel.bench.long import Figures, judge, main, resident_bytes, subject_of
+from worldmodel.models.matrix_game2.network import MatrixGame2
 
 
 def test_a_short_run_says_figures_and_verdicts(capsys: pytest.CaptureFixture[str]) -> None:

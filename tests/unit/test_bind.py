@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from worldmodel.bind import bind_track, chunk_controls, left_over_sentence
-from worldmodel.presets import preset
-from worldmodel.track import Track, parse_track, sample
+from worldmodel.binding.bind import bind_track, chunk_controls, left_over_sentence
+from worldmodel.track.presets import preset
+from worldmodel.track.track import Track, parse_track, sample
 from worldmodel.variants import VARIANTS, Variant
 
 ANY = pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)

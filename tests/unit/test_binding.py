@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from worldmodel.bind import bind_track, binding_report
-from worldmodel.binding import KINDS, Report, Row, in_order
-from worldmodel.follow import follow
-from worldmodel.geometry import Poses, poses_of
-from worldmodel.motion import integrate, rotations
-from worldmodel.track import Track, parse_track
+from worldmodel.binding.bind import bind_track, binding_report
+from worldmodel.binding.follow import follow
+from worldmodel.binding.motion import integrate, rotations
+from worldmodel.binding.report import KINDS, Report, Row, in_order
+from worldmodel.camera.poses import Poses, poses_of
+from worldmodel.track.track import Track, parse_track
 from worldmodel.variants import VARIANTS, Variant
 
 ANY = pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)

@@ -15,8 +15,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from worldmodel.camera.poses import Poses, flip_camera, poses_of, quaternion_rotations, to_z_up
 from worldmodel.formats import blender
-from worldmodel.geometry import Poses, flip_camera, poses_of, quaternion_rotations, to_z_up
 
 LINEAR = 1
 LENSES = [

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldmodel.cache import KVCache, PlainCache
+from worldmodel.layers.cache import KVCache, PlainCache
 
 CHUNK, PER_LATENT = 3, 2
 

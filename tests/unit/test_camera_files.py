@@ -12,13 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from worldmodel.follow import Reading, follow_file
+from worldmodel.binding.follow import Reading, follow_file
+from worldmodel.camera.poses import Poses, at_rate, quaternion_rotations, rotation_quaternions
 from worldmodel.formats import colmap
-from worldmodel.formats.asked import ALL, Asked
-from worldmodel.formats.lines import natural
-from worldmodel.geometry import Poses, at_rate, quaternion_rotations, rotation_quaternions
-from worldmodel.timeline import MAX_FRAMES
-from worldmodel.track_files import (
+from worldmodel.formats.files import (
     HOLDS,
     MAX_BYTES,
     SUFFIXES,
@@ -29,6 +26,9 @@ from worldmodel.track_files import (
     read_track_file,
     what_was_found,
 )
+from worldmodel.formats.lines import natural
+from worldmodel.reading.asked import ALL, Asked
+from worldmodel.reading.limits import MAX_FRAMES
 from worldmodel.variants import VARIANTS
 
 

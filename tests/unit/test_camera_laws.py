@@ -20,10 +20,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worldmodel import geometry
-from worldmodel.formats.asked import AS_IT_IS, Asked
-from worldmodel.geometry import Poses
-from worldmodel.track_files import (
+from worldmodel.camera import poses as geometry
+from worldmodel.camera.poses import Poses
+from worldmodel.formats.files import (
     FORMATS,
     OF_CAMERAS,
     Content,
@@ -32,6 +31,7 @@ from worldmodel.track_files import (
     read_track_file,
     write_track_file,
 )
+from worldmodel.reading.asked import AS_IT_IS, Asked
 
 GL = np.diag([1.0, -1, -1, 1])
 """Our camera axes in OpenGL's, and back."""

@@ -14,10 +14,10 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from worldmodel.chunk_file import VERSION, Expected
-from worldmodel.journal import SUFFIX, Journal
-from worldmodel.state import Chunk, Controls, Start
-from worldmodel.weights import METADATA_KEY
+from worldmodel.reading.safetensors_files import METADATA_KEY
+from worldmodel.world.chunk_file import VERSION, Expected
+from worldmodel.world.journal import SUFFIX, Journal
+from worldmodel.world.state import Chunk, Controls, Start
 
 LARGE = 1 << 30
 ROOT = "ab" * 32

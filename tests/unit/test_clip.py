@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldmodel.clip import tower_shapes, tower_sizes, tower_weights
+from worldmodel.checkpoints.clip_tower import tower_shapes, tower_sizes, tower_weights
 
 KEYS = Path(__file__).parents[1] / "golden" / "matrix_game2" / "keys_clip.json"
 SIZES = {"model_type": "clip_vision_model", "hidden_size": 160, "num_hidden_layers": 2, "num_attention_heads": 2,

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from worldmodel.compare import Column, Errors, Span, fitting_scale, parting, shared_chunks, side_by_side
-from worldmodel.state import Chunk, Controls, Start, World, new_world
+from worldmodel.shown.side_by_side import Column, Errors, Span, fitting_scale, parting, shared_chunks, side_by_side
 from worldmodel.variants import VARIANTS
+from worldmodel.world.state import Chunk, Controls, Start, World, new_world
 
 SIZE = (64, 96)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from worldmodel.cache import KVCache
-from worldmodel.conditions import cut_windows, image_condition_at, window_index
-from worldmodel.rope import axis_angles, complex_product, grid_rotation, real_product, rotate, rotation
+from worldmodel.layers.cache import KVCache
+from worldmodel.layers.rope import axis_angles, complex_product, grid_rotation, real_product, rotate, rotation
+from worldmodel.models.matrix_game2.conditions import cut_windows, image_condition_at, window_index
 from worldmodel.variants import VARIANTS
 
 

@@ -13,14 +13,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldmodel import session as session_module
-from worldmodel.archive import SUFFIX, load_world, save_world
-from worldmodel.models.matrix_game2 import MatrixGame2, Step
-from worldmodel.session import Predict, Session, bare, replay_depth, settings_of
-from worldmodel.state import Chunk, Context, Controls, Start, World, latents, new_world, rewind
+from worldmodel.checkpoints.recognise import load_network, recognise
+from worldmodel.models.matrix_game2.network import MatrixGame2, Step
+from worldmodel.reading.safetensors_files import load_safetensors
+from worldmodel.rollout import session as session_module
+from worldmodel.rollout.session import Predict, Session, bare, replay_depth, settings_of
 from worldmodel.tinyworld.player import MODEL_FILE
 from worldmodel.variants import VARIANTS
-from worldmodel.weights import load_network, load_safetensors, recognise
+from worldmodel.world.archive import SUFFIX, load_world, save_world
+from worldmodel.world.state import Chunk, Context, Controls, Start, World, latents, new_world, rewind
 
 GRID, TOKENS, WIDTH = (2, 4), 3, 8
 TINY, SEED = "tiny_world", 5

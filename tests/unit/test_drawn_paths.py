@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldmodel.bind import bind_track
-from worldmodel.follow import follow_poses
-from worldmodel.geometry import Poses, angles
-from worldmodel.path import parse_path, path_poses
+from worldmodel.binding.bind import bind_track
+from worldmodel.binding.follow import follow_poses
+from worldmodel.camera.path_poses import parse_path, path_poses
+from worldmodel.camera.poses import Poses, angles
 from worldmodel.tinyworld import engine, pilot
 
 TEXTS = json.loads(drawn_paths.DRAWN.read_text(encoding="utf-8"))

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from worldmodel.metrics import drift, plots, rows, suites, whereabouts
 from worldmodel.metrics.intervals import Estimate
-from worldmodel.metrics.report import figures
 from worldmodel.tinyworld import data, pilot, train_dit, train_vae
 from worldmodel.tinyworld.__main__ import main
+from worldmodel.tinyworld.evaluate import drift, plots, rows, suites, whereabouts
+from worldmodel.tinyworld.evaluate.report import figures
 from worldmodel.tinyworld.export import export_model, export_vae, open_player
 from worldmodel.tinyworld.run import Run
 from worldmodel.vae.tiny import TinyVAE, initialise

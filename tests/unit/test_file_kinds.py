@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from worldmodel.file_kinds import kind_of_file, load_pickle, parts_of
+from worldmodel.checkpoints.file_kinds import kind_of_file, load_pickle, parts_of
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Detected pickle protocol"),

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldmodel.bind import bind_track
-from worldmodel.follow import AS_WRITTEN, FROM_CAMERAS, Z_UP, Reading, follow, follow_file, pace
-from worldmodel.geometry import Poses, angles, flip_camera, from_z_up, poses_of, to_z_up
-from worldmodel.motion import integrate, rotations
-from worldmodel.presets import preset
-from worldmodel.track import parse_timeline, parse_track, same_track, sample, write_track
+from worldmodel.binding.bind import bind_track
+from worldmodel.binding.follow import AS_WRITTEN, FROM_CAMERAS, Z_UP, Reading, follow, follow_file, pace
+from worldmodel.binding.motion import integrate, rotations
+from worldmodel.camera.poses import Poses, angles, flip_camera, from_z_up, poses_of, to_z_up
+from worldmodel.track.presets import preset
+from worldmodel.track.track import parse_timeline, parse_track, same_track, sample, write_track
 from worldmodel.variants import MATRIX_GAME_3_WALKING, VARIANTS, Motion
 
 TINY_WORLD = VARIANTS["tiny_world"]

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from worldmodel.metrics import follows, suites
 from worldmodel.tinyworld import data, pilot
+from worldmodel.tinyworld.evaluate import follows, suites
 from worldmodel.variants import VARIANTS
 
 VARIANT = VARIANTS["tiny_world"]

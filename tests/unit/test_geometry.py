@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldmodel import geometry
+from worldmodel.binding.motion import rotations
+from worldmodel.camera import poses as geometry
+from worldmodel.camera.poses import Poses
 from worldmodel.formats import poses_json
-from worldmodel.geometry import Poses
-from worldmodel.motion import rotations
 
 EXACT = {"atol": 1e-12, "rtol": 0}
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from worldmodel.bind import bind_track, chunk_controls
-from worldmodel.inventory import describe_world, held_frames, summary, told, world_bytes
-from worldmodel.state import Chunk, Start, World, frames, new_world
-from worldmodel.track import Track, parse_track
+from worldmodel.binding.bind import bind_track, chunk_controls
+from worldmodel.binding.unbind import walked_track
+from worldmodel.shown.world_words import describe_world, held_frames, summary, told, world_bytes
+from worldmodel.track.track import Track, parse_track
 from worldmodel.variants import VARIANTS
-from worldmodel.walked import walked_track
+from worldmodel.world.state import Chunk, Start, World, frames, new_world
 
 GRID = (8, 12)
 WALKS = {

@@ -16,9 +16,9 @@ from playwright._impl._driver import compute_driver_executable
 
 from tests.unit.mutants import TOKENS
 from tests.unit.test_track import EDITORS_EXAMPLE, MISTAKES, random_timeline
-from worldmodel.motion import integrate
-from worldmodel.timeline import Timeline
-from worldmodel.track import parse_timeline, sample, sample_curve, write_track
+from worldmodel.binding.motion import integrate
+from worldmodel.track.timeline import Timeline
+from worldmodel.track.track import parse_timeline, sample, sample_curve, write_track
 from worldmodel.variants import Motion
 
 TESTS = Path(__file__).resolve().parents[1] / "js"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from worldmodel.journal import (
+from worldmodel.world.journal import (
     LONGEST_NAMES,
     MODELS,
     NAMES,
@@ -29,7 +29,7 @@ from worldmodel.journal import (
     parent_key,
     usage,
 )
-from worldmodel.state import Chunk, Controls, Start, World, new_world
+from worldmodel.world.state import Chunk, Controls, Start, World, new_world
 
 ROOT = "ab" * 32
 LARGE = 1 << 30

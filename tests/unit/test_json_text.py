@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from worldmodel.formats.json_text import MAX_DEPTH, dump, load, shown
-from worldmodel.timeline import SHOWN_LETTERS
-from worldmodel.track import parse_track
+from worldmodel.reading.json_text import MAX_DEPTH, dump, load, shown
+from worldmodel.reading.words import SHOWN_LETTERS
+from worldmodel.track.track import parse_track
 
 MEMBERS = 500_000
 SECONDS = 2.0

@@ -72,3 +72,29 @@ def test_only_the_seam_touches_the_inside_of_the_host(comfyui: Path) -> None:
         if level == 0 and module.split(".")[0] in inside
     ]
     assert not wrong
+
+
+ORDER = (
+    "reading", "storage", "metrics", "layers", "variants", "vae", "camera", "track", "world", "binding", "formats",
+    "memory", "models", "rollout", "families", "checkpoints", "shown", "questions", "answers", "play", "client",
+    "batch", "tinyworld", "conformance", "bench",
+)  # fmt: skip
+"""The library's folders: strict reading first, what measures everything last."""
+
+
+def test_a_folder_imports_only_what_stands_before_it() -> None:
+    wrong = []
+    for file in files("worldmodel"):
+        own = file.relative_to(REPOSITORY / "worldmodel").with_suffix("").parts
+        if own == ("__init__",):
+            continue
+        package = ("worldmodel", *own[:-1])
+        for line, level, module in imports(file):
+            if not level:
+                continue
+            target = (*package[: len(package) - level + 1], *module.split("."))[1:]
+            room = target[0] if target[0] else ""
+            for other in [room] if room else []:
+                if other not in ORDER or ORDER.index(other) > ORDER.index(own[0]):
+                    wrong.append(f"{'/'.join(own)}.py:{line} imports {other}, which stands behind {own[0]}")
+    assert not wrong, "\n".join(wrong)

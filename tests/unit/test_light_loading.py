@@ -11,7 +11,7 @@ import json, sys
 from pathlib import Path
 
 import torch
-from worldmodel.bench import tiny_world
+from worldmodel.tinyworld.evaluate.speed import tiny_world
 from worldmodel.models.matrix_game2 import MatrixGame2
 from worldmodel.quantize import layers
 from worldmodel.tinyworld.player import MODEL_FILE

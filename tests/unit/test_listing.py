@@ -14,15 +14,15 @@ import pytest
 import torch
 
 from tests.unit.fuzzing import Target, targets
-from worldmodel.archive import SUFFIX, is_world_file, save_world
+from worldmodel.camera.poses import Poses
+from worldmodel.formats.files import FORMATS, SUFFIXES, Content, read_track_file, write_track_file
 from worldmodel.formats.glance import HEAD, may_be_walk
-from worldmodel.geometry import Poses
-from worldmodel.state import Start, new_world
 from worldmodel.storage import listing
 from worldmodel.storage.listing import Finder, first_bytes, readable
 from worldmodel.tinyworld import record, walks
-from worldmodel.track import parse_track
-from worldmodel.track_files import FORMATS, SUFFIXES, Content, read_track_file, write_track_file
+from worldmodel.track.track import parse_track
+from worldmodel.world.archive import SUFFIX, is_world_file, save_world
+from worldmodel.world.state import Start, new_world
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 LONG_AGO = time.time() - 1000

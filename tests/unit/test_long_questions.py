@@ -11,11 +11,11 @@ from collections.abc import Callable
 import pytest
 
 from tests.unit.samples import pack_module
-from worldmodel import editor
-from worldmodel.formats import short_text
-from worldmodel.path import parse_path
-from worldmodel.timeline import MAX_FRAMES
-from worldmodel.track import parse_timeline
+from worldmodel import questions as editor
+from worldmodel.camera.path_poses import parse_path
+from worldmodel.reading.limits import MAX_FRAMES
+from worldmodel.track import short_text
+from worldmodel.track.track import parse_timeline
 
 SECONDS = 9.0
 """Of one processor, and a slow one; it takes 1 to 3."""

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import rms_norm
 
-from worldmodel.attention import attention, few_keys_attention, fused_attention, grouped_attention, groups_of
-from worldmodel.cache import KVCache
-from worldmodel.models.matrix_game2 import MatrixGame2, Step, sizes_from_state_dict
-from worldmodel.models.norms import HandNorm
-from worldmodel.models.wan_layers import cast_like, modulation_parameter
+from worldmodel.layers.attention import attention, few_keys_attention, fused_attention, grouped_attention, groups_of
+from worldmodel.layers.cache import KVCache
+from worldmodel.layers.norms import HandNorm
+from worldmodel.layers.wan import cast_like, modulation_parameter
+from worldmodel.models.matrix_game2.network import MatrixGame2, Step, sizes_from_state_dict
 
 CHUNK, CHUNKS, BATCH, GRID = 3, 4, 2, (4, 6)
 SIZES = {

@@ -13,18 +13,19 @@ import pytest
 import torch
 
 from tests.unit.mutants import archive_of, array_bytes
-from worldmodel import editor
-from worldmodel.archive import SUFFIX, load_world
-from worldmodel.bind import bind_track
-from worldmodel.path import parse_path
-from worldmodel.presets import preset
-from worldmodel.quantize import layers
-from worldmodel.sampling import warped_steps
-from worldmodel.state import Start, new_world
-from worldmodel.timeline import UNWRITABLE, shortened, unknown_word
-from worldmodel.track import parse_track
-from worldmodel.track_files import parse_colmap, parse_file
+from worldmodel import questions as editor
+from worldmodel.binding.bind import bind_track
+from worldmodel.camera.path_poses import parse_path
+from worldmodel.formats.files import parse_colmap, parse_file
+from worldmodel.layers.quantize import layers
+from worldmodel.reading.words import UNWRITABLE, shortened
+from worldmodel.rollout.sampling import warped_steps
+from worldmodel.track.presets import preset
+from worldmodel.track.timeline import unknown_word
+from worldmodel.track.track import parse_track
 from worldmodel.variants import VARIANTS, variant_named
+from worldmodel.world.archive import SUFFIX, load_world
+from worldmodel.world.state import Start, new_world
 
 LETTERS = 600
 LONG = "wörd\n\u2028\ud800" * 400_000

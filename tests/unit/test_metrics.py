@@ -6,18 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from worldmodel.metrics import drift, obedience, pictures, right_world, steering, suites
-from worldmodel.metrics.bars import FULL, SHORT, Bar
+from worldmodel.metrics import pictures
 from worldmodel.metrics.intervals import mean_of, ratio_of, share_interval
-from worldmodel.metrics.report import evaluate
-from worldmodel.metrics.rows import GROUPS, Form
-from worldmodel.sampling import warped_steps
-from worldmodel.session import Session, bare
-from worldmodel.state import Controls, RecordedNoise, Start
+from worldmodel.rollout.sampling import warped_steps
+from worldmodel.rollout.session import Session, bare
 from worldmodel.tinyworld import data, engine, pilot, train_dit
+from worldmodel.tinyworld.evaluate import drift, obedience, right_world, steering, suites
+from worldmodel.tinyworld.evaluate.bars import FULL, SHORT, Bar
+from worldmodel.tinyworld.evaluate.report import evaluate
+from worldmodel.tinyworld.evaluate.rows import GROUPS, Form
 from worldmodel.tinyworld.player import Player, build_conditions, encode_start
 from worldmodel.tinyworld.visibility import seen_from_first
 from worldmodel.vae.tiny import TinyVAE, initialise
+from worldmodel.world.state import Controls, RecordedNoise, Start
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from worldmodel.geometry import angles
-from worldmodel.motion import integrate, rotations
-from worldmodel.presets import DEMOS, PRESETS, preset
+from worldmodel.binding.motion import integrate, rotations
+from worldmodel.camera.poses import angles
 from worldmodel.tinyworld import engine, pilot
-from worldmodel.track import Track, parse_track, sample
+from worldmodel.track.presets import DEMOS, PRESETS, preset
+from worldmodel.track.track import Track, parse_track, sample
 from worldmodel.variants import MATRIX_GAME_3_WALKING, VARIANTS, Motion
 
 STEP = 0.1235

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
-from worldmodel import cache, conditions
 from worldmodel.conformance import __main__ as command
 from worldmodel.conformance import matrix_game2 as judge
+from worldmodel.layers import cache
 from worldmodel.models import action
-from worldmodel.models import matrix_game2 as network
+from worldmodel.models.matrix_game2 import conditions
+from worldmodel.models.matrix_game2 import network as network
 
 CASE = Path(__file__).parents[1] / "golden" / "matrix_game2" / "rollout_gta_drive.safetensors"
 Patch = pytest.MonkeyPatch

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldmodel.cache import KVCache
-from worldmodel.conditions import cut_windows, image_condition, image_then_grey
 from worldmodel.conformance.matrix_game2 import network_from
 from worldmodel.conformance.report import Golden, load_golden
-from worldmodel.models.matrix_game2 import Step
-from worldmodel.session import Session, bare
-from worldmodel.state import Controls, Start
+from worldmodel.layers.cache import KVCache
+from worldmodel.models.matrix_game2.conditions import cut_windows, image_condition, image_then_grey
+from worldmodel.models.matrix_game2.network import Step
+from worldmodel.rollout.session import Session, bare
 from worldmodel.variants import VARIANTS
+from worldmodel.world.state import Controls, Start
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CASE = REPOSITORY / "tests" / "golden" / "matrix_game2" / "dit_gta_drive.safetensors"

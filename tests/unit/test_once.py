@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldmodel.cache import PlainCache
-from worldmodel.models.matrix_game2 import MatrixGame2, Step
-from worldmodel.session import Predict, Session, bare
-from worldmodel.state import Controls, Start
+from worldmodel.layers.cache import PlainCache
+from worldmodel.models.matrix_game2.network import MatrixGame2, Step
+from worldmodel.rollout.session import Predict, Session, bare
 from worldmodel.variants import VARIANTS
+from worldmodel.world.state import Controls, Start
 
 CHUNKS = 4
 

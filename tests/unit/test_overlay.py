@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldmodel.overlay import draw_controls, readable_scale
-from worldmodel.track import parse_track
+from worldmodel.shown.overlay import draw_controls, readable_scale
+from worldmodel.track.track import parse_track
 
 TRACK = parse_track("forward*4 right+yaw_right(3)*4 jump+pitch_up*2 idle*2")
 GREY = torch.full((12, 64, 96, 3), 0.5)

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from worldmodel.models.matrix_game2 import MatrixGame2
+from worldmodel.models.matrix_game2.network import MatrixGame2
 from worldmodel.tinyworld import latents, own_films, pilot, train_dit
 from worldmodel.tinyworld.player import Player
 from worldmodel.vae.tiny import TinyVAE

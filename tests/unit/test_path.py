@@ -12,12 +12,20 @@ import numpy as np
 import pytest
 import torch
 
-from worldmodel.camera_path import CameraPath, PathKeyframe
-from worldmodel.follow import follow
+from worldmodel.binding.follow import follow
+from worldmodel.camera.path import CameraPath, PathKeyframe
+from worldmodel.camera.path_poses import (
+    begin_at,
+    parse_path,
+    path_poses,
+    path_spans,
+    path_speeds,
+    sample_path,
+    write_path,
+)
+from worldmodel.camera.poses import angles, check_poses
 from worldmodel.formats import three_camera
-from worldmodel.geometry import angles, check_poses
-from worldmodel.path import begin_at, parse_path, path_poses, path_spans, path_speeds, sample_path, write_path
-from worldmodel.timeline import DEFAULT_FRAMES
+from worldmodel.reading.limits import DEFAULT_FRAMES
 from worldmodel.variants import VARIANTS
 
 GOLDEN = json.loads(golden_paths.GOLDEN.read_text(encoding="utf-8"))

@@ -12,8 +12,8 @@ import torch
 from released_checkpoints import network_weights
 from torch import Tensor
 
-from worldmodel.quantised import unpacked
-from worldmodel.weights import load_network, recognise
+from worldmodel.checkpoints.quantised import unpacked
+from worldmodel.checkpoints.recognise import load_network, recognise
 
 FORMATS = ("float8_e4m3fn", "float8_e5m2", "int8_tensorwise", "mxfp8", "nvfp4", "convrot_w4a4", "asym_w4a8_int8")
 LAYER = "blocks.0.ffn.0"

@@ -6,16 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from worldmodel.models.matrix_game2 import MatrixGame2
-from worldmodel.quantize import (
-    ATTENTION,
-    KINDS,
-    QuantisedLinear,
-    int8_product,
-    layers,
-    plain_product,
-    quantise,
-)
+from worldmodel.layers.quantize import ATTENTION, KINDS, QuantisedLinear, int8_product, layers, plain_product, quantise
+from worldmodel.models.matrix_game2.network import MatrixGame2
 
 SIZES = {
     "dim": 48, "heads": 2, "ffn_dim": 64, "freq_dim": 32, "layers": 2, "context_dim": 20, "keyboard_dim": 4,

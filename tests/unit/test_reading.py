@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldmodel.metrics import reading
-from worldmodel.metrics.reader import CLASSES, FEATURES, Reader, Reading, export, load, load_run, read
-from worldmodel.metrics.train_reader import judged_films
 from worldmodel.tinyworld import pilot
+from worldmodel.tinyworld.evaluate import reading
+from worldmodel.tinyworld.evaluate.reader import CLASSES, FEATURES, Reader, Reading, export, load, load_run, read
+from worldmodel.tinyworld.evaluate.train_reader import judged_films
 from worldmodel.tinyworld.player import load_vae
 from worldmodel.tinyworld.run import Run
 from worldmodel.tinyworld.scene import clips, engine, themes
@@ -91,7 +91,7 @@ def test_films_like_the_true_ones_are_at_one_unit_and_others_are_farther() -> No
 
 
 def test_a_window_of_a_true_film_is_the_films_own() -> None:
-    from worldmodel.metrics.suites2 import PlaceTracks
+    from worldmodel.tinyworld.evaluate.suites2 import PlaceTracks
     from worldmodel.tinyworld.player import load_player
 
     player, places = load_player(), engine.build([-1, 4])

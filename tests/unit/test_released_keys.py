@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldmodel.key_names import _IN_A_BLOCK, _OUTSIDE_BLOCKS, released_names
-from worldmodel.models.matrix_game2 import MatrixGame2
+from worldmodel.checkpoints.key_names import _IN_A_BLOCK, _OUTSIDE_BLOCKS, released_names
+from worldmodel.checkpoints.recognise import Checkpoint, recognise
+from worldmodel.models.matrix_game2.network import MatrixGame2
 from worldmodel.variants import VARIANTS
-from worldmodel.weights import Checkpoint, recognise
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "matrix_game2"
 RELEASED = ("universal", "gta_drive", "templerun")

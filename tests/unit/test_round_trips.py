@@ -19,8 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from round_trip_walks import WALKS, points_of, seen
 
-from worldmodel.formats import blender, colmap
-from worldmodel.geometry import (
+from worldmodel.binding.motion import integrate
+from worldmodel.binding.track_camera import camera_of, lens_sentence
+from worldmodel.camera.poses import (
     Poses,
     flip_camera,
     from_z_up,
@@ -29,10 +30,9 @@ from worldmodel.geometry import (
     poses_of,
     quaternion_rotations,
 )
-from worldmodel.motion import integrate
-from worldmodel.track import parse_track
-from worldmodel.track_camera import camera_of, lens_sentence
-from worldmodel.track_files import FORMATS, OF_CAMERAS, Content, read_track_file, write_track_file
+from worldmodel.formats import blender, colmap
+from worldmodel.formats.files import FORMATS, OF_CAMERAS, Content, read_track_file, write_track_file
+from worldmodel.track.track import parse_track
 from worldmodel.variants import TITLES, VARIANTS
 
 TINY_WORLD = VARIANTS["tiny_world"]

@@ -7,7 +7,7 @@ from itertools import islice
 import pytest
 import torch
 
-from worldmodel.sampling import (
+from worldmodel.rollout.sampling import (
     LEAST_SHIFT,
     Levels,
     clean_from_velocity,

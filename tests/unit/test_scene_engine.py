@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldmodel.metrics import suites2
 from worldmodel.tinyworld import pilot
 from worldmodel.tinyworld.engine import largest_place, poses
+from worldmodel.tinyworld.evaluate import suites2
 from worldmodel.tinyworld.scene import clips, engine, patterns, plans, themes, walkers
 
 SIZE = (64, 96)

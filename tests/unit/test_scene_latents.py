@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from worldmodel.metrics import sheets, suites2
+from worldmodel.tinyworld.evaluate import sheets, suites2
 from worldmodel.tinyworld.latents import LONG, SHORT, Shards, encode_walks
 from worldmodel.tinyworld.pilot import Actions, play
 from worldmodel.tinyworld.player import load_player

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldmodel.models.matrix_game2 import MatrixGame2, Step
-from worldmodel.session import NotFinite, Predict, Progress, Session, bare, extend, settings_of
-from worldmodel.state import Controls, RecordedNoise, Start, World, frames, latents, new_world
+from worldmodel.models.matrix_game2.network import MatrixGame2, Step
+from worldmodel.rollout.session import NotFinite, Predict, Progress, Session, bare, extend, settings_of
 from worldmodel.variants import VARIANTS
+from worldmodel.world.state import Controls, RecordedNoise, Start, World, frames, latents, new_world
 
 GRID, TOKENS, WIDTH = (4, 6), 7, 20
 NAMES = list(VARIANTS)

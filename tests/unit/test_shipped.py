@@ -9,9 +9,9 @@ import json
 import pytest
 from safetensors import safe_open
 
-from worldmodel.metrics import bars
-from worldmodel.metrics.report import evaluate
-from worldmodel.metrics.rows import GROUPS, SHORT, SHORT_GROUPS, Form
+from worldmodel.tinyworld.evaluate import bars
+from worldmodel.tinyworld.evaluate.report import evaluate
+from worldmodel.tinyworld.evaluate.rows import GROUPS, SHORT, SHORT_GROUPS, Form
 from worldmodel.tinyworld.player import MODEL_FILE, VAE_FILE, load_player
 
 MEGABYTES = 30

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from worldmodel.cache import KVCache
-from worldmodel.geometry import Poses
-from worldmodel.state import Chunk, Context, Controls, RecordedNoise, Start, World, new_world, rewind
-from worldmodel.track import Track, parse_track
+from worldmodel.camera.poses import Poses
+from worldmodel.layers.cache import KVCache
+from worldmodel.track.track import Track, parse_track
+from worldmodel.world.state import Chunk, Context, Controls, RecordedNoise, Start, World, new_world, rewind
 
 
 def world_of(chunks: int) -> World:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from worldmodel.threads import SMALL, few_threads, is_small, threads_for
+from worldmodel.layers.threads import SMALL, few_threads, is_small, threads_for
 
 
 @pytest.fixture(autouse=True)

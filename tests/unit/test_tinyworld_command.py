@@ -3,13 +3,14 @@
 import pytest
 import torch
 
+from worldmodel.checkpoints.recognise import read_metadata
+from worldmodel.reading.safetensors_files import load_safetensors
 from worldmodel.tinyworld import pilot, train_dit, train_vae
 from worldmodel.tinyworld.__main__ import main
 from worldmodel.tinyworld.export import describe, export_model, export_vae
 from worldmodel.tinyworld.player import load_player
 from worldmodel.tinyworld.run import Run
 from worldmodel.vae.tiny import TinyVAE, initialise
-from worldmodel.weights import load_safetensors, read_metadata
 
 
 @pytest.fixture

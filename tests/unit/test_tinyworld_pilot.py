@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from worldmodel.metrics import suites
-from worldmodel.motion import integrate
+from worldmodel.binding.motion import integrate
 from worldmodel.tinyworld import data, engine, pilot, train_vae
-from worldmodel.track import Track
+from worldmodel.tinyworld.evaluate import suites
+from worldmodel.track.track import Track
 from worldmodel.vae.tiny import TinyVAE
 from worldmodel.variants import Motion
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from worldmodel.film import film_frames, to_bytes
+from worldmodel.shown.film import film_frames, to_bytes
 from worldmodel.tinyworld import captions, engine, pilot, record, walk_files, walks
 from worldmodel.tinyworld.__main__ import main
 from worldmodel.tinyworld.record import Settings

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from tests.unit.test_tinyworld_training import GRID, TINY, Oracle, tiny_network, walks
-from worldmodel.cache import KVCache
-from worldmodel.models import matrix_game2
-from worldmodel.models.matrix_game2 import MatrixGame2
+from worldmodel.layers.cache import KVCache
+from worldmodel.models.matrix_game2 import network as matrix_game2
+from worldmodel.models.matrix_game2.network import MatrixGame2
 from worldmodel.tinyworld import carried, latents, train_dit, train_rollout
 from worldmodel.tinyworld.run import Run
 from worldmodel.tinyworld.train_rollout import CHUNK, SEAM, WINDOW, Critic, Judge, Rollouts

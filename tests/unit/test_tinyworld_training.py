@@ -14,16 +14,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from worldmodel.bind import bind_track
-from worldmodel.cache import KVCache
-from worldmodel.conditions import chunk_step, image_condition_at
-from worldmodel.models.matrix_game2 import MatrixGame2, Step
-from worldmodel.sampling import warped_steps
-from worldmodel.session import Session, bare
-from worldmodel.state import Chunk, Controls, RecordedNoise, Start
+from worldmodel.binding.bind import bind_track
+from worldmodel.layers.cache import KVCache
+from worldmodel.models.matrix_game2.conditions import chunk_step, image_condition_at
+from worldmodel.models.matrix_game2.network import MatrixGame2, Step
+from worldmodel.rollout.sampling import warped_steps
+from worldmodel.rollout.session import Session, bare
 from worldmodel.tinyworld import data, engine, latents, pilot, player, run, tokens, train_dit, train_vae
-from worldmodel.track import Track
+from worldmodel.track.track import Track
 from worldmodel.vae.tiny import TinyVAE, initialise
+from worldmodel.world.state import Chunk, Controls, RecordedNoise, Start
 
 VARIANT, CHUNK, GRID = train_dit.VARIANT, train_dit.CHUNK, (4, 6)
 TINY: dict[str, Any] = {

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from worldmodel.presets import PRESETS, preset
-from worldmodel.timeline import DEFAULT_FRAMES, MAX_FRAMES, WORDS, Keyframe, Timeline, thousandths
-from worldmodel.track import (
+from worldmodel.reading.limits import DEFAULT_FRAMES, MAX_FRAMES, thousandths
+from worldmodel.track.presets import PRESETS, preset
+from worldmodel.track.timeline import WORDS, Keyframe, Timeline
+from worldmodel.track.track import (
     Track,
     parse_timeline,
     parse_track,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from worldmodel.motion import integrate
-from worldmodel.presets import preset
-from worldmodel.timeline import MAX_FRAMES
-from worldmodel.track import Track, parse_track, same_track, sample
-from worldmodel.track_edits import join, repeat, retime, reverse, there_and_back
+from worldmodel.binding.motion import integrate
+from worldmodel.reading.limits import MAX_FRAMES
+from worldmodel.track.edits import join, repeat, retime, reverse, there_and_back
+from worldmodel.track.presets import preset
+from worldmodel.track.track import Track, parse_track, same_track, sample
 from worldmodel.variants import Motion
 
 

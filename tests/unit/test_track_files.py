@@ -11,13 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from worldmodel import geometry
+from worldmodel.camera import poses as geometry
+from worldmodel.camera.poses import Poses
 from worldmodel.formats import arrays, colmap, csv_table, nerfstudio, npz, tum
-from worldmodel.geometry import Poses
-from worldmodel.presets import preset
-from worldmodel.tinyworld import walk_files, walks
-from worldmodel.track import Track, parse_track, same_track, sample
-from worldmodel.track_files import (
+from worldmodel.formats.files import (
     FORMATS,
     MAX_BYTES,
     OF_CAMERAS,
@@ -29,6 +26,9 @@ from worldmodel.track_files import (
     read_track_file,
     write_track_file,
 )
+from worldmodel.tinyworld import walk_files, walks
+from worldmodel.track.presets import preset
+from worldmodel.track.track import Track, parse_track, same_track, sample
 
 LENS = (0.61, 1.1, 0.5, 0.49)
 

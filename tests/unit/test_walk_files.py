@@ -19,9 +19,9 @@ from tests.unit.mutants import archive_of, array_bytes
 from worldmodel.formats import csv_table, npz
 from worldmodel.formats.action_log import DEGREES_A_STEP, VPT_KEYS
 from worldmodel.formats.action_log import WORDS as LOG_WORDS
-from worldmodel.timeline import LETTERS, MAX_DEGREES, WORDS, held_spans
-from worldmodel.track import Track, parse_track, same_track, write_track
-from worldmodel.track_files import Content, parse_file
+from worldmodel.formats.files import Content, parse_file
+from worldmodel.track.timeline import LETTERS, MAX_DEGREES, WORDS, held_spans
+from worldmodel.track.track import Track, parse_track, same_track, write_track
 
 EXAMPLES = settings(max_examples=60, deadline=None, database=None, derandomize=True)
 LETTER_OF = {word: letter for letter, word in LETTERS.items()}
@@ -554,7 +554,7 @@ def test_long_logs_and_tables_hear_stop() -> None:
     def stop() -> None:
         raise Stopped
 
-    from worldmodel.formats.asked import Asked
+    from worldmodel.reading.asked import Asked
 
     for suffix, text in ((".csv", b"W\n" + b"1\n" * 5000), (".jsonl", lines_of([minerl(["forward"])] * 5000))):
         with pytest.raises(Stopped):

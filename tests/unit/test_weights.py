@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from worldmodel.models.matrix_game2 import MatrixGame2
-from worldmodel.weights import check_latent_formats, load_network, load_safetensors, read_metadata, recognise
+from worldmodel.checkpoints.recognise import check_latent_formats, load_network, read_metadata, recognise
+from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.reading.safetensors_files import load_safetensors
 
 SIZES = {
     "dim": 48,

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldmodel.bind import bind_track, chunk_controls
-from worldmodel.state import Chunk, Start, World, new_world
-from worldmodel.track import parse_track
+from worldmodel.binding.bind import bind_track, chunk_controls
+from worldmodel.shown.world_sheet import MOST_PICTURES, Sheet, draw_world, shown_chunks
+from worldmodel.track.track import parse_track
 from worldmodel.variants import VARIANTS
-from worldmodel.world_picture import MOST_PICTURES, Sheet, draw_world, shown_chunks
+from worldmodel.world.state import Chunk, Start, World, new_world
 
 KEY, TURN = (63, 191, 155), (240, 179, 58)
 

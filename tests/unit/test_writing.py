@@ -17,18 +17,18 @@ import numpy as np
 import pytest
 import torch
 
-from worldmodel.archive import SUFFIX, load_world, save_world
-from worldmodel.film import FilmWriter, animation, read_film
-from worldmodel.geometry import Poses
-from worldmodel.state import Start, World, new_world
+from worldmodel.camera.poses import Poses
+from worldmodel.formats.files import FORMATS, Content, write_track_file
+from worldmodel.shown.film import FilmWriter, animation, read_film
 from worldmodel.storage.locks import LOCK, FolderLock
 from worldmodel.storage.tensors import save_tensors
 from worldmodel.storage.troubles import Unwritable, told, trouble
 from worldmodel.storage.writing import STALE_SECONDS, Numbered, Part, hidden_parts, try_out, write_file, write_files
 from worldmodel.tinyworld import walk_files, walks
 from worldmodel.tinyworld.captions import Captions
-from worldmodel.track import parse_track
-from worldmodel.track_files import FORMATS, Content, write_track_file
+from worldmodel.track.track import parse_track
+from worldmodel.world.archive import SUFFIX, load_world, save_world
+from worldmodel.world.state import Start, World, new_world
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LONG_AGO = time.time() - STALE_SECONDS - 60
@@ -155,7 +155,7 @@ def test_two_processes_that_save_worlds_and_tracks_at_once_lose_nothing(tmp_path
     save_world(a_world(), tmp_path / f"given{SUFFIX}")
     code = (
         "import sys; from pathlib import Path\n"
-        "from worldmodel.archive import SUFFIX, load_world, save_world\n"
+        "from worldmodel.world.archive import SUFFIX, load_world, save_world\n"
         "from worldmodel.storage.writing import Numbered, write_files\n"
         "folder = Path(sys.argv[1]); world = load_world(folder / f'given{SUFFIX}')\n"
         "name = lambda ending: Numbered(folder, 'a', 1, ending, '')\n"

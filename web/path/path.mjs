@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The camera path's text and its editable form, as in worldmodel/camera_path.py and worldmodel/formats/path_json.py.
+ * The camera path's text and its editable form, as in worldmodel/camera/path.py and worldmodel/camera/path_json.py.
  *
  * A place is [right, down, ahead] in metres, a tangent the way from there to the handle of the Bezier curve; angles are
  * degrees, yaw to the right and pitch up. A path is frozen and always canonical: sorted, numbers in thousandths.

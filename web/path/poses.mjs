@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * A camera's path as poses: the cubic curve of worldmodel/path.py, walked evenly along its arc.
+ * A camera's path as poses: the cubic curve of worldmodel/camera/path_poses.py, walked evenly along its arc.
  *
  * Between two keyframes lies one Bezier curve (a span); t in 0..1 runs along it unevenly, u in 0..1 evenly along its
  * arc.

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Where a track leads, seen from above, as the server integrates it (worldmodel/motion.py): row i first steps along the
+ * Where a track leads, seen from above, as the server integrates it (worldmodel/binding/motion.py): row i first steps along the
  * heading of frame i, then turns. Right is x, ahead is z, a turn to the right is positive.
  */
 import { heldFlags, sampleInto } from "./sample.mjs"

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The action track's text and its editable form, as in worldmodel/timeline.py and worldmodel/formats/track_json.py.
+ * The action track's text and its editable form, as in worldmodel/track/timeline.py and worldmodel/track/track_json.py.
  *
  *     Span      [first frame, frames]
  *     Keyframe  [frame, degrees per frame, easing]

@@ -11,19 +11,25 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..bind import bind_track
-from ..cache import KVCache
-from ..conditions import cut_windows, image_condition, image_condition_at, image_then_grey, window_index
-from ..film import to_bytes
+from ..binding.bind import bind_track
+from ..layers.cache import KVCache
 from ..models.action import HEAD_SIZE, ActionInputs, ActionModule, action_rotation
-from ..models.matrix_game2 import MatrixGame2, Step, sizes_from_state_dict
-from ..presets import DEMOS, preset
-from ..sampling import add_noise, clean_from_velocity, nearest_level, shifted_levels, warped_steps
-from ..session import Progress, Session, Settings, bare
-from ..state import Controls, RecordedNoise, Start
-from ..track import sample
+from ..models.matrix_game2.conditions import (
+    cut_windows,
+    image_condition,
+    image_condition_at,
+    image_then_grey,
+    window_index,
+)
+from ..models.matrix_game2.network import MatrixGame2, Step, sizes_from_state_dict
+from ..rollout.sampling import add_noise, clean_from_velocity, nearest_level, shifted_levels, warped_steps
+from ..rollout.session import Progress, Session, Settings, bare
+from ..shown.film import to_bytes
+from ..track.presets import DEMOS, preset
+from ..track.track import sample
 from ..vae.wan21 import to_model_space
 from ..variants import Variant, variant_named
+from ..world.state import Controls, RecordedNoise, Start
 from .released_keys import judge_keys
 from .report import Golden, Judge, Line, load_golden
 from .start_pictures import judge_pictures, judge_vae, picture_of, stream_frames, to_video, vae_from

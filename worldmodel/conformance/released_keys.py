@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..clip import PREFIX, tower_shapes, tower_sizes, tower_weights
+from ..checkpoints.clip_tower import PREFIX, tower_shapes, tower_sizes, tower_weights
+from ..checkpoints.recognise import recognise
 from ..vae.wan21 import Wan21VAE, wan21_sizes
-from ..weights import recognise
 from .report import Judge
 from .towers import Towers
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..safetensors_header import read_json
-from ..weights import load_safetensors
+from ..reading.safetensors_files import load_safetensors
+from ..reading.safetensors_header import read_json
 
 PASSED, FAILED, SKIPPED, INFORMATION = "passed", "failed", "skipped", "information"
 

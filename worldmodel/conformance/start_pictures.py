@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..conditions import image_then_grey
-from ..pictures import clip_pixels, crop, prepare_picture
+from ..models.matrix_game2.conditions import image_then_grey
+from ..models.matrix_game2.start_picture import clip_pixels, crop, prepare_picture
 from ..vae.wan21 import Wan21VAE, from_model_space, to_model_space, wan21_sizes
 from .report import Golden, Judge
 from .towers import Towers

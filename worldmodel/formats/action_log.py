@@ -22,11 +22,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ..binding import counted
-from ..timeline import MAX_FRAMES
-from ..track import Track
-from .asked import AS_IT_IS, Asked
-from .json_text import is_number, is_whole, load, shown
+from ..reading.asked import AS_IT_IS, Asked
+from ..reading.json_text import is_number, is_whole, load, shown
+from ..reading.limits import MAX_FRAMES
+from ..reading.words import counted
+from ..track.track import Track
 from .lines import rows
 from .walk_rows import Walk, frame_note, keys_note, names_of
 

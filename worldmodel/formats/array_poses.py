@@ -18,9 +18,9 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
-from ..geometry import Poses
+from ..camera.poses import Poses
+from ..reading.asked import AS_IT_IS, Asked
 from .arrays import Wanted, check_shape, header_of, read_array, shown_shape
-from .asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
 from .lens import Lens, checked_shares, is_pixels, lens_of_pixels
 from .matrices import matrices_of_rows

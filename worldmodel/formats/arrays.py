@@ -14,7 +14,8 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from ..timeline import MAX_FRAMES, shortened
+from ..reading.limits import MAX_FRAMES
+from ..reading.words import shortened
 
 MAX_BYTES = 64 * 2**20
 """Largest array that is read, unpacked."""

@@ -18,10 +18,10 @@ from typing import Any
 
 import torch
 
-from ..geometry import Poses, check_poses, flip_camera, from_z_up, picture_of, rotation_quaternions, to_z_up
-from ..timeline import MAX_FRAMES
-from .asked import AS_IT_IS, Asked
-from .json_text import checked_list, dump, load, shown
+from ..camera.poses import Poses, check_poses, flip_camera, from_z_up, picture_of, rotation_quaternions, to_z_up
+from ..reading.asked import AS_IT_IS, Asked
+from ..reading.json_text import checked_list, dump, load, shown
+from ..reading.limits import MAX_FRAMES
 from .lens import Lens, one_lens
 from .matrices import numbers_of
 from .poses_json import read_fps, read_intrinsics, read_picture, unread

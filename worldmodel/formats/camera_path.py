@@ -15,11 +15,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..geometry import Poses, flip_camera, from_z_up
-from ..timeline import MAX_FRAMES
-from .asked import AS_IT_IS, Asked
+from ..camera.poses import Poses, flip_camera, from_z_up
+from ..reading.asked import AS_IT_IS, Asked
+from ..reading.json_text import checked_list, checked_object, is_number, shown
+from ..reading.limits import MAX_FRAMES
 from .frames import Frames, poses_of_frames
-from .json_text import checked_list, checked_object, is_number, shown
 from .lens import Lens, no_lens
 from .matrices import matrices_of
 from .poses_json import rate_of, unread

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ..geometry import Poses, invert, picture_of, pixel_intrinsics, poses_of, rotation_quaternions
-from ..timeline import MAX_FRAMES, shortened
-from .asked import AS_IT_IS, Asked
+from ..camera.poses import Poses, invert, picture_of, pixel_intrinsics, poses_of, rotation_quaternions
+from ..reading.asked import AS_IT_IS, Asked
+from ..reading.limits import MAX_FRAMES
+from ..reading.words import shortened
 from .frames import Frames, poses_of_frames
 from .lens import Lens, lens_of_pixels, no_lens
 from .lines import is_number, no_number, rows, turns

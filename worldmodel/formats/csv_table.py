@@ -23,10 +23,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ..timeline import MAX_FRAMES, WORDS, shortened
-from ..track import Track
-from .asked import AS_IT_IS, Asked
-from .json_text import holds_half_character
+from ..reading.asked import AS_IT_IS, Asked
+from ..reading.json_text import holds_half_character
+from ..reading.limits import MAX_FRAMES
+from ..reading.words import shortened
+from ..track.timeline import WORDS
+from ..track.track import Track
 from .table_columns import FRAMES, MOUSE, OURS, PASSED_OVER, PROMPT, TIMES, Column, columns_of, named, numbers_of
 from .walk_rows import Walk, frame_note, keys_note, names_of, time_note
 

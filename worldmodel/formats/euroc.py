@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..geometry import Poses, from_z_up, poses_of
-from .asked import AS_IT_IS, Asked
+from ..camera.poses import Poses, from_z_up, poses_of
+from ..reading.asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
 from .lines import is_number, table, turns
 from .stamps import MICROSECONDS, NANOSECONDS, SECONDS, Stamps

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..geometry import MAX_METRES, Poses, check_poses, interpolate
-from .asked import AS_IT_IS, Asked
+from ..camera.poses import MAX_METRES, Poses, check_poses, interpolate
+from ..reading.asked import AS_IT_IS, Asked
 from .lens import Lens, one_lens, picture_of_pixels
 from .stamps import Stamps, spaced
 

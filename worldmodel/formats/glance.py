@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from ..storage.listing import first_bytes
-from ..timeline import LETTERS, WORDS
+from ..track.timeline import LETTERS, WORDS
 
 HEAD = 4096
 """Bytes that are looked at; of an archive as many of its end, where its contents are listed."""

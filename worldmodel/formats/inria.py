@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 
-from ..geometry import Poses
-from ..timeline import MAX_FRAMES
-from .asked import AS_IT_IS, Asked
+from ..camera.poses import Poses
+from ..reading.asked import AS_IT_IS, Asked
+from ..reading.json_text import is_number
+from ..reading.limits import MAX_FRAMES
 from .frames import Frames, poses_of_frames
-from .json_text import is_number
 from .lens import Lens, lens_of_pixels, no_lens
 from .matrices import numbers_of
 from .nerfstudio import cameras_of

@@ -7,8 +7,8 @@ benchmark's development kit, its readme (Geiger et al., CVPR 2012); evo reads th
 
 from __future__ import annotations
 
-from ..geometry import Poses
-from .asked import AS_IT_IS, Asked
+from ..camera.poses import Poses
+from ..reading.asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
 from .lines import table
 from .matrices import matrices_of_rows

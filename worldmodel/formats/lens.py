@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..geometry import MAX_PIXELS, share_intrinsics
-from ..timeline import shortened
-from .json_text import checked_numbers, is_number, shown
+from ..camera.poses import MAX_PIXELS, share_intrinsics
+from ..reading.json_text import checked_numbers, is_number, shown
+from ..reading.words import shortened
 
 Lens = tuple[float, float, float, float]
 _FOCAL = 0.01, 150.0

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..geometry import quaternion_rotations
-from ..timeline import MAX_FRAMES, shortened
-from .asked import nothing
+from ..camera.poses import quaternion_rotations
+from ..reading.asked import nothing
+from ..reading.limits import MAX_FRAMES
+from ..reading.words import shortened
 
 _DIGITS = re.compile("([0-9]+)")
 _OFTEN = 1024

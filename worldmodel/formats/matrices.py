@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .json_text import is_number, shown
+from ..reading.json_text import is_number, shown
 
 _LAST_ROW = [0, 0, 0, 1]
 

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..geometry import MAX_METRES, Poses, flip_camera, from_z_up, picture_of, pixel_intrinsics, to_z_up
-from ..timeline import MAX_FRAMES
-from .asked import AS_IT_IS, Asked
+from ..camera.poses import MAX_METRES, Poses, flip_camera, from_z_up, picture_of, pixel_intrinsics, to_z_up
+from ..reading.asked import AS_IT_IS, Asked
+from ..reading.json_text import checked_list, checked_object, dump, is_number, load, shown
+from ..reading.limits import MAX_FRAMES
 from .frames import Frames, poses_of_frames
-from .json_text import checked_list, checked_object, dump, is_number, load, shown
 from .lens import Lens, lens_of_pixels, no_lens
 from .lines import natural
 from .matrices import matrices_of

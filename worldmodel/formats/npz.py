@@ -19,13 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..geometry import Poses
-from ..timeline import MAX_DEGREES, MAX_FRAMES, WORDS, unknown_word
-from ..track import Track
+from ..camera.poses import Poses
+from ..reading.asked import AS_IT_IS, Asked
+from ..reading.json_text import holds_half_character
+from ..reading.limits import MAX_FRAMES
+from ..track.timeline import MAX_DEGREES, WORDS, unknown_word
+from ..track.track import Track
 from . import array_poses
 from .arrays import Wanted, check_shape, unpack
-from .asked import AS_IT_IS, Asked
-from .json_text import holds_half_character
 
 WANTED = {
     "words": Wanted("U", ((None,),)),

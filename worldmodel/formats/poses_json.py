@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..geometry import MAX_PIXELS, Poses, check_poses
-from .asked import AS_IT_IS, Asked
-from .document import check_version
-from .json_text import checked_number, checked_numbers, dump, load, shown
+from ..camera.poses import MAX_PIXELS, Poses, check_poses
+from ..reading.asked import AS_IT_IS, Asked
+from ..reading.document import check_version
+from ..reading.json_text import checked_number, checked_numbers, dump, load, shown
 from .lens import Lens, checked_shares
 from .matrices import matrices_of_rows, numbers_of
 

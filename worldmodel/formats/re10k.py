@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..geometry import Poses, invert
-from .asked import AS_IT_IS, Asked
+from ..camera.poses import Poses, invert
+from ..reading.asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
 from .lens import checked_shares
 from .lines import table

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
-from ..timeline import shortened
-from .asked import ALL, Asked
+from ..reading.asked import ALL, Asked
+from ..reading.words import shortened
 from .lens import listed
 from .lines import natural
 

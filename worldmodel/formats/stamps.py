@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..geometry import interpolate
-from ..timeline import MAX_FRAMES, shortened
+from ..camera.poses import interpolate
+from ..reading.limits import MAX_FRAMES
+from ..reading.words import shortened
 
 SECONDS, MICROSECONDS, NANOSECONDS = 1.0, 1e6, 1e9
 _UNITS = {NANOSECONDS: "nanoseconds", MICROSECONDS: "microseconds", 1e3: "milliseconds", SECONDS: "seconds"}

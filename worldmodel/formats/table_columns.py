@@ -7,7 +7,8 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from ..timeline import LETTERS, MAX_DEGREES, WORDS, shortened, unknown_word
+from ..reading.words import shortened
+from ..track.timeline import LETTERS, MAX_DEGREES, WORDS, unknown_word
 from .walk_rows import ARROWS, OTHER_KEYS, SYNONYMS, counts_pixels
 
 PASSED_OVER = (

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..geometry import check_poses, flip_camera, poses_of, quaternion_rotations
-from .json_text import is_number, shown
+from ..camera.poses import check_poses, flip_camera, poses_of, quaternion_rotations
+from ..reading.json_text import is_number, shown
 
 _OTHER_WORLD = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0], dtype=torch.float64))
 _NO_WAY = 1e-6

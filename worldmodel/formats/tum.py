@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..geometry import Poses, poses_of, rotation_quaternions
-from .asked import AS_IT_IS, Asked
+from ..camera.poses import Poses, poses_of, rotation_quaternions
+from ..reading.asked import AS_IT_IS, Asked
 from .frames import Frames, poses_of_frames
 from .lines import Table, table, turns
 from .stamps import SECONDS, Stamps

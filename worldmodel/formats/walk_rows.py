@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..binding import counted
-from ..timeline import shortened
-from ..track import Track
+from ..reading.words import counted, shortened
+from ..track.track import Track
 from ..variants import VARIANTS
 
 SYNONYMS = {"backward": "back", "backwards": "back", "space": "jump"}

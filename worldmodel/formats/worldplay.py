@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..geometry import Poses
-from ..timeline import MAX_FRAMES, shortened
-from .asked import AS_IT_IS, Asked
+from ..camera.poses import Poses
+from ..reading.asked import AS_IT_IS, Asked
+from ..reading.limits import MAX_FRAMES
+from ..reading.words import shortened
 from .frames import Frames, poses_of_frames
 from .lens import Lens, lens_of_pixels, no_lens
 from .lines import natural

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..attention import attention
-from ..cache import KVCache
-from ..rope import Rotation, axis_angles, rotate, rotation
-from .norms import unit_norm
+from ..layers.attention import attention
+from ..layers.cache import KVCache
+from ..layers.norms import unit_norm
+from ..layers.rope import Rotation, axis_angles, rotate, rotation
 
 HEAD_SIZE = 64
 WINDOW_FRAMES = 12

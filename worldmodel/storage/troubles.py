@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..timeline import shortened
+from ..reading.words import shortened
 
 _LETTERS = 120
 """Of a folder's or a file's name in a message."""

@@ -171,7 +171,7 @@ def _record(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from ..metrics import bars, report, rows
+    from .evaluate import bars, report, rows
     from .export import describe, open_player
     from .player import MODEL_FILE, VAE_FILE
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..checkpoints.recognise import load_network, recognise
+from ..reading.safetensors_files import METADATA_KEY
 from ..storage.tensors import save_tensors
-from ..weights import METADATA_KEY, load_network, recognise
-from .player import MODEL_FILE, VAE_FILE, Player, load_player
+from .player import MODEL_FILE, SIZES, VAE_FILE, Player, load_player
 
 LATENT_FORMAT = "tiny_world"
 
@@ -77,8 +78,6 @@ def export_model(run: Path, recipe: dict, path: Path = MODEL_FILE, ended: bool =
 
 def _sizes(extra: dict) -> dict:
     """Return what the weights' shapes do not say of a run's network."""
-    from .train_dit import SIZES
-
     return {name: extra.get("sizes", SIZES)[name] for name in ("heads", "freq_dim")}
 
 

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..cache import KVCache
-from ..sampling import Levels, renoise_sample
+from ..layers.cache import KVCache
+from ..rollout.sampling import Levels, renoise_sample
 from .latents import Shards
 from .player import Conditions, build_conditions
 from .train_dit import CHUNK, LEVELS, VARIANT, flow_error, mixed_precision, side_by_side

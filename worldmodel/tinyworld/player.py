@@ -14,19 +14,25 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..cache import KVCache
-from ..conditions import cut_windows, image_condition_at
-from ..models.matrix_game2 import Step
-from ..sampling import Levels, renoise_sample, warped_steps
+from ..checkpoints.recognise import load_network, read_metadata, recognise
+from ..layers.cache import KVCache
+from ..models.matrix_game2.conditions import cut_windows, image_condition_at
+from ..models.matrix_game2.network import Step
+from ..reading.safetensors_files import load_safetensors
+from ..rollout.sampling import Levels, renoise_sample, warped_steps
 from ..vae.tiny import TinyVAE
 from ..variants import VARIANTS, Variant
-from ..weights import load_network, load_safetensors, read_metadata, recognise
 from .pilot import Actions
 from .tokens import patch_context
 
 WEIGHTS = Path(__file__).parent / "weights"
 MODEL_FILE = WEIGHTS / "tiny_world.safetensors"
 VAE_FILE = WEIGHTS / "tiny_world_vae.safetensors"
+SIZES = {
+    "dim": 192, "heads": 3, "ffn_dim": 768, "freq_dim": 128, "layers": 6, "context_dim": 128, "keyboard_dim": 4,
+    "keyboard_width": 32, "action_heads": 3, "action_blocks": (0, 1, 2), "mouse": True,
+}  # fmt: skip
+"""Of the shipped form's network."""
 TAIL = 5
 """Latents of grey after which the encoder no longer remembers the start image."""
 

@@ -26,10 +26,11 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from ..reading.limits import MAX_FRAMES
+from ..reading.words import shortened
 from ..storage.locks import FolderLock
 from ..storage.troubles import shown, told
 from ..storage.writing import remove_stale, write_file
-from ..timeline import MAX_FRAMES, shortened
 from . import captions, walks
 from . import walk_files as files
 from .walks import Walk

@@ -18,12 +18,12 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from ..models.matrix_game2 import MatrixGame2
-from ..sampling import warped_steps
+from ..models.matrix_game2.network import MatrixGame2
+from ..rollout.sampling import warped_steps
 from ..variants import VARIANTS
 from .export import open_player
 from .latents import Shards
-from .player import Conditions, build_conditions
+from .player import SIZES, Conditions, build_conditions
 from .run import Run
 
 VARIANT = VARIANTS["tiny_world"]
@@ -32,12 +32,6 @@ OWN_LEVELS = LEVELS.sigmas.tolist()
 CHUNK = VARIANT.chunk
 CLIP_SIZES = {1: 64, 2: 20, 3: 12}
 """Clips of a batch of scale 1 by their number of chunks: about equal work."""
-SIZES = {
-    "dim": 192, "heads": 3, "ffn_dim": 768, "freq_dim": 128, "layers": 6, "context_dim": 128, "keyboard_dim": 4,
-    "keyboard_width": 32, "action_heads": 3, "action_blocks": (0, 1, 2), "mouse": True,
-}  # fmt: skip
-
-
 KEYBOARD_GAIN = {"keyboard_embed.0.weight": 2.0, "keyboard_embed.2.weight": 3.0, "keyboard_attn_kv.weight": 2.0}
 """Without it the keys' part of the residual stream starts ten times weaker than the mouse's, and is learnt last."""
 

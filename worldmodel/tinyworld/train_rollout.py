@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from ..cache import KVCache
-from ..models.matrix_game2 import Step
-from ..sampling import Levels
+from ..layers.cache import KVCache
+from ..models.matrix_game2.network import Step
+from ..rollout.sampling import Levels
 from . import carried
 from .latents import Shards
 from .player import Conditions, build_conditions

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..film import FilmWriter, film_frames, to_bytes
+from ..shown.film import FilmWriter, film_frames, to_bytes
 from ..storage.writing import Part, write_file
 from ..variants import VARIANTS
 from . import engine, walks

@@ -29,7 +29,7 @@ def weights(of_pack: Callable[[str], ModuleType], tmp_path_factory: pytest.TempP
     """A folder with random Tiny World weights under the names of the built-in ones."""
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(5)
-    network = of_pack("worldmodel.models.matrix_game2").MatrixGame2(**SIZES)
+    network = of_pack("worldmodel.models.matrix_game2.network").MatrixGame2(**SIZES)
     entries = {"variant": "tiny_world", "latent_format": "tiny_world", "heads": SIZES["heads"], **LATENTS}
     write(folder / "tiny_world.safetensors", network.state_dict(), entries)
     tiny = of_pack("worldmodel.vae.tiny")
@@ -77,7 +77,7 @@ def tiny(built_in: Path, run: Callable[..., Any], of_pack: Callable[[str], Modul
     """Model, vae and start world, through the nodes, and a track of two chunks."""
     model, vae = run("WMLoadWorldModel", "Tiny World"), run("WMLoadWorldVAE", "Tiny World")
     image, _ = run("WMTinyWorldView", 3, 0)
-    track = of_pack("worldmodel.track").parse_track("forward*9 right+yaw_right*12")
+    track = of_pack("worldmodel.track.track").parse_track("forward*9 right+yaw_right*12")
     return SimpleNamespace(model=model, vae=vae, image=image, track=track, world=run("WMStartWorld", model, vae, image))
 
 
@@ -109,7 +109,7 @@ def golden(
     path = tmp_path / "gta_drive.safetensors"
     released = {f"model.{key.removeprefix('sd.dit.')}": value for key, value in tensors.items() if "sd.dit." in key}
     write(path, released, {"heads": config["model_config"]["num_heads"]})
-    state, track = of_pack("worldmodel.state"), of_pack("worldmodel.track")
+    state, track = of_pack("worldmodel.world.state"), of_pack("worldmodel.track.track")
     variant = of_pack("worldmodel.variants").VARIANTS[f"matrix_game_2_{config['variant']}"]
     noise = state.RecordedNoise(tensors["in.noise"][0], tensors["in.renoise"])
     start = state.Start(variant.name, "wan21", tensors["in.cond_concat"][0], tensors["in.visual_context"][0], noise)

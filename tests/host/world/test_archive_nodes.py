@@ -30,7 +30,7 @@ def _clean_folders() -> Iterator[None]:
 @pytest.fixture
 def walked(tiny: SimpleNamespace, run: Callable, of_pack: Callable[[str], ModuleType]) -> SimpleNamespace:
     """A world of 6 chunks: 4 with seed 11, then 2 with seed 12."""
-    track = of_pack("worldmodel.track").parse_track(LONG)
+    track = of_pack("worldmodel.track.track").parse_track(LONG)
     first, _ = run("WMRolloutWorld", tiny.model, tiny.world, cut(track, slice(0, 45)), 11)
     world, _ = run("WMRolloutWorld", tiny.model, first, cut(track, slice(45, 69)), 12)
     return SimpleNamespace(model=tiny.model, vae=tiny.vae, world=world, track=track)

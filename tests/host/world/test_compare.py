@@ -13,7 +13,7 @@ import torch
 @pytest.fixture
 def branches(tiny: SimpleNamespace, run: Callable, of_pack: Callable[[str], ModuleType]) -> SimpleNamespace:
     """A trunk of 2 chunks, and two branches of 4 and 3."""
-    parse = of_pack("worldmodel.track").parse_track
+    parse = of_pack("worldmodel.track.track").parse_track
     trunk, _ = run("WMRolloutWorld", tiny.model, tiny.world, parse("forward*21"), 1)
     left, _ = run("WMRolloutWorld", tiny.model, trunk, parse("left+yaw_left(4)*24"), 2)
     right, _ = run("WMRolloutWorld", tiny.model, trunk, parse("right+yaw_right(4)*12"), 2)

@@ -68,7 +68,7 @@ def test_a_film_made_again_has_the_frames_it_had(film: Any, run: Callable) -> No
 def test_a_film_that_goes_on_behind_a_world_is_made_again_behind_it(
     tiny: SimpleNamespace, run: Callable, of_pack: Callable[[str], ModuleType]
 ) -> None:
-    later = of_pack("worldmodel.track").parse_track("left*24")
+    later = of_pack("worldmodel.track.track").parse_track("left*24")
     parent, _ = run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 0)
     _, film = run("WMRolloutWorld", tiny.model, parent, later, 0, vae=tiny.vae)
     frames = film.get_components().images

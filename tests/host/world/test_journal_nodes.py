@@ -45,7 +45,7 @@ def films() -> list[Any]:
 @pytest.fixture
 def roll(tiny: SimpleNamespace, nodes: dict, folder: Path, films: list, of_pack: Callable[[str], ModuleType]) -> Roll:
     """`roll("forward*9", seed=1)`: run Rollout World in a graph; returns the grown world and the report."""
-    parse = of_pack("worldmodel.track").parse_track
+    parse = of_pack("worldmodel.track.track").parse_track
 
     def run(track: str = LONG, graph: dict | None = GRAPH, **changes: Any) -> tuple[Any, str]:
         hidden = {} if graph is None else {io.Hidden.dynprompt: DynamicPrompt(graph), io.Hidden.unique_id: "6"}
@@ -311,7 +311,7 @@ def test_a_model_that_nothing_tells_turns_the_journal_off_and_says_so_on_the_nod
 def test_a_chunk_that_is_not_finite_is_not_there(roll: Roll, folder: Path, of_pack: Callable) -> None:
     """Releases up to 35f7552 kept such chunks, under these keys."""
     whole, _ = roll()
-    journal = of_pack("worldmodel.journal").Journal(folder, 1 << 30)
+    journal = of_pack("worldmodel.world.journal").Journal(folder, 1 << 30)
     for number, value in ((0, float("nan")), (2, float("inf"))):
         chunk = whole.chunks[number]
         bad = chunk.latents.clone()

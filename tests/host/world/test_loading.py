@@ -76,7 +76,7 @@ def as_released(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def renamed(weights: dict[str, Tensor], of_pack: Callable) -> dict[str, Tensor]:
     """Return the weights as a diffusers repack names them."""
-    names = of_pack("worldmodel.key_names")
+    names = of_pack("worldmodel.checkpoints.key_names")
     tables = {"": names._OUTSIDE_BLOCKS, **{f"blocks.{i}.": names._IN_A_BLOCK for i in range(2)}}
     theirs = {}
     for key, value in weights.items():

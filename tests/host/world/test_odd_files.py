@@ -85,7 +85,7 @@ def test_a_quantised_layer_that_is_not_whole(refusal: Refusal, plain: Tensors, c
 
 def test_every_format_of_the_host_is_known(plain: Tensors, of_pack: Callable[[str], Any]) -> None:
     """An alarm for a format that the host learns and whose scales are not looked at here."""
-    needs = of_pack("worldmodel.quantised")._needs
+    needs = of_pack("worldmodel.checkpoints.quantised")._needs
     assert [kind for kind in comfy.quant_ops.QUANT_ALGOS if not needs(kind, 256, 256, {})] == []
 
 

@@ -48,8 +48,8 @@ def case(
         clip=run("WMLoadWorldCLIPVision", place_file("clip_vision", tmp_path / "clip.safetensors")),
         vae_weights=under("sd.vae."),
         image=tensors["in.image"][0].movedim(0, -1) / 2 + 0.5,
-        noise=of_pack("worldmodel.state").RecordedNoise(tensors["in.noise"][0], tensors["in.renoise"]),
-        track=of_pack("worldmodel.track").Track(variant.keyboard.words, tensors["in.keyboard_cond"][0], degrees),
+        noise=of_pack("worldmodel.world.state").RecordedNoise(tensors["in.noise"][0], tensors["in.renoise"]),
+        track=of_pack("worldmodel.track.track").Track(variant.keyboard.words, tensors["in.keyboard_cond"][0], degrees),
         tensors=tensors,
         chunks=config["n_chunks"],
     )
@@ -57,7 +57,7 @@ def case(
 
 def rolled(case: SimpleNamespace, run: Callable, of_pack: Callable[[str], ModuleType], vae: Any) -> tuple[Any, Tensor]:
     """Start from the picture, let the authors' noise in through the start, roll out and decode."""
-    state, (height, width) = of_pack("worldmodel.state"), case.image.shape[1:3]
+    state, (height, width) = of_pack("worldmodel.world.state"), case.image.shape[1:3]
     world = run("WMStartWorld", case.model, vae, case.image, case.clip, width, height)
     world = state.new_world(world.start._replace(noise=case.noise))
     grown, film = run("WMRolloutWorld", case.model, world, case.track, 0, vae=vae)
@@ -79,7 +79,8 @@ def test_the_authors_film_comes_out_of_the_nodes(case: SimpleNamespace, run: Cal
     check(case, grown, frames)
     start = grown.start
     stored = case.tensors["mid.cond_concat"][0]
-    ours = of_pack("worldmodel.conditions").image_condition_at(start.image_condition, torch.arange(stored.shape[1]))
+    conditions = of_pack("worldmodel.models.matrix_game2.conditions")
+    ours = conditions.image_condition_at(start.image_condition, torch.arange(stored.shape[1]))
     assert (ours - stored).abs().max() <= 1e-5
     assert (start.visual_context - case.tensors["mid.visual_context"][0]).abs().max() <= 1e-5
 
@@ -96,7 +97,7 @@ def test_every_file_of_the_tower_sees_the_same(
     clip, tensors = of_pack("nodes.host.clip"), case.tensors
     picture, stored = case.image[0], tensors["mid.visual_context"][0]
     released = {key.removeprefix("sd.clip."): value for key, value in tensors.items() if key.startswith("sd.clip.")}
-    hosts = of_pack("worldmodel.clip").tower_weights(released)
+    hosts = of_pack("worldmodel.checkpoints.clip_tower").tower_weights(released)
     write(tmp_path / "clip_hosts.safetensors", hosts, {"heads": case.clip.config["num_attention_heads"]})
     again = run("WMLoadWorldCLIPVision", place_file("clip_vision", tmp_path / "clip_hosts.safetensors"))
     for tower in (case.clip, again):

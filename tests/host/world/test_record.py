@@ -13,7 +13,7 @@ import pytest
 import torch
 from comfy_host import ComfyHost, PromptRefused
 
-from worldmodel.film import read_film
+from worldmodel.shown.film import read_film
 from worldmodel.tinyworld.record import INDEX
 from worldmodel.tinyworld.walk_files import read_table
 
@@ -102,7 +102,7 @@ def test_the_film_of_a_recording_that_was_deleted_is_made_again(recorder: Callab
 def test_a_track_is_recorded_where_tiny_world_view_shows_it(
     recorder: Callable, nodes: dict, of_pack: Callable[[str], ModuleType]
 ) -> None:
-    parse, same = (getattr(of_pack("worldmodel.track"), name) for name in ("parse_track", "same_track"))
+    parse, same = (getattr(of_pack("worldmodel.track.track"), name) for name in ("parse_track", "same_track"))
     track = parse("forward*9 right+yaw_right(2.123)*8 idle*4")
     _, played, _, images = recorder("track", track=track).args
     true_film = nodes["WMTinyWorldView"].execute(7, 2, track).args[1]
@@ -121,11 +121,11 @@ def test_a_recorded_track_can_be_rolled_out(recorder: Callable, tiny: SimpleName
 
 
 def test_what_a_track_asks_in_vain_is_told(recorder: Callable, of_pack: Callable[[str], ModuleType]) -> None:
-    track = of_pack("worldmodel.track").parse_track("forward*9 jump*3")
+    track = of_pack("worldmodel.track.track").parse_track("forward*9 jump*3")
     said = recorder("told", track=track).ui["text"][0]
     assert "told: track, 12 frames" in said and "jump: not a key of Tiny World" in said and "100% of the frames" in said
     with pytest.raises(ValueError, match="track: found 1 frame, expected at least 2"):
-        recorder("told", track=of_pack("worldmodel.track").parse_track("forward*1"))
+        recorder("told", track=of_pack("worldmodel.track.track").parse_track("forward*1"))
 
 
 def test_stop_leaves_no_half_walk_in_the_index(recorder: Callable, output: Path) -> None:

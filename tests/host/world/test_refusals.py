@@ -352,7 +352,7 @@ def test_a_world_of_another_model(golden: SimpleNamespace, rolls: Callable) -> N
 def test_more_chunks_than_noise_was_recorded(
     golden: SimpleNamespace, run: Callable, refusal: Refusal, of_pack: Callable[[str], ModuleType]
 ) -> None:
-    parse = of_pack("worldmodel.track").parse_track
+    parse = of_pack("worldmodel.track.track").parse_track
     model, grown = run("WMLoadWorldModel", golden.file), golden.world
     grown, _ = run("WMRolloutWorld", model, grown, golden.track, 0)
     assert refusal(run, "WMRolloutWorld", model, grown, parse("forward*12"), 0).startswith("noise: ")

@@ -16,7 +16,7 @@ LONG = "forward*20 right+yaw_right*14 idle*11"
 
 @pytest.fixture
 def track(of_pack: Callable[[str], ModuleType]) -> Callable[[str], Any]:
-    return of_pack("worldmodel.track").parse_track
+    return of_pack("worldmodel.track.track").parse_track
 
 
 def cut(track: Any, rows: slice) -> Any:
@@ -110,7 +110,7 @@ def test_any_range_of_frames_decodes_alike(tiny: SimpleNamespace, run: Callable,
 def test_the_nodes_compute_what_the_library_computes(
     tiny: SimpleNamespace, run: Callable, of_pack: Callable[[str], ModuleType], track: Callable
 ) -> None:
-    session, bind = of_pack("worldmodel.session"), of_pack("worldmodel.bind")
+    session, bind = of_pack("worldmodel.rollout.session"), of_pack("worldmodel.binding.bind")
     variant = of_pack("worldmodel.variants").VARIANTS["tiny_world"]
     controls, _ = bind.chunk_controls(bind.bind_track(tiny.track, variant).controls, 0, variant)
     predict = session.bare(tiny.model.model.diffusion_model)
@@ -175,7 +175,7 @@ def test_matrix_game_takes_its_context_from_the_clip_tower(
     )  # fmt: skip
     for parameter in tower.model.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    clip, pictures = of_pack("nodes.host.clip"), of_pack("worldmodel.pictures")
+    clip, pictures = of_pack("nodes.host.clip"), of_pack("worldmodel.models.matrix_game2.start_picture")
     picture = torch.rand(352, 640, 3)
     tokens = clip.image_tokens(tower, picture)
     assert tokens.shape == (17, width)

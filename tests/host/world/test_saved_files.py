@@ -17,7 +17,7 @@ import folder_paths
 import pytest
 import torch
 
-from worldmodel.film import read_film
+from worldmodel.shown.film import read_film
 
 TEXT = "forward*9 right+yaw_right*12"
 LOADED = {"model": "Tiny World"}
@@ -42,7 +42,7 @@ def folders(tmp_path: Path) -> Iterator[SimpleNamespace]:
 
 @pytest.fixture
 def track(of_pack: Callable[[str], ModuleType]) -> Any:
-    return of_pack("worldmodel.track").parse_track(TEXT)
+    return of_pack("worldmodel.track.track").parse_track(TEXT)
 
 
 def record(nodes: dict, folder: str = "rec", seed: int = 1) -> Any:
@@ -91,7 +91,7 @@ def test_the_newest_is_the_walk_that_was_recorded_and_not_its_captions(
     played = record(nodes).args[1]
     (folders.output / "later.json").write_text('{"3": {"inputs": {"keys": 1}, "class_type": "WMSaveTrack"}}')
     loaded = load_track(nodes)
-    assert of_pack("worldmodel.track").same_track(loaded.args[0], played)
+    assert of_pack("worldmodel.track.track").same_track(loaded.args[0], played)
     said = loaded.ui["text"][0]
     assert f"the newest is rec/walk_00000.npz [output]; newer, {PASSED} a track: " in said
     assert "later.json [output]" in said and "rec/walk_00000.txt [output]" in said and loaded.args[2] == said
@@ -107,7 +107,7 @@ def test_the_newest_passes_over_what_looks_like_a_walk_and_is_none(
     first = node.fingerprint_inputs("the newest", **LOADED)
     for _ in range(2):
         loaded = load_track(nodes)
-        assert of_pack("worldmodel.track").same_track(loaded.args[0], track)
+        assert of_pack("worldmodel.track.track").same_track(loaded.args[0], track)
         assert loaded.ui["text"][0].endswith("do not read as a track: broken.tum.")
     other = node.fingerprint_inputs("the newest", **LOADED)
     assert other != first and str(folders.output / "mine_00001_.csv") in other
@@ -208,7 +208,7 @@ def test_a_file_that_goes_while_it_is_read_is_passed_over(
 ) -> None:
     nodes["WMSaveTrack"].execute(track, "CSV", "old", "Tiny World")
     (folders.input / "new.tum").write_text(TUM)
-    files, read = of_pack("nodes.track_files").TRACKS, of_pack("worldmodel.track_files").read_track_file
+    files, read = of_pack("nodes.track_files").TRACKS, of_pack("worldmodel.formats.files").read_track_file
 
     def late(path: Path) -> Any:
         (folders.input / "new.tum").unlink(missing_ok=True)
@@ -306,7 +306,7 @@ def test_a_temp_folder_that_takes_no_film_is_told_when_queued_and_before_the_rol
 def test_a_film_that_is_begun_has_a_name_no_other_gets(
     of_pack: Callable[[str], ModuleType], folders: SimpleNamespace
 ) -> None:
-    files, film = of_pack("nodes.host.files"), of_pack("worldmodel.film")
+    files, film = of_pack("nodes.host.files"), of_pack("worldmodel.shown.film")
     begun = [film.FilmWriter(files.new_film("worldmodel/rollout"), 16).__enter__() for _ in range(6)]
     for level, writer in enumerate(begun):
         writer.append(torch.full((9, 32, 32, 3), level / 6))

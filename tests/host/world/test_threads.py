@@ -59,7 +59,7 @@ def test_decode_world_shares_the_work_between_two_threads_of_one(tiny: SimpleNam
 def test_shared_work_gives_the_same_frames_bit_for_bit(
     tiny: SimpleNamespace, run: Callable, of_pack: Callable[[str], ModuleType]
 ) -> None:
-    long = of_pack("worldmodel.track").parse_track("forward*30 right+yaw_right*27")
+    long = of_pack("worldmodel.track.track").parse_track("forward*30 right+yaw_right*27")
     world, _ = run("WMRolloutWorld", tiny.model, tiny.world, long, 1)
     stream = of_pack("nodes.host.decoder").StreamingDecoder(tiny.vae)
     whole = torch.cat([stream.push(chunk.latents) for chunk in world.chunks])
@@ -112,7 +112,7 @@ def test_the_film_gets_the_frames_of_decode_world_bit_for_bit_and_in_order(
     tiny: SimpleNamespace, run: Callable, of_pack: Callable[[str], ModuleType], beside: bool
 ) -> None:
     sampling, progress = of_pack("nodes.host.sampling"), of_pack("nodes.host.progress")
-    long = of_pack("worldmodel.track").parse_track("forward*30 right+yaw_right*27")
+    long = of_pack("worldmodel.track.track").parse_track("forward*30 right+yaw_right*27")
     world, _ = run("WMRolloutWorld", tiny.model, tiny.world, long, 1)
     stage = sampling.without_network(tiny.model)._replace(small=beside)
     reel, bar, last = Reel(), progress.Progress(1), len(world.chunks) - 1

@@ -103,7 +103,7 @@ def test_model_space_is_the_hosts() -> None:
 
 
 def test_a_late_beginning_gives_the_same_frames(decoder: ModuleType, of_pack: Callable, vae: comfy.sd.VAE) -> None:
-    state, latents = of_pack("worldmodel.state"), some_latents(45)
+    state, latents = of_pack("worldmodel.world.state"), some_latents(45)
     chunks = tuple(state.Chunk(piece, None) for piece in latents.split(3, dim=1))
     world = state.World(SimpleNamespace(), chunks)
     whole = torch.cat(list(decoder.decode_frames(vae, world, 0, 176)))

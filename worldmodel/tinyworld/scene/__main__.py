@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from ...metrics import suites2
+from ..evaluate import suites2
 from . import plans
 
 SIZES = {
@@ -107,7 +107,7 @@ def _train(options: argparse.Namespace) -> None:
         train_dit.train(options.run, options.shards, rate=options.rate or 2e-3, **common)
         return
     if options.what == "reader":
-        from ...metrics import train_reader
+        from ..evaluate import train_reader
         from ..export import open_player
 
         vae = open_player(vae=options.vae).vae
@@ -133,7 +133,7 @@ def _encode(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from ...metrics import reader, report, rows
+    from ..evaluate import reader, report, rows
     from ..export import open_player
 
     known = None if options.reader is None else reader.load_run(options.reader)
@@ -145,7 +145,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _sheet(options: argparse.Namespace) -> None:
-    from ...metrics import sheets
+    from ..evaluate import sheets
     from ..export import open_player
 
     player = open_player(options.model, options.vae)

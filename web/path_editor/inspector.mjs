@@ -1,0 +1,138 @@
+// @ts-check
+/**
+ * The inspector: the chosen keyframe's numbers, the loop, the target, the picture, and what the model makes of the
+ * path.
+ */
+import { make } from "../kit/dom.mjs"
+import { icon } from "../kit/icons.mjs"
+import { counted } from "../kit/words.mjs"
+import { slowDown } from "../path/edits.mjs"
+import { facts, loopFacts, modelFacts } from "./inspector_facts.mjs"
+import { button, keyframeParts } from "./inspector_keyframe.mjs"
+import { picturePart, targetPart } from "./inspector_places.mjs"
+import { insertHere } from "./keys.mjs"
+import { leader, locked, paceOf, shownPath } from "./state.mjs"
+import { WORDS } from "./words.mjs"
+
+/** @typedef {import("./editor.mjs").Editor} Editor */
+
+/**
+ * Build the inspector and, for the narrow form, its one row.
+ * @param {Editor} editor
+ */
+export function makeInspector(editor) {
+  const parts = keyframeParts(editor, true)
+  const row = keyframeParts(editor, false)
+  const title = make("b")
+  const many = make("span.wm-note")
+  const head = make("div.wm-title", {}, title, many)
+  const none = make(
+    "div.wm-none",
+    {},
+    make("p", { text: WORDS.noneHint }),
+    button(editor, WORDS.insert, () => insertHere(editor)),
+  )
+  const keyframe = make(
+    "div.wm-fields",
+    {},
+    ...["frame", "time", "right", "ahead", "height", "pitch"].map((name) => parts.fields[name].element),
+    parts.yaw.element,
+    parts.look,
+    parts.ease,
+    parts.automatic,
+  )
+  const [loop, model, target, picture] = [facts(), facts(), targetPart(editor), picturePart(editor)]
+  const slow = button(editor, WORDS.slow, () => slowAll(editor), WORDS.slowHint)
+  slow.classList.add("wm-slow")
+  const body = make(
+    "div.wm-inspect",
+    {},
+    head,
+    none,
+    keyframe,
+    section(WORDS.loopTitle, loop.element),
+    section(WORDS.modelTitle, model.element, WORDS.modelBy),
+    target.element,
+    picture.element,
+    make("div.wm-grow"),
+    slow,
+  )
+  const name = make("span.wm-name")
+  const more = make("button.wm-tool", { title: WORDS.more, "aria-label": WORDS.more }, icon("more"))
+  more.addEventListener("click", () => editor.set({ sheet: !editor.state.sheet }), { signal: editor.signal })
+  const bar = make(
+    "div.wm-inspect-row",
+    {},
+    name,
+    ...["frame", "height"].map((field) => row.fields[field].element),
+    row.look,
+    more,
+  )
+  const element = make(
+    "div.wm-inspector",
+    { "aria-label": WORDS.keyframe, role: "group", "data-capture-wheel": "true" },
+    bar,
+    body,
+  )
+  element.addEventListener(
+    "wheel",
+    (/** @type {WheelEvent} */ event) => {
+      if (!event.ctrlKey && !event.metaKey && element.contains(document.activeElement)) event.stopPropagation()
+    },
+    { signal: editor.signal, passive: true },
+  )
+
+  function show() {
+    const { state, shell } = editor
+    const stop = leader(state)
+    const off = locked(state)
+    const { keyframes } = shownPath(state)
+    const count = state.chosen.length
+    title.textContent =
+      count > 1
+        ? WORDS.several(count)
+        : stop
+          ? `${WORDS.keyframe} ${state.chosen[0]}`
+          : keyframes.length
+            ? counted(keyframes.length, "keyframe")
+            : WORDS.none
+    name.textContent = stop ? `${WORDS.key} ${state.chosen[0]}` : WORDS.noKey
+    many.textContent = stop ? WORDS.of(keyframes.length) : ""
+    none.hidden = Boolean(stop)
+    none.querySelector("button").disabled = off || keyframes.length < 2
+    keyframe.hidden = !stop
+    parts.show(stop, off)
+    row.show(stop, off)
+    loop.show(loopFacts(editor))
+    model.show(modelFacts(editor))
+    target.show(off)
+    picture.show(off)
+    slow.disabled = off || !editor.drawn.fast.length
+    element.toggleAttribute("data-open", shell.narrow && state.sheet)
+    more.setAttribute("aria-expanded", String(state.sheet))
+  }
+  /** Put the caret into the first field. */
+  const inspect = () => {
+    if (!leader(editor.state)) return
+    const { input } = (editor.shell.narrow ? row : parts).fields.frame
+    input.focus()
+    input.select()
+  }
+  return { element, show, inspect }
+}
+
+/** @param {Editor} editor */
+function slowAll(editor) {
+  const path = slowDown(editor.state.path, paceOf(editor.state))
+  editor.edit(path, {}, `${path.frames} frames`)
+}
+
+/** @param {string} title @param {HTMLElement} content @param {string} [note] */
+function section(title, content, note = "") {
+  return make(
+    "section",
+    {},
+    make("div.wm-title", {}, make("b", { text: title }), make("span.wm-note", { text: note })),
+    content,
+  )
+}

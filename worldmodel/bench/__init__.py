@@ -1,0 +1,1 @@
+"""How fast things run here, as ratios in one run."""

@@ -1,0 +1,230 @@
+"""`python -m worldmodel.bench.long`: whether a long rollout stays as small and as fast as it began.
+
+Memory is the resident set of the process. Time is the processor's, and paired: at the end, chunks of the long rollout
+alternate with the early ones of a second, young process, so that neither the weather of the machine nor what grew in
+the first process is on both sides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from ..binding.bind import chunk_controls
+from ..checkpoints.recognise import load_network, recognise
+from ..models.matrix_game2.network import MatrixGame2
+from ..reading.safetensors_files import load_safetensors
+from ..rollout.session import Session, bare
+from ..tinyworld.player import MODEL_FILE
+from ..variants import VARIANTS, Variant, variant_named
+from ..world.state import Controls, Start
+
+WARM = 10
+"""Chunks after which the cache is full and memory counts."""
+SPARE_BYTES = 20 * 10**6
+"""Memory that a rollout may take besides its stored latents."""
+SLOWER = 0.10
+"""How much a chunk's time may differ between chunks 100 to 200 of 2,000 and the last 100."""
+STATM = Path("/proc/self/statm")
+CLIP_TOKENS = 257
+
+
+class Subject(NamedTuple):
+    """A network to be run for long."""
+
+    title: str
+    network: MatrixGame2
+    start: Start
+
+
+class Figures(NamedTuple):
+    """What a long rollout took."""
+
+    grown: int
+    """Bytes of memory between chunk `WARM` and the last."""
+    stored: int
+    """Bytes of latents of the same chunks."""
+    early: list[float]
+    """Processor seconds of chunks in the second twentieth of a rollout, in a young process."""
+    late: list[float]
+    """Of those in the last twentieth of the long one; pairs."""
+
+
+def subject_of(model: str) -> Subject:
+    """Return what `--model` names: the shipped Tiny World, a released layout at small random widths, or a file.
+
+    Raises:
+        ValueError: the file is no model of ours.
+    """
+    if model in VARIANTS and model != "tiny_world":
+        variant = variant_named(model)
+        return Subject(
+            f"{variant.title}, 30 blocks of small random weights", _layout(variant), _start(variant, 16, (8, 12))
+        )
+    path = MODEL_FILE if model == "tiny_world" else Path(model)
+    weights, metadata = load_safetensors(path)
+    found = recognise(weights, metadata, name=path.name)
+    network = load_network(found, dtype=torch.float32)  # what the host computes in on a CPU
+    height, width = found.variant.picture
+    start = _start(found.variant, found.sizes["context_dim"], (height // 8, width // 8))
+    return Subject(f"{found.variant.title}, {path.name}", network, start)
+
+
+def _layout(variant: Variant) -> MatrixGame2:
+    network = MatrixGame2(
+        dim=48, heads=2, ffn_dim=96, freq_dim=32, layers=30, context_dim=16, keyboard_dim=len(variant.keyboard.words),
+        keyboard_width=8, action_heads=1, action_blocks=range(15), mouse=variant.mouse is not None,
+    )  # fmt: skip
+    return network.eval().requires_grad_(False)
+
+
+def _start(variant: Variant, context: int, grid: tuple[int, int]) -> Start:
+    """A start of noise: to time and memory any picture is as good."""
+    generator = torch.Generator().manual_seed(0)
+    condition = torch.randn(20, 6, *grid, generator=generator)
+    tokens = torch.randn(CLIP_TOKENS, context, generator=generator)
+    return Start(variant.name, variant.latent_format, condition, tokens)
+
+
+def _controls(variant: Variant, chunks: int) -> list[Controls]:
+    """A track at random, cut as the nodes cut it."""
+    frames, generator = variant.first_frame(chunks), torch.Generator().manual_seed(1)
+    keyboard = torch.rand(frames, len(variant.keyboard.words), generator=generator).round()
+    mouse = None if variant.mouse is None else torch.randn(frames, 2, generator=generator) * 0.1
+    return chunk_controls(Controls(keyboard, mouse), 0, variant)[0]
+
+
+class Walker:
+    """A rollout that tells the processor time of each chunk."""
+
+    def __init__(self, subject: Subject, chunks: int):
+        self._controls = _controls(variant_named(subject.start.variant), chunks)
+        self._session = Session(subject.start, bare(subject.network), stages=subject.network.stages)
+
+    @torch.inference_mode()
+    def step(self) -> float:
+        """Roll out one chunk; seconds of processor time, all threads."""
+        controls = self._controls[len(self._session.world.chunks)]
+        begin = time.process_time()
+        self._session.step(controls, seed=0)
+        return time.process_time() - begin
+
+    def stored_bytes(self, first: int = 0) -> int:
+        """Return the bytes of the latents from chunk `first` on."""
+        return sum(chunk.latents.nbytes for chunk in self._session.world.chunks[first:])
+
+
+def _young(pipe: Connection, model: str, threads: int, chunks: int) -> None:
+    """In a process of its own: roll out `chunks`, then one more and its time for each message."""
+    torch.set_num_threads(threads)
+    walker = Walker(subject_of(model), 2 * chunks)
+    for _ in range(chunks):
+        walker.step()
+    while pipe.recv():
+        pipe.send(walker.step())
+
+
+def measure(model: str, chunks: int, told: Callable[[str], None] = lambda _: None) -> Figures:
+    """Roll out and measure.
+
+    Args:
+        model: see `subject_of`.
+        chunks: of the long rollout.
+        told: gets a line now and then.
+    """
+    subject, part, warm = subject_of(model), chunks // 20, 0
+    walker = Walker(subject, chunks)
+    told(f"{subject.title}: {chunks} chunks on {torch.get_num_threads()} threads")
+    times: list[float] = []
+    for index in range(1, chunks - part + 1):
+        times.append(walker.step())
+        warm = resident_bytes() if index == WARM else warm
+        if index == WARM or index % part == 0:
+            seconds = statistics.median(times[-part:])
+            told(
+                f"  after chunk {index:6d}: {resident_bytes() / 1e6:8.1f} MB, {seconds:.4f} s of the processor a chunk"
+            )
+    early, late = [], []
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    young = context.Process(target=_young, args=(theirs, model, torch.get_num_threads(), part), daemon=True)
+    young.start()
+    for _ in range(part):
+        ours.send(True)
+        early.append(ours.recv())
+        late.append(walker.step())
+    ours.send(False)
+    young.join()
+    return Figures(resident_bytes() - warm, walker.stored_bytes(WARM), early, late)
+
+
+def resident_bytes() -> int:
+    """Return the memory of this process that is in RAM.
+
+    Raises:
+        ValueError: the system does not tell.
+    """
+    if not STATM.exists():
+        raise ValueError(f"memory: found no {STATM}, expected Linux; run this measurement there.")
+    import resource
+
+    return int(STATM.read_text().split()[1]) * resource.getpagesize()
+
+
+def judge(found: Figures) -> list[tuple[str, bool]]:
+    """Return one sentence for memory and one for time, and whether each bar is met."""
+    most = found.stored + SPARE_BYTES
+    slower = statistics.median(late / early for early, late in zip(found.early, found.late, strict=True)) - 1
+    pairs = len(found.early)
+    early, late = statistics.median(found.early), statistics.median(found.late)
+    return [
+        (
+            f"memory: {found.grown / 1e6:.1f} MB more than after chunk {WARM}; stored latents {found.stored / 1e6:.1f} "
+            f"MB, at most {most / 1e6:.1f} MB",
+            found.grown <= most,
+        ),
+        (
+            f"time: {early:.4f} s at chunks {pairs} to {2 * pairs}, {late:.4f} s in the last {pairs}; over the pairs "
+            f"{slower:+.1%}, within {SLOWER:.0%}",
+            abs(slower) <= SLOWER,
+        ),
+    ]
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run the measurement and print its figures with verdicts; 1 where a bar is missed."""
+    parser = argparse.ArgumentParser(prog="python -m worldmodel.bench.long", description=__doc__.split("\n", 1)[0])
+    parser.add_argument(
+        "--model", default="tiny_world",
+        help=f"one of {', '.join(VARIANTS)} (all but Tiny World in small, with random weights), or a model file "
+        "(default tiny_world)",
+    )  # fmt: skip
+    parser.add_argument("--chunks", type=int, default=2000, help="chunks of the rollout (default 2000)")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: torch's own choice)")
+    options = parser.parse_args(words)
+    if options.chunks < 2 * WARM:
+        parser.error(f"--chunks: found {options.chunks}, expected {2 * WARM} or more.")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    verdicts = judge(measure(options.model, options.chunks, _say))
+    for sentence, met in verdicts:
+        _say(f"{sentence}: {'met' if met else 'MISSED'}")
+    return 0 if all(met for _, met in verdicts) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

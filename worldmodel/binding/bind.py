@@ -1,0 +1,227 @@
+"""A track in the columns and units of one model, and what was lost on the way.
+
+Controls.keyboard (frames, keys)  the variant's columns
+Controls.mouse    (frames, 2)     the variant's order and units, or None
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..reading.words import counted, shortened
+from ..track.track import Track
+from ..variants import Keyboard, Variant
+from ..world.state import Controls
+from .follow import Followed, can_follow, follow
+from .report import Report, Row, degrees_a_frame, in_order, rows_of_labels, rows_where, sentences
+
+_OPPOSITES = (("forward", "back"), ("left", "right"))
+
+
+class Bound(NamedTuple):
+    """What a model gets of a whole track.
+
+    Args:
+        controls: the variant's columns.
+        turns: (frames, 2) float32, the yaw and pitch that it reads, in degrees per frame.
+        rows: a finding for each thing that is not as it was asked, by frame.
+        notes: sentences about the whole.
+    """
+
+    controls: Controls
+    turns: Tensor
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def report(self) -> tuple[str, ...]:
+        """The notes, and one sentence for each rule that something was lost by."""
+        return (*self.notes, *sentences(self.rows))
+
+
+def bind_track(track: Track, variant: Variant) -> Bound:
+    """Write a track in a variant's columns and units; a track with a camera follows it with this model's own keys.
+
+    Args:
+        track: what was asked for.
+        variant: the model.
+
+    Returns:
+        Controls of all the track's frames, and the report.
+
+    Raises:
+        ValueError: the track holds NaN or infinity.
+    """
+    camera = None if track.camera is None else track.camera.c2w
+    for name, rows in (("keys", track.keys), ("mouse", track.mouse), ("camera", camera)):
+        if rows is not None and not bool(torch.isfinite(rows).all()):
+            raise ValueError(f"track: found NaN or infinity in its {name}, expected finite numbers; correct the track.")
+    if track.camera is None:
+        return _bind_keys(track, variant)
+    if can_follow(variant):
+        followed = follow(track.camera.c2w, variant)
+        return bind_followed(followed._replace(track=followed.track._replace(prompts=track.prompts)), variant)
+    bound = _bind_keys(track, variant)
+    why = f"{variant.title} does not turn with the mouse, so it follows no camera; the track's keys are played"
+    row = Row("dropped", 0, track.frames - 1, "camera", "a camera's path", "keys", why)
+    return bound._replace(rows=in_order([row, *bound.rows]))
+
+
+def bind_followed(followed: Followed, variant: Variant) -> Bound:
+    """Bind the keys and the mouse that follow a camera in this variant, and report what they cannot follow."""
+    bound = _bind_keys(followed.track, variant)
+    return bound._replace(rows=in_order([*followed.rows, *bound.rows]), notes=followed.notes)
+
+
+def binding_report(bound: Bound, variant: Variant) -> Report:
+    """Say what a model gets of a track that a fresh world walks, the frames after the last whole chunk included."""
+    frames, chunks = len(bound.turns), 0
+    while variant.first_frame(chunks + 1) <= frames:
+        chunks += 1
+    whole, rows = variant.first_frame(chunks), bound.rows
+    if whole < frames:
+        why = f"left over after {counted(chunks, 'whole chunk')}: {_ways_out(whole, variant.chunk_frames(chunks))}"
+        if frames % variant.chunk_frames(1) == 0:
+            why += f"; a world that goes on walks all {frames}"
+        row = Row("dropped", whole, frames - 1, "all", counted(frames - whole, "frame"), "none", why)
+        rows = in_order([*rows, row])
+    return Report(variant.title, frames, rows, bound.notes)
+
+
+def chunk_controls(controls: Controls, first_chunk_index: int, variant: Variant) -> tuple[list[Controls], int]:
+    """Cut controls at chunk borders; a world's first chunk is shorter, because its first latent spans one frame.
+
+    Args:
+        controls: the rows of a whole track; row 0 belongs to the first new frame.
+        first_chunk_index: chunks the world has already; 0 is a fresh world.
+        variant: the model, which says how long a chunk is.
+
+    Returns:
+        One `Controls` per whole chunk, and how many frames are left over after the last one.
+    """
+    pieces, row, frames = [], 0, len(controls.keyboard)
+    while row + (length := variant.chunk_frames(first_chunk_index + len(pieces))) <= frames:
+        rows = slice(row, row + length)
+        mouse = None if controls.mouse is None else controls.mouse[rows].clone()
+        pieces.append(Controls(controls.keyboard[rows].clone(), mouse))
+        row += length
+    return pieces, frames - row
+
+
+def left_over_sentence(frames: int, left_over: int, next_length: int) -> str:
+    """Say what becomes of the frames after the last whole chunk, and how to avoid it.
+
+    Args:
+        frames: length of the track.
+        left_over: frames after the last whole chunk, at least one.
+        next_length: frames of the chunk they do not fill.
+    """
+    ways_out = _ways_out(frames - left_over, next_length)
+    return f"{counted(left_over, 'frame')} left over after the last whole chunk: {ways_out}."
+
+
+def _ways_out(whole: int, next_length: int) -> str:
+    return (f"shorten the track to {whole} or " if whole else "") + f"extend it to {whole + next_length} frames"
+
+
+def _bind_keys(track: Track, variant: Variant) -> Bound:
+    """Write a track's keys and mouse in a variant's columns and units."""
+    keyboard, rows = _keyboard(track, variant)
+    turns, lost = _turns(track.mouse, variant)
+    rows += lost
+    rows += [
+        Row("dropped", frame, frame, "prompt", f"“{shortened(text)}”", "none", f"{variant.title} reads no text")
+        for frame, text in track.prompts
+    ]
+    mouse = None
+    if variant.mouse is not None:
+        columns = [turns[:, ("yaw", "pitch").index(axis)].double() for axis in variant.mouse.order]
+        mouse = (torch.stack(columns, dim=1) / variant.mouse.degrees_per_unit).float()  # (frames, 2)
+    return Bound(Controls(keyboard, mouse), turns, in_order(rows))
+
+
+def _keyboard(track: Track, variant: Variant) -> tuple[Tensor, list[Row]]:
+    """Pick the variant's columns by word: (frames, keys), and what is lost."""
+    keyboard = variant.keyboard
+    keys = torch.zeros(track.frames, len(keyboard.words))
+    rows: list[Row] = []
+    for column, word in enumerate(track.words):
+        if word in keyboard.words and keyboard.words.index(word) != keyboard.idle:
+            keys[:, keyboard.words.index(word)] = track.keys[:, column]
+        else:
+            known = ", ".join(known for i, known in enumerate(keyboard.words) if i != keyboard.idle)
+            why = f"not a key of {variant.title} ({known})"
+            rows += rows_where(track.keys[:, column] > 0, "dropped", word, why, asked=word)
+    if keyboard.idle is None:
+        rows += _cancel(keys, keyboard)
+    else:
+        rows += _make_exclusive(keys, keyboard, variant.title)
+    return keys, rows
+
+
+def _cancel(keys: Tensor, keyboard: Keyboard) -> list[Row]:
+    """Name opposite keys that are held together: the model gets both, as its authors' code would give them, and the
+    way that either asks for is lost."""
+    rows: list[Row] = []
+    for pair in _OPPOSITES:
+        if set(pair) <= set(keyboard.words):
+            columns = [keyboard.words.index(word) for word in pair]
+            both = (keys[:, columns] > 0).all(1)
+            asked = " + ".join(keyboard.letters[column] for column in columns)
+            rows += rows_where(both, "dropped", "keys", "opposite keys cancel out", asked=asked)
+    return rows
+
+
+def _make_exclusive(keys: Tensor, keyboard: Keyboard, title: str) -> list[Row]:
+    """Leave one hot column per row, in place: the key pressed last, or the idle column where none is held."""
+    labels: list[tuple[str, str] | None] = []
+    winners: list[int] = []
+    pressed, before = [0] * keys.shape[1], []
+    for frame, row in enumerate(keys.tolist()):
+        held = [column for column, on in enumerate(row) if on]
+        for column in set(held) - set(before):
+            pressed[column] = frame
+        winner = max(held, key=lambda column: (pressed[column], -column)) if held else keyboard.idle
+        asked = " + ".join(keyboard.letters[column] for column in held)
+        labels.append((asked, keyboard.letters[winner]) if len(held) > 1 else None)
+        winners.append(winner)
+        before = held
+    keys.zero_()
+    keys[torch.arange(len(keys)), torch.tensor(winners, dtype=torch.long)] = 1
+    return rows_of_labels(
+        labels, "quantised", "keys", f"{title} takes one key at a time, only the one pressed last counts"
+    )
+
+
+def _turns(degrees: Tensor, variant: Variant) -> tuple[Tensor, list[Row]]:
+    """Return the turns that a variant reads, (frames, 2) yaw and pitch in degrees per frame, and what is lost."""
+    mouse, turns, rows = variant.mouse, degrees.clone(), []
+    unread = {
+        "yaw": None if mouse else "has no mouse",
+        "pitch": "has no mouse" if mouse is None else None if mouse.reads_pitch else "turns only left and right",
+    }
+    for axis, (name, why) in enumerate(unread.items()):
+        if why:
+            column = degrees[:, axis].tolist()  # of which one may tell thousands of stretches
+            rows += rows_where(
+                degrees[:, axis] != 0,
+                "dropped",
+                name,
+                f"{variant.title} {why}",
+                asked=lambda at, c=column: degrees_a_frame(c[at]),
+            )
+            turns[:, axis] = 0
+    if mouse is not None and mouse.max_yaw is not None:
+        yaw, most = degrees[:, 0], mouse.max_yaw
+        turns[:, 0] = yaw.clamp(-most, most)
+        why = f"{variant.title} was trained to turn at most {most:g} degrees a frame"
+        column = yaw.tolist()
+        for flags, limit in ((yaw > most, most), (yaw < -most, -most)):
+            rows += rows_where(
+                flags, "quantised", "yaw", why,
+                asked=lambda at: degrees_a_frame(column[at]), got=degrees_a_frame([limit]),
+            )  # fmt: skip
+    return turns, rows

@@ -1,0 +1,1 @@
+"""Cameras: poses and lenses, and the path that an artist draws."""

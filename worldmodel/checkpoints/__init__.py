@@ -1,0 +1,1 @@
+"""Checkpoints: what a file holds, told from its tensors before anything runs."""

@@ -1,0 +1,283 @@
+"""Checkpoints: what is in a file, said before anything runs.
+
+Works on dicts of tensors (their shapes are enough); a host brings its own way to read files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..models.matrix_game2.network import MatrixGame2, sizes_from_state_dict
+from ..reading.json_text import is_whole, shown
+from ..reading.safetensors_files import METADATA_KEY
+from ..reading.safetensors_header import is_number, read_json
+from ..reading.words import shortened
+from ..variants import VARIANTS, Variant
+from .fit import misfit
+from .key_names import released_names
+from .quantised import check_quantised, is_companion, quantised_weights, unpacked
+from .strangers import stranger_among
+
+EXPECTED = "expected a Matrix-Game 2.0 distilled or Tiny World model"
+CHANNELS = 16
+"""Of a latent."""
+_MOST_BLOCKS = 256
+_RELEASED_BLOCKS_WITH_ACTIONS = 15
+_ACTING = re.compile(r"blocks\.([0-9]{1,6})\.action_model\.")
+
+
+def _statistics(least: float) -> Callable[[Any], bool]:
+    return lambda values: (
+        isinstance(values, list)
+        and len(values) == CHANNELS
+        and all(is_number(value) and least <= value <= 1e4 for value in values)
+    )
+
+
+def _widths(values: Any) -> bool:
+    return (
+        isinstance(values, list)
+        and len(values) == 3
+        and all(is_whole(value) and 8 <= value <= 4096 and value % 8 == 0 for value in values)
+    )
+
+
+_FORMATS = sorted({variant.latent_format for variant in VARIANTS.values()})
+# what loading takes from our entry in a header: what it must be, as messages put it, and whether it is
+_ENTRIES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "variant": (f"one of {', '.join(VARIANTS)}", lambda value: isinstance(value, str) and value in VARIANTS),
+    "latent_format": (f"one of {', '.join(_FORMATS)}", lambda value: isinstance(value, str) and value in _FORMATS),
+    "kind": ("text", lambda value: isinstance(value, str)),
+    "heads": ("a whole number from 1 to 256", lambda value: is_whole(value) and 1 <= value <= 256),
+    "freq_dim": ("an even number from 2 to 65536", lambda value: is_whole(value) and value in range(2, 65537, 2)),
+    "latent_mean": (f"{CHANNELS} numbers from -10000 to 10000", _statistics(-1e4)),
+    "latent_std": (f"{CHANNELS} numbers from 0.0001 to 10000", _statistics(1e-4)),
+    "encoder_widths": ("three multiples of 8, up to 4096", _widths),
+    "decoder_widths": ("three multiples of 8, up to 4096", _widths),
+}
+# the same of the sizes that the tensors' shapes speak of
+_SIZES: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(
+        ("dim", "heads", "ffn_dim", "context_dim", "keyboard_dim", "keyboard_width", "action_heads"),
+        lambda size: size >= 1,
+    ),
+    "freq_dim": lambda size: size >= 2 and size % 2 == 0,
+    "layers": lambda count: 1 <= count <= _MOST_BLOCKS,
+    "out_dim": lambda size: size == CHANNELS,
+}
+_BY_KEYS = {
+    len(variant.keyboard.words): variant for variant in VARIANTS.values() if variant.name.startswith("matrix_game_2")
+}
+
+
+class Checkpoint(NamedTuple):
+    """A recognised model file."""
+
+    variant: Variant
+    latent_format: str
+    sizes: dict[str, Any]
+    """Keyword arguments of the network, JSON-compatible."""
+    weights: dict[str, Tensor]
+    """The file's tensors, not copied, under the released names."""
+
+
+def read_metadata(metadata: Mapping[str, str] | None, name: str = "metadata") -> dict[str, Any]:
+    """Return our own entries of a safetensors header, {} if there are none.
+
+    Args:
+        metadata: of the header.
+        name: how messages call the file.
+
+    Raises:
+        ValueError: the entry is not a JSON object, or what loading takes from it is of the wrong kind.
+    """
+    text = (metadata or {}).get(METADATA_KEY)
+    if text is None:
+        return {}
+    try:
+        entries = read_json(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{name}: found a damaged {METADATA_KEY!r} entry ({error}), expected JSON; download the file again."
+        ) from error
+    if not isinstance(entries, dict):
+        raise ValueError(
+            f"{name}: found {shown(entries)} under {METADATA_KEY!r}, expected a JSON object; download the file again."
+        )
+    for key, (expected, fits) in _ENTRIES.items():
+        if entries.get(key) is not None and not fits(entries[key]):
+            raise ValueError(
+                f"{name}: found {shown(entries[key])} as {key!r} in the metadata, expected {expected}; train or "
+                "download it again."
+            )
+    return entries
+
+
+def latent_statistics(metadata: Mapping[str, str] | None, name: str) -> dict[str, list[float]]:
+    """Return `latent_mean` and `latent_std`, one number per channel, from a Tiny World file's metadata.
+
+    Raises:
+        ValueError: they are missing or no such numbers.
+    """
+    entries = read_metadata(metadata, name)
+    found = {key: entries.get(key) for key in ("latent_mean", "latent_std")}
+    for key, values in found.items():
+        if values is None:
+            raise ValueError(
+                f"{name}: found no {key!r} in the metadata, expected {CHANNELS} numbers; train or download it again."
+            )
+    return found
+
+
+def recognise(
+    state_dict: Mapping[str, Tensor],
+    metadata: Mapping[str, str] | None = None,
+    *,
+    name: str = "model file",
+    formats: Collection[str] | None = None,
+) -> Checkpoint:
+    """Tell which model a state dict holds, by key names and first dimensions.
+
+    Args:
+        state_dict: tensors of the file; meta tensors do.
+        metadata: the file's header.
+        name: how messages call the file.
+        formats: of quantised weights, those that the loader knows; they are then looked at, too.
+
+    Raises:
+        ValueError: it holds something else, or lacks keys, or has keys too many.
+    """
+    weights = released_names(state_dict)
+    entries = read_metadata(metadata, name)
+    what = _what_else(weights)
+    if what is None and "variant" not in entries:
+        what = _foundation(weights)
+    if what is not None:
+        raise ValueError(f"{name}: found {what[0]}, {EXPECTED}; {what[1]}.")
+    width = weights["patch_embedding.weight"].shape[0]
+    if not entries.get("heads") and width % 128:
+        raise ValueError(
+            f"{name}: found a network {width} wide whose metadata does not say how many heads it has, expected "
+            f"'heads' under {METADATA_KEY!r}; train or download it again."
+        )
+    sizes = _sizes_of(weights, entries, name)
+    variant = _variant_of(sizes, entries, name)
+    shapes = _shapes_of(sizes, name)
+    packed = quantised_weights(weights)
+    if found := misfit(weights, shapes, beside=is_companion, any_shape=packed, any_numbers=formats is None):
+        raise ValueError(f"{name}: found {found}, {EXPECTED} with all its tensors; download it again.")
+    if formats is not None:
+        check_quantised(weights, shapes, formats, name)
+    return Checkpoint(variant, entries.get("latent_format") or variant.latent_format, sizes, weights)
+
+
+def _sizes_of(weights: Mapping[str, Tensor], entries: Mapping[str, Any], name: str) -> dict[str, Any]:
+    try:
+        sizes = sizes_from_state_dict(unpacked(weights), entries)
+    except KeyError as error:
+        raise ValueError(
+            f"{name}: found no tensor {error}, {EXPECTED} with all its tensors; download it again."
+        ) from error
+    except (IndexError, ValueError) as error:
+        raise ValueError(
+            f"{name}: found tensors of other dimensions or other blocks, {EXPECTED}; download it again."
+        ) from error
+    faults = [f"{key} {sizes[key]}" for key, fits in _SIZES.items() if not fits(sizes[key])]
+    if not faults and (sizes["dim"] % sizes["heads"] or sizes["dim"] // sizes["heads"] % 2):
+        faults = [f"{sizes['heads']} heads for a network {sizes['dim']} wide"]
+    if faults:
+        raise ValueError(f"{name}: found {' and '.join(faults)}, {EXPECTED}; train or download it again.")
+    return sizes
+
+
+def _what_else(weights: Mapping[str, Tensor]) -> tuple[str, str] | None:
+    """Return (what was found, what to do) if these are not weights of the family."""
+    keys = weights.keys()
+    if not keys:
+        return "no tensors", "download the file again"
+    stranger = stranger_among(keys)
+    if stranger is not None:
+        return stranger.found, stranger.advice
+    if "patch_embedding.weight" not in keys or "head.modulation" not in keys:
+        return f"an unknown network (first key {shortened(next(iter(keys)), 80)!r})", "choose another file"
+    acting = {int(match[1]) for match in map(_ACTING.match, keys) if match}
+    if not acting:
+        return "a plain Wan network without action modules", "load it with the host's Load Diffusion Model"
+    patches = weights["patch_embedding.weight"].shape
+    if len(patches) != 5 or patches[1] != 36 or f"blocks.{min(acting)}.cross_attn.k_img.weight" in keys:
+        return "a network with action modules of another family", "choose another file"
+    return None
+
+
+def _foundation(weights: Mapping[str, Tensor]) -> tuple[str, str] | None:
+    # the distilled models act in blocks 0-14 only (specs/matrix_game2.md 6.8)
+    if any(key.startswith(f"blocks.{_RELEASED_BLOCKS_WITH_ACTIONS}.action_model.") for key in weights):
+        return "the Matrix-Game 2.0 foundation model, which has no interactive sampler", "load a distilled model"
+    return None
+
+
+def _variant_of(sizes: Mapping[str, Any], entries: Mapping[str, Any], name: str) -> Variant:
+    keys, has_mouse = sizes["keyboard_dim"], sizes["mouse"]
+    if entries.get("variant") is not None:
+        variant = VARIANTS[entries["variant"]]
+    elif keys in _BY_KEYS:
+        variant = _BY_KEYS[keys]
+    else:
+        raise ValueError(
+            f"{name}: found a keyboard of {keys} keys, expected one of {sorted(_BY_KEYS)} or a variant in the "
+            "metadata; choose another file."
+        )
+    if len(variant.keyboard.words) != keys or (variant.mouse is not None) != has_mouse:
+        raise ValueError(
+            f"{name}: found {keys} keys and {'a' if has_mouse else 'no'} mouse, expected {len(variant.keyboard.words)} "
+            f"keys and {'no' if variant.mouse is None else 'a'} mouse for {variant.title}; choose another file."
+        )
+    return variant
+
+
+def _shapes_of(sizes: Mapping[str, Any], name: str) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each of the network's tensors."""
+    try:
+        network = MatrixGame2(**sizes, device="meta")
+    except RuntimeError as error:  # a storage too large to be numbered
+        raise ValueError(f"{name}: found tensors larger than any network, {EXPECTED}; download it again.") from error
+    return {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+
+
+def load_network(
+    checkpoint: Checkpoint, *, dtype: torch.dtype, device: torch.device | str = "cpu", operations: Any = torch.nn
+) -> MatrixGame2:
+    """Return the network of a checkpoint without a host, in `dtype` on `device`, ready to infer.
+
+    Args:
+        operations: the layers it is built from, such as `quantize.layers(...)`.
+
+    Raises:
+        ValueError: the weights are quantised, which takes a host.
+    """
+    if any(map(is_companion, checkpoint.weights)):
+        raise ValueError("model file: found quantised weights, expected plain ones; load it in ComfyUI.")
+    network = MatrixGame2(**checkpoint.sizes, operations=operations, device="meta")
+    weights = {key: tensor.to(device, dtype) for key, tensor in checkpoint.weights.items()}
+    network.load_state_dict(weights, strict=True, assign=True)
+    network.dtype = dtype
+    return network.eval().requires_grad_(False)
+
+
+def check_latent_formats(model_format: str, vae_formats: str | Iterable[str], *, vae_name: str = "this VAE") -> None:
+    """Check that a model and a VAE speak of the same latents.
+
+    Raises:
+        ValueError: they name different latent formats.
+    """
+    known = [vae_formats] if isinstance(vae_formats, str) else list(vae_formats)
+    if model_format not in known:
+        raise ValueError(
+            f"vae: found {vae_name} with latents of format {' or '.join(known)}, expected {model_format}; connect the "
+            "VAE that belongs to the model."
+        )

@@ -1,0 +1,196 @@
+"""Layers that every Wan-based network shares, under their released parameter names.
+
+Shapes: B batch, T latents, S tokens per latent, N = T * S tokens, C model width, H heads, d = C / H, K context tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .attention import Group, Override, attention, grouped_attention
+from .norms import norm_by
+from .rope import Rotation, as_float64, rotate
+
+
+def cast_like(parameter: Tensor, like: Tensor) -> Tensor:
+    """Return a raw parameter in the dtype and on the device of the activation it meets."""
+    return parameter.to(device=like.device, dtype=like.dtype)
+
+
+def attention_override(operations: Any) -> Override | None:
+    """Return the attention that comes with the layers, if any (`torch.nn.attention` is a module, not one)."""
+    override = getattr(operations, "attention", None)
+    return override if callable(override) else None
+
+
+def timestep_features(timesteps: Tensor, size: int) -> Tensor:
+    """Return [cos | sin] of timestep * 10000^(-i / half), i < half = size / 2, computed in float64.
+
+    Args:
+        timesteps: float32 of any shape, in [0, 1000].
+        size: features per timestep.
+
+    Returns:
+        (..., size) float32 on the timesteps' device.
+    """
+    half = size // 2
+    values = as_float64(timesteps)
+    powers = torch.arange(half, device=values.device, dtype=torch.float64) / half
+    angles = values[..., None] * torch.pow(torch.tensor(10000.0, dtype=torch.float64, device=values.device), -powers)
+    return torch.cat((angles.cos(), angles.sin()), dim=-1).to(timesteps.device, torch.float32)
+
+
+def common_level(timesteps: Tensor) -> float | None:
+    """Return the one value of timesteps (B, T); `None` where they differ, or where reading would wait for a device."""
+    if timesteps.device.type != "cpu":
+        return None
+    first = timesteps[0, 0]
+    return first.item() if bool((timesteps == first).all()) else None
+
+
+def modulation_parameter(
+    parts: int, dim: int, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+) -> nn.Parameter:
+    """Return a random (1, parts, dim) parameter; drawn in float32, because 8-bit types cannot draw."""
+    dtype = dtype or torch.get_default_dtype()
+    if torch.empty(0, device=device).is_meta:  # nothing to draw; arithmetic on meta tensors imports torch's compiler
+        return nn.Parameter(torch.empty(1, parts, dim, device="meta", dtype=dtype))
+    return nn.Parameter((torch.randn(1, parts, dim, device=device) * dim**-0.5).to(dtype))
+
+
+def by_latent(x: Tensor, latents: int) -> Tensor:
+    """Return (B, T, S, C) of tokens (B, N, C); with `latents` 1, all tokens count as one latent's."""
+    return x.unflatten(1, (latents, -1))
+
+
+def modulate(x: Tensor, shift: Tensor, gain: Tensor) -> Tensor:
+    """Return x * gain + shift, where x is (B, N, C) and shift, gain are (B, T, 1, C), one per latent (or T = 1)."""
+    return torch.addcmul(shift, by_latent(x, gain.shape[1]), gain).flatten(1, 2)
+
+
+def gated(x: Tensor, gate: Tensor, change: Tensor) -> Tensor:
+    """Return x + gate * change, where x, change are (B, N, C) and gate is (B, T, 1, C), one per latent (or T = 1)."""
+    latents = gate.shape[1]
+    return torch.addcmul(by_latent(x, latents), gate, by_latent(change.to(x.dtype), latents)).flatten(1, 2)
+
+
+def layer_dtype(x: Tensor) -> torch.dtype:
+    """Return what layers compute in: autocast's type where it is on, as in training, else that of x."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+
+
+class SelfAttention(nn.Module):
+    """Attention among video tokens, with rotary positions and a window of past clean tokens."""
+
+    def __init__(self, dim: int, heads: int, *, operations: Any, **placement: Any):
+        super().__init__()
+        self.heads = heads
+        self.override = attention_override(operations)
+        for name in ("q", "k", "v", "o"):
+            setattr(self, name, operations.Linear(dim, dim, **placement))
+        # over the full width, before the split into heads
+        self.norm_q = operations.RMSNorm(dim, eps=1e-6, **placement)
+        self.norm_k = operations.RMSNorm(dim, eps=1e-6, **placement)
+
+    def forward(
+        self,
+        x: Tensor,
+        positions: Rotation,
+        options: dict,
+        *,
+        recall: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
+        groups: Sequence[Group] | None = None,
+    ) -> Tensor:
+        """Return the attended tokens.
+
+        Args:
+            x: (B, N, C).
+            positions: rotation of (N, d / 2).
+            options: the host's transformer options.
+            recall: (keys, values) -> the same behind those of past tokens, all (B, tokens, H, d).
+            groups: who sees whom, training only.
+
+        Returns:
+            (B, N, C).
+        """
+        q, k, v = self.project(x, positions.turns[:, None])
+        if recall is not None:
+            k, v = recall(k, v)
+        if groups is not None:
+            return self.o(grouped_attention(q, k, v, groups))
+        return self.o(attention(q, k, v, override=self.override, transformer_options=options))
+
+    def project(self, x: Tensor, turns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys (both turned) and values, (B, N, H, d) each, of x (B, N, C); turns (N, 1, d / 2, 2)."""
+        heads = (self.heads, -1)
+        x = x.to(layer_dtype(x))  # once for the three layers
+        v = self.v(x).unflatten(-1, heads)
+        q = rotate(norm_by(self.norm_q, self.q(x)).unflatten(-1, heads), turns).to(v.dtype)
+        k = rotate(norm_by(self.norm_k, self.k(x)).unflatten(-1, heads), turns).to(v.dtype)
+        return q, k, v
+
+
+class CrossAttention(nn.Module):
+    """Attention from video tokens to context tokens, without positions."""
+
+    def __init__(self, dim: int, heads: int, *, operations: Any, **placement: Any):
+        super().__init__()
+        self.heads = heads
+        self.override = attention_override(operations)
+        for name in ("q", "k", "v", "o"):
+            setattr(self, name, operations.Linear(dim, dim, **placement))
+        self.norm_q = operations.RMSNorm(dim, eps=1e-6, **placement)
+        self.norm_k = operations.RMSNorm(dim, eps=1e-6, **placement)
+
+    def keys_values(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Return keys and values (B, K, H, d) of the context tokens (B, K, C)."""
+        v = self.v(context).unflatten(-1, (self.heads, -1))
+        return norm_by(self.norm_k, self.k(context)).unflatten(-1, (self.heads, -1)).to(v.dtype), v
+
+    def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], options: dict) -> Tensor:
+        """Return (B, N, C): the tokens x (B, N, C) attended to `keys_values`."""
+        k, v = keys_values
+        q = norm_by(self.norm_q, self.q(x)).unflatten(-1, (self.heads, -1)).to(v.dtype)
+        return self.o(attention(q, k, v, override=self.override, transformer_options=options))
+
+
+class ImageEmbedding(nn.Module):
+    """Image tokens (B, K, width) -> context tokens (B, K, C)."""
+
+    def __init__(self, width: int, dim: int, *, operations: Any, **placement: Any):
+        super().__init__()
+        self.proj = nn.Sequential(
+            operations.LayerNorm(width, eps=1e-5, **placement),
+            operations.Linear(width, width, **placement),
+            nn.GELU(),
+            operations.Linear(width, dim, **placement),
+            operations.LayerNorm(dim, eps=1e-5, **placement),
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.proj(tokens)
+
+
+class Head(nn.Module):
+    """Tokens -> patches of velocity, modulated by the un-projected time embedding."""
+
+    def __init__(self, dim: int, patch_values: int, *, operations: Any, **placement: Any):
+        super().__init__()
+        self.cast = getattr(operations, "cast", cast_like)
+        self.norm = operations.LayerNorm(dim, eps=1e-6, elementwise_affine=False, **placement)
+        self.head = operations.Linear(dim, patch_values, **placement)
+        self.modulation = modulation_parameter(2, dim, **placement)
+
+    def modulations(self, time: Tensor) -> tuple[Tensor, Tensor]:
+        """Return shift and gain, (B, T, 1, C) each, of the time embedding (B, T, C)."""
+        shift, scale = (self.cast(self.modulation, time)[:, None] + time[:, :, None]).split(1, dim=2)
+        return shift, 1 + scale
+
+    def forward(self, x: Tensor, modulations: tuple[Tensor, Tensor]) -> Tensor:
+        """Return (B, N, patch_values) of the tokens x (B, N, C)."""
+        return self.head(modulate(self.norm(x), *modulations))

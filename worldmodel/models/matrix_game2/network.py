@@ -1,0 +1,331 @@
+"""Matrix-Game 2.0: a causal Wan image-to-video network with an action module in its first blocks.
+
+Shapes: B batch, T latents, h, w latent grid, S = h/2 * w/2 tokens per latent, N = T * S, C model width.
+Source: specs/matrix_game2.md section 6; Matrix-Game 2.0 (arXiv:2508.13009).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ...layers.attention import Group, groups_of
+from ...layers.cache import KVCache
+from ...layers.rope import Rotation, grid_rotation
+from ...layers.wan import (
+    CrossAttention,
+    Head,
+    ImageEmbedding,
+    SelfAttention,
+    cast_like,
+    common_level,
+    gated,
+    modulate,
+    modulation_parameter,
+    timestep_features,
+)
+from ..action import HEAD_SIZE, ActionInputs, ActionModule, action_rotation
+
+NOT_A_SAMPLER = "This is a world model: use Rollout World instead of a sampler such as KSampler."
+PATCH = (1, 2, 2)
+
+Made = TypeVar("Made")
+
+
+class Step(NamedTuple):
+    """One call of the network: all that must keep its precision on the way through a host, and the state."""
+
+    timesteps: Tensor
+    """(B, T) float32 in [0, 1000]."""
+    positions: Tensor
+    """(T,) int64 absolute latent indices."""
+    image_condition: Tensor
+    """(B, 20, T, h, w): mask 4, image latents 16."""
+    keyboard: Tensor
+    """(B, T, 12, keys) action windows."""
+    mouse: Tensor | None
+    """(B, T, 12, 2) action windows, in the variant's order and units."""
+    cache: KVCache | None = None
+    commit: bool = False
+    """True on the clean pass, which writes the cache."""
+    mask: Tensor | None = None
+    """bool (T, T), row sees column; training only, without a cache."""
+
+
+class Modulation(NamedTuple):
+    """What the timesteps do to one block; (B, T, 1, C) each, or T = 1 where all timesteps are equal."""
+
+    shift1: Tensor
+    gain1: Tensor
+    gate1: Tensor
+    shift2: Tensor
+    gain2: Tensor
+    gate2: Tensor
+
+
+class _Times(NamedTuple):
+    """What depends on nothing but the timesteps."""
+
+    blocks: tuple[Modulation, ...]
+    head: tuple[Tensor, Tensor]
+
+
+class _Shared(NamedTuple):
+    """What all blocks of one forward share."""
+
+    positions: Rotation
+    tokens: int  # S
+    context: Callable[[], Tensor]  # (B, K, C)
+    actions: ActionInputs
+    groups: list[Group] | None
+    options: dict
+
+
+def _once(cache: KVCache | None, slot: object, make: Callable[[], Made]) -> Made:
+    return make() if cache is None else cache.of_rollout(slot, make)
+
+
+class Block(nn.Module):
+    """Self-attention, cross-attention to the image, actions where the block has them, feed-forward."""
+
+    def __init__(self, dim: int, heads: int, ffn_dim: int, action: ActionModule | None, operations: Any, **placement):
+        super().__init__()
+        self.cast = getattr(operations, "cast", cast_like)
+        self.norm1 = operations.LayerNorm(dim, eps=1e-6, elementwise_affine=False, **placement)
+        self.self_attn = SelfAttention(dim, heads, operations=operations, **placement)
+        self.norm3 = operations.LayerNorm(dim, eps=1e-6, **placement)
+        self.cross_attn = CrossAttention(dim, heads, operations=operations, **placement)
+        if action is not None:
+            self.action_model = action
+        self.norm2 = operations.LayerNorm(dim, eps=1e-6, elementwise_affine=False, **placement)
+        self.ffn = nn.Sequential(
+            operations.Linear(dim, ffn_dim, **placement),
+            nn.GELU(approximate="tanh"),
+            operations.Linear(ffn_dim, dim, **placement),
+        )
+        self.modulation = modulation_parameter(6, dim, **placement)
+
+    def modulations(self, time: Tensor) -> Modulation:
+        """Return what the projected time embedding (B, T, 6, C) does to this block."""
+        parts = (self.cast(self.modulation, time)[:, None] + time).split(1, dim=2)
+        shift1, scale1, gate1, shift2, scale2, gate2 = parts
+        return Modulation(shift1, 1 + scale1, gate1, shift2, 1 + scale2, gate2)
+
+    def forward(self, x: Tensor, told: Modulation, shared: _Shared, index: int) -> Tensor:
+        """Return x (B, N, C) after block number `index`."""
+        cache = shared.actions.cache
+        options = {**shared.options, "block_index": index}
+
+        def recall(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+            commit = shared.actions.commit
+            return cache.extend((index, "self"), keys, values, per_latent=shared.tokens, commit=commit)
+
+        attended = self.self_attn(
+            modulate(self.norm1(x), told.shift1, told.gain1),
+            shared.positions,
+            options,
+            recall=None if cache is None else recall,
+            groups=shared.groups,
+        )
+        x = gated(x, told.gate1, attended)
+        image = _once(cache, (index, "cross"), lambda: self.cross_attn.keys_values(shared.context()))
+        x = x + self.cross_attn(self.norm3(x), image, options).to(x.dtype)
+        if hasattr(self, "action_model"):
+            x = self.action_model(x, shared.actions, index)
+        return self.feed_forward(x, told)
+
+    def feed_forward(self, x: Tensor, told: Modulation) -> Tensor:
+        """Return x (B, N, C) after the feed-forward."""
+        return gated(x, told.gate2, self.ffn(modulate(self.norm2(x), told.shift2, told.gain2)))
+
+
+class MatrixGame2(nn.Module):
+    """The causal network of Matrix-Game 2.0 at any size; every layer comes from `operations`.
+
+    `operations` may also bring `attention` (see `attention.Override`) and `cast` (see `wan_layers.cast_like`).
+    """
+
+    def __init__(
+        self,
+        *,
+        dim: int,
+        heads: int,
+        ffn_dim: int,
+        freq_dim: int,
+        layers: int,
+        context_dim: int,
+        keyboard_dim: int,
+        keyboard_width: int,
+        action_heads: int,
+        action_blocks: Iterable[int],
+        mouse: bool,
+        in_dim: int = 36,
+        out_dim: int = 16,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+        operations: Any = torch.nn,
+        **host_config: Any,
+    ):
+        """Build the network with random weights.
+
+        Args:
+            dim, ffn_dim, freq_dim: widths of the tokens, the feed-forward and the time features.
+            heads, layers: of the transformer.
+            context_dim: width of the image context tokens.
+            keyboard_dim, keyboard_width: keys, and numbers each action frame is embedded into.
+            action_heads, action_blocks: heads of 64 of the action modules, and the blocks that have one.
+            mouse: whether there is a mouse path.
+            in_dim, out_dim: latent channels in (noisy, mask, image) and out.
+            host_config: keys that a host inferred about Wan files; ignored.
+        """
+        super().__init__()
+        self.dtype = dtype
+        self.dim = dim
+        self.freq_dim = freq_dim
+        self.heads = heads
+        self.out_dim = out_dim
+        placement = {"dtype": dtype, "device": device}
+        self.patch_embedding = operations.Conv3d(in_dim, dim, kernel_size=PATCH, stride=PATCH, **placement)
+        self.time_embedding = nn.Sequential(
+            operations.Linear(freq_dim, dim, **placement), nn.SiLU(), operations.Linear(dim, dim, **placement)
+        )
+        self.time_projection = nn.Sequential(nn.SiLU(), operations.Linear(dim, 6 * dim, **placement))
+        self.img_emb = ImageEmbedding(context_dim, dim, operations=operations, **placement)
+        acting = frozenset(action_blocks)
+
+        def action_module(index: int) -> ActionModule | None:
+            if index not in acting:
+                return None
+            return ActionModule(
+                dim=dim, heads=action_heads, keyboard_dim=keyboard_dim, keyboard_width=keyboard_width, mouse=mouse,
+                operations=operations, **placement,
+            )  # fmt: skip
+
+        self.blocks = nn.ModuleList(
+            Block(dim, heads, ffn_dim, action_module(index), operations, **placement) for index in range(layers)
+        )
+        self.head = Head(dim, out_dim * PATCH[0] * PATCH[1] * PATCH[2], operations=operations, **placement)
+
+    @property
+    def stages(self) -> int:
+        """Attention stages that look back in time, one after another: self-attention, and mouse where a block has it.
+
+        The keyboard's do not count: what they remember depends on the keys alone.
+        """
+        acting = [block.action_model for block in self.blocks if hasattr(block, "action_model")]
+        return len(self.blocks) + sum(module.has_mouse for module in acting)
+
+    def forward(
+        self,
+        x: Tensor,
+        t: Tensor | None = None,
+        context: Tensor | None = None,
+        transformer_options: dict | None = None,
+        step: Step | None = None,
+        **kwargs: Any,
+    ) -> Tensor:
+        """Predict the velocity (noise - clean) of T latents.
+
+        Args:
+            x: (B, 16, T, h, w) noisy latents, or clean ones on the clean pass.
+            t: ignored; a host may round it, so the timesteps come in `step`.
+            context: (B, tokens, width) image context.
+            transformer_options: passed on to an attention override.
+            step: timesteps, conditions and cache.
+
+        Returns:
+            (B, 16, T, h, w) in x's dtype.
+
+        Raises:
+            ValueError: no `step` was given: an ordinary sampler is calling.
+        """
+        if step is None or context is None:
+            raise ValueError(NOT_A_SAMPLER)
+        assert step.cache is None or step.mask is None, "a mask is for training, which has no cache"
+        latents, (rows, columns) = x.shape[2], (x.shape[3] // PATCH[1], x.shape[4] // PATCH[2])
+        frames = torch.cat((x, step.image_condition.to(x)), dim=1)
+        tokens = self.patch_embedding(frames).flatten(2).transpose(1, 2).to(x.dtype)  # (B, N, C), (t, h, w) order
+        times = self._times(step, x)
+        shared = self._shared(x, context, step, transformer_options or {})
+        for index, (block, told) in enumerate(zip(self.blocks, times.blocks, strict=True)):
+            tokens = block(tokens, told, shared, index)
+        if step.cache is not None and step.commit:
+            step.cache.begin_chunk()
+        patches = self.head(tokens, times.head).unflatten(1, (latents, rows, columns))
+        # (B, T, h/2, w/2, 2 * 2 * 16), channel fastest -> (B, 16, T, h, w)
+        patches = patches.unflatten(-1, (PATCH[1], PATCH[2], self.out_dim)).permute(0, 6, 1, 2, 4, 3, 5)
+        return patches.reshape(x.shape[0], self.out_dim, *x.shape[2:]).to(x.dtype)
+
+    def _times(self, step: Step, like: Tensor) -> _Times:
+        """Make what the timesteps do; once per rollout for those that all latents share, as a sampler's steps are."""
+        level = common_level(step.timesteps)
+        timesteps = step.timesteps if level is None else step.timesteps[:1, :1]
+
+        def make() -> _Times:
+            features = timestep_features(timesteps, self.freq_dim).to(like)
+            time = self.time_embedding(features).to(like.dtype)  # (B, T, C)
+            projected = self.time_projection(time).unflatten(-1, (6, -1)).to(like.dtype)
+            return _Times(tuple(block.modulations(projected) for block in self.blocks), self.head.modulations(time))
+
+        return make() if level is None else _once(step.cache, ("times", level), make)
+
+    def _shared(self, x: Tensor, context: Tensor, step: Step, options: dict) -> _Shared:
+        rows, columns = x.shape[3] // PATCH[1], x.shape[4] // PATCH[2]
+        cache = step.cache
+
+        def rotations() -> tuple[Rotation, Rotation]:
+            size = self.dim // self.heads
+            return grid_rotation(step.positions, rows, columns, size), action_rotation(step.positions)
+
+        grid, action = rotations() if cache is None else cache.of_chunk("rotations", rotations)
+        made: list[Tensor] = []
+
+        def image_tokens() -> Tensor:  # made at most once a forward, and not at all where every block has its keys
+            if not made:
+                made.append(self.img_emb(context.to(x)).to(x.dtype))
+            return made[0]
+
+        return _Shared(
+            positions=grid,
+            tokens=rows * columns,
+            context=image_tokens,
+            actions=ActionInputs(step.keyboard, step.mouse, action, cache, step.commit, step.mask),
+            groups=None if step.mask is None else groups_of(step.mask, rows * columns),
+            options={**options, "total_blocks": len(self.blocks)},
+        )
+
+
+def sizes_from_state_dict(state_dict: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> dict:
+    """Read the constructor's sizes off the weights' shapes.
+
+    Args:
+        state_dict: weights under the released names, without prefix.
+        metadata: `heads` if the heads are not 128 wide.
+
+    Returns:
+        Keyword arguments of `MatrixGame2`, JSON-compatible.
+    """
+    shape = {key: tuple(value.shape) for key, value in state_dict.items()}
+    blocks = {int(key.split(".")[1]) for key in shape if key.startswith("blocks.")}
+    acting = sorted({int(key.split(".")[1]) for key in shape if ".action_model." in key})
+    first = f"blocks.{acting[0]}.action_model"
+    dim, in_dim = shape["patch_embedding.weight"][:2]
+    keyboard_width, keyboard_dim = shape[f"{first}.keyboard_embed.0.weight"]
+    return {
+        "dim": dim,
+        "heads": int((metadata or {}).get("heads") or dim // 128),
+        "ffn_dim": shape["blocks.0.ffn.0.weight"][0],
+        "freq_dim": shape["time_embedding.0.weight"][1],
+        "layers": len(blocks),
+        "context_dim": shape["img_emb.proj.0.weight"][0],
+        "keyboard_dim": keyboard_dim,
+        "keyboard_width": keyboard_width,
+        "action_heads": shape[f"{first}.mouse_attn_q.weight"][0] // HEAD_SIZE,
+        "action_blocks": acting,
+        "mouse": f"{first}.mouse_mlp.0.weight" in shape,
+        "in_dim": in_dim,
+        "out_dim": shape["head.head.weight"][0] // (PATCH[0] * PATCH[1] * PATCH[2]),
+    }

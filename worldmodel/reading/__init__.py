@@ -1,0 +1,1 @@
+"""Strict reading: JSON, documents and headers whose every fault is said in a sentence, and such sentences' words."""

@@ -1,0 +1,184 @@
+"""A world at a glance: the path from above, what was held when, and pictures of its chunks.
+
+Lengths in the drawing count in units of `_UNIT` pixels. Pictures are (frames, H, W, 3) in 0..1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..binding.motion import integrate
+from ..binding.unbind import walked_track
+from ..reading.words import counted, shortened
+from ..track.timeline import held_spans
+from ..track.track import Track
+from ..variants import Variant, variant_named
+from ..world.state import World, frames
+from .canvas import EDGE, FAINT, INK, KEY, SIGHT, TURN, Canvas, arrow, wedge
+from .film import contact_sheet
+from .world_words import held_frames, summary, told
+
+MOST_PICTURES = 40
+"""Chunks on the contact sheet; of a longer world some are shown, evenly spaced."""
+_UNIT, _WIDTH, _MAP, _MARGIN = 12, 90, 27, 1.5
+_BACKGROUND = (17, 18, 20, 255)
+_TOP, _LANE, _TURNS, _LABELS, _SHARES = 8.2, 2.3, 5.6, 9.5, 10
+_GUTTER = 3
+
+
+class Sheet(NamedTuple):
+    """Pictures of some chunks."""
+
+    chunks: Sequence[int]
+    pictures: Tensor
+    """(chunks, H, W, 3), one for each."""
+
+
+def shown_chunks(chunks: int) -> list[int]:
+    """Return which chunks of a world stand on its contact sheet: all, or evenly spaced ones with first and last."""
+    shown = min(chunks, MOST_PICTURES)
+    return [index * (chunks - 1) // max(1, shown - 1) for index in range(shown)]
+
+
+def draw_world(world: World, sheet: Sheet | None = None) -> Tensor:
+    """Draw what is in a world.
+
+    Args:
+        world: with chunks or without.
+        sheet: pictures to show below, from `shown_chunks`.
+
+    Returns:
+        (1, H, W, 3) float32 in 0..1.
+    """
+    variant, track = variant_named(world.start.variant), walked_track(world)
+    walks = "forward" in variant.keyboard.words
+    lines, left = summary(world)[1:], _MARGIN + (_MAP + 2 if walks else 0)
+    bottom = _TOP + _LANE * len(_lanes(track)) + (_TURNS if variant.mouse is not None else 0)
+    height = max(_MARGIN + _MAP if walks else 0, bottom + 1.7 * len(lines) + 0.4) + _MARGIN
+    canvas = Canvas(_UNIT, _WIDTH, height, _BACKGROUND)
+    if walks:
+        _draw_map(canvas, track, variant, _MARGIN, _MARGIN)
+    _draw_lanes(canvas, world, track, left, _WIDTH - left - _MARGIN)
+    for row, line in enumerate(lines):
+        canvas.text(left, bottom + 1.6 + 1.7 * row, shortened(line, 105), 1.0, FAINT, anchor="lm")
+    drawn = canvas.painted().convert("RGB")
+    if sheet is not None:
+        drawn = _below(drawn, _sheet(track, variant, sheet))
+    return torch.from_numpy(np.array(drawn)).float()[None] / 255
+
+
+def _lanes(track: Track) -> list[tuple[str, int]]:
+    return held_frames(track) or [("no key held", 0)]
+
+
+def _draw_map(canvas: Canvas, track: Track, variant: Variant, left: float, top: float) -> None:
+    """The path from above, its first heading pointing up; a dot where each chunk begins."""
+    canvas.box(left, top, _MAP, _MAP, 0.6, (24, 26, 29, 255), EDGE)
+    poses = integrate(track, variant.motion)
+    places = poses[:, [0, 2], 3].numpy() * (1, -1)
+    if not len(places):
+        canvas.text(left + _MAP / 2, top + _MAP / 2, "no frames yet", 1.2, FAINT)
+        return
+    low, high = places.min(0), places.max(0)
+    metre = (_MAP - 6) / max(2.0, (high - low).max())
+    points = (places - (low + high) / 2) * metre + (left + _MAP / 2, top + _MAP / 2)
+    headings = poses[:, [0, 2], 2].numpy() * (1, -1)
+    canvas.shape(wedge(points[-1], headings[-1] / max(1e-9, np.linalg.norm(headings[-1])), 2.6), SIGHT)
+    canvas.line([tuple(point) for point in points], 0.24, KEY)
+    for index in _numbered(_chunks_of(track, variant), _MAP):
+        x, y = points[variant.first_frame(index)]
+        canvas.dot(x, y, 0.35, fill=_BACKGROUND, edge=INK, line=0.12)
+        canvas.text(x + 0.7, y, str(index), 1.0, INK, anchor="lm")
+    canvas.shape(arrow(points[-1] + headings[-1] * 0.7, headings[-1], 1.4, 0.55), INK)
+    length = 10 ** np.floor(np.log10((_MAP - 6) / metre))
+    bar = length * metre
+    canvas.line([(left + 1.2, top + _MAP - 1.2), (left + 1.2 + bar, top + _MAP - 1.2)], 0.14, FAINT)
+    canvas.text(left + 1.6 + bar, top + _MAP - 1.25, f"{length:g} m", 0.95, FAINT, anchor="lm")
+
+
+def _draw_lanes(canvas: Canvas, world: World, track: Track, left: float, width: float) -> None:
+    """One row a key with the spans it was held and its share of all frames, one for the turns, over chunk borders."""
+    variant, total = variant_named(world.start.variant), frames(world)
+    canvas.text(left, 2.6, variant.title, 1.5, INK, anchor="lm", bold=0.03)
+    said = [counted(len(world.chunks), "chunk"), counted(total, "frame"), f"{total / variant.fps:.1f} s"]
+    canvas.text(left, 4.7, "   ".join([*said, f"{variant.fps:g} fps"]), 1.1, FAINT, anchor="lm")
+    lanes, rows = _lanes(track), (left + _LABELS, width - _LABELS - _SHARES)
+    frame = rows[1] / max(1, total)
+    bottom = _TOP + _LANE * len(lanes) + (_TURNS if variant.mouse is not None else 0)
+    for index in _numbered(len(world.chunks), rows[1]):
+        x = rows[0] + variant.first_frame(index) * frame
+        canvas.line([(x, _TOP - 0.4), (x, bottom)], 0.06, SIGHT)
+        canvas.text(x + 0.25, _TOP - 0.9, str(index), 0.9, FAINT, anchor="lm")
+    for row, (word, held) in enumerate(lanes):
+        y = _TOP + row * _LANE
+        canvas.text(left, y + _LANE / 2, word.replace("_", " "), 1.05, INK if held else FAINT, anchor="lm")
+        spans = held_spans((track.keys[:, track.words.index(word)] > 0).tolist()) if held else ()
+        for start, length in spans:
+            canvas.box(rows[0] + start * frame, y + 0.45, length * frame, _LANE - 0.9, 0.25, KEY)
+        if held:
+            _draw_share(canvas, held / total, left + width - _SHARES + 1, y + _LANE / 2)
+    if variant.mouse is not None:
+        _draw_turns(canvas, track, left, rows, _TOP + len(lanes) * _LANE + _TURNS / 2)
+
+
+def _draw_share(canvas: Canvas, share: float, left: float, y: float) -> None:
+    canvas.box(left, y - 0.35, 5, 0.7, 0.3, (44, 47, 52, 255))
+    canvas.box(left, y - 0.35, max(0.3, 5 * share), 0.7, 0.3, KEY)
+    canvas.text(left + _SHARES - 1, y, f"{share:.0%}", 1.0, FAINT, anchor="rm")
+
+
+def _draw_turns(canvas: Canvas, track: Track, left: float, rows: tuple[float, float], y: float) -> None:
+    """Yaw over the frames, right upwards; the fastest turn fills the row."""
+    first, width = rows
+    canvas.line([(first, y), (first + width, y)], 0.05, SIGHT)
+    yaw = track.mouse[:, 0].tolist()
+    reach = max(map(abs, yaw), default=0.0)
+    canvas.text(left, y, "turn" if reach else "no turn", 1.05, INK if reach else FAINT, anchor="lm")
+    if not reach:
+        return
+    frame = width / len(yaw)
+    for start, length in held_spans(value != 0 for value in yaw):
+        turn = [(first + i * frame, y - 2.2 * yaw[i] / reach) for i in range(start, start + length) for i in (i, i)]
+        turn = [(x + (frame if odd % 2 else 0), level) for odd, (x, level) in enumerate(turn)]
+        canvas.shape([(turn[0][0], y), *turn, (turn[-1][0], y)], TURN)
+    canvas.text(first + width + 1, y - 1.6, f"{reach:.3g}° right", 0.9, FAINT, anchor="lm")
+    canvas.text(first + width + 1, y + 1.6, f"{reach:.3g}° left", 0.9, FAINT, anchor="lm")
+
+
+def _sheet(track: Track, variant: Variant, sheet: Sheet) -> Image.Image:
+    """Pictures of the chunks, each over its number and what was held."""
+    letters = dict(zip(variant.keyboard.words, variant.keyboard.letters, strict=True))
+    labels = []
+    for index in sheet.chunks:
+        words = told(track, slice(variant.first_frame(index), variant.first_frame(index + 1)))
+        for word, letter in letters.items():
+            words = re.sub(rf"\b{word} (?=\d)", f"{letter} ", words)
+        labels.append(f"{index}   {words}")
+    columns = 5 if len(labels) <= 10 else 8
+    width = ((_WIDTH - 2 * _MARGIN) * _UNIT + _GUTTER) / columns - _GUTTER
+    return contact_sheet(sheet.pictures, columns, labels, scale=width / sheet.pictures.shape[2], gutter=_GUTTER)
+
+
+def _below(upper: Image.Image, lower: Image.Image) -> Image.Image:
+    whole = Image.new("RGB", (upper.width, upper.height + lower.height), _BACKGROUND[:3])
+    whole.paste(upper, (0, 0))
+    whole.paste(lower, (round(_MARGIN * _UNIT) - _GUTTER, upper.height))
+    return whole
+
+
+def _numbered(chunks: int, width: float) -> range:
+    """Return which chunks are numbered along a width, so that the numbers do not touch."""
+    most = int(width / (1.2 + 0.6 * len(str(chunks))))
+    return range(0, chunks, max(1, -(-chunks // most)))
+
+
+def _chunks_of(track: Track, variant: Variant) -> int:
+    whole = variant.chunk * variant.frames_per_latent
+    return -(-track.frames // whole)

@@ -1,0 +1,211 @@
+"""Can the picture be read? What the reader says of generated films, beside the truth and beside true films.
+
+All shares are over pixels of walls and landmarks; floor and sky are shown apart. Where the start showed a surface its
+material is known; far from the start only this is asked: that what is shown is some wall of this theme, as surely read
+as in true frames, and that the films as a whole look like true ones (Fréchet distance of the reader's features).
+
+Shapes: N tracks, B tracks of a batch, F frames, H x W picture, W windows of frames.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ...metrics.intervals import Estimate, mean_of, ratio_of
+from ...rollout.sampling import Levels
+from .. import data, pilot
+from ..player import Player
+from ..scene import themes
+from ..visibility import seen_from_first
+from . import right_world
+from .drift import through_vae
+from .reader import CONFIDENT, FEATURES, Reader, Reading, is_wall, read
+from .suites import Tracks
+
+SEED = 8_000
+LEAST = 50
+"""Pixels below which a material of a walk is not judged."""
+WINDOWS = ((1, 51), (400, 450), (951, 1001))
+"""First frame and end of what is read of a long walk."""
+
+
+class Rightness(NamedTuple):
+    """Of each track (N,), over surfaces that the start showed: share of right wall and landmark pixels, mean over the
+    track's materials; share of right floor and sky pixels; and the median of the depth's relative error on walls."""
+
+    walls: Tensor
+    others: Tensor
+    depth: Tensor
+
+
+def right_material(
+    player: Player, reader: Reader, tracks: Tracks, starts: int, levels: Levels | None = None
+) -> tuple[Rightness, Rightness]:
+    """Read frames 1 to 24 of the first `starts` tracks: of generated films, and of true ones through the VAE."""
+    rows: tuple[list, list] = ([], [])
+    for number, batch in tracks.batches(starts):
+        worlds, walks = batch.walk()
+        view = pilot.views(worlds, walks, data.PICTURE, slice(0, right_world.JUDGED.stop))
+        poses = walks.places[:, : right_world.JUDGED.stop], walks.yaws[:, : right_world.JUDGED.stop]
+        seen = seen_from_first(view.depth, *poses, worlds.focal)[:, right_world.JUDGED]
+        true = view.pixels.movedim(-1, 2)
+        first = (true[:, 0] * 255).round() / 255
+        made = player.play(first, walks.actions, right_world.CHUNKS, right_world.SEED + number, levels)
+        coded = through_vae(player, true, {}, {})
+        told = view.materials[:, right_world.JUDGED].long(), 1 / view.depth[:, right_world.JUDGED], seen
+        for kept, film in zip(rows, (made.transpose(1, 2), coded), strict=True):
+            kept.append(judged(read_films(reader, film[:, right_world.JUDGED]), *told))
+    made, coded = (Rightness(*(torch.cat(column) for column in zip(*kept, strict=True))) for kept in rows)
+    return made, coded
+
+
+def read_films(reader: Reader, films: Tensor) -> Reading:
+    """Read films (B, F, 3, H, W) in 0..1; every field with (B, F) in front."""
+    said = read(reader, films.flatten(0, 1))
+    return Reading(*(value.unflatten(0, films.shape[:2]) for value in said))
+
+
+def judged(said: Reading, materials: Tensor, near: Tensor, seen: Tensor) -> Rightness:
+    """Compare what was read with what was there.
+
+    Args:
+        said: of films.
+        materials, near, seen: (B, F, H, W) true materials and inverse depth, and what the start showed.
+    """
+    walls, right = is_wall(materials), said.material == materials
+    rows = []
+    for track in range(len(materials)):
+        shares = [
+            right[track][here].float().mean()
+            for one in materials[track].unique().tolist()
+            if is_wall(torch.tensor(one)) and (here := seen[track] & (materials[track] == one)).sum() >= LEAST
+        ]
+        off = ((said.near - near).abs() / near)[track][walls[track] & seen[track]]
+        rows.append(
+            (
+                torch.stack(shares).mean() if shares else torch.tensor(torch.nan),
+                right[track][seen[track] & ~walls[track]].float().mean(),
+                off.median() if len(off) else torch.tensor(torch.nan),
+            )
+        )
+    return Rightness(*(torch.stack(column) for column in zip(*rows, strict=True)))
+
+
+class Legibility(NamedTuple):
+    """Of each walk and window (N, W): the share of its wall and landmark pixels that are read surely, the share of the
+    sure ones that are of the walk's theme, and the same of floor and sky; and features (N, W, F, FEATURES)."""
+
+    sure: Tensor
+    own: Tensor
+    sure_others: Tensor
+    own_others: Tensor
+    features: Tensor
+
+
+def long_walks(
+    player: Player, reader: Reader, tracks: Tracks, walks: int, windows: tuple[tuple[int, int], ...] = WINDOWS
+) -> tuple[Legibility, Legibility]:
+    """Read windows of the first `walks` long walks: generated ones, and true ones through the VAE."""
+    columns: tuple[list, list] = ([], [])
+    for number, batch in tracks.batches(walks, 25):
+        worlds, walked = batch.walk(frames=windows[-1][1])
+        first = (pilot.film(worlds, walked, data.PICTURE, slice(0, 1))[:, 0].movedim(-1, 1) * 255).round() / 255
+        chunks = 1
+        while player.variant.first_frame(chunks) < windows[-1][1]:
+            chunks += 1
+        made: list[list[Tensor]] = [[] for _ in windows]
+        begin = 0
+        for piece in player.roll(first, walked.actions, chunks, SEED + number):
+            for kept, (low, high) in zip(made, windows, strict=True):
+                span = slice(max(low - begin, 0), max(high - begin, 0))
+                kept.append(piece.transpose(1, 2)[:, span])
+            begin += piece.shape[2]
+        columns[0].append(_legible(reader, [torch.cat(kept, 1) for kept in made], worlds.theme))
+        columns[1].append(_legible(reader, [true_window(player, batch, window) for window in windows], worlds.theme))
+    made_all, true_all = (Legibility(*map(torch.cat, zip(*column, strict=True))) for column in columns)
+    return made_all, true_all
+
+
+def true_window(player: Player, tracks: Tracks, window: tuple[int, int]) -> Tensor:
+    """Render a window of true films through the VAE (B, F, 3, H, W), and enough before it to fill its memory."""
+    low, high = window
+    begin = max(0, low - 9)
+    whole = begin + (high - begin - 1 + 3) // 4 * 4 + 1
+    worlds, walked = tracks.walk(frames=whole)
+    film = pilot.film(worlds, walked, data.PICTURE, slice(begin, whole)).movedim(-1, 2)
+    return through_vae(player, film, {}, {})[:, low - begin : high - begin]
+
+
+def _legible(reader: Reader, films: list[Tensor], theme: Tensor) -> Legibility:
+    found = (legible(read_films(reader, film), theme) for film in films)
+    return Legibility(*(torch.stack(column, 1) for column in zip(*found, strict=True)))
+
+
+def legible(said: Reading, theme: Tensor) -> tuple[Tensor, ...]:
+    """Return the fields of `Legibility`, each (B, ...), of what was read of films of walks in these themes (B,)."""
+    walls, sure = is_wall(said.material), said.sure >= CONFIDENT
+    own = said.material // themes.SURFACES == theme[:, None, None, None]
+    shares = []
+    for some in (walls, ~walls):
+        count = some.sum((1, 2, 3)).clamp_min(1)
+        certain = (some & sure).sum((1, 2, 3))
+        shares += [certain / count, (some & sure & own).sum((1, 2, 3)) / certain.clamp_min(1)]
+    return (*shares, said.features)
+
+
+def read_true(player: Player, reader: Reader, tracks: Tracks, window: tuple[int, int]) -> Tensor:
+    """Return the features (N, F, FEATURES) of a window of the true films of tracks, through the VAE."""
+    parts = []
+    for _, batch in tracks.batches(len(tracks.seeds), 25):
+        film = true_window(player, batch, window)
+        parts.append(read(reader, film.flatten(0, 1)).features.unflatten(0, film.shape[:2]))
+    return torch.cat(parts)
+
+
+def frechet(one: Tensor, other: Tensor) -> float:
+    """Return the Fréchet distance of two sets of features (n, FEATURES), each taken as a normal distribution."""
+    mean, spread = [], []
+    for features in (one.double(), other.double()):
+        mean.append(features.mean(0))
+        spread.append(torch.cov(features.T))
+    # the trace of the root of a product of two covariances is that of a symmetric matrix's root
+    root = _root(spread[0])
+    cross = _root(root @ spread[1] @ root).trace()
+    return float((mean[0] - mean[1]).square().sum() + spread[0].trace() + spread[1].trace() - 2 * cross)
+
+
+def _root(matrix: Tensor) -> Tensor:
+    values, vectors = torch.linalg.eigh((matrix + matrix.T) / 2)
+    return vectors * values.clamp_min(0).sqrt() @ vectors.T
+
+
+def frechet_of_walks(made: Tensor, true: Tensor, others: Tensor, draws: int = 40) -> Estimate:
+    """Return the distance of generated from true films in units of that of two disjoint sets of true films.
+
+    Args:
+        made, true: (N, F, FEATURES) of one window.
+        others: (M, F, FEATURES) of true films of other walks.
+        draws: of walks with replacement, for the interval.
+    """
+    unit = frechet(true.reshape(-1, FEATURES), others.reshape(-1, FEATURES))
+    generator = torch.Generator().manual_seed(0)
+    value = frechet(made.reshape(-1, FEATURES), true.reshape(-1, FEATURES)) / unit
+    again = []
+    for _ in range(draws):
+        rows = torch.randint(len(made), (len(made),), generator=generator)
+        again.append(frechet(made[rows].reshape(-1, FEATURES), true[rows].reshape(-1, FEATURES)) / unit)
+    low, high = torch.tensor(again).quantile(torch.tensor([0.025, 0.975])).tolist()
+    return Estimate(value, low, high)
+
+
+def sure_ratio(made: Legibility, true: Legibility, window: int) -> Estimate:
+    """Return the share of surely read wall pixels of generated films over that of true ones, in a window."""
+    return ratio_of(made.sure[:, window], true.sure[:, window])
+
+
+def known_mean(values: Tensor) -> Estimate:
+    """Return the mean of what is known."""
+    return mean_of(values[~values.isnan()])

@@ -1,0 +1,249 @@
+"""The rows of an evaluation, in groups: each yields named figures as they are measured.
+
+A row is a name, a unit and a figure with its interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from PIL import Image
+
+from ...metrics.intervals import Estimate, mean_of, ratio_of, share_of
+from ...metrics.pictures import bicubic_copy, psnr, squared_error
+from ...reading.words import shortened
+from ...rollout.sampling import Levels, warped_steps
+from .. import data, pilot
+from ..player import Player
+from . import drift, follows, obedience, plots, reader, reading, right_world, steering, suites, suites2, whereabouts
+from .reader import Reader
+
+BEFORE_STEPS = 20
+
+
+class Form(NamedTuple):
+    """What is measured, and how much of it."""
+
+    player: Player
+    starts: int = 256
+    walks: int = 32
+    frames: int = 500
+    levels: Levels | None = None
+    """`None`: the variant's own."""
+    before: Player | None = None
+    """What the few steps are compared with, at many."""
+    plots: Path | None = None
+    """Folder for pictures."""
+    kind: str | None = None
+    """`levels` or `layouts` of `tiny_world_2`; `None`: `tiny_world_1`."""
+    reader: Reader | None = None
+    """Of `tiny_world_2`; `None`: the shipped one."""
+
+    def suite(self) -> dict[str, suites.Tracks]:
+        """Read the suite that is judged on."""
+        return suites.load() if self.kind is None else suites2.load(self.kind)
+
+
+class Row(NamedTuple):
+    """One figure."""
+
+    name: str
+    unit: str
+    figure: Estimate
+
+
+Rows = Iterator[Row]
+SHORT = (16, 4, 120)
+"""Starts, walks and frames of the short form."""
+
+
+def even_levels(player: Player, steps: int) -> Levels:
+    """Return so many levels, evenly spread over the variant's schedule."""
+    table = torch.linspace(1000, 0, steps + 1)[:-1].round().int().tolist()
+    return warped_steps(table, player.variant.shift)
+
+
+def vae(form: Form) -> Rows:
+    """Measure what the VAE keeps of held-out clips, beside a copy shrunk and enlarged."""
+    kept, plain = [], []
+    for _, batch in form.suite()["vae"].batches(form.walks, 4):
+        film = pilot.film(*batch.walk(), data.PICTURE).movedim(-1, 2)
+        kept.append(psnr(squared_error(drift.through_vae(form.player, film, {}, {}), film)).mean(1))
+        copy = bicubic_copy(film.flatten(0, 1)).view_as(film)
+        plain.append(psnr(squared_error(copy, film)).mean(1))
+    yield Row("vae", "dB", mean_of(torch.cat(kept)))
+    yield Row("vae bicubic", "dB", mean_of(torch.cat(plain)))
+
+
+def obeys(form: Form) -> Rows:
+    """Measure every key and both mouse directions."""
+    suite = form.suite()
+    for action in suites.OPPOSITES:
+        found = obedience.measure(form.player, suite[f"obeys_{action}"], action, form.starts, form.levels)
+        yield Row(f"obeys {action}", "%", share_of(found.obeyed))
+        yield Row(f"obeys {action} margin", "dB", mean_of(found.commanded - found.opposite))
+
+
+def slope(form: Form) -> Rows:
+    """Measure how far the model turns, with a quarter of the starts."""
+    found = steering.measure(form.player, form.suite()["turns"], max(3, form.starts // 4), form.levels)
+    yield Row("yaw response", "", steering.response(found.commanded, found.made))
+    yield Row("yaw response chunk 1", "", steering.response(found.commanded, found.made, slice_of(form.player, 0)))
+    yield Row("yaw response chunk 2", "", steering.response(found.commanded, found.made, slice_of(form.player, 1)))
+    yield Row("yaw response of the VAE", "", steering.response(found.commanded, found.coded))
+
+
+def slice_of(player: Player, chunk: int) -> slice:
+    """Return the frames of a chunk."""
+    return slice(player.variant.first_frame(chunk), player.variant.first_frame(chunk + 1))
+
+
+def world(form: Form) -> Rows:
+    """Measure the surfaces that the start frame showed."""
+    found = right_world.measure(form.player, form.suite()["world"], form.starts, form.levels)
+    yield Row("world", "dB", mean_of(found.made))
+    yield Row("world frozen", "dB", mean_of(found.frozen))
+    yield Row("world astray", "dB", mean_of(found.astray))
+    yield Row("world over frozen", "dB", mean_of(found.made - found.frozen))
+    yield Row("world over astray", "dB", mean_of(found.made - found.astray))
+    if form.plots is not None:
+        draw_paths(form).save(form.plots / "paths.png")
+
+
+def draw_paths(form: Form, walks: int = 8) -> Image.Image:
+    """Draw where the first walks of the suite lead, asked and walked."""
+    tracks = form.suite()["world"].part(slice(0, walks))
+    frames = list(range(4, right_world.JUDGED.stop, 4))
+    truth = right_world.truth_of(tracks)
+    made = right_world.play(form.player, truth, truth.actions, right_world.SEED, form.levels)
+    true = torch.cat([truth.first[:, None], truth.film], 1)
+    coded = drift.through_vae(form.player, true, {}, {})[:, right_world.JUDGED]
+    picked = [frame - right_world.JUDGED.start for frame in frames]
+    found, control = (whereabouts.find(film[:, picked], tracks, frames) for film in (made, coded))
+    return plots.path_plot(tracks, found, control, frames)
+
+
+def sharp(form: Form) -> Rows:
+    """Measure long walks against the true films through the VAE, and raw."""
+    found = drift.watch(form.player, form.suite()["long"], form.walks, form.frames, form.levels)
+    for when, span in zip(("early", "late"), drift.spans(form.frames), strict=True):
+        for measure in drift.MEASURES:
+            yield Row(f"{measure} {when}", "", drift.ratio(found, measure, span))
+            yield Row(f"{measure} {when} raw", "", drift.ratio(found, measure, span, "true"))
+    if form.plots is not None:
+        plots.ageing_plot(found).save(form.plots / "ageing.png")
+        plots.contact_sheet(found.pictures).save(form.plots / "contact_sheet.png")
+
+
+def drawn(form: Form) -> Rows:
+    """Measure how far the film moves along drawn paths, in chunks after the first, with a quarter of the starts."""
+    made, coded = follows.measure(form.player, form.suite()["drawn"], max(3, form.starts // 4), form.levels)
+    for name, motion in (("", made), (" of the VAE", coded)):
+        found = follows.slopes(motion.part(slice(1, None)))
+        yield Row(f"drawn way{name}", "", found.metres)
+        yield Row(f"drawn turn{name}", "", found.degrees)
+        yield Row(f"drawn shown{name}", "%", found.shown)
+        yield Row(f"drawn way of the first chunk{name}", "", follows.slopes(motion.part(slice(1))).metres)
+
+
+def read(form: Form) -> Rows:
+    """Measure what the reader makes of the surfaces that the start showed, generated and through the VAE."""
+    made, coded = reading.right_material(
+        form.player, form.reader or reader.load(), form.suite()["world"], form.starts, form.levels
+    )
+    for name, found in (("", made), (" of the VAE", coded)):
+        yield Row(f"right material{name}", "%", reading.known_mean(found.walls))
+        yield Row(f"right floor and sky{name}", "%", reading.known_mean(found.others))
+        yield Row(f"depth off{name}", "", reading.known_mean(found.depth))
+
+
+def legible(form: Form) -> Rows:
+    """Measure how surely long walks are read, of which theme they are, and how like true films they look."""
+    some, tracks = form.reader or reader.load(), form.suite()["long"]
+    windows = tuple(window for window in reading.WINDOWS if window[1] <= form.frames + 1)
+    made, true = reading.long_walks(form.player, some, tracks, form.walks, windows)
+    others = suites.gather(suites2.draw_explored(form.kind or suites2.KINDS[0], "others"), form.walks)
+    far = []
+    for index, (low, high) in enumerate(windows):
+        when = f"{low}-{high - 1}"
+        yield Row(f"sure {when}", "", reading.sure_ratio(made, true, index))
+        yield Row(f"own theme {when}", "%", mean_of(made.own[:, index]))
+        yield Row(f"sure floor and sky {when}", "", ratio_of(made.sure_others[:, index], true.sure_others[:, index]))
+        other = reading.read_true(form.player, some, others, (low, high))
+        far.append(reading.frechet_of_walks(made.features[:, index], true.features[:, index], other))
+        yield Row(f"frechet {when}", "", far[-1])
+    if len(far) > 2:
+        ratio = far[-1].value / far[-2].value
+        yield Row("frechet last over middle", "", Estimate(ratio, ratio, ratio))
+
+
+def few_steps(form: Form) -> Rows:
+    """Compare the variant's own few steps with many of another checkpoint, start by start."""
+    assert form.before is not None
+    suite = form.suite()["world"]
+    many = even_levels(form.before, BEFORE_STEPS)
+    ours = right_world.measure_plain(form.player, suite, form.starts, form.levels)
+    theirs = right_world.measure_plain(form.before, suite, form.starts, many)
+    yield Row("few steps", "dB", mean_of(ours.made - theirs.made))
+    yield Row("few steps before", "dB", mean_of(theirs.made))
+    yield Row("few steps sharpness", "", ratio_of(ours.sharpness, theirs.sharpness))
+
+
+def fast(form: Form) -> Rows:
+    """Time the shipped files on two threads, by the benchmark."""
+    from .speed import tiny_world
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    stages = {stage.name: stage for stage in tiny_world()[0]}
+    torch.set_num_threads(threads)
+    whole = stages["generate and decode"]
+    rate = whole.frames / whole.seconds
+    yield Row("frames per second", "/s", Estimate(rate, rate, rate))
+    first = stages["start"].seconds + stages["first chunk shown"].seconds
+    yield Row("first frame", "s", Estimate(first, first, first))
+
+
+GROUPS: dict[str, Callable[[Form], Rows]] = {
+    "vae": vae,
+    "obeys": obeys,
+    "slope": slope,
+    "world": world,
+    "sharp": sharp,
+    "read": read,
+    "legible": legible,
+    "drawn": drawn,
+    "few-steps": few_steps,
+    "fast": fast,
+}
+READ_GROUPS = ("read", "legible")
+"""Of `tiny_world_2` alone: the first Tiny World has no materials to read."""
+SHORT_GROUPS = tuple(name for name in GROUPS if name not in ("drawn", "few-steps", "fast", *READ_GROUPS))
+"""The short form draws no paths, which are many, compares with no other checkpoint and watches no clock."""
+
+
+def check(form: Form, groups: Sequence[str]) -> None:
+    """Check before anything is measured that all of it can be.
+
+    Raises:
+        ValueError: an unknown group, more than the suite holds, or nothing to compare the few steps with.
+    """
+    unknown = [group for group in groups if group not in GROUPS]
+    if unknown:
+        raise ValueError(f"--only: found {shortened(', '.join(unknown))}, expected some of {', '.join(GROUPS)}.")
+    if form.kind is None and any(group in READ_GROUPS for group in groups):
+        raise ValueError(f"--only: found {', '.join(READ_GROUPS)}, which need --kind levels or layouts; add it.")
+    suite = form.suite()
+    limits = {
+        "starts": (form.starts, 2, len(suite["world"].seeds)),
+        "walks": (form.walks, 2, len(suite["long"].seeds)),
+        "frames": (form.frames, 20, suite["long"].turns.shape[1]),
+    }
+    for name, (found, least, most) in limits.items():
+        if not least <= found <= most:
+            raise ValueError(f"--{name}: found {found}, expected {least} to {most}, which the suite holds.")
+    if "few-steps" in groups and form.before is None:
+        raise ValueError("--before: nothing was given; name the checkpoint before few-step tuning, or leave few-steps.")

@@ -1,0 +1,56 @@
+"""Contact sheets: the true film of each walk above the generated one, at some frames, to be looked at.
+
+Shapes: B walks, K shown frames, H x W picture.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ...metrics.pictures import psnr, squared_error
+from .. import data, pilot
+from ..player import Player
+from .suites import Tracks
+
+SHOWN = (0, 12, 24, 48, 100, 200, 400, 1000)
+SEED = 7_000
+
+
+class Shown(NamedTuple):
+    """Frames (B, K, 3, H, W) in 0..1 of true and generated films."""
+
+    true: Tensor
+    made: Tensor
+
+
+def watch(player: Player, tracks: Tracks, frames: tuple[int, ...] = SHOWN, seed: int = SEED) -> Shown:
+    """Let the model follow tracks and keep some frames."""
+    chunks = next(chunks for chunks in range(1, frames[-1] + 2) if player.variant.first_frame(chunks) > frames[-1])
+    worlds, walks = tracks.walk(frames=frames[-1] + 1)
+    kept = walks._replace(places=walks.places[:, list(frames)], yaws=walks.yaws[:, list(frames)])
+    true = pilot.film(worlds, kept, data.PICTURE).movedim(-1, 2)
+    first = (pilot.film(worlds, walks, data.PICTURE, slice(0, 1))[:, 0].movedim(-1, 1) * 255).round() / 255
+    made, begin = [], 0
+    for piece in player.roll(first, walks.actions, chunks, seed):
+        made.extend(piece[:, :, frame - begin] for frame in frames if begin <= frame < begin + piece.shape[2])
+        begin += piece.shape[2]
+    return Shown(true, torch.stack(made, 1))
+
+
+def gains(shown: Shown) -> list[float]:
+    """Return by how many dB each generated frame is nearer to the truth than the first frame of the film, (K,)."""
+    made, frozen = (psnr(squared_error(film, shown.true)) for film in (shown.made, shown.true[:, :1]))
+    return (made - frozen)[:, 1:].mean(0).tolist()
+
+
+def sheet(shown: Shown, scale: int = 1) -> Image.Image:
+    """Draw the walks one below the other, each the true film above the generated one."""
+    pairs = torch.stack([shown.true, shown.made], 1).flatten(0, 1)  # (2B, K, 3, H, W)
+    rows = pairs.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
+    picture = Image.fromarray((rows.clamp(0, 1) * 255).round().byte().numpy().astype(np.uint8))
+    return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)

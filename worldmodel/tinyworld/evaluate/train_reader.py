@@ -1,0 +1,109 @@
+"""Training of the reader on true frames, plain and through the VAE."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from ...vae.tiny import TinyVAE
+from .. import pilot
+from ..run import Run
+from ..scene import clips, engine, themes
+from .reader import CLASSES, CONFIDENT, Reader, is_wall, read
+
+FRAMES, WALKS, POOL = 17, 8, 60
+"""Frames of a true film, films rendered at a time, and such batches that are kept to draw from."""
+BATCH = 16
+
+
+class Films:
+    """True frames with their materials and inverse depth, some of them as the VAE shows them."""
+
+    def __init__(self, vae: TinyVAE, seed: int) -> None:
+        self.vae, self.random = vae, np.random.default_rng([53, seed])
+        self.pool: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def draw(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return frames (B, 3, H, W), materials (B, H, W) int64 and inverse depth (B, H, W)."""
+        if not self.pool or self.random.random() < 0.12:
+            self.pool.append(self._render())
+            del self.pool[:-POOL]
+        shown, materials, near = self.pool[self.random.integers(len(self.pool))]
+        rows = torch.from_numpy(self.random.integers(len(shown), size=BATCH))
+        return shown[rows].float() / 255, materials[rows].long(), near[rows].float()
+
+    @torch.inference_mode()
+    def _render(self) -> tuple[Tensor, Tensor, Tensor]:
+        places = clips.draw_places(self.random, WALKS, 0.5)
+        view = pilot.views(places, clips.draw_walks(self.random, places, FRAMES), clips.PICTURE)
+        film = view.pixels.movedim(-1, 1)
+        plain = torch.from_numpy(self.random.random(WALKS) < 0.25)
+        with torch.autocast("cpu", torch.bfloat16):
+            coded = (self.vae.decode(self.vae.encode(film * 2 - 1)).float() + 1) / 2
+        shown = torch.where(plain[:, None, None, None, None], film, coded).movedim(1, 2).flatten(0, 1)
+        near = (1 / view.depth).flatten(0, 1)
+        return (shown * 255).round().byte(), view.materials.flatten(0, 1), near.half()
+
+
+def judge(reader: Reader, shown: Tensor, materials: Tensor, near: Tensor) -> dict[str, float]:
+    """Say how well frames are read: the share of right wall and landmark pixels, mean over materials, and more."""
+    said = read(reader, shown)
+    walls, right = is_wall(materials), said.material == materials
+    by_material = [
+        right[materials == one].float().mean().item()
+        for one in range(CLASSES)
+        if one % themes.SURFACES < themes.MATERIALS and (materials == one).any()
+    ]
+    off = ((said.near - near).abs() / near)[walls]
+    return {
+        "walls": sum(by_material) / len(by_material),
+        "wall_pixels": right[walls].float().mean().item(),
+        "floor_and_sky": right[~walls].float().mean().item(),
+        "sure": (said.sure[walls] >= CONFIDENT).float().mean().item(),
+        "depth_off": off.median().item(),
+    }
+
+
+@torch.inference_mode()
+def judged_films(vae: TinyVAE, count: int = 24, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """Render fixed held-out films and send them through the VAE."""
+    random = np.random.default_rng([59, seed])
+    places = engine.build([*(-1 - n % 6 for n in range(count // 2)), *range(count - count // 2)])
+    view = pilot.views(places, clips.draw_walks(random, places, 33), clips.PICTURE)
+    film = view.pixels.movedim(-1, 1)
+    coded = torch.cat([(vae.decode(vae.encode(piece * 2 - 1)) + 1) / 2 for piece in film.split(8)])
+    frames = slice(4, None, 7)
+    return (
+        coded[:, :, frames].movedim(1, 2).flatten(0, 1),
+        view.materials[:, frames].flatten(0, 1).long(),
+        (1 / view.depth[:, frames]).flatten(0, 1),
+    )
+
+
+def train(folder: Path, vae: TinyVAE, minutes: float, rate: float = 2e-3, seed: int = 0) -> Run:
+    """Train, or go on training, the reader in `folder` for `minutes` in all."""
+    torch.manual_seed(seed)
+    reader = Reader().to(memory_format=torch.channels_last)
+    run = Run(folder, minutes, reader, [torch.optim.AdamW(reader.parameters(), lr=rate, weight_decay=1e-3)])
+    films, fixed = Films(vae, seed + run.step), judged_films(vae)
+    while not run.done:
+        run.schedule()
+        shown, materials, near = films.draw()
+        with torch.autocast("cpu", torch.bfloat16):
+            scores, far, _ = reader(shown.contiguous(memory_format=torch.channels_last))
+        weight = torch.where(is_wall(materials), 3.0, 1.0)
+        named = (cross_entropy(scores.float(), materials, reduction="none") * weight).mean()
+        depth = ((far.float() - near).abs() * weight).mean()
+        loss = named + depth
+        reader.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
+        run.optimizers[0].step()
+        run.advance({"named": named.item(), "depth": depth.item()})
+        if run.step % 250 == 0 or run.done:
+            run.note({"held_out": judge(reader, *fixed)})
+    return run
