@@ -25,7 +25,7 @@ def unit_norm(x: Tensor, eps: float) -> Tensor:
 
 
 def lean_norm_by(layer: nn.Module, x: Tensor) -> Tensor:
-    """Return what `norm_by` does; where torch has no kernel of its own for it, in three passes over memory, not five."""
+    """Return what `norm_by` does; where torch has no kernel of its own, in three passes over memory, not five."""
     if type(layer) is nn.RMSNorm and _lean(x):
         return (x * _scale(x, layer.eps)).mul_(layer.weight)
     return norm_by(layer, x)

@@ -111,8 +111,8 @@ class Block(CameraInjector):
         """
         options = {**shared.options, "block_index": index}
         skipped = first * shared.tokens
-        shift1, gain1, gate1, shift2, gain2, gate2 = (part[:, first:] for part in told) if first else told
-        normed = modulate(self.norm1(x), told[0], told[1])
+        normed = modulate(self.norm1(x), *told[:2])
+        gate1, shift2, gain2, gate2 = (part[:, first:] for part in told[2:])
         x = gated(x[:, skipped:], gate1, self.self_attn(normed, shared.turns, options, skipped))
         del normed
         shift, gain = once(shared.kept, (index, "camera"), lambda: self.camera_modulation(shared.camera()[:, skipped:]))

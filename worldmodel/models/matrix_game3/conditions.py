@@ -108,6 +108,20 @@ class Memory(NamedTuple):
     """(B, 6 * 16 * 16, M, h, w)."""
 
 
+def pose_frames(positions: Tensor) -> Tensor:
+    """Return the video frame (...) whose camera stands for a latent, its last one, of absolute latent indices (...)."""
+    return positions * FRAMES_PER_LATENT
+
+
+def told_poses(c2w: Tensor) -> Tensor:
+    """Return camera poses (..., 4, 4) as the network is told of them: mirrored top to bottom.
+
+    Its release lets the mouse turn the camera up, and tells the network of rays that turn down; so it was trained.
+    """
+    mirror = torch.diag(torch.tensor([1.0, -1.0, 1.0, 1.0], dtype=c2w.dtype, device=c2w.device))
+    return mirror @ c2w @ mirror
+
+
 def window_index(latents: int, frames: int) -> Tensor:
     """Return the frames whose actions each latent reads: its own four and the eight before them.
 
