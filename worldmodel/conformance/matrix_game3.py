@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..binding.motion import integrate
 from ..camera.poses import angles
-from ..layers.camera_rays import framewise_poses, memory_poses, packed_rays
+from ..layers.camera_rays import framewise_poses, memory_poses, packed_rays, ray_tokens
 from ..layers.rope import head_bases, headwise_angles
 from ..models.matrix_game3.action import Actions, ClipActionModule, action_turns
 from ..models.matrix_game3.conditions import Call, action_windows, pose_frames, told_poses
@@ -106,7 +106,7 @@ def _call(golden: Golden, name: str) -> Call:
         positions=positions,
         keyboard=action_windows(tensors["keyboard_cond"], latents, tensors.get("keyboard_cond_memory")),
         mouse=action_windows(tensors["mouse_cond"], latents, tensors.get("mouse_cond_memory")),
-        rays=tensors["plucker_emb"],
+        rays=ray_tokens(tensors["plucker_emb"]),
         text=_padded(golden.tensors["in.context"], golden.config["config"]["text_len"]),
         timesteps=timesteps,
     )

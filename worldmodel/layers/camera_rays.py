@@ -107,9 +107,9 @@ class RayEmbedding(nn.Module):
         self.c2ws_hidden_states_layer1 = operations.Linear(dim, dim, **placement)
         self.c2ws_hidden_states_layer2 = operations.Linear(dim, dim, **placement)
 
-    def embed_rays(self, rays: Tensor, like: Tensor) -> Tensor:
-        """Return camera tokens (B, N, C), in the dtype and on the device of `like`, of packed rays (B, K, T, h, w)."""
-        tokens = self.patch_embedding_wancamctrl(ray_tokens(rays.to(like)))
+    def embed_rays(self, rays: Tensor) -> Tensor:
+        """Return camera tokens (B, N, C) of rays by tokens (B, N, K * 4)."""
+        tokens = self.patch_embedding_wancamctrl(rays)
         return tokens + self.c2ws_hidden_states_layer2(silu(self.c2ws_hidden_states_layer1(tokens)))
 
 

@@ -5,6 +5,7 @@ Shapes: (..., n) numbers normed along the last axis.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -43,7 +44,12 @@ def _lean(x: Tensor) -> bool:
 def _scale(x: Tensor, eps: float) -> Tensor:
     """Return 1 / rms(x), (..., 1)."""
     length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-    return length.square_().div_(x.shape[-1]).add_(eps).rsqrt_()
+    return torch.addcmul(_constant(eps), length, length, value=1 / x.shape[-1]).rsqrt_()
+
+
+@cache
+def _constant(number: float) -> Tensor:
+    return torch.tensor(number)
 
 
 def _trains(x: Tensor) -> bool:

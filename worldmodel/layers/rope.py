@@ -100,8 +100,8 @@ def headwise_angles(positions: Tensor, size: int, bases: Tensor) -> Tensor:
     return places[:, None, None] * torch.pow(bases[:, None], -powers).to(places.device)
 
 
-def headwise_grid_turns(latents: Tensor, height: int, width: int, size: int, bases: Tensor) -> Tensor:
-    """Return what `grid_rotation` does for every head's own base, which holds for all three axes.
+def headwise_grid_turns(latents: Tensor, height: int, width: int, size: int, bases: Tensor) -> tuple[Tensor, ...]:
+    """Return what `grid_rotation` does for every head's own base, which holds for all three axes; axis by axis.
 
     Args:
         latents: (T,) absolute latent indices; they may repeat and need not be sorted.
@@ -110,15 +110,28 @@ def headwise_grid_turns(latents: Tensor, height: int, width: int, size: int, bas
         bases: (H,) float64, on the CPU.
 
     Returns:
-        (T * height * width, H, size / 2, 2) float32 cosines and sines, tokens in (t, h, w) order.
+        Three times float32 cosines and sines: (T, 1, 1, H, r, 2), (height, 1, H, r, 2), (width, H, r, 2).
     """
     spatial = 2 * (size // 6)
     axes = (latents, size - 2 * spatial), (torch.arange(height), spatial), (torch.arange(width), spatial)
     time, rows, columns = (rotation(headwise_angles(at, part, bases), latents.device).turns for at, part in axes)
-    grid = (len(latents), height, width, -1, -1, -1)
-    # sines and cosines of three short axes, then one copy for all tokens
-    parts = time[:, None, None].expand(grid), rows[None, :, None].expand(grid), columns[None, None].expand(grid)
-    return torch.cat(parts, dim=-2).flatten(0, 2)
+    return time[:, None, None], rows[:, None], columns
+
+
+def rotate_grid(x: Tensor, turns: tuple[Tensor, ...]) -> Tensor:
+    """Rotate video tokens by the turns of their three axes, which spares a table as large as x.
+
+    Args:
+        x: (B, N, H, d), tokens in (t, h, w) order; it may be overwritten.
+        turns: of `headwise_grid_turns`.
+
+    Returns:
+        x's shape and dtype.
+    """
+    grid = x.unflatten(1, [len(axis) for axis in turns])  # (B, T, height, width, H, d)
+    parts = grid.split([2 * axis.shape[-2] for axis in turns], dim=-1)
+    turned = [rotate_first(part, axis) for part, axis in zip(parts, turns, strict=True)]
+    return torch.cat(turned, dim=-1).flatten(1, 3) if torch.is_grad_enabled() else x
 
 
 def rotate_first(x: Tensor, turns: Tensor) -> Tensor:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from ...layers.attention import attention
 from ...layers.camera_rays import CameraInjector
 from ...layers.kept import Kept, once
-from ...layers.norms import lean_norm_by
-from ...layers.rope import rotate_first
+from ...layers.norms import lean_norm_by, lean_unit_norm
+from ...layers.rope import rotate_grid
 from ...layers.wan import CrossAttention, SelfAttention, cast_like, gated, modulate, modulation_parameter
 from .action import Actions, ClipActionModule
 
@@ -27,10 +27,8 @@ GAINS = (0.0, 1.0, 0.0, 0.0, 1.0, 0.0)
 class Shared(NamedTuple):
     """What all blocks of one pass share."""
 
-    tokens: int
-    """S."""
-    turns: Tensor
-    """(N, H, d / 2, 2) float32 cosines and sines, each head's own."""
+    turns: tuple[Tensor, ...]
+    """Cosines and sines of `layers.rope.headwise_grid_turns`, each head's own."""
     camera: Callable[[], Tensor]
     """Camera tokens (B, N, C)."""
     text: Callable[[], Tensor]
@@ -43,24 +41,40 @@ class Shared(NamedTuple):
 class HeadwiseSelfAttention(SelfAttention):
     """Self-attention in which every head turns by positions of its own; everything sees everything."""
 
-    def forward(self, x: Tensor, turns: Tensor, options: dict, first: int = 0) -> Tensor:
-        """Return the attended tokens from number `first` on, (B, N - first, C), of x (B, N, C)."""
-        heads = (self.heads, -1)
+    def forward(self, x: Tensor, turns: tuple[Tensor, ...], options: dict, first: int = 0) -> Tensor:
+        """Return the attended tokens (B, N', C) of x (B, N, C): those of the latents from number `first` on."""
+        heads, (time, *places) = (self.heads, -1), turns
+        skipped = first * x.shape[1] // len(time)
         v = self.v(x).unflatten(-1, heads)
-        k = rotate_first(lean_norm_by(self.norm_k, self.k(x)).unflatten(-1, heads), turns)
-        q = lean_norm_by(self.norm_q, self.q(x[:, first:])).unflatten(-1, heads)
-        q = rotate_first(q, turns[first:])
+        k = rotate_grid(lean_norm_by(self.norm_k, self.k(x)).unflatten(-1, heads), turns)
+        q = lean_norm_by(self.norm_q, self.q(x[:, skipped:])).unflatten(-1, heads)
+        q = rotate_grid(q, (time[first:], *places))
         return self.o(attention(q, k, v, override=self.override, transformer_options=options))
 
 
 class TextAttention(CrossAttention):
-    """Attention from tokens to all words, the empty ones behind a prompt included."""
+    """Attention from tokens to all words, the empty ones behind a prompt included.
+
+    Nothing turns here, so a weight of the queries' norm may as well scale the keys, which are fewer and stay the same.
+    """
+
+    def keys_values(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Return keys and values (B, words, H, d) of the words (B, words, C)."""
+        v = self.v(context).unflatten(-1, (self.heads, -1))
+        k = lean_norm_by(self.norm_k, self.k(context))
+        return (k * self.norm_q.weight if self._scales_keys else k).unflatten(-1, (self.heads, -1)), v
 
     def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], options: dict) -> Tensor:
         """Return (B, N, C): the tokens x (B, N, C) attended to `keys_values`."""
         k, v = keys_values
-        q = lean_norm_by(self.norm_q, self.q(x)).unflatten(-1, (self.heads, -1))
+        q = self.q(x)
+        q = lean_unit_norm(q, self.norm_q.eps) if self._scales_keys else lean_norm_by(self.norm_q, q)
+        q = q.unflatten(-1, (self.heads, -1))
         return self.o(attention(q, k, v, override=self.override, transformer_options=options))
+
+    @property
+    def _scales_keys(self) -> bool:
+        return type(self.norm_q) is nn.RMSNorm  # a host's layer may have more to it than its weight
 
 
 class Block(CameraInjector):
@@ -110,10 +124,10 @@ class Block(CameraInjector):
             first: latents at the beginning that nobody reads after this block; they are left out of what it returns.
         """
         options = {**shared.options, "block_index": index}
-        skipped = first * shared.tokens
+        skipped = first * x.shape[1] // len(shared.turns[0])
         normed = modulate(self.norm1(x), *told[:2])
         gate1, shift2, gain2, gate2 = (part[:, first:] for part in told[2:])
-        x = gated(x[:, skipped:], gate1, self.self_attn(normed, shared.turns, options, skipped))
+        x = gated(x[:, skipped:], gate1, self.self_attn(normed, shared.turns, options, first))
         del normed
         shift, gain = once(shared.kept, (index, "camera"), lambda: self.camera_modulation(shared.camera()[:, skipped:]))
         x = self.norm3(torch.addcmul(shift, x, gain))

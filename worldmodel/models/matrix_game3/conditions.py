@@ -3,7 +3,8 @@
 A clip is denoised at once. Its latents stand behind those that are given: `M` memory latents, fetched from anywhere in
 the world, then `P` past latents, the end of the clip before (of a world's first clip: its image).
 
-Shapes: B batch, T = M + P + new latents, F video frames, K numbers a frame, h, w latent grid.
+Shapes: B batch, T = M + P + new latents, F video frames, K numbers a frame, h, w latent grid, S = h/2 * w/2 tokens per
+latent.
 Source: Matrix-Game 3.0 (github.com/SkyworkAI/Matrix-Game), pipeline/inference_pipeline.py.
 """
 
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ...layers.camera_rays import ray_tokens
 from ...layers.kept import Kept
 from ..action import WINDOW_FRAMES
 
@@ -36,7 +38,7 @@ class Call(NamedTuple):
     mouse: Tensor
     """(B, T, 12, 2) action windows."""
     rays: Tensor
-    """(B, 6 * 16 * 16, T, h, w) packed rays (`layers.camera_rays`)."""
+    """(B, T * S, 6 * 16 * 16 * 4) rays by tokens (`layers.camera_rays.ray_tokens`)."""
     text: Tensor
     """(B, words, width); behind a prompt's words come zeros, up to the number that the variant reads."""
     timesteps: Tensor
@@ -70,12 +72,13 @@ class Call(NamedTuple):
             text: (B, words, width) of the negative prompt.
         """
         first = self.memories
+        tokens = self.rays.shape[1] // len(self.positions)
         return self._replace(
             memory=None,
             positions=self.positions[first:],
             keyboard=torch.full_like(self.keyboard[:, first:], NO_KEYS),
             mouse=torch.full_like(self.mouse[:, first:], NO_MOUSE),
-            rays=self.rays[:, :, first:],
+            rays=self.rays[:, first * tokens :],
             text=text,
             timesteps=self.timesteps[:, first:],
             kept=None if self.kept is None else self.kept.emptied(),
@@ -189,7 +192,7 @@ def clip_call(
         positions=positions,
         keyboard=windows(clip.keyboard, NO_KEYS),
         mouse=windows(clip.mouse, NO_MOUSE),
-        rays=torch.cat([part.rays.to(clip.rays) for part in parts], dim=2),
+        rays=torch.cat([ray_tokens(part.rays.to(clip.rays)) for part in parts], dim=1),
         text=text,
         timesteps=torch.zeros(batch, len(positions)),
         kept=kept,

@@ -120,16 +120,15 @@ class MatrixGame3(RayEmbedding):
         rows, columns = like.shape[3] // PATCH[1], like.shape[4] // PATCH[2]
         sizes, kept, device = self.sizes, call.kept, like.device
 
-        def turns() -> Tensor:
+        def turns() -> tuple[Tensor, ...]:
             bases = head_bases(sizes.heads, sizes.head_spread)
             return headwise_grid_turns(call.positions.to(device), rows, columns, sizes.dim // sizes.heads, bases)
 
         latents = len(call.positions)
         return Shared(
-            tokens=rows * columns,
             turns=once(kept, "turns", turns),
             # made when the first block asks, and not at all where every block has kept what it made of it
-            camera=cache(lambda: once(kept, "rays", lambda: self.embed_rays(call.rays, like))),
+            camera=cache(lambda: once(kept, "rays", lambda: self.embed_rays(call.rays.to(like)))),
             text=cache(lambda: self.text_embedding(call.text.to(like))),
             actions=Actions(
                 call.keyboard,
