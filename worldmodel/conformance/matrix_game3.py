@@ -24,6 +24,7 @@ from ..models.matrix_game3.network import MatrixGame3
 from ..models.matrix_game3.sizes import sizes_of
 from ..track.track import Track
 from ..variants import MATRIX_GAME_3_RELEASED
+from .matrix_game3_memory import judge_camera_memory
 from .report import Golden, Judge, Line, load_described
 from .towers import Towers
 
@@ -171,6 +172,7 @@ def _camera(golden: Golden, judge: Judge) -> None:
     c2w = _walked(keyboard, mouse)[:-1]
     _judge_walk(judge, c2w, tensors["interactive.poses"].double())
     judge.compare("extrinsics", _WORLD @ told_poses(c2w), tensors["interactive.extrinsics"], absolute=EXTRINSICS)
+    judge_camera_memory(golden, judge)
 
 
 def _walked(keyboard: Tensor, mouse: Tensor) -> Tensor:
