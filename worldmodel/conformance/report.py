@@ -127,9 +127,10 @@ class Judge:
         key = (kind, metric, tolerance)
         self._worst[key] = max(self._worst.get(key, 0.0), error)
 
-    def inform(self, kind: str, ours: Tensor, golden: Tensor) -> None:
+    def inform(self, kind: str, ours: Tensor, golden: Tensor, *, norm: bool = False) -> None:
         """Tell how far a value on the way is off, which no user sees; its shape agrees or it is an error."""
-        self._lines.append(Line(self.case, kind, INFORMATION, "abs", _largest_error(ours, golden)))
+        metric, error = ("norm", _error_norm) if norm else ("abs", _largest_error)
+        self._lines.append(Line(self.case, kind, INFORMATION, metric, error(ours, golden)))
 
     def fail(self, kind: str, reason: str) -> None:
         self._lines.append(Line(self.case, kind, FAILED, reason=reason))

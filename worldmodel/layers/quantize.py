@@ -27,19 +27,20 @@ ATTENTION = r"^blocks\.\d+\.(self|cross)_attn\.[qkvo]$"
 INT8_MAX, FP8_MAX = 127.0, 448.0
 
 
-def layers(kind: Kind, pattern: str = EVERYWHERE) -> Any:
+def layers(kind: Kind, pattern: str = EVERYWHERE, base: type[QuantisedLinear] | None = None) -> Any:
     """Return the layers to build a network from.
 
     Args:
         kind: `int8`: weights and activations; `int8_weights`, `fp8_weights` (e4m3): weights only.
         pattern: regular expression that is searched for in a linear layer's name.
+        base: another linear layer than ours, made of it.
 
     Raises:
         ValueError: an unknown kind.
     """
     if kind not in KINDS:
         raise ValueError(f"kind: found {shortened(kind)!r}, expected one of {', '.join(KINDS)}.")
-    linear = type("Linear", (QuantisedLinear,), {"kind": kind, "pattern": re.compile(pattern)})
+    linear = type("Linear", (base or QuantisedLinear,), {"kind": kind, "pattern": re.compile(pattern)})
     others = {name: getattr(nn, name) for name in ("LayerNorm", "RMSNorm", "GroupNorm", "Conv2d", "Conv3d")}
     return SimpleNamespace(Linear=linear, **others)
 
@@ -55,9 +56,12 @@ def quantise(weight: Tensor, kind: Kind) -> tuple[Tensor, Tensor]:
 def int8_product(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
     """Return x (N, n) times the transpose of an int8 weight (m, n), float32; x is rounded to 8 bits token by token."""
     size = (x.float().abs().amax(dim=1, keepdim=True) / INT8_MAX).clamp_min(1e-12)
-    rounded = (x.float() / size).round().to(torch.int8)
-    whole = torch._int_mm(rounded, weight.t()) if _has_int8(rounded, weight) else plain_product(rounded, weight)
-    return whole.float() * size * scale.t()
+    return whole_product((x.float() / size).round().to(torch.int8), weight) * size * scale.t()
+
+
+def whole_product(x: Tensor, weight: Tensor) -> Tensor:
+    """Return the product (N, m) float32 of int8 numbers (N, n) and (m, n), summed up exactly where a device can."""
+    return (torch._int_mm(x, weight.t()) if _has_int8(x, weight) else plain_product(x, weight)).float()
 
 
 def plain_product(x: Tensor, weight: Tensor) -> Tensor:
@@ -91,8 +95,12 @@ class QuantisedLinear(nn.Module):
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *rest: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *rest)
         if self.pattern.search(prefix.removesuffix(".")):
-            self.packed, self.scale = quantise(self.weight.detach(), self.kind)
-            self.weight = None
+            self.pack()
+
+    def pack(self) -> None:
+        """Put 8 bits in the weight's place."""
+        self.packed, self.scale = quantise(self.weight.detach(), self.kind)
+        self.weight = None
 
     def _apply(self, fn: Any, recurse: bool = True) -> nn.Module:
         """Move with the module; the precision of what is packed stays."""

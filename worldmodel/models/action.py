@@ -23,9 +23,9 @@ ROTATED = 8
 """Of 64; the other 56 belong to a 1 x 1 spatial grid, whose positions are all 0."""
 
 
-def action_rotation(latents: Tensor) -> Rotation:
-    """Return the rotation of (T, 4) for absolute latent indices (T,)."""
-    return rotation(axis_angles(latents, ROTATED, 256.0), latents.device)
+def action_rotation(latents: Tensor, rotated: int = ROTATED) -> Rotation:
+    """Return the rotation of (T, rotated / 2) for latent indices (T,)."""
+    return rotation(axis_angles(latents, rotated, 256.0), latents.device)
 
 
 class ActionInputs(NamedTuple):
@@ -46,7 +46,7 @@ class ActionInputs(NamedTuple):
 class HeadNorm(nn.Module):
     """RMS norm over one head whose stored weight is ignored, as the authors' class does."""
 
-    def __init__(self, size: int, *, dtype: torch.dtype | None, device: torch.device | None):
+    def __init__(self, size: int, *, dtype: torch.dtype | None = None, device: torch.device | None = None):
         super().__init__()
         # frozen: it receives no gradient, and an optimiser should not meet it
         self.weight = nn.Parameter(torch.ones(size, dtype=dtype, device=device), requires_grad=False)
@@ -60,11 +60,10 @@ class ActionModule(nn.Module):
 
     def __init__(
         self, *, dim: int, heads: int, keyboard_dim: int, keyboard_width: int, mouse: bool, operations: Any,
-        dtype: torch.dtype | None = None, device: torch.device | None = None,
+        head_size: int = HEAD_SIZE, **placement: Any,
     ):  # fmt: skip
         super().__init__()
-        placement = {"dtype": dtype, "device": device}
-        width = heads * HEAD_SIZE
+        width = heads * head_size
         self.heads = heads
         self.keyboard_embed = nn.Sequential(
             operations.Linear(keyboard_dim, keyboard_width, **placement),
@@ -74,8 +73,8 @@ class ActionModule(nn.Module):
         self.mouse_attn_q = operations.Linear(dim, width, bias=False, **placement)
         self.keyboard_attn_kv = operations.Linear(WINDOW_FRAMES * keyboard_width, 2 * width, bias=False, **placement)
         self.proj_keyboard = operations.Linear(width, dim, bias=False, **placement)
-        self.key_attn_q_norm = HeadNorm(HEAD_SIZE, **placement)
-        self.key_attn_k_norm = HeadNorm(HEAD_SIZE, **placement)
+        self.key_attn_q_norm = HeadNorm(head_size, **placement)
+        self.key_attn_k_norm = HeadNorm(head_size, **placement)
         self.has_mouse = mouse
         if mouse:
             self.mouse_mlp = nn.Sequential(
@@ -86,8 +85,8 @@ class ActionModule(nn.Module):
             )
             self.t_qkv = operations.Linear(width, 3 * width, bias=False, **placement)
             self.proj_mouse = operations.Linear(width, dim, bias=False, **placement)
-            self.img_attn_q_norm = HeadNorm(HEAD_SIZE, **placement)
-            self.img_attn_k_norm = HeadNorm(HEAD_SIZE, **placement)
+            self.img_attn_q_norm = HeadNorm(head_size, **placement)
+            self.img_attn_k_norm = HeadNorm(head_size, **placement)
 
     def forward(self, x: Tensor, inputs: ActionInputs, block: int) -> Tensor:
         """Return x (B, N, C) with both residuals added; `block` names the slots in the cache."""

@@ -1,0 +1,49 @@
+"""What stays the same from pass to pass, made once, as far as memory allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+from torch import Tensor
+
+from ..reading.one_line import number_of, one_line, tensors_in
+
+Made = TypeVar("Made")
+
+
+class Kept:
+    """Results that later passes ask for again; a budget decides how many, never what they are."""
+
+    def __init__(self, budget: int | None = None):
+        """Keep nothing yet.
+
+        Args:
+            budget: bytes that may be kept; what no longer fits is made anew each time. `None`: all is kept.
+        """
+        self.budget, self.bytes = budget, 0
+        self._made: dict[Hashable, tuple[Tensor, ...] | Tensor] = {}
+
+    def once(self, slot: Hashable, make: Callable[[], Made]) -> Made:
+        """Return what `make` gives, a tensor or a tuple of them, from here if it was kept."""
+        if slot in self._made:
+            return self._made[slot]
+        made = make()
+        size = sum(tensor.nbytes for tensor in tensors_in(made))
+        if self.budget is None or self.bytes + size <= self.budget:
+            self._made[slot] = made
+            self.bytes += size
+        return made
+
+    def emptied(self) -> Kept:
+        """Return one that keeps nothing yet, of the same budget."""
+        return Kept(self.budget)
+
+    def __repr__(self) -> str:
+        """Say it in one line."""
+        return one_line(self, number_of(self._made, "slot"), f"{self.bytes / 1e6:.1f} MB")
+
+
+def once(kept: Kept | None, slot: Hashable, make: Callable[[], Made]) -> Made:
+    """Return what `make` gives, made anew where nothing is kept."""
+    return make() if kept is None else kept.once(slot, make)

@@ -1,0 +1,68 @@
+"""Matrix-Game 3.0's action module: the same layers as Matrix-Game 2.0's, over memory, past and new latents at once.
+
+Shapes: B batch, T latents, S tokens per latent, N = T * S, C model width, A = heads * d module width, K keys.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ...layers.attention import attention
+from ...layers.norms import lean_unit_norm
+from ...layers.rope import rotate_first
+from ..action import ActionModule, action_rotation
+
+
+class Actions(NamedTuple):
+    """What the action modules of one pass share."""
+
+    keyboard: Tensor
+    """(B, T, 12 , K) windows."""
+    mouse: Tensor
+    """(B, T, 24): windows, frame by frame."""
+    turns: Tensor
+    """(T, r, 2) float32 cosines and sines."""
+
+
+def action_turns(memories: int, latents: int, rotated: int, device: torch.device) -> Tensor:
+    """Return the turns (memories + latents, rotated / 2, 2); memory and clip both count from 0."""
+    positions = torch.cat((torch.arange(memories), torch.arange(latents)))
+    return action_rotation(positions, rotated).turns.to(device)
+
+
+class ClipActionModule(ActionModule):
+    """Add what mouse and keyboard do to the residual stream; every latent sees every other, and nothing is cached."""
+
+    def forward(self, x: Tensor, actions: Actions, keys_values: tuple[Tensor, Tensor]) -> Tensor:
+        """Return x (B, N, C) with both residuals added; `keys_values` are those of `keyboard_keys_values`."""
+        x = x + self._mouse(x, actions)
+        return x + self._keyboard(x, actions.turns, keys_values)
+
+    def keyboard_keys_values(self, actions: Actions, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Return keys and values (B, T, H, d) of the keyboard, which all tokens share, in the dtype of `like`."""
+        embedded = self.keyboard_embed(actions.keyboard.to(like)).flatten(2)
+        k, v = self.keyboard_attn_kv(embedded).unflatten(-1, (2, self.heads, -1)).unbind(2)
+        return rotate_first(lean_unit_norm(k, 1e-6), actions.turns[:, None]), v
+
+    def _mouse(self, x: Tensor, actions: Actions) -> Tensor:
+        """Attend over time at each place; a handful of keys, so no override of a host."""
+        batch, latents = actions.mouse.shape[:2]
+        frames = x.unflatten(1, (latents, -1))  # (B, T, S, C)
+        window = actions.mouse.to(x)[:, :, None].expand(-1, -1, frames.shape[2], -1)
+        hidden = self.mouse_mlp(torch.cat((frames, window), dim=-1))
+        qkv = self.t_qkv(hidden).unflatten(-1, (3, self.heads, -1))  # (B, T, S, 3, H, d)
+        turned = rotate_first(lean_unit_norm(qkv[..., :2, :, :], 1e-6), actions.turns[:, None, None, None])
+        # (B, T, S, H, d) -> (B * S, T, H, d)
+        q, k, v = (part.transpose(1, 2).flatten(0, 1) for part in (*turned.unbind(3), qkv[..., 2, :, :]))
+        out = attention(q, k, v).unflatten(0, (batch, -1))  # (B, S, T, A)
+        return self.proj_mouse(out.transpose(1, 2).flatten(1, 2))
+
+    def _keyboard(self, x: Tensor, turns: Tensor, keys_values: tuple[Tensor, Tensor]) -> Tensor:
+        """Attend from every token to one entry per latent; a handful of keys, so no override of a host."""
+        q = lean_unit_norm(self.mouse_attn_q(x).unflatten(-1, (self.heads, -1)), 1e-6)
+        # every token has the position of its latent
+        q = rotate_first(q.unflatten(1, (len(turns), -1)), turns[:, None, None]).flatten(1, 2)
+        return self.proj_keyboard(attention(q, *keys_values))
