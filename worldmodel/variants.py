@@ -235,7 +235,13 @@ class Variant:
     chunking: Chunking = THREES
     motion: Motion = WALKING
     """How its camera moves (an assumption for the released models: Matrix-Game 2 publishes no camera)."""
+    released_motion: Motion | None = None
+    """The same as released, where that is another one."""
     lens: Lens = QUARTER_TURN
+
+    def motion_of(self, form: str) -> Motion:
+        """Return how its camera moves in a form."""
+        return self.released_motion if form == AS_RELEASED and self.released_motion else self.motion
 
     @property
     def walks(self) -> bool:

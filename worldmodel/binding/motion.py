@@ -97,8 +97,8 @@ def step_headings(turns: Tensor, motion: Motion) -> Tensor:
 
 
 def _stepped(track: Track, motion: Motion, start: Tensor | None) -> Tensor:
-    keys = torch.zeros(track.frames, len(_DIRECTIONS))
-    for column, word in enumerate(_DIRECTIONS):
+    keys = torch.zeros(track.frames, len(DIRECTIONS))
+    for column, word in enumerate(DIRECTIONS):
         if word in track.words:
             keys[:, column] = track.keys[:, track.words.index(word)]
     mouse = track.mouse.float().flip(1) / DEGREES_PER_UNIT

@@ -38,13 +38,14 @@ def camera_of_controls(controls: Controls, track: Track, variant: Variant, behin
         variant: reads a camera.
         behind: the world that the track goes on from; `None`: a fresh one.
     """
+    motion = variant.motion if behind is None else variant.motion_of(behind.start.form)
     old = Track((), torch.zeros(0, 0), torch.zeros(0, 2)) if behind is None else walked_track(behind)
     if variant.keyboard is not None:
         new = unbound(controls, variant, track.frames)
         keys = torch.cat([old.keys if old.words else torch.zeros(0, new.keys.shape[1]), new.keys])
         whole = Track(new.words, keys, torch.cat([old.mouse, new.mouse]))
-        return integrate(whole, variant.motion)[len(old.mouse) :]
-    poses = integrate(track, variant.motion) if track.camera is None else track.camera.c2w.double()
+        return integrate(whole, motion)[len(old.mouse) :]
+    poses = integrate(track, motion) if track.camera is None else track.camera.c2w.double()
     if old.camera is None or not len(poses):
         return poses
     ahead = _ahead(old.camera.c2w)

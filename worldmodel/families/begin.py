@@ -11,6 +11,7 @@ from torch import Tensor
 from ..rollout.contexts import About
 from ..rollout.samplers import Settings
 from ..rollout.session import Predict, Progress, Session, Watchers
+from ..rollout.wrappers import away_from_null
 from ..variants import CORRECTED, Variant, variant_named
 from ..world.state import Chunk, Controls, World
 from . import family_of
@@ -72,6 +73,8 @@ def begin(
         ValueError: the start, a chunk or the settings are wrong.
     """
     on, variant = Machine(**machine), variant_named(world.start.variant)
+    if variant.guidance is not None:
+        predict = away_from_null(predict, variant.guidance)
     settings = settings or settings_of(variant, world.start.form)
     device = torch.device(on.device)
     about = About(world.start, variant, settings.numbers, device, on.stages, on.encode_text)

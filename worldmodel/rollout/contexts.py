@@ -37,6 +37,14 @@ class Call(Protocol):
         ...
 
 
+class GuidedCall(Call, Protocol):
+    """A call of a model that is led away from what it predicts when it is told nothing."""
+
+    def null(self) -> Self:
+        """Return the pass that tells nothing, at the same timesteps."""
+        ...
+
+
 Commit = Callable[[int, Call], None]
 """Runs the clean pass of a finished chunk, by its index; raises `NotFinite` where what is remembered is not."""
 

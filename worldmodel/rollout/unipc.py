@@ -54,6 +54,10 @@ class UniPC(NamedTuple):
         sigmas = self.shift * u / (1 + (self.shift - 1) * u)
         return Levels(torch.from_numpy(np.floor(sigmas * LEVELS)).float(), torch.from_numpy(sigmas).float())
 
+    def said(self) -> str:
+        """Say its numbers."""
+        return f"{self.count} steps; shift {self.shift:g}"
+
     def sample(
         self,
         predict: Callable[[Tensor, Tensor], Tensor],
