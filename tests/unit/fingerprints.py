@@ -27,27 +27,29 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn.functional import conv3d, gelu, layer_norm, rms_norm, scaled_dot_product_attention, silu
 
-from worldmodel.archive import SUFFIX, load_world, save_world
-from worldmodel.bind import bind_track, chunk_controls
-from worldmodel.chunk_file import Expected
-from worldmodel.conditions import image_condition
+from worldmodel.binding.bind import bind_track, chunk_controls
+from worldmodel.checkpoints.recognise import load_network, recognise
 from worldmodel.conformance.report import Golden, load_golden
-from worldmodel.journal import Journal, chunk_key, fingerprint, parent_key
-from worldmodel.models.matrix_game2 import MatrixGame2
-from worldmodel.presets import preset
-from worldmodel.session import Session, Settings, bare, settings_of
-from worldmodel.state import Controls, RecordedNoise, Start, World, latents, new_world, rewind
-from worldmodel.tinyworld.player import MODEL_FILE
-from worldmodel.tinyworld.train_dit import SIZES
-from worldmodel.track import sample
+from worldmodel.models.matrix_game2.conditions import image_condition
+from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.reading.safetensors_files import METADATA_KEY, load_safetensors
+from worldmodel.rollout.session import Session, Settings, bare, settings_of
+from worldmodel.tinyworld.player import MODEL_FILE, SIZES
+from worldmodel.track.presets import preset
+from worldmodel.track.track import sample
 from worldmodel.variants import Variant
-from worldmodel.weights import METADATA_KEY, load_network, load_safetensors, recognise
+from worldmodel.world.archive import SUFFIX, load_world, save_world
+from worldmodel.world.chunk_file import Expected
+from worldmodel.world.journal import Journal, chunk_key, fingerprint, parent_key
+from worldmodel.world.state import Controls, RecordedNoise, Start, World, latents, new_world, rewind
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 RECORD = GOLDEN / "worlds" / "fingerprints.json"
 MODEL = "the model of the fingerprints"
 LARGE = 1 << 30
 SAMPLES = 8
+SEAL = "checksum"
+"""Of a chunk's file: made of its bytes in the order they happened to be written in."""
 
 
 class Ask(NamedTuple):
@@ -290,15 +292,16 @@ def content_of(path: Path) -> dict[str, str]:
     """Return digests of what is in a safetensors file, in whatever order it was written.
 
     Returns:
-        `structure`: of all but the latents' numbers and checksums; `content`: of all.
+        `structure`: of all but the latents' numbers and checksums; `content`: of all but a `SEAL`.
     """
     with safe_open(path, "pt") as file:
         about = {key: _parsed(value) for key, value in (file.metadata() or {}).items()}
         tensors = {key: file.get_tensor(key) for key in file.keys()}
     structure, content = [], []
     for key in sorted(about):
-        content.append(json.dumps([key, about[key]], sort_keys=True))
-        structure.append(key if key.endswith("checksum") else content[-1])
+        told = json.dumps([key, about[key]], sort_keys=True)
+        content.append(key if key == SEAL else told)
+        structure.append(key if key.endswith("checksum") else told)
     for key in sorted(tensors):
         told, numbers = json.dumps([key, str(tensors[key].dtype), list(tensors[key].shape)]), sha256(tensors[key])
         content.append(told + numbers)

@@ -34,11 +34,11 @@ from tests.unit.fingerprints import (
     one_thread,
     prints_of,
 )
-from worldmodel.archive import SUFFIX, load_world, save_world
-from worldmodel.chunk_file import Expected
-from worldmodel.journal import Journal, parent_key
-from worldmodel.state import Chunk, World, latents, rewind
 from worldmodel.variants import variant_named
+from worldmodel.world.archive import SUFFIX, load_world, save_world
+from worldmodel.world.chunk_file import Expected
+from worldmodel.world.journal import Journal, parent_key
+from worldmodel.world.state import Chunk, World, latents, rewind
 
 RECORDED = json.loads(RECORD.read_text(encoding="utf-8"))
 CLOSE = 1e-5
