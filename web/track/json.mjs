@@ -7,8 +7,8 @@
  */
 import { codePoints, shortened } from "./key_words.mjs"
 
-/** @typedef {null | boolean | number | string | Json[] | Map<string, Json>} Json */
-/** @typedef {(string | number | Plain[])} Plain what our own writers hand in */
+/** @typedef {import("./json_types.d.ts").Json} Json */
+/** @typedef {import("./json_types.d.ts").Plain} Plain */
 
 export const MAX_FRAMES = 100_000
 /** Lists and objects within one another that are read. */
