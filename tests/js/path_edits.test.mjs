@@ -34,7 +34,9 @@ function alike(a, b, close, parts = ["x", "y", "z", "yaw", "pitch"]) {
   const [one, other] = [samplePath(a), samplePath(b)]
   for (const part of parts) {
     assert.equal(one[part].length, other[part].length)
-    one[part].forEach((value, i) => assert.ok(Math.abs(value - other[part][i]) <= close, `${part} ${i}: ${value}, ${other[part][i]}`))
+    one[part].forEach((value, i) =>
+      assert.ok(Math.abs(value - other[part][i]) <= close, `${part} ${i}: ${value}, ${other[part][i]}`),
+    )
   }
 }
 
@@ -55,7 +57,8 @@ const places = (...places) => places
 
 test("paths are made keyframe by keyframe, never faster than the model", () => {
   let path = EMPTY
-  for (const place of places([0, 0, 0], [0, 0, 3], [2, 0, 4], [5, 0, 4])) path = sound(edits.append(path, place, PACE).path)
+  for (const place of places([0, 0, 0], [0, 0, 3], [2, 0, 4], [5, 0, 4]))
+    path = sound(edits.append(path, place, PACE).path)
   assert.equal(path.frames, path.keyframes[3].frame + 1)
   assert.deepEqual(edits.tooFast(path, samplePath(path), PACE), [])
 })
@@ -119,7 +122,13 @@ test("tangents are mirrored until they are broken", () => {
   assert.deepEqual([drawn.keyframes[1].out, drawn.keyframes[1].into], [[1, 0, 0], null])
   assert.deepEqual(edits.tangents(drawn, 1).into, [-1, 0, 0])
   const broken = sound(edits.setTangent(drawn, 1, "into", [0, 0, -1], true))
-  assert.deepEqual([broken.keyframes[1].out, broken.keyframes[1].into], [[1, 0, 0], [0, 0, -1]])
+  assert.deepEqual(
+    [broken.keyframes[1].out, broken.keyframes[1].into],
+    [
+      [1, 0, 0],
+      [0, 0, -1],
+    ],
+  )
   const turned = edits.setTangent(broken, 1, "out", [0, 0, 1], false)
   assert.deepEqual(turned.keyframes[1].into, null, "the sides have met again")
   assert.deepEqual(edits.setAutomatic(broken, [1]), CORNER)
@@ -140,11 +149,21 @@ test("looking elsewhere keeps the keyframe where it is", () => {
 test("slowing down gives every way the frames it needs, and no more than that", () => {
   const fast = edits.stretch(CORNER, 21)
   assert.ok(edits.tooFast(fast, samplePath(fast), PACE).length)
-  for (const path of [fast, edits.changed(fast, [0, 1], () => ({ ease: "smooth" })), edits.toggleLoop(fast, { ...PACE, near: 0.1 })]) {
+  for (const path of [
+    fast,
+    edits.changed(fast, [0, 1], () => ({ ease: "smooth" })),
+    edits.toggleLoop(fast, { ...PACE, near: 0.1 }),
+  ]) {
     const slow = sound(edits.slowDown(path, PACE))
     assert.deepEqual(edits.tooFast(slow, samplePath(slow), PACE), [])
     const steps = slow.frames
-    assert.ok(edits.tooFast(edits.stretch(slow, Math.floor(steps * 0.95)), samplePath(edits.stretch(slow, Math.floor(steps * 0.95))), PACE).length)
+    assert.ok(
+      edits.tooFast(
+        edits.stretch(slow, Math.floor(steps * 0.95)),
+        samplePath(edits.stretch(slow, Math.floor(steps * 0.95))),
+        PACE,
+      ).length,
+    )
   }
 })
 
@@ -153,10 +172,15 @@ test("turns are slowed down too, but a cusp is left as it is", () => {
   assert.ok(edits.tooFast(edits.stretch(bend, 31), samplePath(edits.stretch(bend, 31)), TURNING).length)
   const slow = sound(edits.slowDown(edits.stretch(bend, 31), TURNING))
   assert.deepEqual(edits.tooFast(slow, samplePath(slow), TURNING), [])
-  const back = read(`{"type":"path","version":1,"frames":61,"keyframes":[{"f":0,"p":[0,0,0]},{"f":30,"p":[0,0,3]},{"f":60,"p":[0,0,0]}]}`)
+  const back = read(
+    `{"type":"path","version":1,"frames":61,"keyframes":[{"f":0,"p":[0,0,0]},{"f":30,"p":[0,0,3]},{"f":60,"p":[0,0,0]}]}`,
+  )
   const turned = edits.slowDown(back, TURNING)
   assert.ok(turned.frames < 200)
-  assert.deepEqual(edits.tooFast(turned, samplePath(turned), TURNING).map(([from, to]) => to - from), [1])
+  assert.deepEqual(
+    edits.tooFast(turned, samplePath(turned), TURNING).map(([from, to]) => to - from),
+    [1],
+  )
 })
 
 test("a loop closes, plays, and opens again", () => {
@@ -175,19 +199,35 @@ test("copies go between, after, and make room", () => {
   assert.deepEqual([index, sound(path).keyframes[2].frame, path.keyframes[2].place[0]], [2, 45, 0.5])
   assert.equal(edits.duplicate(CORNER, 2).path.frames, 73)
   const tight = edits.retime(CORNER, 1, 1)
-  assert.deepEqual(edits.duplicate(tight, 0).path.keyframes.map(({ frame }) => frame), [0, 1, 2, 61], "later ones make room")
+  assert.deepEqual(
+    edits.duplicate(tight, 0).path.keyframes.map(({ frame }) => frame),
+    [0, 1, 2, 61],
+    "later ones make room",
+  )
   const { path: pasted, indices } = edits.paste(CORNER, CORNER.keyframes.slice(0, 2), 10)
   assert.deepEqual(indices, [1, 2])
   sound(pasted)
-  assert.deepEqual(pasted.keyframes.map(({ frame }) => frame), [0, 10, 40, 61, 91])
+  assert.deepEqual(
+    pasted.keyframes.map(({ frame }) => frame),
+    [0, 10, 40, 61, 91],
+  )
   assert.deepEqual(sound(edits.remove(pasted, [1, 2])).keyframes.length, 3)
 })
 
 test("lengths stretch and shrink with their keyframes", () => {
   const longer = sound(edits.stretch(CORNER, 121))
-  assert.deepEqual(longer.keyframes.map(({ frame }) => frame), [0, 60, 120])
-  assert.deepEqual(edits.stretch(CORNER, 2).keyframes.map(({ frame }) => frame), [0, 1, 2])
-  assert.deepEqual(edits.retimeSpan(CORNER, 0, 40).keyframes.map(({ frame }) => frame), [0, 40, 70])
+  assert.deepEqual(
+    longer.keyframes.map(({ frame }) => frame),
+    [0, 60, 120],
+  )
+  assert.deepEqual(
+    edits.stretch(CORNER, 2).keyframes.map(({ frame }) => frame),
+    [0, 1, 2],
+  )
+  assert.deepEqual(
+    edits.retimeSpan(CORNER, 0, 40).keyframes.map(({ frame }) => frame),
+    [0, 40, 70],
+  )
 })
 
 test("a stroke is fitted with few keyframes within 5 cm, no faster than the model", () => {
@@ -205,7 +245,18 @@ test("a stroke is fitted with few keyframes within 5 cm, no faster than the mode
     const miss = Math.min(...Array.from(x, (at, i) => Math.hypot(at - place[0], z[i] - place[2])))
     assert.ok(miss <= 0.05 + STEP / 2, `${miss} m`)
   }
-  assert.deepEqual(fit([[0, 0, 0], [0, 0, 1], [0, 0, 2]], 0.05), [0, 2], "a straight line needs its ends")
+  assert.deepEqual(
+    fit(
+      [
+        [0, 0, 0],
+        [0, 0, 1],
+        [0, 0, 2],
+      ],
+      0.05,
+    ),
+    [0, 2],
+    "a straight line needs its ends",
+  )
 })
 
 test("a slow hand makes a slow camera", () => {

@@ -24,7 +24,9 @@ for (const [name, pair] of Object.entries(GOLDEN)) {
     assert.equal(samples.x.length, pair.rows.length)
     for (const [i, row] of pair.rows.entries()) {
       const found = PARTS.map((part) => samples[part][i])
-      found.forEach((value, k) => assert.ok(Math.abs(value - row[k]) <= CLOSE, `frame ${i}: ${value}, expected ${row[k]}`))
+      found.forEach((value, k) =>
+        assert.ok(Math.abs(value - row[k]) <= CLOSE, `frame ${i}: ${value}, expected ${row[k]}`),
+      )
     }
     speeds(samples, FPS).forEach((value, i) => assert.ok(Math.abs(value - pair.speeds[i]) <= 1e-7))
   })

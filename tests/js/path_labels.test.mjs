@@ -23,10 +23,14 @@ for (const { name, path } of [{ name: "a walk", path: parse(WALK).path ?? EMPTY 
     const view = fitTop(boundsOf(drawn), SIZE)
     const made = labels({ drawn, view, size: SIZE, narrow: false, state: START }, () => WIDTH)
     assert.ok(path.keyframes.length > 1)
-    assert.deepEqual(made.map(({ text }) => text), path.keyframes.map(({ frame }, i) => `${i} \u00b7 f ${frame}`))
+    assert.deepEqual(
+      made.map(({ text }) => text),
+      path.keyframes.map(({ frame }, i) => `${i} \u00b7 f ${frame}`),
+    )
     const { x: right, z: ahead } = drawn.samples
     for (const { index, x, y } of made) {
-      const near = (/** @type {number} */ px, /** @type {number} */ py, /** @type {number} */ by) => Math.abs(px - x) < WIDTH / 2 + by && Math.abs(py - y) < 5 + by
+      const near = (/** @type {number} */ px, /** @type {number} */ py, /** @type {number} */ by) =>
+        Math.abs(px - x) < WIDTH / 2 + by && Math.abs(py - y) < 5 + by
       right.forEach((_, i) => assert.ok(!near(...toPixel(view, SIZE, right[i], ahead[i]), 0), `${index} on frame ${i}`))
       const [x0, y0] = toPixel(view, SIZE, path.keyframes[0].place[0], path.keyframes[0].place[2])
       for (let turn = 0; turn < 6.3; turn += 0.1)
