@@ -41,7 +41,8 @@ def check_types() -> bool:
             [tool("deno"), "check", "--quiet", *offline, "--config", SETTINGS / "deno.json", folder]
             for folder in FOLDERS
         ]
-        return not any([subprocess.run(command, cwd=REPOSITORY, env=variables).returncode for command in commands])
+        statuses = [subprocess.run(command, cwd=REPOSITORY, env=variables).returncode for command in commands]
+    return not any(statuses)
 
 
 def check_format(write: bool = False) -> bool:
