@@ -3,7 +3,12 @@
 
 /** Every word some model knows, in writing order. */
 export const WORDS = Object.freeze(["forward", "back", "left", "right", "jump", "slide", "turn_left", "turn_right"])
-const LETTERS = new Map([["W", "forward"], ["S", "back"], ["A", "left"], ["D", "right"]])
+const LETTERS = new Map([
+  ["W", "forward"],
+  ["S", "back"],
+  ["A", "left"],
+  ["D", "right"],
+])
 /** Likeness from which on a word was probably meant. */
 const NEAR = 0.6
 
