@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,17 @@ def pytest_configure() -> None:
     path = Path(os.environ.setdefault("COMFYUI_PATH", str(CLONE)))
     if not (path / "comfyui_version.py").is_file():
         raise pytest.UsageError(f"no ComfyUI in {path}: run the tests with python scripts/test.py, or set COMFYUI_PATH")
+
+
+@pytest.fixture(autouse=True)
+def _floats_stay_whole() -> Iterator[None]:
+    """A test that leaves denormal numbers flushed to zero fails itself, and no test that comes after it does."""
+    yield
+    if sys.float_info.min / 2 == 0:
+        import torch
+
+        torch.set_flush_denormal(False)
+        pytest.fail("this test left torch.set_flush_denormal(True) on")
 
 
 @pytest.fixture(scope="session")

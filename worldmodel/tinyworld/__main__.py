@@ -24,9 +24,8 @@ import logging
 import sys
 from pathlib import Path
 
-import torch
-
 from ..storage.troubles import trouble
+from .computing import computing
 from .walks import KINDS, MIXED, SPLITS
 
 
@@ -34,10 +33,9 @@ def main(words: list[str] | None = None) -> int:
     """Run one command and return the exit status."""
     options = _parser().parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    torch.set_num_threads(options.threads)
-    torch.set_flush_denormal(True)  # dying activations would otherwise slow a CPU down several times
     try:
-        return options.command(options) or 0
+        with computing(options.threads):
+            return options.command(options) or 0
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 1

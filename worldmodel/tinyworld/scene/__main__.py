@@ -14,8 +14,7 @@ import logging
 import sys
 from pathlib import Path
 
-import torch
-
+from ..computing import computing
 from ..evaluate import suites2
 from . import plans
 
@@ -30,10 +29,9 @@ def main(words: list[str] | None = None) -> int:
     """Run one command and return the exit status."""
     options = _parser().parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    torch.set_num_threads(options.threads)
-    torch.set_flush_denormal(True)  # dying activations would otherwise slow a CPU down several times
     try:
-        return options.command(options) or 0
+        with computing(options.threads):
+            return options.command(options) or 0
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 1
