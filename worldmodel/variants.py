@@ -45,14 +45,12 @@ class Motion(NamedTuple):
         diagonal_metres: way along each of both axes while two are held; without it, the way is as long as with one.
         least_degrees: a mouse below that does not turn the camera in that frame.
         along: the heading a step follows: that of its frame, or the mean of it and the next one's.
-        rounded: whether degrees and centimetres are rounded to float32 after every frame.
     """
 
     step_metres: float
     diagonal_metres: float | None = None
     least_degrees: float = 0.0
     along: Literal["before", "mean"] = "before"
-    rounded: bool = False
 
 
 class Lens(NamedTuple):
@@ -77,8 +75,6 @@ QUARTER_TURN = Lens(focal=0.5)
 WALKING = Motion(step_metres=0.1235)
 MATRIX_GAME_3_WALKING = Motion(step_metres=0.1235, diagonal_metres=0.0873, least_degrees=0.3, along="mean")
 """As Matrix-Game 3.0's release moves the camera that it tells its model of; its mouse counts 15 degrees a unit."""
-MATRIX_GAME_3_RELEASED = MATRIX_GAME_3_WALKING._replace(rounded=True)
-"""The same to the last digit; after some hundred steps it is millimetres away."""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,6 @@ Row i of a track moves the camera from frame i to frame i + 1: first the step, t
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,20 +32,13 @@ def integrate(track: Track, motion: Motion, start: Tensor | None = None) -> Tens
     """
     steps = ground_steps(track, motion)  # (frames, 2)
     turns = camera_turns(track.mouse.double(), motion)  # (frames, 2) degrees
-    if motion.rounded:
-        yaw, pitch = one_by_one(turns[:, 0], wrap=True)[:-1].deg2rad(), one_by_one(turns[:, 1])[:-1].deg2rad()
-    else:
-        yaw, pitch = _before(turns.deg2rad()).unbind(1)
+    yaw, pitch = _before(turns.deg2rad()).unbind(1)
     along = step_headings(turns[:, 0], motion)
     sin, cos = along.sin(), along.cos()
     moved = torch.stack([steps[:, 0] * cos + steps[:, 1] * sin, steps[:, 1] * cos - steps[:, 0] * sin], 1)
     poses = torch.eye(4, dtype=torch.float64).repeat(track.frames, 1, 1)
     poses[:, :3, :3] = rotations(yaw, pitch)
-    if motion.rounded:
-        moved = torch.stack([one_by_one(moved[:, axis] * 100)[:-1] / 100 for axis in (0, 1)], 1)
-    else:
-        moved = _before(moved)
-    poses[:, 0, 3], poses[:, 2, 3] = moved.unbind(1)
+    poses[:, 0, 3], poses[:, 2, 3] = _before(moved).unbind(1)
     return poses if start is None else start.double() @ poses
 
 
@@ -83,26 +73,8 @@ def step_headings(turns: Tensor, motion: Motion) -> Tensor:
     """
     if motion.along == "before":
         return _before(turns.deg2rad())
-    if motion.rounded:
-        headings = one_by_one(turns, wrap=True)
-        return ((headings[:-1] + headings[1:]) / 2).deg2rad()
     before = _before(turns)  # in degrees, where half a turn is a round number
     return ((_within_half_turn(before) + _within_half_turn(before + turns)) / 2).deg2rad()
-
-
-def one_by_one(steps: Tensor, *, wrap: bool = False) -> Tensor:
-    """Return the sums of the first 0, 1, ... rows of steps (frames,), rounded to float32 after each: (frames + 1,).
-
-    Args:
-        wrap: into [-180, 180], after each.
-    """
-    sums = [0.0]
-    for step in steps.tolist():
-        total = sums[-1] + step
-        if wrap and abs(total) > 180:
-            total -= math.copysign(360 * math.ceil(abs(total) / 360 - 0.5), total)
-        sums.append(float(np.float32(total)))
-    return torch.tensor(sums, dtype=torch.float64)
 
 
 def _within_half_turn(degrees: Tensor) -> Tensor:
