@@ -44,13 +44,15 @@ class Motion(NamedTuple):
         step_metres: way per frame while one walking key is held.
         diagonal_metres: way along each of both axes while two are held; without it, the way is as long as with one.
         least_degrees: a mouse below that does not turn the camera in that frame.
-        along: the heading a step follows: that of its frame, or the mean of it and the next one's.
+        along: the heading a step follows: that of its frame, the mean of it and the next one's, or the mean of the two
+            headings within half a turn either way, as Matrix-Game 3.0 has it: in the row in which the heading passes
+            straight behind the first one, that step goes backwards.
     """
 
     step_metres: float
     diagonal_metres: float | None = None
     least_degrees: float = 0.0
-    along: Literal["before", "mean"] = "before"
+    along: Literal["before", "mean", "wrapped_mean"] = "before"
 
 
 class Lens(NamedTuple):
@@ -73,8 +75,10 @@ class Lens(NamedTuple):
 QUARTER_TURN = Lens(focal=0.5)
 """90 degrees from left to right, as Matrix-Game 3.0's release has it, and a camera of Unreal Engine by itself."""
 WALKING = Motion(step_metres=0.1235)
-MATRIX_GAME_3_WALKING = Motion(step_metres=0.1235, diagonal_metres=0.0873, least_degrees=0.3, along="mean")
+MATRIX_GAME_3_WALKING = Motion(step_metres=0.1235, diagonal_metres=0.0873, least_degrees=0.3, along="wrapped_mean")
 """As Matrix-Game 3.0's release moves the camera that it tells its model of; its mouse counts 15 degrees a unit."""
+MATRIX_GAME_3_CORRECTED = MATRIX_GAME_3_WALKING._replace(along="mean")
+"""The same without the step that goes backwards."""
 
 
 @dataclass(frozen=True)

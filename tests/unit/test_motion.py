@@ -14,7 +14,7 @@ from worldmodel.camera.poses import angles
 from worldmodel.tinyworld import engine, pilot
 from worldmodel.track.presets import DEMOS, PRESETS, preset
 from worldmodel.track.track import Track, parse_track, sample
-from worldmodel.variants import MATRIX_GAME_3_WALKING, VARIANTS, Motion
+from worldmodel.variants import MATRIX_GAME_3_CORRECTED, MATRIX_GAME_3_WALKING, VARIANTS, Motion
 
 STEP = 0.1235
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -97,3 +97,15 @@ def test_the_walk_is_matrix_game_3s_walk() -> None:
         torch.testing.assert_close(ours, theirs[:, :2], atol=3e-3, rtol=0)  # theirs are rounded after every step
         turned = angles(poses[:, :3, :3])[:, :2].rad2deg() - theirs[:, [4, 3]]
         assert ((turned + 180) % 360 - 180).abs().max() < 1e-3
+
+
+def test_only_as_released_a_step_goes_backwards_where_the_heading_passes_straight_behind() -> None:
+    track = parse_track("forward+yaw_right(1.5)*300 idle")
+    ways = {}
+    for motion in (MATRIX_GAME_3_WALKING, MATRIX_GAME_3_CORRECTED):
+        poses = integrate(track, motion)
+        steps = (poses[1:] - poses[:-1])[:, :3, 3]
+        ahead = (poses[:-1, :3, 2] * steps).sum(1)  # metres along the view
+        ways[motion.along] = (ahead < 0).nonzero().flatten().tolist()
+        torch.testing.assert_close(steps[:-1].norm(dim=1), torch.full((299,), STEP, dtype=torch.float64))
+    assert ways == {"wrapped_mean": [120], "mean": []}  # 180 degrees after 120 rows

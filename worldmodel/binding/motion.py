@@ -65,8 +65,7 @@ def step_headings(turns: Tensor, motion: Motion) -> Tensor:
 
     Args:
         turns: (frames,) degrees to the right by which each row turns the camera.
-        motion: the model's. The mean is taken between headings within half a turn either way, as released: in the row
-            in which the heading passes straight behind the first one, the step goes backwards.
+        motion: the model's; see there for what a mean of wrapped headings does.
 
     Returns:
         (frames,) radians, 0 for the heading of the first frame.
@@ -74,6 +73,8 @@ def step_headings(turns: Tensor, motion: Motion) -> Tensor:
     if motion.along == "before":
         return _before(turns.deg2rad())
     before = _before(turns)  # in degrees, where half a turn is a round number
+    if motion.along == "mean":
+        return (before + turns / 2).deg2rad()
     return ((_within_half_turn(before) + _within_half_turn(before + turns)) / 2).deg2rad()
 
 

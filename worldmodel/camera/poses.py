@@ -30,6 +30,7 @@ _LEFT_HANDED = (
     ", and so is every other: the file's axes are left-handed, as Unreal's and Unity's are; turn one of them round"
 )
 _OTHER_CAMERA = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0], dtype=torch.float64))
+_FROM_MATRIX_GAME_3 = torch.tensor([[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1]], dtype=torch.float64)
 _FROM_Z_UP = torch.tensor([[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]], dtype=torch.float64)
 
 
@@ -119,6 +120,24 @@ def from_z_up(c2w: Tensor) -> Tensor:
 def to_z_up(c2w: Tensor) -> Tensor:
     """Bring poses from our world into one whose z points up and whose y points ahead."""
     return _FROM_Z_UP.to(c2w.dtype).mT @ c2w
+
+
+def to_matrix_game3(c2w: Tensor) -> Tensor:
+    """Bring poses from our world into Matrix-Game 3.0's: x ahead, y right, z down, and the camera's y up.
+
+    Its release takes its z for up and its camera's y for down; its positive pitch then looks down, and its rays stand
+    on their heads. Read as here, pitch looks up and the world is right-handed; its numbers are the same, bit for bit.
+    """
+    mirrored = c2w.clone()
+    mirrored[..., :3, 1] *= -1
+    return _FROM_MATRIX_GAME_3.to(c2w.dtype).mT @ mirrored
+
+
+def from_matrix_game3(extrinsics: Tensor) -> Tensor:
+    """Bring Matrix-Game 3.0's poses into our world; see `to_matrix_game3`."""
+    c2w = _FROM_MATRIX_GAME_3.to(extrinsics.dtype) @ extrinsics
+    c2w[..., :3, 1] *= -1
+    return c2w
 
 
 def share_intrinsics(pixels: tuple[float, float, float, float], width: float, height: float) -> tuple[float, ...]:

@@ -1,1 +1,1 @@
-"""Matrix-Game 3.0: its network, and what it is told."""
+"""Matrix-Game 3.0: its network, what it is told, and what its worlds start with."""

@@ -1,0 +1,161 @@
+"""What each chunk looks at again, and why: decided from poses alone, before anything is rendered.
+
+The same poses, policy and chunk give the same plan, whatever lies behind that chunk: neither rewinding a world nor
+rolling it on changes what an earlier chunk looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..reading.one_line import number_of, one_line
+from .forms import FORMS
+from .frames import MATRIX_GAME_3, Spans
+from .index import Pick, PoseIndex
+from .policy import CORRECTED, MemoryPolicy, allowed_frames, always_looked_at, check_policy, forbid
+
+Why = Literal["overlap", "pinned", "sink"]
+
+
+class Look(NamedTuple):
+    """A past latent that a chunk looks at.
+
+    Args:
+        frame: the frame it was chosen by.
+        latent: the latent that holds it.
+        pose_frame: the frame whose camera stands for that latent.
+        query: the frame of the chunk it was chosen for, and seen from.
+        why: by its overlap with that frame's view, because it is pinned, or because it is the sink.
+        overlap: the share of that view that it saw, between 0 and 1.
+    """
+
+    frame: int
+    latent: int
+    pose_frame: int
+    query: int
+    why: Why
+    overlap: float
+
+
+class Memory(NamedTuple):
+    """What one chunk looks at, slot by slot; nothing in the first chunk."""
+
+    chunk: int
+    looks: tuple[Look, ...] = ()
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """The frames that were chosen."""
+        return tuple(look.frame for look in self.looks)
+
+    @property
+    def latents(self) -> tuple[int, ...]:
+        """The latents to look at."""
+        return tuple(look.latent for look in self.looks)
+
+    def __repr__(self) -> str:
+        """Say it in one line."""
+        frames = " ".join(map(str, self.frames))
+        return one_line(self, f"chunk {self.chunk}", number_of(self.looks, "look"), frames and f"frames {frames}")
+
+
+def plan(
+    poses: Tensor | PoseIndex,
+    chunk: int,
+    policy: MemoryPolicy = CORRECTED,
+    spans: Spans = MATRIX_GAME_3,
+    latent_bytes: int | None = None,
+) -> Memory:
+    """Choose what a chunk looks at again.
+
+    The last slot holds the sink, those before it what is pinned: they belong to the chunk's earliest frames, which are
+    nearest to what was. The other slots take, one after another, the frame that saw most of what their query sees; the
+    oldest of equals. A slot for which nothing is left stays away.
+
+    Args:
+        poses: (frames, 4, 4) camera-to-world of all frames up to the chunk's end at least, or an index of them.
+        chunk: its number.
+        policy: what may be chosen.
+        spans: of the model.
+        latent_bytes: size of one latent, where the policy's budget is in megabytes.
+
+    Raises:
+        ValueError: the policy contradicts itself or the world, or the poses are no numbers or too few.
+    """
+    index = poses if isinstance(poses, PoseIndex) else PoseIndex(poses)
+    check_policy(policy, index.frames, spans, latent_bytes)
+    if index.frames < spans.end(chunk):
+        raise ValueError(
+            f"poses: found {index.frames} frames, expected {spans.end(chunk)}, the end of chunk {chunk}; make the "
+            "track longer, or plan fewer chunks."
+        )
+    if not chunk:
+        return Memory(0)
+    allowed = allowed_frames(policy, chunk, index.frames, spans, latent_bytes)
+    queries = spans.queries(chunk, policy.slots)
+    always = always_looked_at(policy, chunk, spans)
+    free = policy.slots - len(always)
+    if policy.distinct:
+        for frame in always:
+            _take(allowed, frame, spans)
+    looks = []
+    for query in queries[:free]:
+        pick = index.pick(query, allowed, FORMS[policy.form])
+        if pick is not None:
+            looks.append(_look(pick, query, "overlap", spans))
+            if policy.distinct:
+                _take(allowed, pick.frame, spans)
+    for frame, query in zip(always, queries[free:], strict=True):
+        pick = Pick(frame, seen_before(index, query, frame, policy))
+        looks.append(_look(pick, query, "sink" if frame == policy.sink else "pinned", spans))
+    return Memory(chunk, tuple(looks))
+
+
+def seen_before(index: PoseIndex, query: int, frame: int, policy: MemoryPolicy) -> float:
+    """Return the share of one frame's view that another frame saw."""
+    form, poses = FORMS[policy.form], index.poses
+    score = form.score(poses.part(slice(query, query + 1)), poses.part(slice(frame, frame + 1)))
+    return int(score[0]) / form.whole
+
+
+def memory_latents(chunks: Sequence[Tensor], memory: Memory, spans: Spans = MATRIX_GAME_3) -> Tensor:
+    """Gather the latents a chunk looks at from a world's chunks, which stay where they are.
+
+    Args:
+        chunks: latents of each finished chunk, (channels, latents, h, w).
+        memory: what to look at.
+        spans: of the model.
+
+    Returns:
+        (channels, looks, h, w).
+
+    Raises:
+        ValueError: a latent lies in no finished chunk.
+    """
+    first = spans.latent_of(spans.end(0))
+    later = spans.later // spans.frames_per_latent
+    found = []
+    for latent in memory.latents:
+        chunk, within = (0, latent) if latent < first else divmod(latent - first + later, later)
+        if chunk >= len(chunks):
+            raise ValueError(
+                f"memory: found latent {latent}, which chunk {chunk} holds, expected one of the {len(chunks)} finished "
+                "chunks; plan with the poses of this world."
+            )
+        found.append(chunks[chunk][:, within])
+    return torch.stack(found, 1)
+
+
+def _look(pick: Pick, query: int, why: Why, spans: Spans) -> Look:
+    latent = spans.latent_of(pick.frame)
+    return Look(pick.frame, latent, spans.pose_frame(latent), query, why, pick.overlap)
+
+
+def _take(allowed: np.ndarray, frame: int, spans: Spans) -> None:
+    latent = spans.latent_of(frame)
+    forbid(allowed, range(latent, latent + 1), spans)

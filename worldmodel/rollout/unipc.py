@@ -1,0 +1,134 @@
+"""UniPC for flows: few steps, each predicted from the clean estimates before it and corrected by the one after it.
+
+Second order, in its B2 form, on estimates of the clean latents (UniPC, arXiv:2302.04867, algorithms 1 and 2), with the
+noise levels of Wan (`wan/utils/fm_solvers_unipc.py` of Matrix-Game 3.0's release). A corrected sample is never put
+through the network again.
+
+    x = (1 - sigma) clean + sigma noise;  lambda = ln((1 - sigma) / sigma)
+
+In float32 it is exact. In bfloat16 samples, estimates stay float32 and samples are rounded where the release rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .sampling import LEAST_SHIFT, LEVELS, Levels
+
+GREATEST_SIGMA = float(np.float32(1 - 1 / LEVELS))
+"""Of the levels before they are shifted; so the first step is a little less than pure noise."""
+GREATEST_SHIFT = 1000.0
+"""Beyond it the first levels are 1 in float32, and their logarithms infinite."""
+
+
+class UniPC(NamedTuple):
+    """The sampler, as data.
+
+    Args:
+        count: steps.
+        shift: of the noise levels.
+        rounded: whether the network is told timesteps in bfloat16, as the release tells it: 999 becomes 1000. The
+            levels themselves are exact either way.
+    """
+
+    count: int
+    shift: float = 5.0
+    rounded: bool = False
+
+    def levels(self) -> Levels:
+        """Return the steps' timesteps, whole numbers, and noise levels.
+
+        Raises:
+            ValueError: no steps, too many, or a shift that gives no levels.
+        """
+        if not 1 <= self.count <= LEVELS:
+            raise ValueError(f"steps: found {self.count}, expected 1 to {LEVELS}, such as 3 or 50; change it.")
+        if not LEAST_SHIFT <= self.shift <= GREATEST_SHIFT:
+            raise ValueError(
+                f"shift: found {self.shift}, expected a number from {LEAST_SHIFT} to {GREATEST_SHIFT:g}, such as 5; "
+                "change it."
+            )
+        u = np.linspace(GREATEST_SIGMA, 0, self.count + 1)[:-1]
+        sigmas = self.shift * u / (1 + (self.shift - 1) * u)
+        timesteps = torch.from_numpy(np.floor(sigmas * LEVELS)).float()
+        if self.rounded:
+            timesteps = timesteps.bfloat16().float()
+        return Levels(timesteps, torch.from_numpy(sigmas).float())
+
+    def sample(
+        self,
+        predict: Callable[[Tensor, Tensor], Tensor],
+        draws: Iterator[Tensor],
+        after_step: Callable[[int, Tensor], None] | None = None,
+    ) -> Tensor:
+        """Denoise, one pass of the network a step.
+
+        Args:
+            predict: (x, timestep) -> velocity.
+            draws: the initial noise, of which only the first is taken.
+            after_step: called with the step's number and its clean estimate; may raise to stop.
+
+        Returns:
+            The clean latents, in the layout and dtype of the noise.
+
+        Raises:
+            ValueError: as `levels` does.
+        """
+        levels = self.levels()
+        sigmas = torch.cat([levels.sigmas, torch.zeros(1)])  # of the steps, and of what is clean
+        logs = torch.log(1 - sigmas) - torch.log(sigmas)  # lambda, infinite at the end
+        x = before = next(draws)
+        cleans: list[Tensor] = []
+        order = 0
+        for number, timestep in enumerate(levels.timesteps):
+            clean = x - sigmas[number] * predict(x, timestep).float()
+            if after_step is not None:
+                after_step(number, clean.to(x.dtype))
+            if number:
+                x = _corrected(before, [*cleans, clean], sigmas[: number + 1], logs[: number + 1], order)
+            cleans = [*cleans[-1:], clean]
+            order = min(2, self.count - number, number + 1)
+            before, x = x, _predicted(x, cleans, sigmas[: number + 2], logs[: number + 2], order)
+        return x
+
+
+def _predicted(x: Tensor, cleans: list[Tensor], sigmas: Tensor, logs: Tensor, order: int) -> Tensor:
+    """Go from the last but one level to the last; at second order along the slope of the last two estimates."""
+    sigma, step = sigmas[-1], logs[-1] - logs[-2]
+    weight = (1 - sigma) * torch.expm1(-step)
+    moved = sigma / sigmas[-2] * x - weight * cleans[-1]  # in bfloat16 the first product is rounded, as released
+    if order == 2:
+        back = (logs[-3] - logs[-2]) / step
+        moved = moved - weight * (0.5 * ((cleans[-2] - cleans[-1]) / back))
+    return moved.to(x.dtype)
+
+
+def _corrected(before: Tensor, cleans: list[Tensor], sigmas: Tensor, logs: Tensor, order: int) -> Tensor:
+    """Go from the last but one level to the last again, now that an estimate was made there.
+
+    Args:
+        before: the corrected sample at the last but one level.
+        cleans: estimates, the last one made at the last level.
+        sigmas, logs: up to that level.
+        order: of the prediction that led there.
+    """
+    sigma, step = sigmas[-1], logs[-1] - logs[-2]
+    rise = torch.expm1(-step)
+    weight = (1 - sigma) * rise
+    moved = sigma / sigmas[-2] * before - weight * cleans[-2]
+    new = cleans[-1] - cleans[-2]
+    if order == 1:
+        return (moved - weight * (0.5 * new)).to(before.dtype)
+    back = (logs[-3] - logs[-2]) / step
+    first = rise / -step - 1
+    second = first / -step - 0.5
+    matrix = torch.stack([torch.ones(2), torch.stack([back, torch.ones(())])])
+    shares = torch.linalg.solve(matrix, torch.stack([first / rise, second * 2 / rise]))
+    shares = shares.to(before.dtype).float()  # rounded with the samples, as released
+    slope = (cleans[-3] - cleans[-2]) / back
+    return (moved - weight * (shares[0] * slope + shares[1] * new)).to(before.dtype)
