@@ -141,7 +141,7 @@ def _action(golden: Golden, judge: Judge) -> None:
             action_windows(given["mouse"], latents, memory).flatten(2),
             action_turns(memories, latents, config["mouse_qk_dim_list"][0], torch.device("cpu")),
         )
-        ours = module(given["x"], actions, module.keyboard_keys_values(actions, given["x"]))
+        ours = module(given["x"], actions, module.keyboard_keys_values(actions))
         judge.compare("out", ours, tensors[f"out.{name}"], norm=NETWORK)
         seen = action_windows(torch.arange(given["keyboard"].shape[1])[None, :, None], latents, _ones(memories))
         judge.compare("windows", seen[0, :, :, 0], tensors[f"windows.{name}"])
