@@ -47,12 +47,14 @@ class Motion(NamedTuple):
         along: the heading a step follows: that of its frame, the mean of it and the next one's, or the mean of the two
             headings within half a turn either way, as Matrix-Game 3.0 has it: in the row in which the heading passes
             straight behind the first one, that step goes backwards.
+        rounded: whether degrees and centimetres are rounded to float32 after every frame.
     """
 
     step_metres: float
     diagonal_metres: float | None = None
     least_degrees: float = 0.0
     along: Literal["before", "mean", "wrapped_mean"] = "before"
+    rounded: bool = False
 
 
 class Lens(NamedTuple):
@@ -79,6 +81,8 @@ MATRIX_GAME_3_WALKING = Motion(step_metres=0.1235, diagonal_metres=0.0873, least
 """As Matrix-Game 3.0's release moves the camera that it tells its model of; its mouse counts 15 degrees a unit."""
 MATRIX_GAME_3_CORRECTED = MATRIX_GAME_3_WALKING._replace(along="mean")
 """The same without the step that goes backwards."""
+MATRIX_GAME_3_RELEASED = MATRIX_GAME_3_WALKING._replace(rounded=True)
+"""The same to the last digit; after some hundred steps it is millimetres away."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,13 @@ from worldmodel.camera.poses import angles
 from worldmodel.tinyworld import engine, pilot
 from worldmodel.track.presets import DEMOS, PRESETS, preset
 from worldmodel.track.track import Track, parse_track, sample
-from worldmodel.variants import MATRIX_GAME_3_CORRECTED, MATRIX_GAME_3_WALKING, VARIANTS, Motion
+from worldmodel.variants import (
+    MATRIX_GAME_3_CORRECTED,
+    MATRIX_GAME_3_RELEASED,
+    MATRIX_GAME_3_WALKING,
+    VARIANTS,
+    Motion,
+)
 
 STEP = 0.1235
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -64,6 +70,16 @@ def test_a_path_goes_on_from_its_start() -> None:
     torch.testing.assert_close(integrate(tail, Motion(STEP), start=whole[20]), whole[20:], atol=1e-9, rtol=0)
 
 
+@pytest.mark.parametrize("motion", [Motion(STEP), MATRIX_GAME_3_CORRECTED, MATRIX_GAME_3_RELEASED])
+def test_a_path_goes_on_from_a_tilted_camera(motion: Motion) -> None:
+    track = parse_track("forward+yaw_right(2)+pitch_up*20 right+pitch_up*9 back+yaw_left(3)*30 idle")
+    whole = integrate(track, motion)
+    tail = Track(track.words, track.keys[25:], track.mouse[25:])
+    assert angles(whole[25, :3, :3])[1] > 0.3
+    error = 0 if motion.rounded else 1e-9
+    torch.testing.assert_close(integrate(tail, motion, start=whole[25]), whole[25:], atol=error, rtol=0)
+
+
 @pytest.mark.parametrize("name", [name for name in PRESETS if name != DEMOS["matrix_game_2_templerun"]])
 def test_the_walk_is_tiny_worlds_walk(name: str) -> None:
     track = sample(preset(name, 40, 1))
@@ -91,12 +107,13 @@ def test_the_walk_is_matrix_game_3s_walk() -> None:
         words = VARIANTS["matrix_game_2_universal"].keyboard.words
         idle = torch.zeros(1, 4), torch.zeros(1, 2)  # to see what the last row does
         track = Track(words, torch.cat([keys, idle[0]]), torch.cat([mouse, idle[1]]))
-        poses = integrate(track, MATRIX_GAME_3_WALKING)
         theirs = torch.cat([tensors[f"{walk}.poses"].double(), tensors[f"{walk}.last_pose"][None]])
-        ours = poses[:, [2, 0], 3] * 100  # their x is ahead, their y right, both in centimetres
-        torch.testing.assert_close(ours, theirs[:, :2], atol=3e-3, rtol=0)  # theirs are rounded after every step
-        turned = angles(poses[:, :3, :3])[:, :2].rad2deg() - theirs[:, [4, 3]]
-        assert ((turned + 180) % 360 - 180).abs().max() < 1e-3
+        for motion, error in ((MATRIX_GAME_3_RELEASED, 1e-4), (MATRIX_GAME_3_WALKING, 3e-3)):  # theirs is rounded
+            poses = integrate(track, motion)
+            ours = poses[:, [2, 0], 3] * 100  # their x is ahead, their y right, both in centimetres
+            torch.testing.assert_close(ours, theirs[:, :2], atol=error, rtol=0)
+            turned = angles(poses[:, :3, :3])[:, :2].rad2deg() - theirs[:, [4, 3]]
+            assert ((turned + 180) % 360 - 180).abs().max() < 1e-3
 
 
 def test_only_as_released_a_step_goes_backwards_where_the_heading_passes_straight_behind() -> None:

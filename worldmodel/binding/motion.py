@@ -9,9 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..camera.poses import rotations
+from ..camera.poses import angles, poses_of, rotations
 from ..track.track import Track
 from ..variants import Motion
+from .stances import DEGREES_PER_UNIT, pose_stance, stance_poses, walk_stances
 
 _DIRECTIONS = {"forward": (0.0, 1.0), "back": (0.0, -1.0), "left": (-1.0, 0.0), "right": (1.0, 0.0)}
 
@@ -25,21 +26,26 @@ def integrate(track: Track, motion: Motion, start: Tensor | None = None) -> Tens
     Args:
         track: what was asked for; only forward, back, left and right move the camera.
         motion: the model's.
-        start: (4, 4) pose of frame 0, level; the origin, looking along z, without it.
+        start: (4, 4) pose of frame 0, without roll; the origin, looking along z, without it.
 
     Returns:
         (frames, 4, 4) float64 camera-to-world.
     """
+    if motion.rounded:
+        return _stepped(track, motion, start)
     steps = ground_steps(track, motion)  # (frames, 2)
     turns = camera_turns(track.mouse.double(), motion)  # (frames, 2) degrees
     yaw, pitch = _before(turns.deg2rad()).unbind(1)
+    if start is not None:
+        start, tilt = _level(start.double())
+        pitch = pitch + tilt
     along = step_headings(turns[:, 0], motion)
     sin, cos = along.sin(), along.cos()
     moved = torch.stack([steps[:, 0] * cos + steps[:, 1] * sin, steps[:, 1] * cos - steps[:, 0] * sin], 1)
     poses = torch.eye(4, dtype=torch.float64).repeat(track.frames, 1, 1)
     poses[:, :3, :3] = rotations(yaw, pitch)
     poses[:, 0, 3], poses[:, 2, 3] = _before(moved).unbind(1)
-    return poses if start is None else start.double() @ poses
+    return poses if start is None else start @ poses
 
 
 def ground_steps(track: Track, motion: Motion) -> Tensor:
@@ -76,6 +82,22 @@ def step_headings(turns: Tensor, motion: Motion) -> Tensor:
     if motion.along == "mean":
         return (before + turns / 2).deg2rad()
     return ((_within_half_turn(before) + _within_half_turn(before + turns)) / 2).deg2rad()
+
+
+def _stepped(track: Track, motion: Motion, start: Tensor | None) -> Tensor:
+    keys = torch.zeros(track.frames, len(_DIRECTIONS))
+    for column, word in enumerate(_DIRECTIONS):
+        if word in track.words:
+            keys[:, column] = track.keys[:, track.words.index(word)]
+    mouse = track.mouse.float().flip(1) / DEGREES_PER_UNIT
+    first = None if start is None else pose_stance(start)
+    return stance_poses(walk_stances(keys, mouse, first, released=motion.along == "wrapped_mean")[:-1])
+
+
+def _level(pose: Tensor) -> tuple[Tensor, Tensor]:
+    """Split a pose (4, 4) without roll into a level one and its pitch in radians."""
+    yaw, pitch, _ = angles(pose[:3, :3])
+    return (poses_of(rotations(yaw, torch.zeros_like(yaw)), pose[:3, 3]) if pitch else pose), pitch
 
 
 def _within_half_turn(degrees: Tensor) -> Tensor:

@@ -2,9 +2,8 @@
 
     stance (…, 5)  x ahead, y to the right, z in hundredths of a metre; pitch up and yaw to the right in degrees
 
-Row i leads from frame i to frame i + 1. `motion.integrate` walks the same ways (`MATRIX_GAME_3_WALKING`, and
-`MATRIX_GAME_3_CORRECTED`) without the rounding; this is for what must equal the release bit for bit, such as which past
-frames it looks at. Source: Matrix-Game 3.0, `utils/utils.py`.
+Row i leads from frame i to frame i + 1. `motion.integrate` comes here where a motion is `rounded`, so that what depends
+on the last bit, such as which past frames are looked at, is the release's. Source: Matrix-Game 3.0, `utils/utils.py`.
 """
 
 from __future__ import annotations

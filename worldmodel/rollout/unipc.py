@@ -32,13 +32,10 @@ class UniPC(NamedTuple):
     Args:
         count: steps.
         shift: of the noise levels.
-        rounded: whether the network is told timesteps in bfloat16, as the release tells it: 999 becomes 1000. The
-            levels themselves are exact either way.
     """
 
     count: int
     shift: float = 5.0
-    rounded: bool = False
 
     def levels(self) -> Levels:
         """Return the steps' timesteps, whole numbers, and noise levels.
@@ -55,10 +52,7 @@ class UniPC(NamedTuple):
             )
         u = np.linspace(GREATEST_SIGMA, 0, self.count + 1)[:-1]
         sigmas = self.shift * u / (1 + (self.shift - 1) * u)
-        timesteps = torch.from_numpy(np.floor(sigmas * LEVELS)).float()
-        if self.rounded:
-            timesteps = timesteps.bfloat16().float()
-        return Levels(timesteps, torch.from_numpy(sigmas).float())
+        return Levels(torch.from_numpy(np.floor(sigmas * LEVELS)).float(), torch.from_numpy(sigmas).float())
 
     def sample(
         self,
