@@ -54,7 +54,7 @@ class ToyNetwork(nn.Module):
         self.head = nn.ModuleDict({"head": operations.Linear(dim, 32, **place)})
         self.head.modulation = modulation_parameter(1, dim, **place)
 
-    def forward(self, x: Tensor, *_: Any, call: Call | None = None, **__: Any) -> Tensor:
+    def forward(self, x: Tensor, t: Any = None, context: Any = None, options: Any = None, call: Any = None, **_: Any):
         if call is None:
             raise ValueError(NOT_A_SAMPLER)
         frames = torch.cat((call.past.to(x), x), dim=2)  # (1, 8, 2 + T, h, w)

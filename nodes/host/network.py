@@ -148,7 +148,7 @@ def hosted(name: str) -> type[nn.Module]:
             executor = comfy.patcher_extension.WrapperExecutor.new_class_executor(
                 super().forward, self, comfy.patcher_extension.get_all_wrappers(kind, options)
             )
-            return executor.execute(x, t, context, options, call=call, **kwargs)
+            return executor.execute(x, t, context, options, call, **kwargs)
 
     Hosted.__name__ = Hosted.__qualname__ = f"Host{family.network.__name__}"
     return Hosted
