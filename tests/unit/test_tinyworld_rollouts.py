@@ -16,7 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from tests.unit.test_tinyworld_training import GRID, TINY, Oracle, tiny_network, walks
 from worldmodel.layers.cache import KVCache
 from worldmodel.models.matrix_game2 import network as matrix_game2
-from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.models.matrix_game2.network import MatrixGame2, Sizes
 from worldmodel.tinyworld import carried, latents, train_dit, train_rollout
 from worldmodel.tinyworld.run import Run
 from worldmodel.tinyworld.train_rollout import CHUNK, SEAM, WINDOW, Critic, Judge, Rollouts
@@ -202,7 +202,7 @@ def test_nothing_of_a_training_step_stays_behind_on_another_device(
     with FakeTensorMode(allow_non_fake_inputs=True):
         rollouts = rollouts_of(tmp_path, device="cuda")
         with torch.device("cuda"):
-            network, critic = MatrixGame2(**TINY), Critic()
+            network, critic = MatrixGame2(Sizes(**TINY)), Critic()
         clip = train_dit.take_clip(
             rollouts.shards.draw(np.random.default_rng(0), 2, long=True), rollouts.mean, rollouts.std, 1, 3
         )

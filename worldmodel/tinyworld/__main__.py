@@ -48,7 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m worldmodel.tinyworld", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     commands = parser.add_subparsers(required=True)
+    _add_training(commands)
+    _add_use(commands)
+    return parser
 
+
+def _add_training(commands: argparse._SubParsersAction) -> None:
+    """Add what makes a model."""
     train = commands.add_parser("train", help="train the VAE, its decoder alone, the model, or the model's rollouts")
     train.add_argument("what", choices=("vae", "decoder", "model", "rollout"))
     train.add_argument("--run", type=Path, required=True, help="folder of the run; it resumes if it exists")
@@ -86,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--recipe", type=json.loads, default={}, help="JSON that goes into the metadata")
     export.set_defaults(command=_export)
 
+
+def _add_use(commands: argparse._SubParsersAction) -> None:
+    """Add what records the world and judges a model."""
     record = commands.add_parser("record", help="record walks: films, tables, arrays and captions")
     record.add_argument("--out", type=Path, required=True, help="folder of the recording; it goes on if it exists")
     record.add_argument("--walks", type=int, default=16, help="walks that the folder shall hold (default 16)")
@@ -112,7 +121,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--record", action="store_true", help="write the figures into the shipped files' metadata")
     evaluate.set_defaults(command=_evaluate)
-    return parser
 
 
 def _train(options: argparse.Namespace) -> None:

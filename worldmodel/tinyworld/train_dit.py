@@ -18,7 +18,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from ..models.matrix_game2.network import MatrixGame2
+from ..models.matrix_game2.network import MatrixGame2, Sizes
 from ..rollout.sampling import warped_steps
 from ..variants import VARIANTS
 from .export import open_player
@@ -63,7 +63,7 @@ class Clip(NamedTuple):
 def build_network(seed: int, sizes: dict = SIZES) -> MatrixGame2:
     """Make a fresh network whose branches and head start at or near zero."""
     torch.manual_seed(seed)
-    network = MatrixGame2(**sizes)
+    network = MatrixGame2(Sizes(**sizes))
     for name, parameter in network.named_parameters():
         if name.endswith(("proj_mouse.weight", "proj_keyboard.weight", "head.head.weight", "head.head.bias")):
             nn.init.zeros_(parameter)
