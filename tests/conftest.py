@@ -14,6 +14,9 @@ import pytest
 from comfy_host import ComfyHost
 from PIL import Image
 
+# Before torch is imported: a thread that waits for another sleeps. Else what two threads do together, as a start's
+# encoding, takes many times as long where other workers keep the cores busy.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 REPOSITORY = Path(__file__).resolve().parent.parent
 CLONE = REPOSITORY / ".host" / "ComfyUI"
 

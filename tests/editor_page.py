@@ -83,6 +83,12 @@ def box_of(part: Locator) -> dict[str, float]:
     return part.evaluate(BOX)
 
 
+def aim(page: Page, x: float, y: float) -> None:
+    """Move the pointer to a place of a plot, once nothing lies over it."""
+    page.wait_for_function("([x, y]) => document.elementFromPoint(x, y)?.closest('.wm-plot')", arg=[x, y])
+    page.mouse.move(x, y)
+
+
 class EditorPage:
     """One node with an editor; all places are in px of the plot at the graph's zoom."""
 
@@ -124,7 +130,7 @@ class EditorPage:
 
     def drag(self, start: tuple[float, float], end: tuple[float, float], steps: int = 6) -> None:
         """Press, move and release."""
-        self.page.mouse.move(*self.place(*start))
+        aim(self.page, *self.place(*start))
         self.page.mouse.down()
         self.page.mouse.move(*self.place(*end), steps=steps)
         self.page.mouse.up()
@@ -132,7 +138,8 @@ class EditorPage:
 
     def click(self, x: float, y: float, times: int = 1) -> None:
         """Click a place of the plot."""
-        self.page.mouse.click(*self.place(x, y), click_count=times)
+        aim(self.page, *(place := self.place(x, y)))
+        self.page.mouse.click(*place, click_count=times)
         settle(self.page)
 
     def press(self, *keys: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from comfy_host import PACK
-from editor_page import WITH_REPORT, box_of, settle
+from editor_page import WITH_REPORT, aim, box_of, settle
 from playwright.sync_api import Page
 
 ARTEFACTS = Path(__file__).resolve().parents[1] / "artefacts"
@@ -125,6 +125,11 @@ class Editor:
         px, py = self.page.evaluate(PIXEL, [x, z])
         return px, py
 
+    def click(self, x: float, y: float) -> None:
+        """Click a place on the screen."""
+        aim(self.page, x, y)
+        self.mouse.click(x, y)
+
     def press(self, *keys: str) -> None:
         """Press keys on the plot."""
         self.page.locator(".wm-plot").first.focus()
@@ -134,7 +139,7 @@ class Editor:
 
     def drag(self, start: tuple[float, float], *ways: tuple[float, float], key: str | None = None) -> None:
         """Drag from a point through others, with a modifier held."""
-        self.mouse.move(*start)
+        aim(self.page, *start)
         if key:
             self.keyboard.down(key)
         self.mouse.down()

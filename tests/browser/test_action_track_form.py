@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from editor_page import EditorPage, box_of, pause, settle
+from editor_page import EditorPage, aim, box_of, pause, settle
 from playwright.sync_api import Locator, Page, expect
 
 FULL = {"type": "track", "version": 1, "frames": 60, "keys": {"forward": [[4, 28]]}, "mouse": {}, "prompts": []}
@@ -87,7 +87,7 @@ def test_keys_are_not_lost_in_a_drag_nor_taken_from_an_input_method(editor: Edit
     page = editor.page
     editor.add(track=track())
     before = editor.text
-    page.mouse.move(*editor.place(200, 70))
+    aim(page, *editor.place(200, 70))
     page.mouse.down()
     page.mouse.move(*editor.place(300, 70), steps=4)
     editor.press("i")

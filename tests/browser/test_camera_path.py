@@ -7,7 +7,7 @@ import re
 
 import pytest
 from browser.camera_path_page import ASKED, CORNER, DRAGGED, PLAN, VALUE, Editor
-from editor_page import EditorPage, box_of, settle
+from editor_page import EditorPage, aim, box_of, settle
 from playwright.sync_api import Page, expect
 
 HELD = """() => {
@@ -49,7 +49,7 @@ def draw_and_move(page: Page, scale: float) -> None:
     drawn = editor.path
     assert 2 <= len(drawn["keyframes"]) <= 20 and drawn["frames"] == drawn["keyframes"][-1]["f"] + 1
     width = drawn["keyframes"][-1]["p"][0] - drawn["keyframes"][0]["p"][0]
-    editor.mouse.click(middle[0] + reach, middle[1] + reach / 2)
+    editor.click(middle[0] + reach, middle[1] + reach / 2)
     settle(page)
     added = editor.path["keyframes"]
     assert len(added) == len(drawn["keyframes"]) + 1
@@ -70,7 +70,7 @@ def bend_turn_and_copy(page: Page, renderer: str) -> None:
     editor = Editor(page)
     assert editor.report()
     x, y = editor.at(0, 3)
-    editor.mouse.click(x, y)
+    editor.click(x, y)
     expect(page.locator(".wm-inspect .wm-title b").first).to_have_text("Keyframe 1")
     editor.screenshot(f"camera_path_{renderer}_handles")
     out = page.evaluate("""async () => {
@@ -92,7 +92,7 @@ def bend_turn_and_copy(page: Page, renderer: str) -> None:
     assert len(editor.path["keyframes"]) == 4, "Alt copies a keyframe"
     editor.press("0")
     x, y = editor.at(*[editor.path["keyframes"][0]["p"][i] for i in (0, 2)])
-    editor.mouse.click(x, y)
+    editor.click(x, y)
     editor.press("Shift+ArrowRight", "Shift+ArrowUp")
     assert near(editor.path["keyframes"][0]["p"], [0.05, 0, 0.05], 1e-9)
 
@@ -137,7 +137,7 @@ def retime_lift_and_slow(page: Page, renderer: str) -> None:
       }
     }""")
     on = lambda name: (box["x"] + 1 + places[name][0], box["y"] + 1 + places[name][1])  # noqa: E731
-    editor.mouse.click(*on("ruler"))
+    editor.click(*on("ruler"))
     expect(page.locator(".wm-right")).to_have_text(re.compile("^frame 20"))
     x, y = on("speed")
     editor.drag((x, y), (x, y + 12))
@@ -181,7 +181,7 @@ def copy_load_and_remove(page: Page) -> None:
     """Keyframes and nodes are copied, a workflow is loaded again, and removal leaves nothing."""
     editor = Editor(page)
     x, y = editor.at(0, 3)
-    editor.mouse.click(x, y)
+    editor.click(x, y)
     editor.press("Shift+C", "End", "Shift+V")
     assert len(editor.path["keyframes"]) == 4
     editor.press("d")
@@ -300,7 +300,7 @@ def rest_and_drag_quickly(page: Page) -> None:
     settle(page)
     assert page.evaluate(ASKED) == 0, "nothing is drawn while the editor rests"
     x, y = editor.at(*[keyframes[20]["p"][i] for i in (0, 2)])
-    editor.mouse.move(x, y)
+    aim(page, x, y)
     editor.mouse.down()
     busy = page.evaluate(DRAGGED, [x, y])
     editor.mouse.up()
@@ -311,7 +311,7 @@ def narrow_and_light(page: Page, renderer: str) -> None:
     """A narrow node, its sheet, and the host's light palette."""
     editor = Editor(page, CORNER, 420)
     x, y = editor.at(0, 3)
-    editor.mouse.click(x, y)
+    editor.click(x, y)
     settle(page)
     editor.screenshot(f"camera_path_{renderer}_narrow")
     page.locator(".wm-inspect-row .wm-tool").last.click()

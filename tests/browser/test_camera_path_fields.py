@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 def test_a_drag_of_a_field_is_dropped_whole(page: Page) -> None:
     """Back where it began, or by Esc, which is for the field and for no keyframe: the report is of what is on show."""
     editor = Editor(page)
-    editor.mouse.click(*editor.at(0, 3))
+    editor.click(*editor.at(0, 3))
     expect(page.locator(".wm-inspect .wm-title b").first).to_have_text("Keyframe 1")
     right = page.locator(".wm-inspect .wm-fields input").nth(2)
     box = box_of(right)

@@ -7,7 +7,7 @@ import random
 
 import pytest
 from comfy_host import PACK
-from editor_page import WITH_REPORT, EditorPage, settle
+from editor_page import WITH_REPORT, EditorPage, aim, settle
 from playwright.sync_api import CDPSession, Page, expect
 
 FRAMES = 10_000
@@ -89,7 +89,7 @@ def test_a_drag_in_ten_thousand_frames_leaves_thirty_frames_a_second(editor: Edi
     cdp = page.context.new_cdp_session(page)
     cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
     x, y = editor.place(300, LANE)
-    page.mouse.move(x, y)
+    aim(page, x, y)
     page.mouse.down()
     page.mouse.move(x + 20, y, steps=4)
     used = processor_seconds(cdp)
