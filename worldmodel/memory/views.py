@@ -106,18 +106,18 @@ def cameras_of(c2w: Tensor) -> Cameras:
     return Cameras(np.ascontiguousarray(poses[:, :3, :3].transpose(1, 2, 0)), np.ascontiguousarray(poses[:, :3, 3].T))
 
 
-def seen_from(query: Cameras, others: Cameras, spread: tuple[np.ndarray, np.ndarray] | None = None) -> Views:
-    """Return others' views in the axes of the one camera `query`.
+def seen_from(queries: Cameras, others: Cameras, spread: tuple[np.ndarray, np.ndarray] | None = None) -> Views:
+    """Return others' views in the axes of the cameras that look at them.
 
     Sums are written out: each view's numbers are then the same in whatever company it comes.
 
     Args:
-        query: N = 1.
+        queries: one camera for each of the others, or one for all.
         others: poses.
         spread: (N,) metres and (N,) radians by which poses may differ from these; each view then holds all of theirs.
     """
-    turn = query.axes  # (3, 3, 1), used as [component, axis]
-    away = others.places - query.places
+    turn = queries.axes  # used as [component, axis]
+    away = others.places - queries.places
     axes = turn[0] * others.axes[0][:, None] + turn[1] * others.axes[1][:, None] + turn[2] * others.axes[2][:, None]
     apex = turn[0] * away[0] + turn[1] * away[1] + turn[2] * away[2]
     if spread is None:
