@@ -11,7 +11,6 @@ from torch import Tensor
 
 from tests.unit.strewn import random_poses
 from worldmodel.binding.motion import integrate
-from worldmodel.memory import index as module
 from worldmodel.memory.forms import FORMS
 from worldmodel.memory.index import Pick, PoseIndex, pick_from_all
 from worldmodel.track.presets import preset
@@ -86,17 +85,24 @@ def test_where_nothing_saw_any_of_it_the_oldest_is_picked() -> None:
         assert PoseIndex(poses).pick(59, np.arange(60) < 0, form) is None
 
 
-def test_few_of_many_poses_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", FORMS)
+def test_few_of_many_poses_are_scored(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = "forward*60 yaw_right(1.5)*60 " * 8 + "forward*900 "
     poses = integrate(parse_track(rows * 12), MATRIX_GAME_3_CORRECTED)
-    index, seen = PoseIndex(poses), []
-    better = PoseIndex._better
-    monkeypatch.setattr(module.PoseIndex, "_better", lambda *args: (seen.append(len(args[2])), better(*args))[1])
-    allowed = np.arange(len(poses)) < len(poses) - 56
-    for form in FORMS.values():
-        seen.clear()
-        index.pick(len(poses) - 1, allowed, form)
-        assert 0 < sum(seen) < len(poses) / 50
+    index, form, scored = PoseIndex(poses), FORMS[name], []
+    score = type(form).score
+    monkeypatch.setattr(type(form), "score", lambda *asked: (scored.append(len(asked[2])), score(*asked))[1])
+    index.pick(len(poses) - 1, np.arange(len(poses)) < len(poses) - 56, form)
+    assert 0 < sum(scored) < len(poses) / 50
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_views_asked_for_together_are_picked_as_one_by_one(name: str) -> None:
+    poses, form = WALKS["like a person"](), FORMS[name]
+    index, queries = PoseIndex(poses), (499, 491, 300, 499, 20)
+    for allowed in masks(len(poses)):
+        assert index.picks(queries, allowed, form) == [index.pick(query, allowed, form) for query in queries]
+    assert index.picks((), masks(len(poses))[0], form) == []
 
 
 def test_poses_that_are_no_numbers_are_named() -> None:

@@ -239,7 +239,7 @@ def late_lines(repeats: int) -> list[str]:
 
 
 def constant_density(frames: int) -> Tensor:
-    """Walk twice around a block, then down a street to the next one, and so on: as much past within sight everywhere."""
+    """Walk twice around a block, then down a street to the next one, and so on: the past within sight is as much."""
     one = parse_track(_BLOCK + _STREET)
     times = -(-frames // one.frames)
     track = one._replace(keys=one.keys.repeat(times, 1)[:frames], mouse=one.mouse.repeat(times, 1)[:frames])

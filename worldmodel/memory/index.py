@@ -205,7 +205,7 @@ class PoseIndex:
             allowed: (frames,) bool, which frames may be taken.
             form: how overlap is reckoned.
         """
-        views = self._poses(np.array(queries))
+        views = self._poses(np.array(queries, dtype=np.int64))
         scores, frames = np.zeros(len(queries), dtype=np.int64), np.full(len(queries), self.frames)
         pairs = self._near(views, form)
         for at_once in chain(_AT_ONCE, repeat(_AT_ONCE[-1])):
