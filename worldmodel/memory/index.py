@@ -20,8 +20,8 @@ from torch import Tensor
 from .forms import Form, Poses, poses_from
 from .views import REACH, Cameras, Views
 
-SIDE_METRES = 1.5
-SIDE_DEGREES = 7.5
+SIDE_METRES, SIDE_DEGREES = 1.5, 7.5
+"""Of a cell: a walk leaves it after a dozen frames, and a view enlarged by so much is still much of a view."""
 _AT_ONCE = (16, 128, 1024)
 """Poses that a query looks at before the rest is compared with what was found, round after round."""
 _FIRST = 3
@@ -152,7 +152,11 @@ def _keep_best(scores: np.ndarray, frames: np.ndarray, which: np.ndarray, found:
 
 
 class PoseIndex:
-    """Poses of a walk, frame by frame, and the cells they lie in; it grows with the walk."""
+    """Rigid poses of a walk, frame by frame, and the cells they lie in; it grows with the walk.
+
+    What is asked of it says which frames may be taken, so it may hold frames behind those. A walk that went back and on
+    another way has another index.
+    """
 
     def __init__(self, c2w: Tensor | None = None):
         """Take the poses there are.
@@ -215,9 +219,9 @@ class PoseIndex:
             which, cells = pairs.taken(scores, self._columns.members, at_once)
             which, found = self._that_may(which, cells, allowed)
             self._score(views, (which, found), form, (scores, frames))
-        oldest = int(allowed.argmax()) if allowed.any() else None  # where nothing saw any of it
+        unseen = Pick(int(allowed.argmax()), 0.0) if allowed.any() else None
         return [
-            Pick(int(frame), float(score / form.whole)) if score else oldest if oldest is None else Pick(oldest, 0.0)
+            Pick(int(frame), float(score / form.whole)) if score else unseen
             for score, frame in zip(scores, frames, strict=True)
         ]
 
