@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tests.unit.strewn import random_poses
 from worldmodel.binding.motion import integrate
+from worldmodel.binding.stances import stance_poses, walk_stances
 from worldmodel.memory.forms import FORMS
 from worldmodel.memory.index import Pick, PoseIndex, pick_from_all
 from worldmodel.track.presets import preset
@@ -27,9 +28,25 @@ WALKS: dict[str, Callable[[], Tensor]] = {
     "looking up": lambda: integrate(
         parse_track("forward+pitch_up(2)*40 yaw_left(4)*400 idle*60"), MATRIX_GAME_3_RELEASED
     ),
+    "over the top": lambda: integrate(
+        parse_track("forward+pitch_up(7.5)*300 left+yaw_right(7.5)*200"), MATRIX_GAME_3_RELEASED
+    ),
+    **{f"wild {seed}": lambda seed=seed: wild(seed) for seed in range(4)},
     "strewn": lambda: random_poses(500, 25),
     "far off": lambda: at(integrate(sample(preset("Matrix-Game 2 demo", 400, 5)), MATRIX_GAME_3_RELEASED), 9000.0),
 }
+
+
+def wild(seed: int) -> Tensor:
+    """Hold any keys and turn by anything for a while, again and again."""
+    draw = np.random.default_rng(seed)
+    keys, mouse = np.zeros((600, 4)), np.zeros((600, 2))
+    for row in range(0, 600, 20):
+        keys[row : row + 20], mouse[row : row + 20] = (
+            draw.random(4) < 0.35,
+            draw.choice([0, 0, 0.1, -0.1, 0.03, 0.5], 2),
+        )
+    return stance_poses(walk_stances(torch.from_numpy(keys), torch.from_numpy(mouse)))
 
 
 def at(poses: Tensor, metres: float) -> Tensor:

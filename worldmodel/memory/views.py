@@ -20,6 +20,10 @@ REACH = FAR * math.sqrt(3)
 """Metres from the camera to the farthest corner of its view."""
 
 
+_LEAST_ROOM = 0.1
+"""Below it an enlarged view is more than 20 times as wide."""
+
+
 class Cameras(NamedTuple):
     """Poses, component by component.
 
@@ -135,13 +139,13 @@ def enlarged(metres: np.ndarray, radians: np.ndarray) -> tuple[np.ndarray, np.nd
     the apex back by sqrt(1 + w^2) / w metres makes room for a metre on all sides.
 
     Args:
-        metres, radians: (N,); a turn of 35 degrees or more has no such pyramid, and the slope is infinite.
+        metres, radians: (N,); a turn of 33 degrees or more has no such pyramid, or a useless one: an infinite slope.
 
     Returns:
         (N,) each: slope, how far behind the camera the apex lies, height.
     """
-    room = 1 - 3 * np.sin(radians) ** 2
-    wide = room <= 0
+    room = 1 - 3 * np.sin(np.minimum(radians, math.pi / 2)) ** 2
+    wide = room < _LEAST_ROOM
     room = np.where(wide, 1.0, room)
     slope = np.where(wide, np.inf, (1 + np.sqrt(1 - room * room)) / room)
     setback = metres * np.sqrt(1 + 1 / (slope * slope))
