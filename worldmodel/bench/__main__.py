@@ -18,6 +18,7 @@ from ..tinyworld.player import load_player
 from . import long as bench_long
 from . import matrix_game2 as bench_matrix_game2
 from . import quantization as bench_quantization
+from . import retrieval as bench_retrieval
 
 
 def add_tiny_world(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +60,7 @@ def main(words: list[str] | None = None) -> int:
     add_tiny_world(kinds.add_parser("tiny-world", help="the built-in world, stage by stage"))
     bench_matrix_game2.add_arguments(kinds.add_parser("matrix-game-2", help="random weights of the release's layout"))
     bench_quantization.add_arguments(kinds.add_parser("quantization", help="errors of layers in 8 bits"))
+    bench_retrieval.add_arguments(kinds.add_parser("retrieval", help="finding past frames again, beside the release"))
     kinds.add_parser("long", help="whether 2,000 chunks stay as small and as fast as the first")
     options = parser.parse_args(words)
     if options.threads:
@@ -68,6 +70,8 @@ def main(words: list[str] | None = None) -> int:
             text = report_tiny_world(options)
         elif options.what == "quantization":
             text = bench_quantization.report(options)
+        elif options.what == "retrieval":
+            text = bench_retrieval.report(options)
         else:
             setting = bench_matrix_game2.setting_of(options)
             text = bench_matrix_game2.report(setting, bench_matrix_game2.measure(setting), options.json)

@@ -119,7 +119,8 @@ def _ratios(index: PoseIndex, queries: list[int], candidates: range, name: FormN
     """Return the share (queries, N) that each candidate saw of each query's view."""
     form, poses = FORMS[name], index.poses
     others = poses.part(slice(candidates.start, candidates.stop))
-    scores = [form.score(poses.part(slice(query, query + 1)), others) for query in queries]
+    first = np.zeros(len(candidates), dtype=np.int64)
+    scores = [form.score(poses.part(slice(query, query + 1)), first, others) for query in queries]
     return torch.from_numpy(np.stack(scores)) / form.whole
 
 
