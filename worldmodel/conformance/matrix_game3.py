@@ -13,29 +13,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..binding.motion import integrate
-from ..camera.poses import angles
+from ..binding.stances import stance_poses, walk_stances
+from ..camera.poses import to_matrix_game3
 from ..layers.camera_rays import framewise_poses, memory_poses, packed_rays, ray_tokens
 from ..layers.rope import head_bases, headwise_angles
+from ..memory.frames import MATRIX_GAME_3
+from ..memory.plan import plan
+from ..memory.policy import RELEASED
 from ..models.matrix_game3.action import Actions, ClipActionModule, action_turns
-from ..models.matrix_game3.conditions import Call, action_windows, pose_frames, told_poses
+from ..models.matrix_game3.conditions import Call, action_windows
 from ..models.matrix_game3.int8 import Int8Linear, is_quantised, truncated_rows
 from ..models.matrix_game3.network import MatrixGame3
 from ..models.matrix_game3.sizes import sizes_of
-from ..track.track import Track
-from ..variants import MATRIX_GAME_3_RELEASED
-from .matrix_game3_memory import judge_camera_memory
 from .report import Golden, Judge, Line, load_described
 from .towers import Towers
 
 NETWORK = 1e-5
 BF16 = 2e-2
 TABLE = 1e-10
-CENTIMETRES, EXTRINSICS, RELATIVE, RAYS = 1e-3, 1e-5, 1e-4, 1e-5
-DEGREES_PER_UNIT = 15.0
-WALKERS = ("forward", "back", "left", "right")
-_WORLD = torch.tensor([[0, 0, 1, 0], [1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]], dtype=torch.float64)
-"""Into the release's world: x ahead, y right, z up."""
+POSES, EXTRINSICS, RELATIVE, RAYS = 1e-3, 1e-5, 1e-4, 1e-5
 
 
 def judge(path: Path, towers: Towers | None) -> list[Line]:
@@ -163,65 +159,48 @@ def _camera(golden: Golden, judge: Judge) -> None:
     tensors = golden.tensors
     for name in [key.removesuffix(".last_pose") for key in tensors if key.endswith(".last_pose")]:
         given = golden.under(f"{name}.")
-        c2w = _walked(given["keyboard"], given["mouse"])
         theirs = torch.cat((given["poses"].double(), given["last_pose"][None]))
-        _judge_walk(judge, c2w, theirs)
-        judge.compare("extrinsics", _WORLD @ told_poses(c2w[:-1]), given["extrinsics"], absolute=EXTRINSICS)
-        _looks(golden, name, told_poses(c2w[:-1]), judge)
+        c2w = _judge_walk(judge, given["keyboard"], given["mouse"], theirs, given["extrinsics"])
+        for clip in range(sum(key.startswith("clip") and key.endswith(".rel_poses") for key in given)):
+            if f"clip{clip}.rel_poses" in given:
+                _looks(golden, f"{name}.clip{clip}.", c2w, clip, judge)
     keyboard, mouse = _interactive(golden.config["interactive_moves"])
-    c2w = _walked(keyboard, mouse)[:-1]
-    _judge_walk(judge, c2w, tensors["interactive.poses"].double())
-    judge.compare("extrinsics", _WORLD @ told_poses(c2w), tensors["interactive.extrinsics"], absolute=EXTRINSICS)
-    judge_camera_memory(golden, judge)
+    _judge_walk(judge, keyboard, mouse, tensors["interactive.poses"], tensors["interactive.extrinsics"])
 
 
-def _walked(keyboard: Tensor, mouse: Tensor) -> Tensor:
-    """Return the poses of all frames and one more, (F + 1, 4, 4), of actions in the release's units."""
-    degrees = (mouse.flip(1) * DEGREES_PER_UNIT).round(decimals=5)  # 0.02 units are the least turn, 0.3 degrees
-    idle = torch.zeros(1, len(WALKERS)), torch.zeros(1, 2)  # to see what the last row does
-    track = Track(WALKERS, torch.cat((keyboard[:, : len(WALKERS)], idle[0])), torch.cat((degrees, idle[1])))
-    return integrate(track, MATRIX_GAME_3_RELEASED)
+def _judge_walk(judge: Judge, keyboard: Tensor, mouse: Tensor, theirs: Tensor, extrinsics: Tensor) -> Tensor:
+    """Compare the stances and poses that actions lead to; return the poses."""
+    stances = walk_stances(keyboard, mouse)
+    c2w = stance_poses(stances)[: len(extrinsics)]
+    judge.compare("poses", stances[: len(theirs)], theirs, absolute=POSES)
+    judge.compare("extrinsics", to_matrix_game3(c2w), extrinsics, absolute=EXTRINSICS)
+    return c2w
 
 
-def _judge_walk(judge: Judge, c2w: Tensor, theirs: Tensor) -> None:
-    """Compare with x, y, z in centimetres, pitch and yaw in degrees."""
-    turned = angles(c2w[:, :3, :3])[:, [1, 0]].rad2deg()
-    off = (turned - theirs[:, 3:] + 180) % 360 - 180  # the release lets pitch run on, and has two names for behind
-    ours = torch.cat(((_WORLD @ c2w)[:, :3, 3] * 100, theirs[:, 3:] + off), dim=1)
-    judge.compare("poses", ours, theirs, absolute=CENTIMETRES)
-
-
-def _looks(golden: Golden, name: str, poses: Tensor, judge: Judge) -> None:
-    """Compare relative poses and rays of every clip of a walk."""
-    height, width = golden.config["target_hw"]
-    for clip in range(sum(key.startswith(f"{name}.clip") and key.endswith(".rel_poses") for key in golden.tensors)):
-        given = golden.under(f"{name}.clip{clip}.")
-        if "rel_poses" not in given:
-            continue
-        first = 10 * clip + bool(clip)
-        relative = framewise_poses(poses[pose_frames(torch.arange(first, first + len(given["rel_poses"])))])
-        judge.compare("rel_poses", relative, given["rel_poses"], absolute=RELATIVE)
-        for key in (key for key in given if key.startswith("plucker_first")):
-            rays = packed_rays(relative[: given[key].shape[2]], height, width)[None]
-            judge.compare("plucker", rays, given[key], absolute=RAYS)
-        sample = golden.under(f"full704.clip{clip}.") if name == "random" else {}
-        if sample:
-            shape = golden.config["full704_shape"]
-            rays = packed_rays(relative, shape[3] * 16, shape[4] * 16)
-            judge.compare("plucker", rays[sample["sample_idx"].unbind(1)], sample["sample_val"], absolute=RAYS)
-        if "memory_sel" in given:
-            _memories(given, poses, 57 + 40 * clip, (height, width), judge)
-
-
-def _memories(given: dict[str, Tensor], poses: Tensor, end: int, picture: tuple[int, int], judge: Judge) -> None:
-    """Compare what a clip that ends before frame `end` is told of its memories."""
-    queries = torch.arange(end - 1, end - 1 - 8 * len(given["memory_sel"]), -8)
-    judge.compare("memory_ref", queries, given["memory_ref"])
-    block = 1 + (given["memory_sel"] - 1).div(4, rounding_mode="floor")
-    relative = memory_poses(poses[queries], poses[pose_frames(block)])
+def _looks(golden: Golden, prefix: str, c2w: Tensor, clip: int, judge: Judge) -> None:
+    """Compare relative poses and rays of one clip of a walk, and what it looks at again."""
+    given, poses, (height, width) = golden.under(prefix), to_matrix_game3(c2w), golden.config["target_hw"]
+    relative = framewise_poses(poses[list(MATRIX_GAME_3.samples(clip))])
+    judge.compare("rel_poses", relative, given["rel_poses"], absolute=RELATIVE)
+    for key in (key for key in given if key.startswith("plucker_first")):
+        rays = packed_rays(relative[: given[key].shape[2]], height, width)
+        judge.compare("plucker", rays[None], given[key], absolute=RAYS)
+    sample = golden.under(f"full704.clip{clip}.")
+    if sample and prefix.startswith("random."):
+        shape = golden.config["full704_shape"]
+        rays = packed_rays(relative, shape[3] * 16, shape[4] * 16)
+        judge.compare("plucker", rays[sample["sample_idx"].unbind(1)], sample["sample_val"], absolute=RAYS)
+    if "memory_sel" not in given:
+        return
+    chosen = plan(c2w, clip, RELEASED)
+    queries = [look.query for look in chosen.looks]
+    relative = memory_poses(poses[queries], poses[[look.pose_frame for look in chosen.looks]])
+    judge.compare("memory_sel", torch.tensor(chosen.frames), given["memory_sel"])
+    judge.compare("memory_ref", torch.tensor(queries), given["memory_ref"])
     judge.compare("memory_rel_poses", relative, given["memory_rel_poses"], absolute=RELATIVE)
     if "memory_plucker" in given:
-        judge.compare("memory_plucker", packed_rays(relative, *picture)[None], given["memory_plucker"], absolute=RAYS)
+        rays = packed_rays(relative, height, width)[None]
+        judge.compare("memory_plucker", rays, given["memory_plucker"], absolute=RAYS)
 
 
 def _interactive(moves: list[list[str]]) -> tuple[Tensor, Tensor]:
@@ -229,7 +208,7 @@ def _interactive(moves: list[list[str]]) -> tuple[Tensor, Tensor]:
     turns = {"i": (0.1, 0.0), "k": (-0.1, 0.0), "j": (0.0, -0.1), "l": (0.0, 0.1)}
     keyboard, mouse = [], []
     for clip, (look, walk) in enumerate(moves):
-        frames = 40 if clip else 57
+        frames = MATRIX_GAME_3.later if clip else MATRIX_GAME_3.first
         keyboard.append(torch.tensor([[float(key == walk) for key in "wsad"]]).expand(frames, -1))
         mouse.append(torch.tensor([turns.get(look, (0.0, 0.0))]).expand(frames, -1))
     return torch.cat(keyboard), torch.cat(mouse)

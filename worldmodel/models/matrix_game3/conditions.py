@@ -100,8 +100,8 @@ class Clip(NamedTuple):
     """(B, 6 * 16 * 16, P + new, h, w)."""
 
 
-class Memory(NamedTuple):
-    """What was fetched for a clip."""
+class Fetched(NamedTuple):
+    """What a clip looks at again."""
 
     latents: Tensor
     """(B, C, M, h, w)."""
@@ -109,20 +109,6 @@ class Memory(NamedTuple):
     """(M,) int64 absolute latent indices."""
     rays: Tensor
     """(B, 6 * 16 * 16, M, h, w)."""
-
-
-def pose_frames(positions: Tensor) -> Tensor:
-    """Return the video frame (...) whose camera stands for a latent, its last one, of absolute latent indices (...)."""
-    return positions * FRAMES_PER_LATENT
-
-
-def told_poses(c2w: Tensor) -> Tensor:
-    """Return camera poses (..., 4, 4) as the network is told of them: mirrored top to bottom.
-
-    Its release lets the mouse turn the camera up, and tells the network of rays that turn down; so it was trained.
-    """
-    mirror = torch.diag(torch.tensor([1.0, -1.0, 1.0, 1.0], dtype=c2w.dtype, device=c2w.device))
-    return mirror @ c2w @ mirror
 
 
 def window_index(latents: int, frames: int) -> Tensor:
@@ -168,7 +154,7 @@ def action_windows(rows: Tensor, latents: int, memory: Tensor | None = None) -> 
 
 
 def clip_call(
-    clip: Clip, text: Tensor, memory: Memory | None = None, *, kept: Kept | None = None, rounded: bool = False
+    clip: Clip, text: Tensor, memory: Fetched | None = None, *, kept: Kept | None = None, rounded: bool = False
 ) -> Call:
     """Return what stays the same over all passes of a clip, at timestep 0.
 
