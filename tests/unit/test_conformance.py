@@ -10,21 +10,25 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from worldmodel.conformance.__main__ import main
+from worldmodel.conformance.__main__ import judges, main
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SET = GOLDEN / "matrix_game2"
 NEEDS_A_HOST = "clip_preprocess"
-CASES = sorted(path.stem for path in SET.iterdir() if path.stem != NEEDS_A_HOST)
+CASES = sorted(
+    f"{path.parent.name}/{path.stem}"
+    for path in (*SET.iterdir(), *(GOLDEN / "matrix_game3").iterdir())
+    if path.stem != NEEDS_A_HOST
+)
 ROLLOUT = "rollout_gta_drive.safetensors"
 
 
-def altered(folder: Path, name: str, target: str, change: float) -> Path:
+def altered(folder: Path, name: str, target: str, change: float, source: Path = SET) -> Path:
     """A copy of a golden file with one number changed, in a folder with the set's name."""
-    with safe_open(SET / name, framework="pt") as file:
+    with safe_open(source / name, framework="pt") as file:
         tensors, header = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()
     tensors[target].view(-1)[-1] += change
-    folder = folder / "matrix_game2"
+    folder = folder / source.name
     folder.mkdir(exist_ok=True)
     save_file(tensors, folder / name, header)
     return folder / name
@@ -32,7 +36,7 @@ def altered(folder: Path, name: str, target: str, change: float) -> Path:
 
 @pytest.mark.parametrize("case", CASES)
 def test_our_numbers_are_the_authors(case: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(GOLDEN), "--only", f"matrix_game2/{case}"]) == 0
+    assert main([str(GOLDEN), "--only", case]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "1 passed, 0 failed"
 
 
@@ -96,3 +100,29 @@ def test_a_wrong_host_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit):
         main([str(SET), "--host", str(tmp_path)])
     assert "host: found no ComfyUI in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("case", "target", "change"),
+    [
+        ("dit_forward", "out.null", 1e-2),
+        ("dit_forward", "out.later_t_rounded_to_bf16", 1e-2),
+        ("dit_forward", "rope.freqs_imag", 1e-9),
+        ("action_module", "out.null", 1e-2),
+        ("action_module", "windows.later_mem", 1),
+        ("camera", "random.clip1.memory_sel", 4),
+        ("camera", "bench.clip2.rel_poses", 1e-3),
+        ("camera", "full704.clip1.sample_val", 1e-4),
+        ("camera", "interactive.extrinsics", 1e-4),
+        ("int8_linear", "x.out_bf16", 1.0),
+        ("int8_linear", "weight_int8", 1),
+    ],
+)
+def test_every_kind_of_target_of_matrix_game_3_is_judged(case: str, target: str, change: float, tmp_path: Path) -> None:
+    assert main([str(altered(tmp_path, f"{case}.safetensors", target, change, GOLDEN / "matrix_game3"))]) == 1
+
+
+def test_a_set_may_have_several_modules_that_judge_it() -> None:
+    assert [module.__name__.rpartition(".")[2] for module in judges("matrix_game2")] == ["matrix_game2"]
+    assert "matrix_game3" in [module.__name__.rpartition(".")[2] for module in judges("matrix_game3")]
+    assert judges("matrix") == () and judges("yume") == ()

@@ -20,10 +20,14 @@ from types import ModuleType
 from .report import FAILED, INFORMATION, PASSED, SKIPPED, Line, file_verdict
 from .towers import Towers
 
+SETS = ("matrix_game2", "matrix_game3", "yume", "gamecraft2")
+
 
 @cache
 def judges(folder: str) -> tuple[ModuleType, ...]:
     """Return the modules beside this one that judge a set: those that are called like it, or like it and a part."""
+    if folder not in SETS:
+        return ()
     names = sorted(module.name for module in iter_modules([str(Path(__file__).parent)]))
     return tuple(
         import_module(f"{__package__}.{name}") for name in names if name == folder or name.startswith(f"{folder}_")

@@ -23,7 +23,7 @@ from ..memory.policy import RELEASED
 from ..models.matrix_game3.action import Actions, ClipActionModule, action_turns
 from ..models.matrix_game3.conditions import Call, action_windows
 from ..models.matrix_game3.int8 import Int8Linear, is_quantised, truncated_rows
-from ..models.matrix_game3.network import MatrixGame3
+from ..models.matrix_game3.network import MatrixGame3, network_of
 from ..models.matrix_game3.sizes import sizes_of
 from .report import Golden, Judge, Line, load_described
 from .towers import Towers
@@ -54,10 +54,7 @@ def network_from(weights: dict[str, Tensor], config: dict[str, Any], dtype: torc
     shapes = {key: tuple(value.shape) for key, value in weights.items()}
     rotated = config["action_config"]["mouse_qk_dim_list"][0]
     sizes = sizes_of(shapes, heads=config["num_heads"], action_rotated=rotated, head_spread=config["sigma_theta"])
-    network = MatrixGame3(sizes, device="meta")
-    network.load_state_dict({key: value.to(dtype) for key, value in weights.items()}, strict=True, assign=True)
-    network.dtype = dtype
-    return network.eval().requires_grad_(False)
+    return network_of(weights, sizes, dtype=dtype)
 
 
 @torch.no_grad()

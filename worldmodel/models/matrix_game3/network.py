@@ -7,6 +7,7 @@ Source: Matrix-Game 3.0 (github.com/SkyworkAI/Matrix-Game), wan/modules/model.py
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -105,6 +106,19 @@ class MatrixGame3(RayEmbedding):
         # (B, L, h/2, w/2, 2, 2, 48) -> (B, 48, L, h, w)
         return patches.permute(0, 6, 1, 2, 4, 3, 5).reshape(x.shape).to(x.dtype)
 
+    def kept_numbers(self, latents: int, height: int, width: int, words: int) -> int:
+        """Return how many numbers a `Kept` without a budget holds at most, the short tables of positions left out.
+
+        Args:
+            latents: of a pass, T.
+            height, width: of the latent grid.
+            words: of the text.
+        """
+        tokens, sizes = latents * (height // PATCH[1]) * (width // PATCH[2]), self.sizes
+        keys = latents * sizes.action_heads * sizes.action_head_size
+        camera = sizes.dim * tokens * (1 + 2 * sizes.layers)
+        return camera + 2 * sizes.dim * words * sizes.layers + 2 * keys * len(sizes.action_blocks)
+
     def _times(self, call: Call, like: Tensor) -> tuple[list[tuple[Tensor, ...]], tuple[Tensor, Tensor]]:
         """Make what the timesteps do to each block, and to the head; once per distinct timestep, not per latent."""
         levels, of_latent = call.timesteps.unique(return_inverse=True)
@@ -138,3 +152,25 @@ class MatrixGame3(RayEmbedding):
             kept=kept,
             options={**options, "total_blocks": len(self.blocks)},
         )
+
+
+def network_of(
+    weights: Mapping[str, Tensor],
+    sizes: Sizes,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+    operations: Any = torch.nn,
+) -> MatrixGame3:
+    """Return the network of these weights, ready to infer.
+
+    Args:
+        weights: under the released names, in any precision; every one is used, and none may be missing.
+        sizes: as `sizes_of` reads them.
+        dtype: of the network. The release rounds its weights to bfloat16, whatever the file holds.
+        operations: the layers it is built from.
+    """
+    network = MatrixGame3(sizes, device="meta", operations=operations)
+    network.load_state_dict({key: value.to(device, dtype) for key, value in weights.items()}, strict=True, assign=True)
+    network.dtype = dtype
+    return network.eval().requires_grad_(False)
