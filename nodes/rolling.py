@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from comfy_api.latest import Input
+from torch import Tensor
 
 from ..worldmodel.binding.bind import bind_track, chunk_controls, left_over_sentence
 from ..worldmodel.families.begin import begin, settings_of
@@ -21,7 +24,7 @@ from ..worldmodel.variants import Variant, variant_named
 from ..worldmodel.world.chunk_file import Expected
 from ..worldmodel.world.journal import Journal, chunk_key, fingerprint, parent_key
 from ..worldmodel.world.state import Chunk, Controls, World, frames, validate_controls
-from .host import decoder, files, films, identity, journal, patches, progress, sampling, vae
+from .host import decoder, files, films, identity, journal, patches, progress, sampling, text, vae
 from .host.identity import ModelNames
 from .screen import Screen
 
@@ -39,6 +42,8 @@ class Wishes(NamedTuple):
     fps: float = 0.0
     context_budget: int = 0
     """MB."""
+    clip: Any = None
+    """The host's CLIP, for sentences on the way."""
 
 
 class Plan(NamedTuple):
@@ -54,6 +59,7 @@ class Plan(NamedTuple):
     """That the context of the grown world may take."""
     notes: tuple[str, ...]
     """One sentence for each thing the user should know."""
+    encode_text: Callable[[str], Tensor] | None = None
 
 
 class NoFilm(Input.Video):
@@ -196,11 +202,23 @@ def plan_rollout(model: Any, world: World, track: Track, world_vae: Any, wishes:
     settings = settings_of(variant, world.start.form, steps=parse_steps(wishes.steps), shift=wishes.shift)
     levels = settings.sampler.levels()
     controls, notes = _controls(track, world, variant)
+    _check_prompts(controls, variant, wishes.clip)
     context_bytes = wishes.context_budget * 1_000_000 or CONTEXT_BUDGET
     notes += patches.unused_patches(model)
+    encode_text = None if wishes.clip is None else partial(text.encode_text, wishes.clip)
     return Plan(
-        variant, controls, settings, levels, wishes.fps or variant.fps, wishes.seed, context_bytes, tuple(notes)
-    )
+        variant, controls, settings, levels, wishes.fps or variant.fps, wishes.seed, context_bytes, tuple(notes),
+        encode_text,
+    )  # fmt: skip
+
+
+def _check_prompts(controls: list[Controls], variant: Variant, clip: Any) -> None:
+    later = next((rows.prompt for rows in controls if rows.prompt), "")
+    if later and clip is None:
+        raise ValueError(
+            f"clip: found none, expected a text encoder for {variant.title}, because the track changes the prompt to "
+            f"{shortened(later)!r}; connect Load World Text Encoder."
+        )
 
 
 def _controls(track: Track, world: World, variant: Variant) -> tuple[list[Controls], list[str]]:
@@ -247,6 +265,7 @@ def roll(model: Any, world: World, world_vae: Any, plan: Plan, pages: Pages) -> 
 
         try:
             if None in pages.found:
+                plan = _encoded(plan, pages)
                 shape = (plan.variant.latents.channels, max(plan.variant.chunking[:2]), *world.start.grid)
                 sampling.perform(model, plan.levels, shape, perform)
             else:
@@ -261,6 +280,13 @@ def roll(model: Any, world: World, world_vae: Any, plan: Plan, pages: Pages) -> 
     if film is None:
         return grown, NoFilm()
     return grown, films.kept_film(film.path, lambda: film_again(world_vae, world, grown, plan.fps))
+
+
+def _encoded(plan: Plan, pages: Pages) -> Plan:
+    """Encode the sentences of the chunks that are missing, before the network is brought to its device."""
+    missing = [rows.prompt for rows, chunk in zip(plan.controls, pages.found, strict=True) if chunk is None]
+    texts = {prompt: plan.encode_text(prompt) for prompt in dict.fromkeys(filter(None, missing))}
+    return plan._replace(encode_text=texts.__getitem__) if texts else plan
 
 
 def film_again(world_vae: Any, world: World, grown: World, fps: float) -> Path:
@@ -295,7 +321,7 @@ def _walk(stage: sampling.Stage, world: World, plan: Plan, pages: Pages, screen:
 
     session = begin(
         world, stage.predict, settings=plan.settings, model=pages.model, stages=stage.stages, dtype=stage.dtype,
-        device=stage.device, after_step=after_step, after_clean=after_clean,
+        device=stage.device, encode_text=plan.encode_text, after_step=after_step, after_clean=after_clean,
     )  # fmt: skip
     for number, (controls, chunk) in enumerate(zip(plan.controls, pages.found, strict=True)):
         if chunk is None:

@@ -65,10 +65,11 @@ class RolloutWorld(io.ComfyNode):
         fps: float = 0.0,
         vae: Any = None,
         context_budget: int = 0,
+        clip: Any = None,
     ) -> io.NodeOutput:
         """Check everything, look up what is there, then roll."""
         check_fps(fps)
-        plan = plan_rollout(model, world, track, vae, Wishes(seed, steps, shift, fps, context_budget))
+        plan = plan_rollout(model, world, track, vae, Wishes(seed, steps, shift, fps, context_budget, clip))
         pages = open_pages(model, world, plan, cls.hidden)
         grown, film = roll(model, world, vae, plan, pages)
         report = describe(plan, world, grown, pages)
@@ -92,7 +93,8 @@ def _inputs() -> list[io.Input]:
         io.String.Input(
             "steps",
             default="",
-            tooltip="Noise levels to visit, falling, such as 1000, 666, 333. Empty: the model's own.",
+            tooltip="Noise levels to visit, falling, such as 1000, 666, 333, or how many, for a model that finds them "
+            "itself. Empty: the model's own.",
         ),
         io.Float.Input(
             "shift",
@@ -117,6 +119,11 @@ def _inputs() -> list[io.Input]:
             advanced=True,
             tooltip="MB of RAM in which the world may carry what the model remembers, so that the next Rollout "
             "World begins at once; the frames are the same without. 0: auto, at most 2 GB. 1: none.",
+        ),
+        io.Clip.Input(
+            "clip",
+            optional=True,
+            tooltip="Text encoder, only where the track changes the prompt on the way.",
         ),
     ]
 

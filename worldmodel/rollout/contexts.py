@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..layers.cache import KVCache
+from ..reading.words import shortened
 from ..variants import Variant
 from ..world.state import Controls, Start, World
 
@@ -68,6 +69,21 @@ class About(NamedTuple):
     device: torch.device = torch.device("cpu")
     stages: int | None = None
     encode_text: Callable[[str], Tensor] | None = None
+
+    def text_of(self, controls: Controls) -> Tensor:
+        """Return (words, width) of the sentence that holds in a chunk: the start's, or one that came later.
+
+        Raises:
+            ValueError: one that came later, and nobody encodes it.
+        """
+        if not controls.prompt:
+            return self.start.text
+        if self.encode_text is None:
+            raise ValueError(
+                f"clip: found none, expected a text encoder for the prompt {shortened(controls.prompt)!r}; connect "
+                "Load World Text Encoder."
+            )
+        return self.encode_text(controls.prompt)
 
 
 class Context(Protocol):
