@@ -33,8 +33,12 @@ class Call(Protocol):
         """Return the pass at a timestep (), in [0, 1000], of the latents that are sampled."""
         ...
 
+
+class RememberedCall(Call, Protocol):
+    """A call of a network that remembers what a clean pass shows it."""
+
     def clean(self) -> Self:
-        """Return the pass that remembers clean latents, for those contexts that keep anything."""
+        """Return the clean pass."""
         ...
 
 
@@ -46,7 +50,7 @@ class GuidedCall(Call, Protocol):
         ...
 
 
-Commit = Callable[[int, Call], None]
+Commit = Callable[[int, RememberedCall], None]
 """Runs the clean pass of a finished chunk, by its index; raises `NotFinite` where what is remembered is not."""
 
 
@@ -129,10 +133,34 @@ class Context(Protocol):
         ...
 
 
+class KeepsNothing:
+    """The part of a context that every one has in common which reads the world's latents: nothing is ever due."""
+
+    bytes = 0
+
+    def __init__(self, about: About):
+        """Begin; `about` is for `gather`, which is the family's own."""
+        self.about = about
+
+    def waiting(self, world: World) -> int:
+        """Return 0."""
+        return 0
+
+    def catch_up(self, world: World, commit: Commit) -> None:
+        """Do nothing."""
+
+    def snapshot(self, world: World, commit: Commit, budget_bytes: int) -> None:
+        """Return nothing, which is all there is to carry."""
+        return
+
+    def restore(self, entries: tuple, world: World) -> None:
+        """Do nothing."""
+
+
 class MakeCall(Protocol):
     """How a causal family builds the call of a chunk, without a cache, at timestep 0."""
 
-    def __call__(self, about: About, world: World, controls: Controls, index: int) -> Call: ...
+    def __call__(self, about: About, world: World, controls: Controls, index: int) -> RememberedCall: ...
 
 
 def replay_depth(stages: int, window: int, chunk: int) -> int:

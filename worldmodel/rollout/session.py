@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..variants import Variant, variant_named
 from ..world.state import Carried, Chunk, Controls, World, new_world, validate_chunk, validate_controls
-from .contexts import Call, Context
+from .contexts import Call, Context, RememberedCall
 from .samplers import Settings
 from .sampling import recorded_draws, seeded_draws
 
@@ -199,7 +199,7 @@ class Session:
         """All that a context depends on besides the model and what the chunks hold; the sampler is not in it."""
         return *self._settings.numbers, str(self._device), len(self.world.chunks)
 
-    def _commit(self, index: int, call: Call) -> None:
+    def _commit(self, index: int, call: RememberedCall) -> None:
         latents = self.world.chunks[index].latents.to(self._device, torch.float32)
         velocity = self._predict(latents[None], call.clean())
         self._finite(velocity, f"in the clean pass of chunk {index}")
@@ -251,7 +251,7 @@ class _Shelf:
 
     def put(self, latents: Tensor) -> Tensor:
         """Return a copy on the CPU."""
-        if not self._free:
+        if not self._free or self._free[-1].shape != latents.shape:  # a first chunk may be longer
             count = max(1, SHELF_BYTES // latents.nbytes)
             with torch.inference_mode(False):  # what is made in inference mode cannot be written to outside of it
                 room = torch.empty(count, *latents.shape, dtype=latents.dtype)

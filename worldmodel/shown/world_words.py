@@ -63,6 +63,9 @@ def told(track: Track, rows: slice) -> str:
     """Say in a few words what some rows of a track ask for."""
     part = track._replace(keys=track.keys[rows], mouse=track.mouse[rows], prompts=())
     words = [f"{word} {count}" for word, count in held_frames(part)]
+    if track.camera is not None and not track.words:
+        length = track.camera.c2w[rows, :3, 3].diff(dim=0).norm(dim=1).sum()
+        words += [f"camera {length:.1f} m"] if length > 0 else []
     turns = [_turn(part.mouse[:, axis].sum(), *names) for axis, names in enumerate((("right", "left"), ("up", "down")))]
     return ", ".join([*words, *filter(None, turns)]) or "idle"
 
