@@ -7,6 +7,7 @@ Shapes: C channels of a latent, P past latents, M memory latents, T latents of a
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from ..memory.index import PoseIndex
 from ..memory.plan import Memory, memory_latents, plan
 from ..memory.policy import MemoryPolicy
 from ..world.state import Controls, World
-from .contexts import About, Call, Commit
+from .contexts import About, Call, KeepsNothing
 
 
 class Looked(NamedTuple):
@@ -49,7 +50,7 @@ class Looked(NamedTuple):
     kept: Kept
 
 
-class MemoryContext:
+class MemoryContext(KeepsNothing):
     """What networks look back on that are fed latents of the world again; see `variants.Memories`."""
 
     def __init__(self, about: About, make_call: Callable[[Looked], Call]):
@@ -59,23 +60,18 @@ class MemoryContext:
             about: `numbers` are the fields of a `MemoryPolicy`.
             make_call: the family's own.
         """
-        self._about, self._make_call = about, make_call
+        super().__init__(about)
+        self._make_call = make_call
         self._policy = MemoryPolicy(*about.numbers)
         self._spans: Spans = spans_of(about.variant)
-        self._kept = Kept(0)
+        self._kept: Callable[[], Kept | None] = lambda: None  # it lives as long as the call that it was made for
         self._index, self._known = PoseIndex(), []  # of the cameras of which chunks
 
     @property
     def bytes(self) -> int:
         """Memory that is kept of the chunk in progress, in bytes."""
-        return self._kept.bytes
-
-    def waiting(self, world: World) -> int:
-        """Return 0: there are no clean passes."""
-        return 0
-
-    def catch_up(self, world: World, commit: Commit) -> None:
-        """Do nothing: there are no clean passes."""
+        kept = self._kept()
+        return 0 if kept is None else kept.bytes
 
     def gather(self, world: World, controls: Controls, index: int) -> Call:
         """Return what all passes of a chunk share.
@@ -90,11 +86,12 @@ class MemoryContext:
         finished = [chunk.latents for chunk in world.chunks[:index]]
         queries = [look.query for look in memory.looks]
         seen = [look.pose_frame for look in memory.looks]
-        self._kept = Kept(self._about.keep)  # that of the chunk before is let go first
+        kept = Kept(self.about.keep)
+        self._kept = weakref.ref(kept)
         past = _last_rows(told[-2], spans.past) if index else None
         return self._make_call(
             Looked(
-                about=self._about,
+                about=self.about,
                 controls=controls if past is None else _joined(past, controls),
                 past=self._past(world, index),
                 memory=memory,
@@ -103,21 +100,15 @@ class MemoryContext:
                 memories=self._cameras(told, seen),
                 cameras=self._cameras(told, spans.samples(index)),
                 latents=latents,
-                kept=self._kept,
+                kept=kept,
             )
         )
-
-    def snapshot(self, world: World, commit: Commit, budget_bytes: int) -> None:
-        """Return `None`: nothing is kept that a world could carry."""
-
-    def restore(self, entries: tuple, world: World) -> None:
-        """Do nothing: nothing was carried."""
 
     def _plan(self, index: int) -> Memory:
         """Plan a chunk as it would be planned with the whole walk known: what is pinned may still lie ahead."""
         policy, frames = self._policy, self._index.frames
         pinned = tuple(frame for frame in policy.pinned if frame < frames)
-        return plan(self._index, index, policy._replace(pinned=pinned), self._spans, latent_bytes(self._about))
+        return plan(self._index, index, policy._replace(pinned=pinned), self._spans, latent_bytes(self.about))
 
     def _learn(self, cameras: list[Tensor]) -> None:
         """Bring the index up to a walk, of which it mostly knows all but the last chunk."""
@@ -130,12 +121,11 @@ class MemoryContext:
 
     def _past(self, world: World, index: int) -> Tensor:
         given = self._spans.fixed(index)
-        latents = world.chunks[index - 1].latents[:, -given:] if index else world.start.image_condition[:, :given]
-        return latents
+        return world.chunks[index - 1].latents[:, -given:] if index else world.start.image_condition[:, :given]
 
     def _cameras(self, told: Sequence[Controls], frames: Sequence[int]) -> Tensor:
         """Return (N, 4, 4) of absolute frames."""
-        chunking = self._about.variant.chunking
+        chunking = self.about.variant.chunking
         found = []
         for frame in frames:
             chunk = chunking.chunk_of(frame)

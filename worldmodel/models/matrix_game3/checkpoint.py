@@ -1,6 +1,7 @@
-"""Which Matrix-Game 3.0 model a file holds, told by its key names, shapes and precision.
+"""Which Matrix-Game 3.0 model a file holds, told by its key names and shapes.
 
-The base and the distilled model have the same tensors; only the distilled one is released in 32 bits.
+The base and the distilled model have the same ones: without our metadata a file is taken for the distilled model, and
+whoever knows its place may know better.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ...variants import VARIANTS, Variant
@@ -19,12 +19,11 @@ FAMILY = "matrix_game_3"
 EXPECTED = "expected a Matrix-Game 3.0 base or distilled model"
 OWN_LAYER = "patch_embedding_wancamctrl.weight"
 """Beside action modules no other network has it: it embeds the camera's rays."""
-_NAMED = "patch_embedding_wancamctrl"
 
 
 def resembles(keys: Collection[str], prefix: str = "") -> bool:
     """Tell by names alone whether a file may be of this family."""
-    return any(key.startswith(f"{prefix}{_NAMED}.") for key in keys)
+    return any(key.startswith(f"{prefix}{OWN_LAYER}") for key in keys)
 
 
 def identified(
@@ -65,15 +64,10 @@ def identified(
 
 
 def _variant_of(weights: Mapping[str, Tensor], entries: Mapping[str, Any], name: str) -> Variant:
-    """Return what the metadata says; else what the precision tells, or the distilled model, as most people have it."""
+    """Return what the metadata says, else the distilled model, as most people have it."""
     if entries.get("variant") is None:
         return VARIANTS["matrix_game_3_distilled"]
     variant = VARIANTS[entries["variant"]]
     if variant.family != FAMILY:
         raise ValueError(f"{name}: found the network of another family than {variant.title}'s, {EXPECTED}; choose it.")
     return variant
-
-
-def is_certain(weights: Mapping[str, Tensor]) -> bool:
-    """Tell whether the tensors alone say that a file is the distilled one: the base model is released in 16 bits."""
-    return weights[OWN_LAYER].dtype == torch.float32

@@ -67,10 +67,6 @@ class Call(NamedTuple):
         timesteps[:, self.given :] = level.bfloat16() if self.rounded else level
         return self._replace(timesteps=timesteps)
 
-    def clean(self) -> Call:
-        """Return the pass without noise; nobody asks for it, since nothing of it is remembered."""
-        return self.at(0.0)
-
     def null(self) -> Call:
         """Return the pass that guidance starts from: the negative prompt, nobody acting, and no memory."""
         assert self.negative is not None, "a call without a negative prompt has no guidance"
