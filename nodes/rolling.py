@@ -13,6 +13,7 @@ from comfy_api.latest import Input
 from torch import Tensor
 
 from ..worldmodel.binding.bind import bind_track, chunk_controls, left_over_sentence
+from ..worldmodel.families import family_of
 from ..worldmodel.families.begin import begin, settings_of
 from ..worldmodel.memory.frames import spans_of
 from ..worldmodel.memory.policy import MemoryPolicy, check_policy
@@ -278,7 +279,7 @@ def roll(model: Any, world: World, world_vae: Any, plan: Plan, pages: Pages) -> 
         try:
             if None in pages.found:
                 plan = _encoded(plan, pages)
-                shape = (plan.variant.latents.channels, max(plan.variant.chunking[:2]), *world.start.grid)
+                shape = (plan.variant.latents.channels, family_of(plan.variant).seen(plan.variant), *world.start.grid)
                 sampling.perform(model, plan.levels, shape, perform)
             else:
                 perform(sampling.without_network(model))

@@ -54,7 +54,7 @@ class ToyNetwork(nn.Module):
         self.head = nn.ModuleDict({"head": operations.Linear(dim, 32, **place)})
         self.head.modulation = modulation_parameter(1, dim, **place)
 
-    def forward(self, x: Tensor, t: Any = None, context: Any = None, options: Any = None, call: Call | None = None):
+    def forward(self, x: Tensor, t: Any = None, context: Any = None, options: Any = None, call: Any = None, **_: Any):
         if call is None:
             raise ValueError(NOT_A_SAMPLER)
         frames = torch.cat((call.past.to(x), x), dim=2)  # (1, 8, 2 + T, h, w)
@@ -116,5 +116,5 @@ FAMILY = Family(
     name="toy", title="a toy", network=ToyNetwork, arguments=dict, identified=identified,
     resembles=lambda keys, prefix: f"{prefix}camera.weight" in keys,
     sampler=lambda steps, shift, form: Euler(count_of(steps), shift + (form == AS_RELEASED)), numbers=lambda *_: (),
-    context=LastTwo, start=start, widths=lambda sizes: {"text": sizes["text_dim"]}, kept=lambda *_: 0,
+    context=LastTwo, start=start, widths=lambda sizes: {"text": sizes["text_dim"]}, kept=lambda *_: 0, seen=lambda _: 6,
 )  # fmt: skip

@@ -277,11 +277,9 @@ def _description(checkpoint: Checkpoint, window: int, reason: str) -> str:
         numbers[str(tensor.dtype).removeprefix("torch.")] += tensor.numel()
     total, (stored, _) = sum(numbers.values()), numbers.most_common(1)[0]
     count = f"{total / 1e9:.2f} billion" if total >= 1e8 else f"{total / 1e6:.2f} million"
+    blocks = len({key.split(".")[1] for key in checkpoint.weights if key.startswith("blocks.")})
     looks = f"; it looks at {window} latents ({reason})" if window else ""
-    return (
-        f"{checkpoint.variant.title}: {checkpoint.sizes['layers']} blocks, {count} numbers, most of them {stored} in "
-        f"the file{looks}."
-    )
+    return f"{checkpoint.variant.title}: {blocks} blocks, {count} numbers, most of them {stored} in the file{looks}."
 
 
 def _attention_function(name: str) -> Any:

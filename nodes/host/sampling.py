@@ -123,7 +123,7 @@ def perform(model: ModelPatcher, levels: Levels, latent_shape: Sequence[int], ro
     Args:
         model: the patched MODEL.
         levels: of the rollout; only wrappers of other nodes look at them.
-        latent_shape: (C, c, h, w) of one chunk, from which the host reckons the memory it must free.
+        latent_shape: (C, T, h, w) of what one pass looks at, from which the host reckons the memory it must free.
         rollout: does the work with the stage it is given; what it makes, it keeps itself.
 
     Raises:

@@ -16,56 +16,28 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from tests.tiny_models import GRID, controls_of, predict_of, start_of
 from worldmodel.families.begin import extend
-from worldmodel.models.matrix_game2.network import MatrixGame2
-from worldmodel.rollout.session import Predict, bare
 from worldmodel.variants import VARIANTS
 from worldmodel.world.archive import SUFFIX, _checksum, load_world, save_world
-from worldmodel.world.state import Carried, Chunk, Controls, RecordedNoise, Start, World, latents, new_world, rewind
+from worldmodel.world.state import Carried, Chunk, Controls, RecordedNoise, World, latents, new_world, rewind
 
-GRID, TOKENS, WIDTH = (4, 6), 7, 20
 NAME = f"walk{SUFFIX}"
 
 
-def predict_of(name: str) -> Predict:
-    torch.manual_seed(0)
-    variant = VARIANTS[name]
-    return bare(MatrixGame2(
-        dim=48, heads=2, ffn_dim=64, freq_dim=32, layers=2, context_dim=WIDTH,
-        keyboard_dim=len(variant.keyboard.words), keyboard_width=6, action_heads=1, action_blocks=[0],
-        mouse=variant.mouse is not None,
-    ))  # fmt: skip
-
-
-def start_of(name: str) -> Start:
-    generator = torch.Generator().manual_seed(2)
-    condition = torch.randn(20, 5, *GRID, generator=generator)
-    return Start(name, VARIANTS[name].latent_format, condition, torch.randn(TOKENS, WIDTH, generator=generator))
-
-
-def controls_of(name: str, chunks: int, seed: int = 3) -> list[Controls]:
-    variant, generator = VARIANTS[name], torch.Generator().manual_seed(seed)
-    rows = []
-    for index in range(chunks):
-        count = variant.chunking.frames(index)
-        keyboard = torch.rand(count, len(variant.keyboard.words), generator=generator).round()
-        mouse = torch.randn(count, 2, generator=generator) * 0.1
-        rows.append(Controls(keyboard, None if variant.mouse is None else mouse))
-    return rows
-
-
 def grow(world: World, controls: list[Controls], seed: int = 5, **options: Any) -> World:
-    *_, (grown, _) = extend(world, controls, seed, predict_of(world.start.variant), **options)
+    *_, (grown, _) = extend(world, controls, seed, predict_of(), **options)
     return grown
 
 
 def made_up(chunks: int, dtype: torch.dtype = torch.float32, name: str = "tiny_world") -> World:
     """A world that no network made, with everything a chunk can hold."""
     generator = torch.Generator().manual_seed(4)
+    channels, chunking = VARIANTS[name].latents.channels, VARIANTS[name].chunking
     made = tuple(
         Chunk(
-            torch.randn(16, 3, *GRID, generator=generator).to(dtype),
-            controls._replace(c2w=torch.eye(4).repeat(controls.frames, 1, 1), prompt=f"a „street“, {index}"),
+            torch.randn(channels, chunking.latents(index), *GRID, generator=generator).to(dtype),
+            controls._replace(c2w=torch.eye(4).repeat(chunking.frames(index), 1, 1), prompt=f"a „street“, {index}"),
             2**64 - 1 - index, f"{index:064x}",
         )
         for index, controls in enumerate(controls_of(name, chunks))

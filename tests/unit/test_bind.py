@@ -11,6 +11,7 @@ from worldmodel.track.track import Track, parse_track, sample
 from worldmodel.variants import VARIANTS, Variant
 
 ANY = pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+KEYED = {name: variant for name, variant in VARIANTS.items() if variant.keyboard is not None}
 TINY, TEMPLERUN = VARIANTS["tiny_world"], VARIANTS["matrix_game_2_templerun"]
 
 
@@ -18,7 +19,7 @@ def random_track(frames: int = 117, seed: int = 3) -> Track:
     return sample(preset("random from a seed", frames, seed))
 
 
-@ANY
+@pytest.mark.parametrize("variant", KEYED.values(), ids=KEYED)
 def test_every_held_key_is_in_its_column_or_in_the_report(variant: Variant) -> None:
     track = random_track()
     bound = bind_track(track, variant)
@@ -36,7 +37,9 @@ def test_every_held_key_is_in_its_column_or_in_the_report(variant: Variant) -> N
 @ANY
 def test_shapes_and_types(variant: Variant) -> None:
     controls = bind_track(random_track(21), variant).controls
-    assert controls.keyboard.shape == (21, len(variant.keyboard.words)) and controls.keyboard.dtype == torch.float32
+    assert (controls.keyboard is None) == (variant.keyboard is None)
+    if controls.keyboard is not None:
+        assert controls.keyboard.shape == (21, len(variant.keyboard.words)) and controls.keyboard.dtype == torch.float32
     assert (controls.mouse is None) == (variant.mouse is None)
     if controls.mouse is not None:
         assert controls.mouse.shape == (21, 2) and controls.mouse.dtype == torch.float32
@@ -104,13 +107,13 @@ def test_prompts_that_are_not_read_are_reported() -> None:
 @pytest.mark.parametrize("first", [0, 1, 4])
 @pytest.mark.parametrize("frames", [1, 8, 9, 12, 57, 60])
 def test_chunks_add_up_to_the_track(variant: Variant, first: int, frames: int) -> None:
-    controls = bind_track(random_track(frames), variant).controls
-    chunks, left_over = chunk_controls(controls, first, variant)
-    lengths = [len(chunk.keyboard) for chunk in chunks]
-    assert lengths == ([9] + [12] * len(lengths) if first == 0 else [12] * len(lengths))[: len(lengths)]
-    assert sum(lengths) + left_over == frames and left_over < (12 if lengths or first else 9)
-    joined = [torch.cat([getattr(chunk, name) for chunk in chunks]) for name in ("keyboard",) if chunks]
-    assert all(torch.equal(rows, controls.keyboard[: frames - left_over]) for rows in joined)
+    controls, chunking = bind_track(random_track(frames), variant).controls, variant.chunking
+    chunks, left_over = chunk_controls(controls, first, variant, frames=frames)
+    lengths = [chunking.frames(index) for index in range(first, first + len(chunks))]
+    assert [chunk.frames for chunk in chunks] == lengths or not controls.frames
+    assert sum(lengths) + left_over == frames and left_over < chunking.frames(first + len(chunks))
+    for name, rows in controls.tensors.items() if chunks else ():
+        assert torch.equal(torch.cat([chunk.tensors[name] for chunk in chunks]), rows[: frames - left_over])
 
 
 def test_cutting_in_two_rollouts_cuts_at_the_same_places() -> None:

@@ -29,13 +29,6 @@ def test_windows_of_a_chunk_need_only_the_rows_of_the_chunk_before() -> None:
         assert near.shape == (3, 12, 4)
 
 
-def test_chunks_tile_the_frames() -> None:
-    for variant in VARIANTS.values():
-        assert variant.chunking.frames(0) == 9 and variant.chunking.frames(1) == 12
-        ends = [variant.chunking.first_frame(index) + variant.chunking.frames(index) for index in range(5)]
-        assert ends == [variant.chunking.first_frame(index + 1) for index in range(5)]
-
-
 def test_an_image_condition_goes_on_with_its_last_latent() -> None:
     condition = torch.arange(4.0)[None, :, None, None].expand(20, 4, 2, 2)
     assert image_condition_at(condition, torch.tensor([0, 3, 4, 99]))[0, :, 0, 0].tolist() == [0, 3, 3, 3]

@@ -112,7 +112,8 @@ def test_a_pass_after_the_first_makes_nothing_of_the_clip_again() -> None:
     of_the_clip = ("cam_", "c2ws", "wancamctrl", "text_embedding", "cross_attn.k", "cross_attn.v", "keyboard_embed")
     assert any("cam_scale" in name for name in asked[:first])
     assert not [name for name in again if any(part in name for part in (*of_the_clip, "keyboard_attn_kv"))]
-    assert 4 * network.kept_numbers(MEMORIES + PAST + LATENTS, *GRID, WORDS) >= kept.bytes * 0.9
+    most = 4 * network.kept_numbers(MEMORIES + PAST + LATENTS, *GRID, WORDS)
+    assert 0.6 * most < kept.bytes < most + 10_000  # the last block keeps the new latents' alone; positions are short
 
 
 # ---------------------------------------------------------------- what is given

@@ -10,48 +10,19 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.tiny_models import GRID, WIDTH, controls_of, predict_of, start_of
 from worldmodel.families.begin import begin, extend, settings_of
 from worldmodel.models.matrix_game2.network import MatrixGame2, Step
 from worldmodel.rollout.samplers import Renoise
-from worldmodel.rollout.session import NotFinite, Predict, Progress, bare
+from worldmodel.rollout.session import NotFinite, Progress, bare
 from worldmodel.variants import VARIANTS
-from worldmodel.world.state import Controls, RecordedNoise, Start, World, frames, latents, new_world
+from worldmodel.world.state import Controls, RecordedNoise, World, frames, latents, new_world
 
-GRID, TOKENS, WIDTH = (4, 6), 7, 20
 NAMES = list(VARIANTS)
 
 
-def predict_of(name: str, dtype: torch.dtype = torch.float32) -> Predict:
-    torch.manual_seed(0)
-    variant = VARIANTS[name]
-    network = MatrixGame2(
-        dim=48, heads=2, ffn_dim=64, freq_dim=32, layers=2, context_dim=WIDTH,
-        keyboard_dim=len(variant.keyboard.words), keyboard_width=6, action_heads=1, action_blocks=[0],
-        mouse=variant.mouse is not None,
-    )  # fmt: skip
-    return bare(network.to(dtype))
-
-
-def start_of(name: str) -> Start:
-    generator = torch.Generator().manual_seed(2)
-    condition = torch.randn(20, 5, *GRID, generator=generator)
-    context = torch.randn(TOKENS, WIDTH, generator=generator)
-    return Start(name, VARIANTS[name].latent_format, condition, context)
-
-
-def controls_of(name: str, chunks: int, seed: int = 3) -> list[Controls]:
-    variant, generator = VARIANTS[name], torch.Generator().manual_seed(seed)
-    rows = []
-    for index in range(chunks):
-        count = variant.chunking.frames(index)
-        keyboard = torch.rand(count, len(variant.keyboard.words), generator=generator).round()
-        mouse = torch.randn(count, 2, generator=generator) * 0.1
-        rows.append(Controls(keyboard, None if variant.mouse is None else mouse))
-    return rows
-
-
 def grow(world: World, controls: list[Controls], seed: int = 5, **options: object) -> World:
-    predict = options.pop("predict", None) or predict_of(world.start.variant)
+    predict = options.pop("predict", None) or predict_of()
     *_, (grown, _) = extend(world, controls, seed, predict, **options)
     return grown
 
@@ -69,13 +40,13 @@ def test_splitting_a_rollout_changes_nothing(name: str) -> None:
     both = grow(first, controls[2:])
     assert torch.equal(latents(both), latents(whole))
     assert torch.isfinite(latents(whole)).all()
-    assert frames(whole) == 12 * 5 - 3
+    assert frames(whole) == VARIANTS[name].chunking.first_frame(5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_splitting_changes_nothing_in_the_precision_chunks_are_stored_in(dtype: torch.dtype) -> None:
     name = "tiny_world"
-    predict, controls, empty = predict_of(name, dtype), controls_of(name, 4), new_world(start_of(name))
+    predict, controls, empty = predict_of(dtype), controls_of(name, 4), new_world(start_of(name))
     whole = grow(empty, controls, predict=predict, dtype=torch.bfloat16)
     first = grow(empty, controls[:1], predict=predict, dtype=torch.bfloat16)
     both = grow(first, controls[1:], predict=predict, dtype=torch.bfloat16)
@@ -131,7 +102,7 @@ def test_progress_is_told_after_every_step_and_may_stop_the_rollout() -> None:
         if progress.chunk == 1:
             raise Stopped
 
-    session = begin(new_world(start_of(name)), predict_of(name), after_step=stop)
+    session = begin(new_world(start_of(name)), predict_of(), after_step=stop)
     session.step(controls_of(name, 1)[0], seed=5)
     for _ in range(2):
         with pytest.raises(Stopped):
@@ -143,7 +114,7 @@ def test_progress_is_told_after_every_step_and_may_stop_the_rollout() -> None:
 def test_a_session_goes_on_wherever_it_was_interrupted(late: bool) -> None:
     """Every call of the network in turn is cut short, before it begins or after its last write."""
     name = "tiny_world"
-    inner, controls = predict_of(name), controls_of(name, 3)
+    inner, controls = predict_of(), controls_of(name, 3)
     whole = latents(grow(new_world(start_of(name)), controls))
     calls = 3 * 3 + 2 + 3  # steps, clean passes, and one to come out unharmed
     for fatal in range(calls):
@@ -230,7 +201,7 @@ def test_a_wrong_start_is_refused_in_a_sentence(change: dict, message: str) -> N
     ],
 )
 def test_wrong_controls_are_refused_in_a_sentence(controls: Controls, message: str) -> None:
-    session = begin(new_world(start_of("tiny_world")), predict_of("tiny_world"))
+    session = begin(new_world(start_of("tiny_world")), predict_of())
     with pytest.raises(ValueError, match=message):
         session.step(controls, seed=0)
 
@@ -249,14 +220,14 @@ def test_wrong_controls_are_refused_in_a_sentence(controls: Controls, message: s
 def test_wrong_settings_are_refused_in_a_sentence(change: dict, message: str) -> None:
     settings = settings_of(VARIANTS["tiny_world"])._replace(**change)
     with pytest.raises(ValueError, match=message):
-        begin(new_world(start_of("tiny_world")), predict_of("tiny_world"), settings=settings)
+        begin(new_world(start_of("tiny_world")), predict_of(), settings=settings)
 
 
 def test_latents_that_stay_share_room_that_is_made_seldom() -> None:
     """Else what stays of each chunk leaves holes in the process's memory that nothing fits."""
     name = "tiny_world"
     with torch.inference_mode():
-        session = begin(new_world(start_of(name)), predict_of(name))
+        session = begin(new_world(start_of(name)), predict_of())
         session.step(controls_of(name, 1)[0], seed=5)
     session.step(controls_of(name, 2)[1], seed=5)  # a host may call from another mode
     first, second = (chunk.latents for chunk in session.world.chunks)
@@ -268,7 +239,7 @@ class Overflowing:
     """A network that gives infinity at one of its calls: sampling of 3 steps and clean passes, in their order."""
 
     def __init__(self, at: int, value: float = float("inf")):
-        self.predict, self.left, self.value = predict_of("tiny_world"), at, value
+        self.predict, self.left, self.value = predict_of(), at, value
 
     def __call__(self, x: Tensor, step: Step) -> Tensor:
         velocity = self.predict(x, step).clone()
@@ -301,7 +272,7 @@ def test_a_chunk_of_a_network_that_overflows_is_never_finished(
 
 
 def test_latents_that_overflow_only_in_the_precision_they_are_stored_in_are_refused() -> None:
-    predict = predict_of("tiny_world")
+    predict = predict_of()
     session = begin(
         new_world(start_of("tiny_world")), lambda *call: predict(*call) * 0 + 70_000.0, dtype=torch.float16
     )  # fmt: skip

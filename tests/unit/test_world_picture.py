@@ -9,21 +9,25 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.tiny_models import start_of
 from worldmodel.binding.bind import bind_track, chunk_controls
 from worldmodel.shown.world_sheet import MOST_PICTURES, Sheet, draw_world, shown_chunks
 from worldmodel.track.track import parse_track
 from worldmodel.variants import VARIANTS
-from worldmodel.world.state import Chunk, Start, World, new_world
+from worldmodel.world.state import Chunk, World, new_world
 
 KEY, TURN = (63, 191, 155), (240, 179, 58)
 
 
 def world_of(text: str, name: str = "tiny_world") -> World:
     variant = VARIANTS[name]
-    start = Start(name, variant.latent_format, torch.zeros(20, 2, 8, 12), torch.zeros(3, 8))
-    pieces, _ = chunk_controls(bind_track(parse_track(text), variant).controls, 0, variant)
-    chunks = tuple(Chunk(torch.zeros(16, 3, 8, 12), controls) for controls in pieces)
-    return new_world(start)._replace(chunks=chunks)
+    track, channels = parse_track(text), variant.latents.channels
+    pieces, _ = chunk_controls(bind_track(track, variant).controls, 0, variant, frames=track.frames)
+    chunks = tuple(
+        Chunk(torch.zeros(channels, variant.chunking.latents(index), 8, 12), controls)
+        for index, controls in enumerate(pieces)
+    )
+    return new_world(start_of(name, (8, 12)))._replace(chunks=chunks)
 
 
 def coloured(picture: Tensor, colour: tuple[int, int, int]) -> Tensor:

@@ -25,6 +25,7 @@ from ..models.matrix_game3.conditions import Call, action_windows
 from ..models.matrix_game3.int8 import Int8Linear, is_quantised, truncated_rows
 from ..models.matrix_game3.network import MatrixGame3, network_of
 from ..models.matrix_game3.sizes import sizes_of
+from .matrix_game3_memory import judge_camera_memory
 from .report import Golden, Judge, Line, load_described
 from .towers import Towers
 
@@ -142,7 +143,7 @@ def _action(golden: Golden, judge: Judge) -> None:
             action_windows(given["mouse"], latents, memory).flatten(2),
             action_turns(memories, latents, config["mouse_qk_dim_list"][0], torch.device("cpu")),
         )
-        ours = module(given["x"], actions, module.keyboard_keys_values(actions, given["x"]))
+        ours = module(given["x"], actions, module.keyboard_keys_values(actions))
         judge.compare("out", ours, tensors[f"out.{name}"], norm=NETWORK)
         seen = action_windows(torch.arange(given["keyboard"].shape[1])[None, :, None], latents, _ones(memories))
         judge.compare("windows", seen[0, :, :, 0], tensors[f"windows.{name}"])
@@ -164,6 +165,7 @@ def _camera(golden: Golden, judge: Judge) -> None:
                 _looks(golden, f"{name}.clip{clip}.", c2w, clip, judge)
     keyboard, mouse = _interactive(golden.config["interactive_moves"])
     _judge_walk(judge, keyboard, mouse, tensors["interactive.poses"], tensors["interactive.extrinsics"])
+    judge_camera_memory(golden, judge)
 
 
 def _judge_walk(judge: Judge, keyboard: Tensor, mouse: Tensor, theirs: Tensor, extrinsics: Tensor) -> Tensor:
@@ -193,7 +195,6 @@ def _looks(golden: Golden, prefix: str, c2w: Tensor, clip: int, judge: Judge) ->
     chosen = plan(c2w, clip, RELEASED)
     queries = [look.query for look in chosen.looks]
     relative = memory_poses(poses[queries], poses[[look.pose_frame for look in chosen.looks]])
-    judge.compare("memory_sel", torch.tensor(chosen.frames), given["memory_sel"])
     judge.compare("memory_ref", torch.tensor(queries), given["memory_ref"])
     judge.compare("memory_rel_poses", relative, given["memory_rel_poses"], absolute=RELATIVE)
     if "memory_plucker" in given:

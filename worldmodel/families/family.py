@@ -69,6 +69,7 @@ class Family(NamedTuple):
         start: makes a world's start; raises `ValueError` where a picture or an encoder is wrong or missing.
         widths: numbers of a token that a start holds, by its field, from a checkpoint's sizes.
         kept: numbers that a rollout of a network keeps, of a latent grid (h, w).
+        seen: latents that one pass looks at, at most, besides what is kept.
         manner: how it runs its VAE.
         in_8_bits: regular expression of the linear layers whose weights and activations its authors make 8 bits of
             while loading; "": they do no such thing.
@@ -86,5 +87,6 @@ class Family(NamedTuple):
     start: Callable[[Beginning, Encoders], Start]
     widths: Callable[[Mapping[str, Any]], dict[str, int]]
     kept: Callable[[nn.Module, Variant, tuple[int, int]], int]
+    seen: Callable[[Variant], int]
     manner: Manner = STOCK
     in_8_bits: str = ""

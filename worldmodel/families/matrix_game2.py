@@ -73,4 +73,5 @@ MATRIX_GAME_2 = Family(
     start=start_of,
     widths=lambda sizes: {"visual_context": sizes["context_dim"]},
     kept=kept_numbers,
+    seen=lambda variant: variant.chunking.later,
 )

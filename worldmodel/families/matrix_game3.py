@@ -87,10 +87,14 @@ def policy_numbers(variant: Variant, form: str, memory: MemoryPolicy | None) -> 
     return tuple(memory or (RELEASED if form == AS_RELEASED else EXACT_OVERLAP))
 
 
+def seen_latents(variant: Variant) -> int:
+    """Return how many latents a pass is fed: memory, past and new."""
+    return variant.memories.slots + variant.memories.past + variant.chunking.later
+
+
 def kept_numbers(network: nn.Module, variant: Variant, grid: tuple[int, int]) -> int:
     """Return how many numbers a call holds; what holds for a whole chunk is kept only where there is room for it."""
-    memories, (height, width) = variant.memories, grid
-    latents = memories.slots + memories.past + variant.chunking.later
+    latents, (height, width) = seen_latents(variant), grid
     tokens = latents * (height // PATCH[1]) * (width // PATCH[2])
     rays = network.patch_embedding_wancamctrl.in_features * tokens
     return 2 * rays + variant.latents.channels * latents * height * width
@@ -113,6 +117,7 @@ MATRIX_GAME_3 = Family(
     start=start_of,
     widths=lambda sizes: {"text": sizes["text_dim"]},
     kept=kept_numbers,
+    seen=seen_latents,
     manner=MANNER,
     in_8_bits=ATTENTION,
 )

@@ -128,6 +128,8 @@ def rotate_grid(x: Tensor, turns: tuple[Tensor, ...]) -> Tensor:
     Returns:
         x's shape and dtype.
     """
+    if x.dtype != torch.float32:
+        return rotate_grid(x.float(), turns).to(x.dtype)
     grid = x.unflatten(1, [len(axis) for axis in turns])  # (B, T, height, width, H, d)
     parts = grid.split([2 * axis.shape[-2] for axis in turns], dim=-1)
     turned = [rotate_first(part, axis) for part, axis in zip(parts, turns, strict=True)]

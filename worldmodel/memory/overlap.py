@@ -112,7 +112,9 @@ def _between(planes: _Planes, height: float) -> np.ndarray:
     _cut(low, high, room, rate)
     length = np.maximum(high - low, 0) * meets
     square = depth * depth + planes.offsets * planes.offsets
-    return (length * (2 * depth * planes.offsets - cosine * square) / sine).sum((0, 1))
+    weighted = length * (2 * depth * planes.offsets - cosine * square) / sine
+    # one after another: a plain sum takes another order where there is one pair only
+    return np.add.accumulate(weighted.reshape(25, count))[-1]
 
 
 def _base_of_first(planes: _Planes, height: float) -> np.ndarray:

@@ -91,12 +91,13 @@ def rough_shares(views: Views, measure: Measure) -> np.ndarray:
     No more of it lies inside than inside any one plane; and no more than var / (var + a^2) of a weight lies more than
     a beyond its mean (Cantelli's inequality).
     """
-    inward, room = planes_of(views)
+    wide = np.isinf(views.slope)
+    inward, room = planes_of(views._replace(slope=np.where(wide, 1, views.slope)))
     x, y, z = measure.variances
     variance = x * inward[:, 0] ** 2 + y * inward[:, 1] ** 2 + z * inward[:, 2] ** 2
     beyond = np.maximum(-room - measure.centre[2] * inward[:, 2], 0)  # centres lie on the axis
     shares = (variance / (variance + beyond * beyond)).min(0)
-    return np.where(np.isinf(views.slope), 1.0, shares)
+    return np.where(wide, 1.0, shares)
 
 
 def cameras_of(c2w: Tensor) -> Cameras:

@@ -17,10 +17,10 @@ from ..action import ActionModule, action_rotation
 
 
 class Actions(NamedTuple):
-    """What the action modules of one pass share."""
+    """What the action modules of one pass share, in the tokens' dtype."""
 
     keyboard: Tensor
-    """(B, T, 12 , K) windows."""
+    """(B, T, 12, K) windows."""
     mouse: Tensor
     """(B, T, 24): windows, frame by frame."""
     turns: Tensor
@@ -41,9 +41,9 @@ class ClipActionModule(ActionModule):
         x = x + self._mouse(x, actions)
         return x + self._keyboard(x, actions.turns, keys_values)
 
-    def keyboard_keys_values(self, actions: Actions, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Return keys and values (B, T, H, d) of the keyboard, which all tokens share, in the dtype of `like`."""
-        embedded = self.keyboard_embed(actions.keyboard.to(like)).flatten(2)
+    def keyboard_keys_values(self, actions: Actions) -> tuple[Tensor, Tensor]:
+        """Return keys and values (B, T, H, d) of the keyboard, which all tokens share."""
+        embedded = self.keyboard_embed(actions.keyboard).flatten(2)
         k, v = self.keyboard_attn_kv(embedded).unflatten(-1, (2, self.heads, -1)).unbind(2)
         return rotate_first(lean_unit_norm(k, 1e-6), actions.turns[:, None]), v
 
@@ -51,7 +51,7 @@ class ClipActionModule(ActionModule):
         """Attend over time at each place; a handful of keys, so no override of a host."""
         batch, latents = actions.mouse.shape[:2]
         frames = x.unflatten(1, (latents, -1))  # (B, T, S, C)
-        window = actions.mouse.to(x)[:, :, None].expand(-1, -1, frames.shape[2], -1)
+        window = actions.mouse[:, :, None].expand(-1, -1, frames.shape[2], -1)
         hidden = self.mouse_mlp(torch.cat((frames, window), dim=-1))
         qkv = self.t_qkv(hidden).unflatten(-1, (3, self.heads, -1))  # (B, T, S, 3, H, d)
         turned = rotate_first(lean_unit_norm(qkv[..., :2, :, :], 1e-6), actions.turns[:, None, None, None])

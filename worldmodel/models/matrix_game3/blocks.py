@@ -134,6 +134,6 @@ class Block(CameraInjector):
         words = once(shared.kept, (index, "text"), lambda: self.cross_attn.keys_values(shared.text()))
         x = x + self.cross_attn(x, words, options).to(x.dtype)
         if self.acts:
-            keys = once(shared.kept, (index, "keys"), lambda: self.action_model.keyboard_keys_values(shared.actions, x))
+            keys = once(shared.kept, (index, "keys"), lambda: self.action_model.keyboard_keys_values(shared.actions))
             x = self.action_model(x, shared.actions, keys)
         return gated(x, gate2, self.ffn(modulate(self.norm2(x), shift2, gain2)))

@@ -145,8 +145,8 @@ class MatrixGame3(RayEmbedding):
             camera=cache(lambda: once(kept, "rays", lambda: self.embed_rays(call.rays.to(like)))),
             text=cache(lambda: self.text_embedding(call.text.to(like))),
             actions=Actions(
-                call.keyboard,
-                call.mouse.flatten(2),
+                call.keyboard.to(like),
+                call.mouse.flatten(2).to(like),
                 action_turns(call.memories, latents - call.memories, sizes.action_rotated, device),
             ),
             kept=kept,
