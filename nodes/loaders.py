@@ -34,7 +34,8 @@ class LoadWorldModel(io.ComfyNode):
                     options=list(checkpoints.WEIGHT_DTYPES),
                     default=checkpoints.AUTO,
                     tooltip="Precision the weights are kept in. auto: what suits the file and the device; "
-                    "fp8_e4m3fn halves the memory of 16 bits and loses a little.",
+                    "fp8_e4m3fn halves the memory of 16 bits and loses a little; int8 attention makes 8 bits of the "
+                    "weights and inputs of Matrix-Game 3's attention, rounded, or cut off as its release does.",
                 ),
                 io.Combo.Input(
                     "attention",
@@ -52,12 +53,23 @@ class LoadWorldModel(io.ComfyNode):
                     tooltip="Latent frames that the model looks at, the 3 it makes included. 0: what the config.json "
                     "beside the file says, or else the model's own (GTA drive 4, the others 6).",
                 ),
+                io.Combo.Input(
+                    "variant",
+                    options=checkpoints.twin_titles(),
+                    default=checkpoints.AUTO,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Which model it is, where files of several look the same. auto: as the release's folder "
+                    "or the precision tells, else the distilled one.",
+                ),
             ],
             outputs=[io.Model.Output(display_name="model")],
         )
 
     @classmethod
-    def fingerprint_inputs(cls, model_name: str, weight_dtype: str, attention: str, window: int = 0) -> str:
+    def fingerprint_inputs(
+        cls, model_name: str, weight_dtype: str, attention: str, window: int = 0, variant: str = checkpoints.AUTO
+    ) -> str:
         """Load again when the file changed."""
         return model_files.fingerprint("diffusion_models", model_name, "model_name")
 
@@ -68,10 +80,11 @@ class LoadWorldModel(io.ComfyNode):
         weight_dtype: str = checkpoints.AUTO,
         attention: str = checkpoints.AUTO,
         window: int = 0,
+        variant: str = checkpoints.AUTO,
     ) -> io.NodeOutput:
         """Load the file."""
         path = model_files.find("diffusion_models", model_name, "model_name")
-        return io.NodeOutput(checkpoints.load_world_model(path, weight_dtype, attention, window))
+        return io.NodeOutput(checkpoints.load_world_model(path, weight_dtype, attention, window, variant))
 
 
 class LoadWorldVAE(io.ComfyNode):

@@ -15,6 +15,8 @@ from torch import Tensor
 from ..worldmodel.binding.bind import bind_track, chunk_controls, left_over_sentence
 from ..worldmodel.families import family_of
 from ..worldmodel.families.begin import begin, settings_of
+from ..worldmodel.memory.frames import spans_of
+from ..worldmodel.memory.policy import MemoryPolicy, check_policy
 from ..worldmodel.reading.words import shortened
 from ..worldmodel.rollout.samplers import Settings
 from ..worldmodel.rollout.sampling import LEAST_SHIFT, Levels, warped_steps
@@ -45,6 +47,7 @@ class Wishes(NamedTuple):
     """MB."""
     clip: Any = None
     """The host's CLIP, for sentences on the way."""
+    memory: MemoryPolicy | None = None
 
 
 class Plan(NamedTuple):
@@ -200,10 +203,14 @@ def plan_rollout(model: Any, world: World, track: Track, world_vae: Any, wishes:
                 "vae: found no imageio-ffmpeg in this Python, expected it for the film; install the pack's "
                 "requirements.txt, or disconnect the VAE."
             )
-    settings = settings_of(variant, world.start.form, steps=parse_steps(wishes.steps), shift=wishes.shift)
+    steps = parse_steps(wishes.steps)
+    settings = settings_of(variant, world.start.form, steps=steps, shift=wishes.shift, memory=wishes.memory)
     levels = settings.sampler.levels()
     controls, notes = _controls(track, world, variant)
     _check_prompts(controls, variant, wishes.clip)
+    if wishes.memory is not None:
+        ends = variant.chunking.first_frame(len(world.chunks) + len(controls))
+        check_policy(wishes.memory, ends, spans_of(variant), _latent_bytes(model, world))
     context_bytes = wishes.context_budget * 1_000_000 or CONTEXT_BUDGET
     notes += patches.unused_patches(model)
     encode_text = None if wishes.clip is None else partial(text.encode_text, wishes.clip)
@@ -211,6 +218,11 @@ def plan_rollout(model: Any, world: World, track: Track, world_vae: Any, wishes:
         variant, controls, settings, levels, wishes.fps or variant.fps, wishes.seed, context_bytes, tuple(notes),
         encode_text,
     )  # fmt: skip
+
+
+def _latent_bytes(model: Any, world: World) -> int:
+    height, width = world.start.grid
+    return world.start.image_condition.shape[0] * height * width * model.model.get_dtype_inference().itemsize
 
 
 def _check_prompts(controls: list[Controls], variant: Variant, clip: Any) -> None:
@@ -322,7 +334,8 @@ def _walk(stage: sampling.Stage, world: World, plan: Plan, pages: Pages, screen:
 
     session = begin(
         world, stage.predict, settings=plan.settings, model=pages.model, stages=stage.stages, dtype=stage.dtype,
-        device=stage.device, encode_text=plan.encode_text, after_step=after_step, after_clean=after_clean,
+        device=stage.device, encode_text=plan.encode_text, keep=stage.keep, after_step=after_step,
+        after_clean=after_clean,
     )  # fmt: skip
     for number, (controls, chunk) in enumerate(zip(plan.controls, pages.found, strict=True)):
         if chunk is None:

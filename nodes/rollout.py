@@ -8,6 +8,7 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..worldmodel.memory.policy import MemoryPolicy
 from ..worldmodel.track.track import Track as DenseTrack
 from ..worldmodel.world.state import World as WorldState
 from ..worldmodel.world.state import frames as frames_of
@@ -15,7 +16,7 @@ from .frames import FIRST_FRAME, LAST_FRAME, chosen_span, gathered
 from .host import decoder, files, progress
 from .rolling import MOST_SHIFT, Wishes, check_shift, check_vae, describe, open_pages, parse_steps, plan_rollout, roll
 from .schema import CATEGORY, FPS, SEED, check_fps, validated
-from .types import Track, World
+from .types import Memory, Track, World
 
 _UNCONNECTED = object()
 """Stands for an input that nothing is linked into; what a link brings is `None` when a graph is queued."""
@@ -66,10 +67,11 @@ class RolloutWorld(io.ComfyNode):
         vae: Any = None,
         context_budget: int = 0,
         clip: Any = None,
+        memory: MemoryPolicy | None = None,
     ) -> io.NodeOutput:
         """Check everything, look up what is there, then roll."""
         check_fps(fps)
-        plan = plan_rollout(model, world, track, vae, Wishes(seed, steps, shift, fps, context_budget, clip))
+        plan = plan_rollout(model, world, track, vae, Wishes(seed, steps, shift, fps, context_budget, clip, memory))
         pages = open_pages(model, world, plan, cls.hidden)
         grown, film = roll(model, world, vae, plan, pages)
         report = describe(plan, world, grown, pages)
@@ -124,6 +126,12 @@ def _inputs() -> list[io.Input]:
             "clip",
             optional=True,
             tooltip="Text encoder, only where the track changes the prompt on the way.",
+        ),
+        Memory.Input(
+            "memory",
+            optional=True,
+            tooltip="Which past frames the model looks at again, from World Memory; without it as the world's form "
+            "says. Only for a model that looks back at any frame, as Matrix-Game 3 does.",
         ),
     ]
 

@@ -112,7 +112,7 @@ class StartWorld(io.ComfyNode):
                     multiline=True,
                     optional=True,
                     advanced=True,
-                    tooltip="What is not to be seen, for a model that asks for it. Empty: the model's own words.",
+                    tooltip="What is not to be seen, for a model that is guided, such as Matrix-Game 3.0 base.",
                 ),
                 io.Combo.Input(
                     "form",
@@ -219,6 +219,11 @@ def _text_of(variant: Variant, text_encoder: Any, wishes: Wishes) -> Callable[[s
         raise ValueError(
             f"clip: found none, expected a text encoder for {variant.title}; connect Load World Text Encoder."
         )
+    if variant.text.negative and not wishes.negative:
+        progress.tell(
+            f"negative: found none; {variant.title} is led away from nothing in particular. Its authors have a list of "
+            "words for it; see the model's page in docs."
+        )
     return lambda prompt: text.encode_text(text_encoder, prompt)
 
 
@@ -253,7 +258,7 @@ _ENCODERS = {
 
 def _check_tokens(model: Any, start: Start) -> None:
     for name, wanted in model.model.token_widths.items():
-        found = start.tensors[name].shape[1]
+        found = start.tensors[name].shape[1] if name in start.tensors else wanted
         if found != wanted:
             field, advice = _ENCODERS[name]
             raise ValueError(f"{field}: found tokens of {found} numbers, expected {wanted}; {advice}.")

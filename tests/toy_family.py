@@ -115,6 +115,6 @@ def identified(weights: dict, entries: dict, name: str) -> tuple[Variant, dict] 
 FAMILY = Family(
     name="toy", title="a toy", network=ToyNetwork, arguments=dict, identified=identified,
     resembles=lambda keys, prefix: f"{prefix}camera.weight" in keys,
-    sampler=lambda steps, shift, form: Euler(count_of(steps), shift + (form == AS_RELEASED)), numbers=lambda _: (),
+    sampler=lambda steps, shift, form: Euler(count_of(steps), shift + (form == AS_RELEASED)), numbers=lambda *_: (),
     context=LastTwo, start=start, widths=lambda sizes: {"text": sizes["text_dim"]}, kept=lambda *_: 0, seen=lambda _: 6,
 )  # fmt: skip

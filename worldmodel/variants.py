@@ -8,11 +8,11 @@ reckons both its rays and what the camera sees again with 90 degrees from left t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from .reading.words import shortened
-from .vae.latent_formats import TINY_WORLD, WAN21, LatentFormat
+from .vae.latent_formats import TINY_WORLD, WAN21, WAN22, LatentFormat
 
 ImageContext = Literal["clip", "latent_patches"]
 
@@ -146,6 +146,20 @@ THREES = Chunking(first=3, later=3)
 """As Matrix-Game 2.0 denoises its latents."""
 
 
+class Memories(NamedTuple):
+    """Past latents that a model is given besides those it samples.
+
+    Args:
+        slots: latents fetched from anywhere in the world, one a slot.
+        past: latents right before the new ones.
+        spacing: frames between the frames that slots are fetched for, from a chunk's last frame backwards.
+    """
+
+    slots: int
+    past: int
+    spacing: int
+
+
 LATENTS_OF_TOKEN = 2
 """Along each side, in every network here."""
 
@@ -198,6 +212,8 @@ class StartParts(NamedTuple):
 
 IMAGE_THEN_GREY = StartParts(channels=20, latents=2, image_tokens=True)
 """As Matrix-Game 2.0 is told of its picture."""
+IMAGE_ALONE = StartParts(channels=48, latents=1, image_tokens=False)
+"""As Matrix-Game 3.0 is: its picture is the world's first latent."""
 CORRECTED, AS_RELEASED = "corrected", "as released"
 """Ways to run a model: ours, and as its authors run it where that is another one."""
 
@@ -222,6 +238,7 @@ class Variant:
     camera: Rays | None = None
     text: Text | None = None
     experts: Experts | None = None
+    memories: Memories | None = None
     guidance: float | None = None
     """How far its velocity is led away from that of the negative prompt; `None`: nobody asks for that one."""
     start: StartParts = IMAGE_THEN_GREY
@@ -238,6 +255,8 @@ class Variant:
     released_motion: Motion | None = None
     """The same as released, where that is another one."""
     lens: Lens = QUARTER_TURN
+    folder: str = ""
+    """Where its release has it; tells it from variants whose weights have the same names and shapes."""
 
     def motion_of(self, form: str) -> Motion:
         """Return how its camera moves in a form."""
@@ -260,6 +279,29 @@ class Variant:
 
 
 _WASD = Keyboard(words=("forward", "back", "left", "right"), letters=("W", "S", "A", "D"))
+# its authors' data has the last two, their demos do not press them
+_SIX_KEYS = Keyboard(words=(*_WASD.words, "jump", "attack"), letters=(*_WASD.letters, "J", "F"))
+_MATRIX_GAME_3 = Variant(
+    name="matrix_game_3_distilled",
+    title="Matrix-Game 3.0 distilled",
+    keyboard=_SIX_KEYS,
+    mouse=Mouse(degrees_per_unit=15.0, assumed_units=False),
+    steps=(3,),
+    picture=(704, 1280),
+    fps=17.0,
+    camera=Rays("origin_direction"),
+    text=Text(words=512),
+    memories=Memories(slots=5, past=4, spacing=8),
+    start=IMAGE_ALONE,
+    forms=(CORRECTED, AS_RELEASED),
+    latents=WAN22,
+    family="matrix_game_3",
+    chunking=Chunking(first=15, later=10, given=1),
+    motion=MATRIX_GAME_3_CORRECTED,
+    released_motion=MATRIX_GAME_3_RELEASED,
+    lens=Lens(focal=0.5, assumed=False),
+    folder="base_distilled_model",
+)
 
 _ALL = (
     Variant(
@@ -309,10 +351,22 @@ _ALL = (
         image_context="latent_patches",
         lens=Lens(focal=0.6, assumed=False),
     ),
+    _MATRIX_GAME_3,
+    replace(
+        _MATRIX_GAME_3,
+        name="matrix_game_3_base",
+        title="Matrix-Game 3.0 base",
+        steps=(50,),
+        text=Text(words=512, negative=True),
+        guidance=5.0,
+        folder="base_model",
+    ),
 )
 
 VARIANTS: dict[str, Variant] = {variant.name: variant for variant in _ALL}
-TITLES: dict[str, Variant] = {variant.title: variant for variant in (_ALL[-1], *_ALL[:-1])}
+TITLES: dict[str, Variant] = {
+    variant.title: variant for variant in sorted(_ALL, key=lambda variant: variant.name != "tiny_world")
+}
 """Variants by their titles, in the order of menus: the one that is built in first."""
 
 

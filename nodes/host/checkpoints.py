@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,21 +18,27 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from ...worldmodel.checkpoints.file_kinds import kind_of_file, load_pickle, parts_of
-from ...worldmodel.checkpoints.recognise import Checkpoint, latent_statistics, recognise
+from ...worldmodel.checkpoints.recognise import Checkpoint, latent_statistics, read_metadata, recognise
+from ...worldmodel.families import family_of
 from ...worldmodel.reading.json_text import is_whole
 from ...worldmodel.reading.safetensors_header import read_json
 from ...worldmodel.reading.words import shortened
 from ...worldmodel.vae.latent_formats import TINY_WORLD
+from ...worldmodel.variants import VARIANTS, Variant
 from . import model_files, progress
+from .int8 import in_8_bits
 from .network import WorldModel, host_config
 
 AUTO = "auto"
+INT8, INT8_RELEASED = "int8 attention (Matrix-Game 3)", "int8 attention as released (Matrix-Game 3)"
 WEIGHT_DTYPES: dict[str, torch.dtype | None] = {
     AUTO: None,
     "fp32": torch.float32,
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
     "fp8_e4m3fn": torch.float8_e4m3fn,
+    INT8: None,
+    INT8_RELEASED: None,
 }
 LONGEST_WINDOW = 1000
 LARGEST_CONFIG = 1_000_000
@@ -99,7 +106,13 @@ def read_model(path: Path, field: str) -> tuple[dict[str, Tensor], dict[str, str
 
 
 def load_world_model(
-    path: Path, weight_dtype: str = AUTO, attention: str = AUTO, window: int = 0, *, disable_dynamic: bool = False
+    path: Path,
+    weight_dtype: str = AUTO,
+    attention: str = AUTO,
+    window: int = 0,
+    variant: str = AUTO,
+    *,
+    disable_dynamic: bool = False,
 ) -> ModelPatcher:
     """Load a world model as the host's MODEL.
 
@@ -108,6 +121,7 @@ def load_world_model(
         weight_dtype: one of `WEIGHT_DTYPES`; `auto` is the host's choice for the file and the device.
         attention: one of `attention_names`.
         window: latents attended to, the current chunk included; 0: what the release says, or else the variant's own.
+        variant: one of `twin_titles`, for a file that may be any of several models.
         disable_dynamic: load without the host's paging (the host asks for it when it clones a model).
 
     Raises:
@@ -118,14 +132,16 @@ def load_world_model(
     if weight_dtype not in WEIGHT_DTYPES:
         known = ", ".join(WEIGHT_DTYPES)
         raise ValueError(f"weight_dtype: found {shortened(weight_dtype)!r}, expected one of {known}.")
-    dtype = WEIGHT_DTYPES[weight_dtype]
+    dtype, asked = WEIGHT_DTYPES[weight_dtype], (window, variant)
+    twin, why = choose_twin(variant, checkpoint, path, metadata)
+    checkpoint = checkpoint._replace(variant=twin)
     window, reason = choose_window(window, checkpoint, path)
-    told = _description(checkpoint, window, reason)
-    config = host_config(checkpoint, window)
+    told = " ".join(filter(None, [_description(checkpoint, window, reason), why]))
+    config = host_config(checkpoint, window, truncates=weight_dtype == INT8_RELEASED)
     if checkpoint.latent_format == TINY_WORLD.name:
         config |= latent_statistics(metadata, f"model_name: {path.name}")
     patcher = comfy.sd.load_diffusion_model_state_dict(
-        checkpoint.weights,
+        _stored(checkpoint, weight_dtype, f"model_name: {path.name}"),
         model_options={} if dtype is None else {"dtype": dtype},
         metadata={**metadata, "config": json.dumps({"transformer": config})},
         disable_dynamic=disable_dynamic,
@@ -137,9 +153,69 @@ def load_world_model(
         *model_files.stamp(path, f"model_name: {path.name}"), checkpoint.variant.name, checkpoint.latent_format
     )
     patcher.set_attachments(IDENTITY, identity)
-    patcher.cached_patcher_init = (load_world_model, (path, weight_dtype, attention, window))
+    patcher.cached_patcher_init = (load_world_model, (path, weight_dtype, attention, *asked))
     progress.tell(told)
     return patcher
+
+
+def _stored(checkpoint: Checkpoint, weight_dtype: str, name: str) -> dict[str, Tensor]:
+    """Return the tensors as they are to be kept, where that is none of the host's own ways."""
+    if weight_dtype not in (INT8, INT8_RELEASED):
+        return checkpoint.weights
+    pattern = family_of(checkpoint.variant).in_8_bits
+    if not pattern:
+        raise ValueError(
+            f"weight_dtype: found {weight_dtype} for {checkpoint.variant.title}, whose authors make no 8 bits of it, "
+            "expected auto, or another precision; choose one."
+        )
+    return in_8_bits(checkpoint.weights, pattern, weight_dtype == INT8_RELEASED, name)
+
+
+def twin_titles() -> list[str]:
+    """Return the titles of variants whose weights look the same as another one's, `auto` first."""
+    return [AUTO, *(variant.title for variant in VARIANTS.values() if variant.folder)]
+
+
+def choose_twin(asked: str, checkpoint: Checkpoint, path: Path, metadata: Mapping[str, str]) -> tuple[Variant, str]:
+    """Return which of several models with the same tensors a file is, and a sentence where that had to be found out.
+
+    Args:
+        asked: the user's choice.
+        checkpoint: recognised; its variant is what most people have.
+        path: its file or folder, which may be called as in the release.
+        metadata: of the file.
+
+    Raises:
+        ValueError: the choice is a model with other tensors, or unknown.
+    """
+    found = checkpoint.variant
+    twins = [twin for twin in VARIANTS.values() if twin.family == found.family and twin.folder and found.folder]
+    if asked != AUTO:
+        twin = next((twin for twin in twins if twin.title == asked), None)
+        if twin is None:
+            raise ValueError(
+                f"variant: found {shortened(asked)!r} for the tensors of {found.title}, expected auto"
+                f"{''.join(f' or {twin.title}' for twin in twins)}; choose that."
+            )
+        return twin, "As chosen."
+    if not twins or read_metadata(metadata).get("variant"):
+        return found, ""
+    named = {path.name, path.parent.name, path.stem}
+    twin = next((twin for twin in twins if twin.folder in named), None)
+    if twin is not None:
+        return twin, f"Its folder is called {twin.folder}."
+    others = " or ".join(twin.title for twin in twins if twin is not found)
+    if float_bits(checkpoint.weights) == 32:
+        return found, f"It has 32 bits, as only this one is released; if it is {others}, choose that as variant."
+    return found, f"Nothing tells it from {others}; choose that as variant if it is."
+
+
+def float_bits(weights: Mapping[str, Tensor]) -> int:
+    """Return how many bits most numbers of a model have."""
+    numbers: Counter[int] = Counter()
+    for tensor in weights.values():
+        numbers[8 * tensor.element_size()] += tensor.numel()
+    return numbers.most_common(1)[0][0]
 
 
 def choose_window(asked: int, checkpoint: Checkpoint, path: Path) -> tuple[int, str]:

@@ -18,7 +18,7 @@ BUILT_IN = "Tiny World"
 WEIGHTS = Path(__file__).resolve().parents[2] / "worldmodel" / "tinyworld" / "weights"
 BUILT_IN_FILES = {"diffusion_models": "tiny_world.safetensors", "vae": "tiny_world_vae.safetensors"}
 MODELS = "diffusion_models"
-_RELEASED_FOLDERS = ("base_distilled_model", "gta_distilled_model", "templerun_distilled_model")
+_RELEASED_FOLDERS = ("base_distilled_model", "gta_distilled_model", "templerun_distilled_model", "base_model")
 _RELEASED_FILES = {
     "vae": ("Wan2.1_VAE.pth", "Wan2.2_VAE.pth", "MG-LightVAE.pth", "MG-LightVAE_v2.pth"),
     "clip_vision": ("models_clip_open-clip-xlm-roberta-large-vit-huge-14.pth",),

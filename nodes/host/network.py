@@ -28,6 +28,7 @@ from ...worldmodel.models import NOT_A_SAMPLER
 from ...worldmodel.rollout.contexts import Call
 from ...worldmodel.vae.latent_formats import WAN21, WAN22
 from ...worldmodel.variants import variant_named
+from .int8 import truncating
 
 IMAGE_MODEL = "wm"
 """What the host's configuration calls our models."""
@@ -116,8 +117,11 @@ class HostOperations:
     attention = staticmethod(_attention)
     cast = staticmethod(_cast)
 
-    def __init__(self, layers: Any):
+    def __init__(self, layers: Any, truncates: bool = False):
+        """Args: truncates: whether what goes into 8-bit layers is cut off instead of rounded."""
         self._layers = layers
+        if truncates:
+            self.Linear = truncating(layers.Linear)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._layers, name)
@@ -129,9 +133,12 @@ def hosted(name: str) -> type[nn.Module]:
     family = FAMILIES[name]
 
     class Hosted(family.network):
-        def __init__(self, *, operations: Any, sizes: dict[str, Any], dtype: Any = None, device: Any = None, **_: Any):
-            place = {"dtype": dtype, "device": device}
-            super().__init__(**family.arguments(sizes), operations=HostOperations(operations), **place)
+        def __init__(
+            self, *, operations: Any, sizes: dict[str, Any], truncates: bool = False, dtype: Any = None,
+            device: Any = None, **_: Any,
+        ):  # fmt: skip
+            layers = HostOperations(operations, truncates)
+            super().__init__(**family.arguments(sizes), operations=layers, dtype=dtype, device=device)
 
         def forward(
             self,
@@ -213,14 +220,20 @@ class WMWorldModel(comfy.supported_models_base.BASE):
         return WorldModel(self, device)
 
 
-def host_config(checkpoint: Checkpoint, window: int) -> dict[str, Any]:
-    """Return what the host hands to our network's constructor, on top of what it infers itself."""
+def host_config(checkpoint: Checkpoint, window: int, truncates: bool = False) -> dict[str, Any]:
+    """Return what the host hands to our network's constructor, on top of what it infers itself.
+
+    Args:
+        window: of the rollout, latents.
+        truncates: see `HostOperations`.
+    """
     return {
         "image_model": IMAGE_MODEL,
         "variant": checkpoint.variant.name,
         "window": window,
         "latent_format": checkpoint.latent_format,
         "sizes": checkpoint.sizes,
+        "truncates": truncates,
     }
 
 

@@ -39,6 +39,8 @@ class Stage(NamedTuple):
     """Brings the model back after another one was used."""
     stages: int | None
     """Of the network, see `About`."""
+    keep: int = 0
+    """Bytes that are free on the device for what stays the same over the passes of a chunk."""
     small: bool = False
     """On the CPU, and so little work in a pass that one thread is best; then what is called here runs on one."""
 
@@ -59,8 +61,8 @@ def model_variant(model: ModelPatcher) -> Variant:
 class _Rollout(comfy.samplers.Sampler):
     """The host's sampler interface around our own loop; what it returns is thrown away."""
 
-    def __init__(self, perform: Callable[[Stage], None], reload: Callable[[], None]):
-        self._perform, self._reload = perform, reload
+    def __init__(self, perform: Callable[[Stage], None], model: ModelPatcher, reload: Callable[[], None]):
+        self._perform, self._patcher, self._reload = perform, model, reload
 
     def sample(
         self, model_wrap: Any, sigmas: Tensor, extra_args: dict, callback: Any, noise: Tensor, *args: Any, **kwargs: Any
@@ -79,9 +81,20 @@ class _Rollout(comfy.samplers.Sampler):
         network = model.diffusion_model
         small = noise.device.type == "cpu" and is_small(network, _tokens(noise.shape))
         with few_threads() if small else nullcontext():
-            stage = Stage(predict, noise.device, model.get_dtype_inference(), self._reload, stages_of(network), small)
-            self._perform(stage)
+            keep = _free(self._patcher, noise)
+            dtype, stages = model.get_dtype_inference(), stages_of(network)
+            self._perform(Stage(predict, noise.device, dtype, self._reload, stages, keep, small))
         return noise
+
+
+def _free(model: ModelPatcher, noise: Tensor) -> int:
+    """Return bytes that are free beside a model's weights, those not loaded yet too, and what a pass needs.
+
+    Half of it, because a decoder may come as well.
+    """
+    waiting = max(model.model_size() - model.loaded_size(), 0)
+    free = comfy.model_management.get_free_memory(noise.device) - waiting - model.memory_required(noise.shape)
+    return max(int(free / 2), 0)
 
 
 def _tokens(shape: Sequence[int]) -> int:
@@ -126,6 +139,6 @@ def perform(model: ModelPatcher, levels: Levels, latent_shape: Sequence[int], ro
     latent = torch.zeros(1, *latent_shape)
     sigmas = torch.cat((levels.sigmas, levels.sigmas.new_zeros(1)))
     comfy.sample.sample_custom(
-        model, comfy.sample.prepare_empty_noise(latent), 1.0, _Rollout(rollout, reload), sigmas, [], [], latent,
+        model, comfy.sample.prepare_empty_noise(latent), 1.0, _Rollout(rollout, model, reload), sigmas, [], [], latent,
         disable_pbar=True,
     )  # fmt: skip

@@ -85,7 +85,10 @@ def test_a_budget_decides_how_much_is_kept_and_never_what_it_is() -> None:
         for size in (10, 20, 5):
             assert torch.equal(once(kept, size, lambda size=size: make(size)), torch.full((size,), float(size)))
     assert made == [10, 20, 5, 20] and kept.bytes == 60  # 20 floats do not fit behind 10
-    assert "2 slots" in repr(kept) and kept.emptied().bytes == 0 and kept.emptied().budget == 100
+    assert "2 slots" in repr(kept)
+    apart = kept.part("null")
+    assert torch.equal(once(apart, 10, lambda: make(2)), torch.full((2,), 2.0)) and kept.bytes == 68
+    assert torch.equal(kept.part("null").once(10, lambda: make(3)), torch.full((2,), 2.0))
 
 
 def test_pairs_are_kept_as_they_are_and_without_a_keeper_all_is_made_anew() -> None:

@@ -119,7 +119,7 @@ def guidance_from_keys_that_are_up(patch: Patch) -> None:
 
 @mutation("dit_forward")
 def guidance_with_memory(patch: Patch) -> None:
-    wrap(patch, conditions.Call, "null", lambda original, call, text: call._replace(text=text))
+    wrap(patch, conditions.Call, "null", lambda original, call: call._replace(text=call.negative))
 
 
 @mutation("dit_forward")

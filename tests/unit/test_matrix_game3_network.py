@@ -73,7 +73,7 @@ def text(seed: int = 8) -> Tensor:
 
 
 def call_of(**changes: Any) -> Call:
-    return clip_call(clip_of(), text(), fetched(), **changes)
+    return clip_call(clip_of(), text(), fetched(), negative=text(3), **changes)
 
 
 X = numbers(9, 1, 48, LATENTS, *GRID)
@@ -91,7 +91,7 @@ def close(ours: Tensor, theirs: Tensor, tolerance: float = 2e-5) -> bool:
 def test_what_is_kept_changes_no_bit(budget: int | None) -> None:
     network, anew, kept = built(), call_of(), call_of(kept=Kept(budget))
     for level in (908.84, 713.97, 20.0):
-        for one, other in ((anew, kept), (anew.null(text(3)), kept.null(text(3)))):
+        for one, other in ((anew, kept), (anew.null(), kept.null())):
             assert torch.equal(network(X, call=one.at(level)), network(X, call=other.at(level)))
     assert kept.kept is not None and (budget is None or kept.kept.bytes <= budget)
     assert bool(kept.kept.bytes) == (budget != 0)
@@ -159,8 +159,8 @@ def test_the_time_is_embedded_once_for_each_timestep() -> None:
 
 @torch.no_grad()
 def test_the_pass_of_guidance_sees_neither_memory_nor_actions() -> None:
-    network, null = built(), call_of().null(text(3)).at(500.0)
-    other = clip_call(clip_of(), text(), Fetched(*(part + 1 for part in fetched()))).null(text(3)).at(500.0)
+    network, null = built(), call_of().null().at(500.0)
+    other = clip_call(clip_of(), text(), Fetched(*(part + 1 for part in fetched())), negative=text(3)).null().at(500.0)
     assert torch.equal(network(X, call=null), network(X, call=other))
     assert null.memories == 0 and (null.mouse == NO_MOUSE).all() and (null.keyboard == NO_KEYS).all()
     clip = clip_of()
@@ -246,7 +246,7 @@ def test_an_action_module_in_the_last_block_still_sees_all_latents() -> None:
 
 @torch.no_grad()
 def test_a_batch_is_its_parts() -> None:
-    network, other = built(), clip_call(clip_of(seed=20), text(21), fetched(22))
+    network, other = built(), clip_call(clip_of(seed=20), text(21), fetched(22), negative=text(23))
     calls = (call_of().at(300.0), other.at(600.0))
     both = Call(*(
         None if one is None else one if name in ("positions", "rounded") else torch.cat((one, two))

@@ -55,6 +55,7 @@ _ENTRIES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "latent_format": (f"one of {', '.join(_formats())}", lambda value: isinstance(value, str) and value in _formats()),
     "kind": ("text", lambda value: isinstance(value, str)),
     "heads": ("a whole number from 1 to 256", lambda value: is_whole(value) and 1 <= value <= 256),
+    "action_rotated": ("an even number from 2 to 256", lambda value: is_whole(value) and value in range(2, 257, 2)),
     "freq_dim": ("an even number from 2 to 65536", lambda value: is_whole(value) and value in range(2, 65537, 2)),
     "latent_mean": (f"{CHANNELS} numbers from -10000 to 10000", _statistics(-1e4)),
     "latent_std": (f"{CHANNELS} numbers from 0.0001 to 10000", _statistics(1e-4)),

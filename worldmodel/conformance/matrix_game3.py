@@ -65,7 +65,8 @@ def _dit(golden: Golden, judge: Judge) -> None:
     network = network_from(weights, config)
     halved = network_from(weights, config, torch.bfloat16)
     calls = {"first": _call(golden, "first"), "later": _call(golden, "later")}
-    calls["null"] = calls["later"].null(_padded(tensors["in.context_null"], config["text_len"]))
+    negative = _padded(tensors["in.context_null"], config["text_len"])
+    calls["null"] = calls["later"]._replace(negative=negative).null()
     for name, call in calls.items():
         target, x = tensors[f"out.{name}"], tensors[f"in.{'first' if name == 'first' else 'later'}.x"]
         judge.compare("out", network(x, call=call), target, norm=NETWORK)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ..variants import Variant
 from .family import Family
 from .matrix_game2 import MATRIX_GAME_2
+from .matrix_game3 import MATRIX_GAME_3
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (MATRIX_GAME_2,)}
+FAMILIES: dict[str, Family] = {family.name: family for family in (MATRIX_GAME_2, MATRIX_GAME_3)}
 
 
 def family_of(variant: Variant) -> Family:

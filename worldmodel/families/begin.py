@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ..memory.policy import MemoryPolicy
 from ..rollout.contexts import About
 from ..rollout.samplers import Settings
 from ..rollout.session import Predict, Progress, Session, Watchers
@@ -25,7 +26,8 @@ class Machine(NamedTuple):
         stages: see `About`; `None`: unknown, so that a replay begins at the start.
         dtype: precision chunks are stored in.
         device: where the network runs.
-        encode_text: see `About`.
+        encode_text, keep: see `About`.
+        guidance: in place of the variant's own; `None`: that one.
     """
 
     model: str = ""
@@ -33,22 +35,36 @@ class Machine(NamedTuple):
     dtype: torch.dtype = torch.float32
     device: torch.device | str = "cpu"
     encode_text: Callable[[str], Tensor] | None = None
+    keep: int | None = None
+    guidance: float | None = None
 
 
 def settings_of(
-    variant: Variant, form: str = CORRECTED, *, steps: tuple[int, ...] = (), shift: float = 0.0
+    variant: Variant,
+    form: str = CORRECTED,
+    *,
+    steps: tuple[int, ...] = (),
+    shift: float = 0.0,
+    memory: MemoryPolicy | None = None,
 ) -> Settings:
     """Return a variant's settings.
 
     Args:
         form: of the world.
         steps, shift: of the sampler, in place of the variant's own; none and 0 are those.
+        memory: which past frames are looked at again, in place of the form's own way.
 
     Raises:
-        ValueError: there is no such sampler.
+        ValueError: there is no such sampler, or the variant looks at no memory.
     """
+    if memory is not None and variant.memories is None:
+        raise ValueError(
+            f"memory: found a memory policy, expected none for {variant.title}, which looks at no past frames again; "
+            "disconnect World Memory."
+        )
     family = family_of(variant)
-    return Settings(family.sampler(steps or variant.steps, shift or variant.shift, form), family.numbers(variant))
+    sampler = family.sampler(steps or variant.steps, shift or variant.shift, form)
+    return Settings(sampler, family.numbers(variant, form, memory))
 
 
 def begin(
@@ -74,10 +90,10 @@ def begin(
     """
     on, variant = Machine(**machine), variant_named(world.start.variant)
     if variant.guidance is not None:
-        predict = away_from_null(predict, variant.guidance)
+        predict = away_from_null(predict, variant.guidance if on.guidance is None else on.guidance)
     settings = settings or settings_of(variant, world.start.form)
     device = torch.device(on.device)
-    about = About(world.start, variant, settings.numbers, device, on.stages, on.encode_text)
+    about = About(world.start, variant, settings.numbers, device, on.stages, on.encode_text, on.dtype, on.keep)
     return Session(
         world, predict, family_of(variant).context(about), settings, model=on.model, dtype=on.dtype, device=device,
         watchers=Watchers(after_step, after_clean),

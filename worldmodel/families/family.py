@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from ..memory.policy import MemoryPolicy
 from ..rollout.contexts import About, Context
 from ..rollout.samplers import Sampler
 from ..vae.causal import STOCK, Manner
@@ -62,13 +63,16 @@ class Family(NamedTuple):
             `ValueError` where it is of this one and no model of it.
         resembles: tells by names alone, behind a prefix, whether a file may be of this family.
         sampler: how its chunks are denoised: asked for with steps as written, a shift, and a form.
-        numbers: those of a variant that its context goes by; they stand in the keys of what it makes.
+        numbers: what its context goes by, as plain values that stand in the keys of what it makes: asked for with a
+            variant, a form, and a memory policy or `None`, which only a variant with memories is given.
         context: makes what it looks back on.
         start: makes a world's start; raises `ValueError` where a picture or an encoder is wrong or missing.
         widths: numbers of a token that a start holds, by its field, from a checkpoint's sizes.
         kept: numbers that a rollout of a network keeps, of a latent grid (h, w).
         seen: latents that one pass looks at, at most, besides what is kept.
         manner: how it runs its VAE.
+        in_8_bits: regular expression of the linear layers whose weights and activations its authors make 8 bits of
+            while loading; "": they do no such thing.
     """
 
     name: str
@@ -78,10 +82,11 @@ class Family(NamedTuple):
     identified: Callable[[Mapping[str, Tensor], Mapping[str, Any], str], tuple[Variant, dict[str, Any]] | None]
     resembles: Callable[[Collection[str], str], bool]
     sampler: Callable[[tuple[int, ...], float, str], Sampler]
-    numbers: Callable[[Variant], tuple[int, ...]]
+    numbers: Callable[[Variant, str, MemoryPolicy | None], tuple[Any, ...]]
     context: Callable[[About], Context]
     start: Callable[[Beginning, Encoders], Start]
     widths: Callable[[Mapping[str, Any]], dict[str, int]]
     kept: Callable[[nn.Module, Variant, tuple[int, int]], int]
     seen: Callable[[Variant], int]
     manner: Manner = STOCK
+    in_8_bits: str = ""

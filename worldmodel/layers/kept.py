@@ -35,15 +35,26 @@ class Kept:
             self.bytes += size
         return made
 
-    def emptied(self) -> Kept:
-        """Return one that keeps nothing yet, of the same budget."""
-        return Kept(self.budget)
+    def part(self, name: Hashable) -> Part:
+        """Return a place of its own within the same budget, for what has the same slots and is something else."""
+        return Part(self, name)
 
     def __repr__(self) -> str:
         """Say it in one line."""
         return one_line(self, number_of(self._made, "slot"), f"{self.bytes / 1e6:.1f} MB")
 
 
-def once(kept: Kept | None, slot: Hashable, make: Callable[[], Made]) -> Made:
+class Part:
+    """A place within what is kept; see `Kept.part`."""
+
+    def __init__(self, kept: Kept, name: Hashable):
+        self._kept, self._name = kept, name
+
+    def once(self, slot: Hashable, make: Callable[[], Made]) -> Made:
+        """Do what `Kept.once` does."""
+        return self._kept.once((self._name, slot), make)
+
+
+def once(kept: Kept | Part | None, slot: Hashable, make: Callable[[], Made]) -> Made:
     """Return what `make` gives, made anew where nothing is kept."""
     return make() if kept is None else kept.once(slot, make)

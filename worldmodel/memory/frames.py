@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..variants import Variant
+
 
 class Spans(NamedTuple):
     """How chunks lie on the frame axis.
@@ -66,6 +68,14 @@ class Spans(NamedTuple):
     def candidates(self, chunk: int) -> range:
         """Return the frames that may be looked at again: all before those the chunk is fed, but the start picture."""
         return range(1, max(1, self.start(chunk)))
+
+
+def spans_of(variant: Variant) -> Spans:
+    """Return how a variant's chunks lie; it is one that looks back at latents."""
+    assert variant.memories is not None, f"{variant.name} looks at no memory"
+    chunking, frames = variant.chunking, variant.chunking.frames_per_latent
+    past = variant.memories.past * frames
+    return Spans(chunking.frames(0), chunking.frames(1), past, variant.memories.spacing, frames)
 
 
 MATRIX_GAME_3 = Spans()

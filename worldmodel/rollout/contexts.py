@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -65,14 +65,18 @@ class About(NamedTuple):
         stages: attention stages of the network, one after another, that look back in time through what is kept;
             `None`: unknown.
         encode_text: gives (words, width) of a prompt; `None`: nobody can.
+        dtype: what the network computes in.
+        keep: bytes in which it may be kept what holds for all passes of a chunk; `None`: all of that.
     """
 
     start: Start
     variant: Variant
-    numbers: tuple[int, ...] = ()
+    numbers: tuple[Any, ...] = ()
     device: torch.device = torch.device("cpu")
     stages: int | None = None
     encode_text: Callable[[str], Tensor] | None = None
+    dtype: torch.dtype = torch.float32
+    keep: int | None = None
 
     def text_of(self, controls: Controls) -> Tensor:
         """Return (words, width) of the sentence that holds in a chunk: the start's, or one that came later.

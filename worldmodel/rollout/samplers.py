@@ -81,8 +81,8 @@ class Settings(NamedTuple):
     """How a rollout samples and looks back; the variant's own unless the artist changes them."""
 
     sampler: Sampler
-    numbers: tuple[int, ...] = ()
-    """Of the context, as the family counts them; a window's length in latents, for one."""
+    numbers: tuple[Any, ...] = ()
+    """Plain values that the context goes by, as the family has them; a window's length in latents, for one."""
 
     def plain(self) -> list[Any]:
         """Return all that a chunk depends on, as plain values: the sampler's, then the context's."""

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ...layers.camera_rays import ray_tokens
-from ...layers.kept import Kept
+from ...layers.kept import Kept, Part
 from ..action import WINDOW_FRAMES
 
 FRAMES_PER_LATENT = 4
@@ -43,7 +43,9 @@ class Call(NamedTuple):
     """(B, words, width); behind a prompt's words come zeros, up to the number that the variant reads."""
     timesteps: Tensor
     """(B, T) float32 in [0, 1000], on the CPU, where reading them waits for no device."""
-    kept: Kept | None = None
+    negative: Tensor | None = None
+    """(B, words, width) of the prompt that guidance leads away from; `None`: there is no guidance."""
+    kept: Kept | Part | None = None
     """What holds for all passes of the clip; `None`: it is made anew in each."""
     rounded: bool = False
     """Whether `at` rounds timesteps to bfloat16, as the release does (999 becomes 1000)."""
@@ -65,12 +67,9 @@ class Call(NamedTuple):
         timesteps[:, self.given :] = level.bfloat16() if self.rounded else level
         return self._replace(timesteps=timesteps)
 
-    def null(self, text: Tensor) -> Call:
-        """Return the pass that guidance starts from: other text, nobody acting, and no memory.
-
-        Args:
-            text: (B, words, width) of the negative prompt.
-        """
+    def null(self) -> Call:
+        """Return the pass that guidance starts from: the negative prompt, nobody acting, and no memory."""
+        assert self.negative is not None, "a call without a negative prompt has no guidance"
         first = self.memories
         tokens = self.rays.shape[1] // len(self.positions)
         return self._replace(
@@ -79,9 +78,9 @@ class Call(NamedTuple):
             keyboard=torch.full_like(self.keyboard[:, first:], NO_KEYS),
             mouse=torch.full_like(self.mouse[:, first:], NO_MOUSE),
             rays=self.rays[:, first * tokens :],
-            text=text,
+            text=self.negative,
             timesteps=self.timesteps[:, first:],
-            kept=None if self.kept is None else self.kept.emptied(),
+            kept=None if self.kept is None else self.kept.part("null"),
         )
 
 
@@ -154,7 +153,13 @@ def action_windows(rows: Tensor, latents: int, memory: Tensor | None = None) -> 
 
 
 def clip_call(
-    clip: Clip, text: Tensor, memory: Fetched | None = None, *, kept: Kept | None = None, rounded: bool = False
+    clip: Clip,
+    text: Tensor,
+    memory: Fetched | None = None,
+    *,
+    negative: Tensor | None = None,
+    kept: Kept | None = None,
+    rounded: bool = False,
 ) -> Call:
     """Return what stays the same over all passes of a clip, at timestep 0.
 
@@ -162,7 +167,7 @@ def clip_call(
         clip: past latents, and what is known of the whole clip.
         text: (B, words, width) of the prompt.
         memory: what was fetched; `None` in a world's first clip.
-        kept, rounded: see `Call`.
+        negative, kept, rounded: see `Call`.
     """
     batch, latents = clip.past.shape[0], len(clip.positions)
 
@@ -181,6 +186,7 @@ def clip_call(
         rays=torch.cat([ray_tokens(part.rays.to(clip.rays)) for part in parts], dim=1),
         text=text,
         timesteps=torch.zeros(batch, len(positions)),
+        negative=negative,
         kept=kept,
         rounded=rounded,
     )

@@ -59,11 +59,19 @@ class Int8Linear(QuantisedLinear):
         """Return (..., m) of x (..., n), in x's dtype."""
         if self.rounds or self.packed is None:
             return super().forward(x)
-        rows, scale = truncated_rows(x.flatten(0, -2))
-        out = (whole_product(rows, self.packed) * scale * self.scale.t()).bfloat16()
-        if self.bias is not None:
-            out += self.bias.bfloat16()
-        return out.unflatten(0, x.shape[:-1]).to(x.dtype)
+        return truncated_product(x, self.packed, self.scale, self.bias)
+
+
+def truncated_product(x: Tensor, packed: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
+    """Return (..., m) of x (..., n), a weight (m, n) int8 with its scale per row (m, 1), and a bias (m,), as released.
+
+    The product is rounded to bfloat16, and so is its sum with the bias; then it goes back to x's dtype.
+    """
+    rows, size = truncated_rows(x.flatten(0, -2))
+    out = (whole_product(rows, packed) * size * scale.t()).bfloat16()
+    if bias is not None:
+        out += bias.bfloat16()
+    return out.unflatten(0, x.shape[:-1]).to(x.dtype)
 
 
 def truncated_rows(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -31,10 +31,15 @@ def cropped_picture(image: Tensor, size: tuple[int, int]) -> Tensor:
     Raises:
         ValueError: more than one picture, too small, no colours, or not numbers.
     """
+    return cropped_colours(image, size).movedim(-1, 1) * 2 - 1
+
+
+def cropped_colours(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return what `cropped_picture` does as a host has pictures: (1, h, w, 3), mostly in 0..1."""
     picture = _channels_first(image)
     height, width = (round(side / MULTIPLE) * MULTIPLE for side in size)
     picture = _middle(picture, height / width)
-    return interpolate(picture, (height, width), mode="bicubic", align_corners=True, antialias=True) * 2 - 1
+    return interpolate(picture, (height, width), mode="bicubic", align_corners=True, antialias=True).movedim(1, -1)
 
 
 def stretched_picture(image: Tensor, size: tuple[int, int]) -> Tensor:

@@ -1,0 +1,156 @@
+"""A walk's memory at a glance: the path with what is looked at from where, the overlap of its views, and the slots.
+
+Lengths in the drawing count in units of `_UNIT` pixels. Symbols: F frames that were compared.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..memory.frames import Spans
+from ..memory.plan import Look
+from ..memory.survey import COVERED, Survey
+from .canvas import EDGE, FAINT, INK, KEY, SIGHT, TURN, Canvas, arrow, wedge
+from .memory_words import memory_summary
+
+MOST_ROWS = 24
+"""Chunks whose slots are drawn; of a longer walk evenly spaced ones."""
+_UNIT, _WIDTH, _MAP, _MARGIN, _HEAD = 12, 100, 44, 1.5, 5.0
+_BACKGROUND, _PANEL = (17, 18, 20, 255), (24, 26, 29, 255)
+_BARE = (226, 92, 92, 255)
+_WHY = {"overlap": KEY, "pinned": TURN, "sink": FAINT}
+_ROW, _LABEL, _SHOWN = 2.4, 15, 11
+
+
+def draw_memory(c2w: Tensor, survey: Survey, spans: Spans, title: str, first_chunk: int = 0) -> Tensor:
+    """Draw what a walk's chunks look at again.
+
+    Args:
+        c2w: (frames, 4, 4) cameras of the whole walk.
+        survey: of it.
+        spans: of the model.
+        title: of the model.
+        first_chunk: the first that is not made yet.
+
+    Returns:
+        (1, H, W, 3) float32 in 0..1.
+    """
+    rows = _rows(survey)
+    height = _HEAD + _MAP + 3.6 + _ROW * (len(rows) + 1) + 3
+    canvas = Canvas(_UNIT, _WIDTH, height, _BACKGROUND)
+    canvas.text(_MARGIN, 1.7, title, 1.5, INK, anchor="lm", bold=0.03)
+    canvas.text(_MARGIN, 3.6, memory_summary(survey), 1.05, FAINT, anchor="lm")
+    _draw_map(canvas, c2w, survey, spans)
+    _draw_slots(canvas, survey, rows, (_HEAD + _MAP + 3.6, first_chunk))
+    drawn = canvas.painted().convert("RGB")
+    _lay_matrix(drawn, survey)
+    return torch.from_numpy(np.array(drawn)).float()[None] / 255
+
+
+def _rows(survey: Survey) -> list[int]:
+    """Return which chunks' slots are drawn; the first looks at nothing."""
+    chunks = len(survey.memories)
+    shown = min(chunks - 1, MOST_ROWS)
+    return [1 + index * (chunks - 2) // max(1, shown - 1) for index in range(shown)]
+
+
+def _draw_map(canvas: Canvas, c2w: Tensor, survey: Survey, spans: Spans) -> None:
+    """The path from above, its first heading pointing up; a line from each view to the frame it is shown again."""
+    canvas.box(_MARGIN, _HEAD, _MAP, _MAP, 0.6, _PANEL, EDGE)
+    poses = c2w.double().numpy()
+    places = poses[:, [0, 2], 3] * (1, -1)
+    low, high = places.min(0), places.max(0)
+    metre = (_MAP - 8) / max(2.0, (high - low).max())
+    points = (places - (low + high) / 2) * metre + (_MARGIN + _MAP / 2, _HEAD + _MAP / 2)
+    headings = poses[:, [0, 2], 2] * (1, -1)
+    for look in (look for memory in survey.memories for look in memory.looks):
+        colour = (*_WHY[look.why][:3], 60 + round(150 * min(look.overlap, 1)))
+        canvas.line([tuple(points[look.query]), tuple(points[look.pose_frame])], 0.07, colour)
+    canvas.line([tuple(point) for point in points], 0.26, INK)
+    for frame in (each.frame for each in survey.uncovered):
+        along = headings[frame] / max(1e-9, np.linalg.norm(headings[frame]))
+        canvas.shape(wedge(points[frame], along, 1.7), (*_BARE[:3], 70))
+        canvas.dot(*points[frame], 0.3, fill=_BARE)
+    for each in survey.returns:
+        canvas.dot(*points[each.frame], 0.75, edge=TURN, line=0.16)
+    step = max(1, -(-len(survey.memories) // 24))
+    for chunk in range(0, len(survey.memories), step):
+        x, y = points[0 if not chunk else spans.end(chunk - 1)]
+        canvas.dot(x, y, 0.35, fill=_BACKGROUND, edge=INK, line=0.12)
+        canvas.text(x + 0.7, y, str(chunk), 1.0, INK, anchor="lm")
+    canvas.shape(arrow(points[-1] + headings[-1] * 0.7, headings[-1], 1.4, 0.55), INK)
+    _legend(canvas, metre)
+
+
+def _legend(canvas: Canvas, metre: float) -> None:
+    x, y = _MARGIN + 1, _HEAD + _MAP + 1.3
+    told = {"by overlap": KEY, "pinned": TURN, "always": FAINT, "seen by nothing": _BARE}
+    for word, colour in told.items():
+        canvas.dot(x, y, 0.35, fill=colour)
+        canvas.text(x + 0.8, y, word, 0.95, FAINT, anchor="lm")
+        x += 2.4 + 0.55 * len(word)
+    canvas.dot(x, y, 0.5, edge=TURN, line=0.16)
+    canvas.text(x + 0.9, y, "a loop closes", 0.95, FAINT, anchor="lm")
+    length = 10 ** np.floor(np.log10((_MAP - 6) / metre))
+    left, low = _MARGIN + 1.2, _HEAD + _MAP - 1.2
+    canvas.line([(left, low), (left + length * metre, low)], 0.14, FAINT)
+    canvas.text(left + length * metre + 0.5, low, f"{length:g} m", 0.95, FAINT, anchor="lm")
+
+
+def _lay_matrix(drawn: Image.Image, survey: Survey) -> None:
+    """Lay the overlaps beside the map: a row's view, and how much of it each frame before or behind it saw."""
+    left, side = 2 * _MARGIN + _MAP + 1.5, _WIDTH - 3 * _MARGIN - _MAP - 5
+    frames, found = survey.overlaps
+    grey = torch.from_numpy(found).clamp(0, 1).float()[..., None]
+    colours = torch.tensor(_PANEL[:3]).float() * (1 - grey) + torch.tensor(KEY[:3]).float() * grey
+    matrix = Image.fromarray(colours.round().byte().numpy())
+    pixels = round(side * _UNIT)
+    matrix = matrix.resize((pixels, pixels), Image.Resampling.NEAREST)
+    over = Canvas(_UNIT, side + 5, _MAP + 3)
+    cell = side / len(frames)
+    at = {frame: index for index, frame in enumerate(frames)}
+    for each in survey.returns:
+        over.dot((at[each.then] + 0.5) * cell, (at[each.frame] + 0.5) * cell, 0.8, edge=TURN, line=0.16)
+    for index in {0, len(frames) // 2, len(frames) - 1}:
+        over.text((index + 0.5) * cell, side + 0.9, str(frames[index]), 0.9, FAINT)
+        over.text(side + 0.5, (index + 0.5) * cell, str(frames[index]), 0.9, FAINT, anchor="lm")
+    over.text(side / 2, side + 2.1, "how much of a row's view a column's frame saw", 0.95, FAINT)
+    corner = (round(left * _UNIT), round(_HEAD * _UNIT))
+    drawn.paste(matrix, corner)
+    marks = over.painted()
+    drawn.paste(marks.convert("RGB"), corner, marks.getchannel("A"))
+
+
+def _draw_slots(canvas: Canvas, survey: Survey, rows: list[int], place: tuple[float, int]) -> None:
+    """A row a chunk: its slots, each with the frame it holds and its share, and how much of its views that shows."""
+    top, first_chunk = place
+    if not rows:
+        canvas.text(_MARGIN, top, "One chunk looks at nothing: there is no past yet.", 1.05, FAINT, anchor="lm")
+        return
+    slots = max(len(memory.looks) for memory in survey.memories)
+    width = (_WIDTH - 2 * _MARGIN - _LABEL - _SHOWN) / max(slots, 1)
+    shown = {memory.chunk: [each.all for each in survey.coverage if each.chunk == memory.chunk]
+             for memory in survey.memories}  # fmt: skip
+    for slot in range(slots):
+        canvas.text(_MARGIN + _LABEL + slot * width, top, f"slot {slot + 1}", 0.95, FAINT, anchor="lm")
+    canvas.text(_WIDTH - _MARGIN, top, "of its views", 0.95, FAINT, anchor="rm")
+    for row, chunk in enumerate(rows, 1):
+        y, memory = top + row * _ROW, survey.memories[chunk]
+        made = chunk < first_chunk
+        canvas.text(_MARGIN, y, f"chunk {chunk}{'  made' if made else ''}", 1.05, FAINT if made else INK, anchor="lm")
+        for slot, look in enumerate(memory.looks):
+            _draw_look(canvas, look, _MARGIN + _LABEL + slot * width, y, width)
+        if shown[chunk]:
+            least = min(shown[chunk])
+            said = f"{sum(shown[chunk]) / len(shown[chunk]):.0%}"
+            canvas.text(_WIDTH - _MARGIN, y, said, 1.05, _BARE if least < COVERED else INK, anchor="rm")
+
+
+def _draw_look(canvas: Canvas, look: Look, left: float, y: float, width: float) -> None:
+    canvas.box(left, y - 0.85, width - 0.6, 1.7, 0.3, _PANEL)
+    canvas.box(left, y - 0.85, max((width - 0.6) * min(look.overlap, 1), 0.3), 1.7, 0.3, (*_WHY[look.why][:3], 90))
+    canvas.text(left + 0.5, y, f"frame {look.frame}", 1.0, INK, anchor="lm")
+    canvas.text(left + width - 1.1, y, f"{look.overlap:.0%}", 0.95, SIGHT[:3] if look.overlap < 0.01 else INK, anchor="rm")
