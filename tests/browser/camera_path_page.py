@@ -32,14 +32,14 @@ TOOLS = """(pack) => {
   window.wmTest = {
     node: () => app.graph.nodes.find(ours),
     value: () => wmTest.node().widgets.find((one) => one.name === "path").value,
-    modules: (...names) => Promise.all(names.map((name) => import(`/extensions/${pack}/path/${name}.mjs`))),
+    modules: (...names) => Promise.all(names.map((name) => import(`/extensions/${pack}/${name}.mjs`))),
   }
 }"""
 """What the scripts below share in the page."""
 VALUE = "() => wmTest.value()"
 FRESH = "() => !document.querySelector('.wm-strip[data-stale]') && document.querySelector('.wm-chip b')?.textContent"
 PIXEL = """async ([x, z]) => {
-  const [view, state, { parse }] = await wmTest.modules("view", "state", "path")
+  const [view, state, { parse }] = await wmTest.modules("path_editor/view", "path_editor/state", "path/path")
   const drawn = state.drawnCache()({ ...state.START, path: parse(wmTest.value()).path })
   const plot = document.querySelector(".wm-plot")
   const rect = plot.getBoundingClientRect()
@@ -53,7 +53,7 @@ ASKED = """() => new Promise((done) => {
   const ask = window.requestAnimationFrame
   let ours = 0
   window.requestAnimationFrame = (call) => {
-    if (/\\/(path|kit)\\//.test(new Error().stack)) ours += 1
+    if (/\\/(path|path_editor|kit)\\//.test(new Error().stack)) ours += 1
     return ask(call)
   }
   setTimeout(() => {

@@ -74,7 +74,7 @@ def bend_turn_and_copy(page: Page, renderer: str) -> None:
     expect(page.locator(".wm-inspect .wm-title b").first).to_have_text("Keyframe 1")
     editor.screenshot(f"camera_path_{renderer}_handles")
     out = page.evaluate("""async () => {
-      const [{ tangents }, { parse }] = await wmTest.modules("edits", "path")
+      const [{ tangents }, { parse }] = await wmTest.modules("path/edits", "path/path")
       return tangents(parse(wmTest.value()).path, 1).out
     }""")
     start = editor.at(out[0], 3 + out[2])
@@ -123,7 +123,7 @@ def retime_lift_and_slow(page: Page, renderer: str) -> None:
     editor = Editor(page)
     box = box_of(page.locator(".wm-profile"))
     places = page.evaluate("""async () => {
-      const [profile, state, { parse }] = await wmTest.modules("profile", "state", "path")
+      const [profile, state, { parse }] = await wmTest.modules("path_editor/profile", "path_editor/state", "path/path")
       const [variant] = await (await fetch("/wm/variants")).json()
       const now = { ...state.START, variant, path: parse(wmTest.value()).path }
       const drawn = state.drawnCache()(now)
