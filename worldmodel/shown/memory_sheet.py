@@ -153,4 +153,6 @@ def _draw_look(canvas: Canvas, look: Look, left: float, y: float, width: float) 
     canvas.box(left, y - 0.85, width - 0.6, 1.7, 0.3, _PANEL)
     canvas.box(left, y - 0.85, max((width - 0.6) * min(look.overlap, 1), 0.3), 1.7, 0.3, (*_WHY[look.why][:3], 90))
     canvas.text(left + 0.5, y, f"frame {look.frame}", 1.0, INK, anchor="lm")
-    canvas.text(left + width - 1.1, y, f"{look.overlap:.0%}", 0.95, SIGHT[:3] if look.overlap < 0.01 else INK, anchor="rm")
+    canvas.text(
+        left + width - 1.1, y, f"{look.overlap:.0%}", 0.95, SIGHT[:3] if look.overlap < 0.01 else INK, anchor="rm"
+    )

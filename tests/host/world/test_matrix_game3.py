@@ -20,7 +20,7 @@ from torch import Tensor
 FOLDER = Path(__file__).resolve().parents[2] / "golden" / "matrix_game3"
 CASE, T5 = FOLDER / "rollout.safetensors", FOLDER / "t5_tiny.safetensors"
 LATENTS, FRAMES = 1e-4, 3e-3
-"""Of the golden README: of the latents' norm; of colours in -1..1."""
+"""Largest errors: as a share of the latents' norm; of colours in -1..1."""
 WORDS = "a quiet street at night with rain and red lamps walking forward in the city of glass"
 LENGTHS = (57, 40, 40, 40)
 INT8 = "int8 attention (Matrix-Game 3)"

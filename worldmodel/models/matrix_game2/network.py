@@ -1,7 +1,7 @@
 """Matrix-Game 2.0: a causal Wan image-to-video network with an action module in its first blocks.
 
 Shapes: B batch, T latents, h, w latent grid, S = h/2 * w/2 tokens per latent, N = T * S, C model width.
-Source: specs/matrix_game2.md section 6; Matrix-Game 2.0 (arXiv:2508.13009).
+Source: Matrix-Game 2.0 (arXiv:2508.13009), wan/modules/causal_model.py of its release.
 """
 
 from __future__ import annotations
