@@ -17,6 +17,7 @@ NODE_MODULES: tuple[str, ...] = (
     "archive",
     "compare",
     "overlay",
+    "memory",
     "record",
 )
 """Modules of this package whose `NODES` list goes to the host, in the order of the node menu."""

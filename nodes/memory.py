@@ -1,4 +1,4 @@
-"""World Memory and Memory Inspector: which past frames a model looks at again, chosen and seen before anything rolls."""
+"""World Memory and Memory Inspector: which past frames a model looks at again, chosen, and seen before it rolls."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class WorldMemory(io.ComfyNode):
             node_id="WMWorldMemory",
             display_name="World Memory",
             category=CATEGORY,
-            description="Says which past frames Matrix-Game 3 looks at again while it makes the next ones: how they are "
-            "found, which are always looked at, and which never. Rollout World and Memory Inspector take it.",
+            description="Says which past frames Matrix-Game 3 looks at again while it makes the next ones: how they "
+            "are found, which are always looked at, and which never. For Rollout World and Memory Inspector.",
             search_aliases=["memory", "retrieval", "matrix game 3", "pin", "recall", "frustum", "overlap"],
             inputs=[
                 io.Combo.Input(
@@ -159,7 +159,7 @@ class MemoryInspector(io.ComfyNode):
                 Memory.Input(
                     "memory",
                     optional=True,
-                    tooltip="From World Memory; without it as the world's form says: by exact overlap, no moment twice.",
+                    tooltip="From World Memory. Without it as the world's form says: by exact overlap, none twice.",
                 ),
             ],
             outputs=[

@@ -19,6 +19,8 @@ DRAWN = {
     "Matrix-Game 2 - universal": "matrix_game_2_universal",
     "Matrix-Game 2 - GTA drive": "matrix_game_2_gta_drive",
     "Matrix-Game 2 - Temple run": "matrix_game_2_templerun",
+    "Matrix-Game 3 - distilled": "matrix_game_3_distilled",
+    "Matrix-Game 3 - base": "matrix_game_3_base",
 }
 SIZE, FINER = (576, 384), 2
 LEFT, RIGHT, TOP, CURVE = 150, 20, 78, 88

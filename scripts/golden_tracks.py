@@ -17,16 +17,17 @@ import numpy as np
 from repository import REPOSITORY
 
 from worldmodel import questions as editor
-from worldmodel.binding.motion import integrate
+from worldmodel.binding.motion import camera_turns, integrate
 from worldmodel.camera.poses import angles
 from worldmodel.reading.limits import MAX_FRAMES
 from worldmodel.track.presets import PRESETS, preset
 from worldmodel.track.timeline import EASINGS, WORDS, Timeline
-from worldmodel.track.track import parse_timeline, sample, sample_curve, write_track
-from worldmodel.variants import VARIANTS, Variant
+from worldmodel.track.track import Track, parse_timeline, sample, sample_curve, write_track
+from worldmodel.variants import VARIANTS, Motion, Variant
 
 GOLDEN = REPOSITORY / "tests" / "golden" / "tracks" / "tracks.json"
-MOTION = VARIANTS["tiny_world"].motion
+WALKERS = ("tiny_world", "matrix_game_3_distilled")
+"""Variants whose motions differ: all others move as one of them."""
 SAMPLES, BORDERS = 30, 8
 """Most frames that are sampled of one track, and most chunks whose beginnings are listed."""
 
@@ -234,23 +235,28 @@ def golden(text: str) -> dict[str, Any]:
 
 def _played(timeline: Timeline) -> dict[str, Any]:
     """Return a timeline at some frames: yaw and pitch in degrees per frame, poses x, z in metres and yaw, pitch in
-    radians, keys as spans within the track, and the chunks of every model."""
+    radians of each walker, keys as spans within the track, and the chunks of every model."""
     track = sample(timeline)
     at = sorted({*np.linspace(0, track.frames - 1, SAMPLES).round().astype(int).tolist()})
-    poses = integrate(track, MOTION)
-    turned = np.concatenate([np.zeros((1, 2)), np.cumsum(np.radians(track.mouse[:-1].double().numpy()), 0)])
-    apart = angles(poses[:, :3, :3]).numpy()[:, 0] - turned[:, 0]
-    level = np.cos(turned[:, 1]) > 0.01  # looking straight up, or over the back, yaw and pitch can be told otherwise
-    assert np.abs(np.sin(apart[level])).max(initial=0.0) < 1e-6
     return {
         "frames": track.frames,
         "keys": {word: _spans(track.keys[:, i].tolist()) for i, word in enumerate(track.words)},
         "at": at,
         "yaw": sample_curve(timeline.yaw, track.frames)[at].tolist(),
         "pitch": sample_curve(timeline.pitch, track.frames)[at].tolist(),
-        "poses": np.concatenate([poses[at][:, [0, 2], 3].numpy(), turned[at]], 1).tolist(),
+        "poses": {name: _poses(track, VARIANTS[name].motion)[at].tolist() for name in WALKERS},
         "chunks": {name: _chunks(variant, track.frames) for name, variant in VARIANTS.items()},
     }
+
+
+def _poses(track: Track, motion: Motion) -> np.ndarray:
+    poses = integrate(track, motion)
+    degrees = camera_turns(track.mouse[:-1].double(), motion).numpy()
+    turned = np.concatenate([np.zeros((1, 2)), np.cumsum(np.radians(degrees), 0)])
+    apart = angles(poses[:, :3, :3]).numpy()[:, 0] - turned[:, 0]
+    level = np.cos(turned[:, 1]) > 0.01  # looking straight up, or over the back, yaw and pitch can be told otherwise
+    assert np.abs(np.sin(apart[level])).max(initial=0.0) < 1e-6
+    return np.concatenate([poses[:, [0, 2], 3].numpy(), turned], 1)
 
 
 def _spans(held: list[float]) -> list[list[int]]:
@@ -270,7 +276,7 @@ def write_golden() -> None:
     """Write the models and all pairs, one a line."""
     GOLDEN.parent.mkdir(parents=True, exist_ok=True)
     pairs = [f"{json.dumps(name)}: {json.dumps(golden(text))}" for name, text in cases().items()]
-    head = f'"variants": {json.dumps(editor.variants())},\n"step_metres": {MOTION.step_metres},\n'
+    head = f'"variants": {json.dumps(editor.variants())},\n'
     GOLDEN.write_text("{\n" + head + '"pairs": {\n' + ",\n".join(pairs) + "\n}}\n", encoding="utf-8")
 
 

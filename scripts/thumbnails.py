@@ -88,6 +88,7 @@ PICTURES: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "Draw a path, walk it (Tiny World)": ("13", lambda film: left_half(film, 12)),
     "Branch and compare": ("17", four_columns),
     "Stop, save, resume": ("8", upper_part),
+    "Look before you render": ("4", upper_part),
 }
 """The node that saved what the picture is cut from, and how it is cut."""
 

@@ -1,19 +1,26 @@
-"""Small random checkpoints in the layout of the released Matrix-Game 2 files, wide enough to need no metadata."""
+"""Small random checkpoints in the layout of the released Matrix-Game files, wide enough to need no metadata."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import sentencepiece
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 from worldmodel.checkpoints.clip_tower import tower_shapes
-from worldmodel.models.matrix_game2.network import MatrixGame2, Sizes
+from worldmodel.checkpoints.text_encoder import TOKENIZER, encoder_weights
+from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.models.matrix_game2.network import Sizes as Sizes2
+from worldmodel.models.matrix_game3.network import MatrixGame3
+from worldmodel.models.matrix_game3.sizes import Sizes
 from worldmodel.vae.wan21 import Wan21VAE
+from worldmodel.vae.wan22 import Wan22VAE
 
 VARIANTS = ("universal", "gta_drive", "templerun")
 FILES = {
@@ -33,7 +40,7 @@ def network_weights(name: str, **changes: Any) -> dict[str, Tensor]:
     """Return random weights of a variant under the released names; each number is exact in 32, bf16 and fp16 bits."""
     keys, mouse = CONTROLS[name]
     torch.manual_seed(11)
-    network = MatrixGame2(Sizes(**{**SIZES, "keyboard_dim": keys, "mouse": mouse, **changes}))
+    network = MatrixGame2(Sizes2(**{**SIZES, "keyboard_dim": keys, "mouse": mouse, **changes}))
     return {key: (value.detach() * 256).round().clamp(-255, 255) / 256 for key, value in network.state_dict().items()}
 
 
@@ -61,6 +68,44 @@ def tower_weights() -> dict[str, Tensor]:
     return {key: torch.randn(shape) * shape[-1] ** -0.5 for key, shape in tower_shapes(sizes).items()}
 
 
+MATRIX_GAME_3 = Sizes(
+    dim=128, ffn_dim=64, freq_dim=64, layers=2, text_dim=24, channels=48, cell=16, keyboard_dim=6, keyboard_width=8,
+    action_heads=2, action_head_size=8, action_blocks=(0,), heads=1,
+)  # fmt: skip
+WORDS = "a quiet street at night with rain and red lamps walking forward in the city of glass"
+
+
+def matrix_game_3_weights() -> dict[str, Tensor]:
+    """Return random weights of Matrix-Game 3 under the released names."""
+    torch.manual_seed(12)
+    return {key: value.detach() for key, value in MatrixGame3(MATRIX_GAME_3).state_dict().items()}
+
+
+def wan22_weights() -> dict[str, Tensor]:
+    """Return a random Wan 2.2 VAE, four numbers wide."""
+    torch.manual_seed(3)
+    shapes = Wan22VAE(encoder_width=4, decoder_width=4).state_dict()
+    return {key: torch.randn_like(value) * value[0].numel() ** -0.5 for key, value in shapes.items()}
+
+
+def text_encoder_weights(width: int = MATRIX_GAME_3.text_dim) -> dict[str, Tensor]:
+    """Return a random UMT5 encoder of one block under the host's names, with a small tokenizer inside."""
+    made, generator = io.BytesIO(), torch.Generator().manual_seed(1)
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([WORDS] * 20), model_writer=made, vocab_size=50, model_type="unigram", pad_id=0,
+        eos_id=1, unk_id=2, bos_id=-1, hard_vocab_limit=False, minloglevel=2,
+    )  # fmt: skip
+    square = {f"blocks.0.attn.{part}.weight": (width, width) for part in "qkvo"}
+    shapes = {
+        "token_embedding.weight": (50, width), "norm.weight": (width,), **square,
+        "blocks.0.norm1.weight": (width,), "blocks.0.norm2.weight": (width,),
+        "blocks.0.ffn.gate.0.weight": (32, width), "blocks.0.ffn.fc1.weight": (32, width),
+        "blocks.0.ffn.fc2.weight": (width, 32), "blocks.0.pos_embedding.embedding.weight": (32, 4),
+    }  # fmt: skip
+    weights = {key: torch.randn(shape, generator=generator) * 0.3 for key, shape in shapes.items()}
+    return {**encoder_weights(weights), TOKENIZER: torch.tensor(list(made.getvalue()), dtype=torch.uint8)}
+
+
 def place_files(models: Path) -> None:
     """Put small random files into a host's models folder, under the names that the pack's workflows load."""
     for name, path in FILES.items():
@@ -68,6 +113,10 @@ def place_files(models: Path) -> None:
         save(models / "diffusion_models" / Path(path).name, weights)
     save(models / "vae" / "wan_2.1_vae.safetensors", vae_weights())
     save(models / "clip_vision" / "clip_vision_h.safetensors", tower_weights())
+    for name in ("distilled", "base"):
+        save(models / "diffusion_models" / f"matrix_game_3_{name}.safetensors", matrix_game_3_weights())
+    save(models / "vae" / "wan2.2_vae.safetensors", wan22_weights())
+    save(models / "text_encoders" / "umt5_xxl_fp16.safetensors", text_encoder_weights())
 
 
 def start_of(of_pack: Callable[[str], ModuleType], name: str) -> SimpleNamespace:

@@ -14,7 +14,7 @@ from .formats.poses_json import read_fps
 from .reading.json_text import checked_object, load, shown
 from .track.presets import PRESETS, preset
 from .track.track import parse_timeline, parse_track, write_track
-from .variants import NO_KEYS, TITLES, VARIANTS, Variant
+from .variants import NO_KEYS, TITLES, VARIANTS, Motion, Variant
 
 MAX_BYTES = 8 * 2**20
 """Largest question; the longest track with a keyframe on every frame is about half of it."""
@@ -141,6 +141,11 @@ def _variant_of(asked: dict[str, Any]) -> Variant:
     return found
 
 
+def _motion(motion: Motion) -> dict[str, Any]:
+    """Say how a camera moves; the page knows a step along the heading before it, or along the mean."""
+    return {name: getattr(motion, name) for name in ("step_metres", "diagonal_metres", "least_degrees", "along")}
+
+
 def _variant(variant: Variant) -> dict[str, Any]:
     mouse = variant.mouse
     return {
@@ -158,5 +163,6 @@ def _variant(variant: Variant) -> dict[str, Any]:
         "chunk": variant.chunking.frames(1),
         "fps": variant.fps,
         "step_metres": variant.motion.step_metres,
+        "motion": _motion(variant.motion),
         "reads_text": variant.text is not None,
     }

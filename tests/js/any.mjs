@@ -1,6 +1,7 @@
 // @ts-check
 /** Any timeline and any edit at all, from a seed. */
 import * as edits from "../../web/track/edits.mjs"
+import { walking } from "../../web/track/poses.mjs"
 import { EASINGS, WORDS, canonical } from "../../web/track/timeline.mjs"
 
 /** @import { Timeline } from "../../web/track/timeline.mjs" */
@@ -16,6 +17,7 @@ export const WALKER = {
   chunk: 12,
   fps: 16,
   step_metres: 0.1235,
+  motion: walking(0.1235),
   max_yaw: 4,
   reads_text: false,
 }

@@ -67,13 +67,13 @@ test("drawing again takes well below 4 ms of computation", () => {
 test("a drag with the map takes few milliseconds a step", () => {
   const timeline = longTrack()
   const start = timeline.yaw[600][0]
-  let poses = integrate(timeline, WALKER.step_metres)
+  let poses = integrate(timeline, WALKER.motion)
   const least = quickest((run) => {
     const by = { frames: 0, value: 0.05 * (1 + (run % 40)) }
     const moved = edits.moveKeyframes(timeline, [["yaw", start]], by).timeline
     edits.snap(5000, { mode: "chunk", pixels: VIEW.scale, variant: WALKER, edges: edits.snapEdges(moved, run) })
     draw(moved)
-    poses = integrate(moved, WALKER.step_metres, poses)
+    poses = integrate(moved, WALKER.motion, poses)
     makeScene({ poses, variant: WALKER, fps: 16, area: AREA })
   })
   assert.ok(least < 2 * REDRAW, `${least} ms`)

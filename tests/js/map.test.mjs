@@ -14,12 +14,12 @@ const STEP = WALKER.step_metres
 
 /** @param {Timeline} timeline @param {Partial<Parameters<typeof makeScene>[0]>} [more] */
 function sceneOf(timeline, more) {
-  return makeScene({ poses: integrate(timeline, STEP), variant: WALKER, fps: 16, area: AREA, ...more })
+  return makeScene({ poses: integrate(timeline, WALKER.motion), variant: WALKER, fps: 16, area: AREA, ...more })
 }
 
 /** @param {Timeline} timeline */
 function revisitsOf(timeline) {
-  const poses = integrate(timeline, STEP)
+  const poses = integrate(timeline, WALKER.motion)
   return revisits(poses, waysOf(poses, poses.frames), 3 * STEP)
 }
 

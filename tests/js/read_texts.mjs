@@ -1,7 +1,7 @@
 // @ts-check
 /** Read the texts of tracks from standard input, a JSON list, and print what the editors make of each. */
 import { readFileSync } from "node:fs"
-import { integrate } from "../../web/track/poses.mjs"
+import { integrate, walking } from "../../web/track/poses.mjs"
 import { sample } from "../../web/track/sample.mjs"
 import { parse, write } from "../../web/track/timeline.mjs"
 
@@ -14,7 +14,7 @@ function answer(text) {
   const { timeline, error, short } = parse(text)
   if (!timeline) return { error, short }
   if (timeline.frames > PLAYED) return { text: write(timeline) }
-  const { x, z, yaw, pitch } = integrate(timeline, STEP)
+  const { x, z, yaw, pitch } = integrate(timeline, walking(STEP))
   const { keys, ...curves } = sample(timeline)
   return {
     text: write(timeline),

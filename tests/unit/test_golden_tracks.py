@@ -8,11 +8,11 @@ from typing import Any
 import golden_tracks
 import pytest
 
-from worldmodel.variants import VARIANTS, Motion, Variant
+from worldmodel.variants import VARIANTS, Variant
 
 FILE = json.loads(golden_tracks.GOLDEN.read_text(encoding="utf-8"))
 CASES = golden_tracks.cases()
-NUMBERS = ("yaw", "pitch", "poses")
+NUMBERS = ("yaw", "pitch")
 
 
 def test_the_file_holds_every_pair_and_the_models_as_they_are() -> None:
@@ -24,8 +24,9 @@ def test_the_file_holds_every_pair_and_the_models_as_they_are() -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
 def test_the_page_knows_how_every_model_walks(variant: Variant) -> None:
-    """The page's twin of `integrate` is told the step and nothing else of a motion."""
-    assert variant.motion == Motion(variant.motion.step_metres)
+    """The page's twin of `integrate` rounds nothing and wraps no mean, and its pairs hold every motion there is."""
+    assert variant.motion.along in ("before", "mean") and not variant.motion.rounded
+    assert variant.motion in [VARIANTS[name].motion for name in golden_tracks.WALKERS]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -34,6 +35,8 @@ def test_python_agrees_with_the_file(name: str) -> None:
     kept = dict(FILE["pairs"][name])
     for member in NUMBERS if "canonical" in now else ():
         assert now.pop(member) == [pytest.approx(row, abs=1e-12) for row in kept.pop(member)]
+    for walker in golden_tracks.WALKERS if "canonical" in now else ():
+        assert now["poses"].pop(walker) == [pytest.approx(row, abs=1e-12) for row in kept["poses"].pop(walker)]
     assert now == kept
 
 

@@ -12,7 +12,7 @@ import torch
 from tests.tiny_models import controls_of, predict_of, start_of, with_toy
 from worldmodel import families
 from worldmodel.families import family_of
-from worldmodel.families.begin import begin
+from worldmodel.families.begin import begin, settings_of
 from worldmodel.rollout.samplers import Renoise, Sampler, Settings
 from worldmodel.rollout.session import Progress, Session
 from worldmodel.rollout.unipc import UniPC
@@ -44,7 +44,7 @@ def sampler(request: pytest.FixtureRequest) -> Sampler | None:
 
 def session_on(world: World, sampler: Sampler | None, **options: object) -> Session:
     variant = VARIANTS[world.start.variant]
-    settings = sampler and Settings(sampler, family_of(variant).numbers(variant))
+    settings = sampler and Settings(sampler, settings_of(variant).numbers)
     return begin(world, predict_of(), settings=settings, **{"model": MODEL, "stages": 1, **options})
 
 

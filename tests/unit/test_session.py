@@ -18,7 +18,7 @@ from worldmodel.rollout.session import NotFinite, Progress, bare
 from worldmodel.variants import VARIANTS
 from worldmodel.world.state import Controls, RecordedNoise, World, frames, latents, new_world
 
-NAMES = list(VARIANTS)
+NAMES = [name for name, variant in VARIANTS.items() if variant.family == "matrix_game_2"]
 
 
 def grow(world: World, controls: list[Controls], seed: int = 5, **options: object) -> World:

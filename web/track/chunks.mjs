@@ -15,6 +15,7 @@
  * @property {number} chunk frames of every other chunk
  * @property {number} fps
  * @property {number} step_metres metres per frame while a key that moves is held
+ * @property {import("./poses.mjs").Motion} motion
  * @property {number | null} max_yaw largest turn it was trained with, degrees per frame
  * @property {boolean} reads_text
  */

@@ -2,7 +2,17 @@
 /** The words of keys that some model knows, and what to say about one that none knows. */
 
 /** Every word some model knows, in writing order. */
-export const WORDS = Object.freeze(["forward", "back", "left", "right", "jump", "slide", "turn_left", "turn_right"])
+export const WORDS = Object.freeze([
+  "forward",
+  "back",
+  "left",
+  "right",
+  "jump",
+  "slide",
+  "turn_left",
+  "turn_right",
+  "attack",
+])
 const LETTERS = new Map([
   ["W", "forward"],
   ["S", "back"],

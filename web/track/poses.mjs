@@ -1,11 +1,21 @@
 // @ts-check
 /**
- * Where a track leads, seen from above, as the server integrates it (worldmodel/binding/motion.py): row i first steps along the
- * heading of frame i, then turns. Right is x, ahead is z, a turn to the right is positive.
+ * Where a track leads, seen from above, as the server integrates it (worldmodel/binding/motion.py): row i first steps along
+ * the heading of frame i, or the mean of it and the next one, then turns. Right is x, ahead is z, a turn to the right is
+ * positive.
  */
 import { heldFlags, sampleInto } from "./sample.mjs"
 
 /** @import { Timeline } from "./timeline.mjs" */
+
+/**
+ * How a model's camera moves.
+ * @typedef {object} Motion
+ * @property {number} step_metres way per frame while one walking key is held
+ * @property {number | null} diagonal_metres way along both axes while two are; null: they are as fast as one
+ * @property {number} least_degrees a mouse below that does not turn the camera
+ * @property {string} along "before": a step follows the heading of its frame; "mean": the mean of it and the next one
+ */
 
 /**
  * One pose per frame of a track, and one more for where the last row leads.
@@ -16,22 +26,30 @@ import { heldFlags, sampleInto } from "./sample.mjs"
  * @property {Float64Array} yaw radians to the right, (frames + 1)
  * @property {Float64Array} pitch radians up, (frames + 1)
  * @property {Timeline} timeline what they were made from
- * @property {number} step metres per frame
+ * @property {Motion} motion
  * @property {number} kept frames taken over from the former poses
  */
 
 const NONE = /** @type {const} */ ([])
 
+/** The plainest motion. @param {number} step metres per frame @returns {Motion} */
+export function walking(step) {
+  return { step_metres: step, diagonal_metres: null, least_degrees: 0, along: "before" }
+}
+
 /**
  * Integrate a track from the first changed frame on.
  * @param {Timeline} timeline
- * @param {number} step metres per frame while a key that moves is held
+ * @param {Motion} motion the model's
  * @param {Poses} [before] poses of a former state of the track; they are left as they are
  * @returns {Poses}
  */
-export function integrate(timeline, step, before) {
+export function integrate(timeline, motion, before) {
   const { frames } = timeline
-  const same = before && before.step === step ? firstChange(before.timeline, timeline) : 0
+  const { step_metres: step, diagonal_metres, least_degrees: least } = motion
+  const diagonal = diagonal_metres ?? step * Math.SQRT1_2 // as fast as straight lines
+  const share = motion.along === "mean" ? 0.5 : 0
+  const same = before && sameMotion(before.motion, motion) ? firstChange(before.timeline, timeline) : 0
   if (before && same >= frames && before.frames === frames) return { ...before, timeline, kept: frames + 1 }
   const kept = before ? Math.min(same, frames, before.frames) : 0
   const [x, z, yaw, pitch] = Array.from({ length: 4 }, () => new Float64Array(frames + 1))
@@ -49,15 +67,16 @@ export function integrate(timeline, step, before) {
   for (let i = kept; i < frames; i++) {
     const across = r[i] - l[i]
     const along = f[i] - b[i]
-    const stride = across && along ? step * Math.SQRT1_2 : step // diagonals are as fast as straight lines
-    const sin = Math.sin(yaw[i])
-    const cos = Math.cos(yaw[i])
+    const stride = across && along ? diagonal : step
+    const turned = radians(turn[i], least)
+    const sin = Math.sin(yaw[i] + share * turned)
+    const cos = Math.cos(yaw[i] + share * turned)
     x[i + 1] = x[i] + (across * cos + along * sin) * stride
     z[i + 1] = z[i] + (along * cos - across * sin) * stride
-    yaw[i + 1] = yaw[i] + radians(turn[i])
-    pitch[i + 1] = pitch[i] + radians(tilt[i])
+    yaw[i + 1] = yaw[i] + turned
+    pitch[i + 1] = pitch[i] + radians(tilt[i], least)
   }
-  return { frames, x, z, yaw, pitch, timeline, step, kept: kept ? kept + 1 : 0 }
+  return { frames, x, z, yaw, pitch, timeline, motion, kept: kept ? kept + 1 : 0 }
 }
 
 /**
@@ -102,7 +121,18 @@ function differsAt(a, b) {
   return Infinity
 }
 
-/** The wire carries degrees in single precision. @param {number} degrees */
-function radians(degrees) {
-  return (Math.fround(degrees) * Math.PI) / 180
+/**
+ * The wire carries degrees in single precision; below the least turn they are none.
+ * @param {number} degrees
+ * @param {number} least
+ */
+function radians(degrees, least) {
+  const told = Math.fround(degrees)
+  return Math.abs(told) < least ? 0 : (told * Math.PI) / 180
+}
+
+/** @param {Motion} a @param {Motion} b */
+function sameMotion(a, b) {
+  const names = /** @type {const} */ (["step_metres", "diagonal_metres", "least_degrees", "along"])
+  return a === b || names.every((name) => a[name] === b[name])
 }

@@ -1,10 +1,14 @@
 // @ts-check
 /** One Action Track editor: its state, and the few ways in which anything changes it. */
 import { extended, makeBase } from "../kit/editor.mjs"
+import { walking } from "../track/poses.mjs"
 import { write } from "../track/timeline.mjs"
 import { layoutOf } from "./layout.mjs"
 import { SPOKEN, playheadWords } from "./spoken.mjs"
 import { START, extent, isEmpty, lanesOf, locked, poseCache, settled, shownTimeline, withText } from "./state.mjs"
+
+/** How a track walks while no model is known: not at all. */
+const STANDING = walking(0)
 
 /** @typedef {import("./state.mjs").EditorState} EditorState */
 /** @typedef {import("../track/timeline.mjs").Timeline} Timeline */
@@ -113,7 +117,7 @@ export function makeEditor(place) {
     /** @returns {[string, number, number][]} */
     band: () => base.binding.state.report?.band ?? [],
     poses: () =>
-      poses(base.state.recording?.timeline ?? shownTimeline(base.state), base.state.variant?.step_metres ?? 0),
+      poses(base.state.recording?.timeline ?? shownTimeline(base.state), base.state.variant?.motion ?? STANDING),
     /** Drop what a gesture left behind. */
     settle() {
       const { olds } = base.state

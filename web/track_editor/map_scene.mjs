@@ -68,9 +68,9 @@ export function makeScene({ poses, frames = poses.frames, variant, fps, area, ke
     fit,
     runs: pathRuns(poses, ways, fit),
     chunkStarts: chunkStarts(poses, frames, fit, variant),
-    revisits: revisits(poses, ways, NEAR_STEPS * poses.step),
+    revisits: revisits(poses, ways, NEAR_STEPS * poses.motion.step_metres),
     metres: ways[frames - 1],
-    fastest: poses.step * fps,
+    fastest: poses.motion.step_metres * fps,
     moves: ways[frames - 1] > 0,
     turns: poses.yaw.subarray(0, frames).some((yaw) => yaw !== 0),
   })
@@ -238,14 +238,14 @@ function fits({ scale, left, top }, poses, frames, area) {
 }
 
 /** @param {Poses} poses @param {Float64Array} ways @param {Fit} fit */
-function pathRuns({ x, z, step }, ways, { scale, left, top }) {
+function pathRuns({ x, z, motion }, ways, { scale, left, top }) {
   /** @type {{amount: number, points: number[]}[]} */
   const runs = []
   let [px, py] = [left + scale * x[0], top - scale * z[0]]
   let last = -1
   for (let i = 1; i < ways.length; i++) {
     if (ways[i] === ways[i - 1]) continue
-    const amount = Math.round(Math.min(1, (ways[i] - ways[i - 1]) / step) * SPEEDS) / SPEEDS
+    const amount = Math.round(Math.min(1, (ways[i] - ways[i - 1]) / motion.step_metres) * SPEEDS) / SPEEDS
     const nx = left + scale * x[i]
     const ny = top - scale * z[i]
     const near = (nx - px) * (nx - px) + (ny - py) * (ny - py) < THIN * THIN

@@ -156,8 +156,8 @@ export function keyTitle(variant, word) {
 export function poseCache() {
   /** @type {import("../track/poses.mjs").Poses | undefined} */
   let last
-  return (/** @type {Timeline} */ timeline, /** @type {number} */ step) => {
-    if (last?.timeline !== timeline || last.step !== step) last = integrate(timeline, step, last)
+  return (/** @type {Timeline} */ timeline, /** @type {import("../track/poses.mjs").Motion} */ motion) => {
+    if (last?.timeline !== timeline || last.motion !== motion) last = integrate(timeline, motion, last)
     return last
   }
 }

@@ -22,6 +22,7 @@ export const WORDS = {
     slide: "slide",
     turn_left: "turn left",
     turn_right: "turn right",
+    attack: "attack",
     nomove: "run",
   },
   leans: { left: "lean left", right: "lean right" },

@@ -18,7 +18,7 @@ from .memory_words import memory_summary
 
 MOST_ROWS = 24
 """Chunks whose slots are drawn; of a longer walk evenly spaced ones."""
-_UNIT, _WIDTH, _MAP, _MARGIN, _HEAD = 12, 100, 44, 1.5, 5.0
+_UNIT, _WIDTH, _MAP, _MARGIN, _HEAD = 12, 98, 44, 1.5, 5.0
 _BACKGROUND, _PANEL = (17, 18, 20, 255), (24, 26, 29, 255)
 _BARE = (226, 92, 92, 255)
 _WHY = {"overlap": KEY, "pinned": TURN, "sink": FAINT}
@@ -39,7 +39,7 @@ def draw_memory(c2w: Tensor, survey: Survey, spans: Spans, title: str, first_chu
         (1, H, W, 3) float32 in 0..1.
     """
     rows = _rows(survey)
-    height = _HEAD + _MAP + 3.6 + _ROW * (len(rows) + 1) + 3
+    height = _HEAD + _MAP + 3.6 + _ROW * (len(rows) + 1) + 1
     canvas = Canvas(_UNIT, _WIDTH, height, _BACKGROUND)
     canvas.text(_MARGIN, 1.7, title, 1.5, INK, anchor="lm", bold=0.03)
     canvas.text(_MARGIN, 3.6, memory_summary(survey), 1.05, FAINT, anchor="lm")
@@ -48,6 +48,11 @@ def draw_memory(c2w: Tensor, survey: Survey, spans: Spans, title: str, first_chu
     drawn = canvas.painted().convert("RGB")
     _lay_matrix(drawn, survey)
     return torch.from_numpy(np.array(drawn)).float()[None] / 255
+
+
+def _mixed(colour: tuple[int, ...], share: float) -> tuple[int, int, int, int]:
+    """Return a colour on a panel, as if it were glass."""
+    return *(round(share * one + (1 - share) * other) for one, other in zip(colour[:3], _PANEL[:3], strict=True)), 255
 
 
 def _rows(survey: Survey) -> list[int]:
@@ -67,12 +72,12 @@ def _draw_map(canvas: Canvas, c2w: Tensor, survey: Survey, spans: Spans) -> None
     points = (places - (low + high) / 2) * metre + (_MARGIN + _MAP / 2, _HEAD + _MAP / 2)
     headings = poses[:, [0, 2], 2] * (1, -1)
     for look in (look for memory in survey.memories for look in memory.looks):
-        colour = (*_WHY[look.why][:3], 60 + round(150 * min(look.overlap, 1)))
+        colour = _mixed(_WHY[look.why], 0.25 + 0.6 * min(look.overlap, 1))
         canvas.line([tuple(points[look.query]), tuple(points[look.pose_frame])], 0.07, colour)
     canvas.line([tuple(point) for point in points], 0.26, INK)
     for frame in (each.frame for each in survey.uncovered):
         along = headings[frame] / max(1e-9, np.linalg.norm(headings[frame]))
-        canvas.shape(wedge(points[frame], along, 1.7), (*_BARE[:3], 70))
+        canvas.shape(wedge(points[frame], along, 1.7), _mixed(_BARE, 0.35))
         canvas.dot(*points[frame], 0.3, fill=_BARE)
     for each in survey.returns:
         canvas.dot(*points[each.frame], 0.75, edge=TURN, line=0.16)
@@ -87,7 +92,7 @@ def _draw_map(canvas: Canvas, c2w: Tensor, survey: Survey, spans: Spans) -> None
 
 def _legend(canvas: Canvas, metre: float) -> None:
     x, y = _MARGIN + 1, _HEAD + _MAP + 1.3
-    told = {"by overlap": KEY, "pinned": TURN, "always": FAINT, "seen by nothing": _BARE}
+    told = {"by overlap": KEY, "pinned": TURN, "always": FAINT, "little shown": _BARE}
     for word, colour in told.items():
         canvas.dot(x, y, 0.35, fill=colour)
         canvas.text(x + 0.8, y, word, 0.95, FAINT, anchor="lm")
@@ -102,22 +107,23 @@ def _legend(canvas: Canvas, metre: float) -> None:
 
 def _lay_matrix(drawn: Image.Image, survey: Survey) -> None:
     """Lay the overlaps beside the map: a row's view, and how much of it each frame before or behind it saw."""
-    left, side = 2 * _MARGIN + _MAP + 1.5, _WIDTH - 3 * _MARGIN - _MAP - 5
+    left, side = 3 * _MARGIN + _MAP, _MAP
     frames, found = survey.overlaps
     grey = torch.from_numpy(found).clamp(0, 1).float()[..., None]
     colours = torch.tensor(_PANEL[:3]).float() * (1 - grey) + torch.tensor(KEY[:3]).float() * grey
     matrix = Image.fromarray(colours.round().byte().numpy())
     pixels = round(side * _UNIT)
     matrix = matrix.resize((pixels, pixels), Image.Resampling.NEAREST)
-    over = Canvas(_UNIT, side + 5, _MAP + 3)
+    over = Canvas(_UNIT, side + 5, side + 3)
     cell = side / len(frames)
     at = {frame: index for index, frame in enumerate(frames)}
     for each in survey.returns:
         over.dot((at[each.then] + 0.5) * cell, (at[each.frame] + 0.5) * cell, 0.8, edge=TURN, line=0.16)
     for index in {0, len(frames) // 2, len(frames) - 1}:
-        over.text((index + 0.5) * cell, side + 0.9, str(frames[index]), 0.9, FAINT)
+        over.text((index + 0.5) * cell, side + 1, str(frames[index]), 0.9, FAINT, anchor="rm" if index else "lm")
         over.text(side + 0.5, (index + 0.5) * cell, str(frames[index]), 0.9, FAINT, anchor="lm")
-    over.text(side / 2, side + 2.1, "how much of a row's view a column's frame saw", 0.95, FAINT)
+    over.text(side / 4, side + 1, "a row's view,", 0.9, FAINT)
+    over.text(3 * side / 4, side + 1, "seen by a column's frame", 0.9, FAINT)
     corner = (round(left * _UNIT), round(_HEAD * _UNIT))
     drawn.paste(matrix, corner)
     marks = over.painted()
@@ -151,8 +157,7 @@ def _draw_slots(canvas: Canvas, survey: Survey, rows: list[int], place: tuple[fl
 
 def _draw_look(canvas: Canvas, look: Look, left: float, y: float, width: float) -> None:
     canvas.box(left, y - 0.85, width - 0.6, 1.7, 0.3, _PANEL)
-    canvas.box(left, y - 0.85, max((width - 0.6) * min(look.overlap, 1), 0.3), 1.7, 0.3, (*_WHY[look.why][:3], 90))
+    canvas.box(left, y - 0.85, max((width - 0.6) * min(look.overlap, 1), 0.3), 1.7, 0.3, _mixed(_WHY[look.why], 0.5))
     canvas.text(left + 0.5, y, f"frame {look.frame}", 1.0, INK, anchor="lm")
-    canvas.text(
-        left + width - 1.1, y, f"{look.overlap:.0%}", 0.95, SIGHT[:3] if look.overlap < 0.01 else INK, anchor="rm"
-    )
+    ink = SIGHT if look.overlap < 0.01 else INK
+    canvas.text(left + width - 1.1, y, f"{look.overlap:.0%}", 0.95, ink, anchor="rm")

@@ -1,4 +1,4 @@
-"""What a walk's memory will be, in words: a line for each chunk and slot, then loops that close and views nobody saw."""
+"""What a walk's memory will be, in words: a line for each slot, then loops that close and views nobody saw."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from ..reading.words import shortened
 MAX_DEGREES = 180.0
 """Largest turn in one frame; beyond half a turn left and right mean the same."""
 
-WORDS = ("forward", "back", "left", "right", "jump", "slide", "turn_left", "turn_right")
+WORDS = ("forward", "back", "left", "right", "jump", "slide", "turn_left", "turn_right", "attack")
 """Every word some model knows, in writing order. What a model does when nothing is held (nomove) is derived."""
 LETTERS = {"W": "forward", "S": "back", "A": "left", "D": "right"}
 EASINGS = ("linear", "smooth", "hold")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,18 +10,16 @@ from typing import Any
 
 import comfy.sd
 import pytest
-import sentencepiece
 import torch
+from released_checkpoints import text_encoder_weights
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 FOLDER = Path(__file__).resolve().parents[2] / "golden" / "matrix_game3"
-CASE, T5 = FOLDER / "rollout.safetensors", FOLDER / "t5_tiny.safetensors"
+CASE = FOLDER / "rollout.safetensors"
 LATENTS, FRAMES = 1e-4, 3e-3
 """Largest errors: as a share of the latents' norm; of colours in -1..1."""
-WORDS = "a quiet street at night with rain and red lamps walking forward in the city of glass"
-LENGTHS = (57, 40, 40, 40)
 INT8 = "int8 attention (Matrix-Game 3)"
 BOUNDS = {INT8: 0.05, "int8 attention as released (Matrix-Game 3)": 0.1, "fp8_e4m3fn": 0.2}
 """How far latents may be from those of float32."""
@@ -80,21 +77,9 @@ def case(
 
 
 @pytest.fixture
-def clip(place_file: Callable[..., str], run: Callable, tmp_path: Path, of_pack: Callable) -> comfy.sd.CLIP:
+def clip(place_file: Callable[..., str], run: Callable, tmp_path: Path) -> comfy.sd.CLIP:
     """A random text encoder as wide as the model's words, with a small tokenizer inside."""
-    made, generator = io.BytesIO(), torch.Generator().manual_seed(1)
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter([WORDS] * 20), model_writer=made, vocab_size=50, model_type="unigram", pad_id=0,
-        eos_id=1, unk_id=2, bos_id=-1, hard_vocab_limit=False, minloglevel=2,
-    )  # fmt: skip
-    shapes = {key.removeprefix("sd."): value.shape for key, value in load_file(T5).items() if key.startswith("sd.")}
-    weights = {
-        key: torch.randn([24 if side == 16 else side for side in shape], generator=generator) * 0.3
-        for key, shape in shapes.items()
-    }
-    ours = of_pack("worldmodel.checkpoints.text_encoder").encoder_weights(weights)
-    ours["spiece_model"] = torch.tensor(list(made.getvalue()), dtype=torch.uint8)
-    save_file(ours, tmp_path / "umt5_tiny.safetensors")
+    save_file(text_encoder_weights(24), tmp_path / "umt5_tiny.safetensors")
     return run("WMLoadWorldTextEncoder", place_file("text_encoders", tmp_path / "umt5_tiny.safetensors"))
 
 
