@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-COMPLEX_DEVICES = ("cpu", "cuda")
-"""Where complex products are known to work and to be fast: one kernel in place of eight."""
+COMPLEX_DEVICES = ("cpu", "cuda", "meta")
+"""Where complex products are known to work and to be fast: one kernel in place of eight; and where they are counted."""
 
 
 class Rotation(NamedTuple):

@@ -1,8 +1,8 @@
 """A model's own films as the history it learns from, with the true films as what should follow.
 
 Where places are known, what comes next can be known from a film that went a little astray: the model learns to find
-back (training on a generated past: Matrix-Game 2.0, arXiv:2508.13009, appendix A). Films are rolled out with the newest averaged weights, and
-the newest of them are kept.
+back (training on a generated past: Matrix-Game 2.0, arXiv:2508.13009, appendix A). Films are rolled out with the newest
+averaged weights, and the newest of them are kept.
 
 Shapes: B walks, T latents of a long walk, C = 16 channels, h x w latent grid.
 """

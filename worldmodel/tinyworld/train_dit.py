@@ -2,7 +2,7 @@
 
 A clip of n chunks trains all of them in one pass (teacher forcing): its clean latents and its noisy latents stand
 side by side in one sequence, and a mask lets a noisy chunk see itself and the clean chunk before, as the window of
-inference does. Errors the model made elsewhere are added to the clean latents (an error buffer, as Matrix-Game 3.0 has).
+inference does. Errors the model made elsewhere are added to the clean latents (error buffer, as in Matrix-Game 3.0).
 What makes it keep its sharpness on its own past comes after, in `train_rollout`.
 
 Shapes: B clips, T latents of a clip, C = 16 channels, h x w latent grid.
