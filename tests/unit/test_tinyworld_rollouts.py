@@ -87,7 +87,7 @@ def test_only_the_last_step_of_the_chunk_carries_a_gradient(tmp_path: Path) -> N
             super().__init__()
             self.weight, self.calls = nn.Parameter(torch.tensor(0.1)), []
 
-        def forward(self, x: Tensor, *_: object, step: object) -> Tensor:
+        def forward(self, x: Tensor, *_: object, call: object) -> Tensor:
             self.calls.append(torch.is_grad_enabled())
             return x * self.weight
 

@@ -146,9 +146,10 @@ def test_a_world_is_decoded_in_its_familys_manner(
     chunks = tuple(state.Chunk(piece, None) for piece in latents.split(3, dim=1))
     world = state.World(SimpleNamespace(variant="tiny_world"), chunks)
     family = of_pack("worldmodel.variants").VARIANTS["tiny_world"].family
+    families = of_pack("worldmodel.families").FAMILIES
     for manner in (None, matrix_game_3):
         if manner:
-            monkeypatch.setitem(of_pack("worldmodel.vae.wan22").MANNERS, family, manner)
+            monkeypatch.setitem(families, family, families[family]._replace(manner=manner))
         whole = streamed(decoder, full, latents, [9], *([manner] if manner else []))
         assert torch.equal(torch.cat(list(decoder.decode_frames(full, world, 0, 32))), whole)
         assert torch.equal(torch.cat(list(decoder.decode_frames(full, world, 7, 20))), whole[7:21])
