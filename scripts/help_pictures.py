@@ -35,6 +35,9 @@ SETTINGS = {
 PATIENCE = 240_000
 
 WALK = "forward*12 forward+yaw_right(2)*12 forward+yaw_left(2.5)*9"
+LONG_WALK = (
+    "forward*57 forward+yaw_right(1.5)*60 forward*60 yaw_right(3)*60 forward*80 forward+yaw_right(1.5)*60 idle*20"
+)
 OTHER_WALK = "left+yaw_left*24"
 PATH = (
     '{"type":"path","version":1,"frames":129,"target":[1.5,0,3.4],"keyframes":[{"f":0,"p":[0,0,0]},'
@@ -95,6 +98,9 @@ NODES: dict[str, tuple[str, dict[str, Any]]] = {
     "see load overlay": ("PreviewImage", {"images": ["load overlay", 0]}),
     "see reverse overlay": ("PreviewImage", {"images": ["reverse overlay", 0]}),
     "see load": ("PreviewImage", {"images": ["decode load", 0]}),
+    "long track": ("WMActionTrack", {"track": LONG_WALK, "model": "Matrix-Game 3.0 distilled"}),
+    "memory": ("WMWorldMemory", {"pins": "40"}),
+    "inspector": ("WMMemoryInspector", {"track": ["long track", 0], "memory": ["memory", 0]}),
     "see rewind": ("PreviewImage", {"images": ["decode rewind", 0]}),
     "see compare": ("PreviewImage", {"images": ["compare", 0]}),
     "see path overlay": ("PreviewImage", {"images": ["path overlay", 0]}),
@@ -143,6 +149,8 @@ SCENES = {
     "WMRewindWorld": Scene("rewind", "see rewind"),
     "WMWorldInfo": Scene("info", "info", ()),
     "WMCompareWorlds": Scene("compare", "see compare", (0.4, 0.95), 1),
+    "WMWorldMemory": Scene("memory"),
+    "WMMemoryInspector": Scene("inspector", "inspector", (), width=640),
     "WMOverlayControls": Scene("overlay", "see overlay", (0.2, 0.9), 1),
     "WMRecordTinyWorld": Scene("record", "see record"),
 }
