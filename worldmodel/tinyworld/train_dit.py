@@ -24,6 +24,7 @@ from ..variants import VARIANTS
 from .export import open_player
 from .latents import Shards
 from .player import Conditions, build_conditions
+from .precision import mixed_precision
 from .run import Run
 
 VARIANT = VARIANTS["tiny_world"]
@@ -158,11 +159,6 @@ def draw_sigmas(random: np.random.Generator, shape: tuple[int, int], least: floa
     steps = [level for level in OWN_LEVELS if level > least]
     own = torch.tensor(steps)[torch.from_numpy(random.integers(len(steps), size=shape))]
     return torch.where(torch.from_numpy(random.random(shape) < 0.6), own, any_level)
-
-
-def mixed_precision(device: torch.device) -> torch.autocast:
-    """Return the context in which networks are trained: products in bfloat16."""
-    return torch.autocast(device.type, torch.bfloat16)
 
 
 def teacher_forced(

@@ -26,6 +26,7 @@ from ..sampling import Levels
 from . import carried
 from .latents import Shards
 from .player import Conditions, build_conditions
+from .precision import mixed_precision
 from .run import Run
 from .train_dit import (
     CHUNK,
@@ -35,7 +36,6 @@ from .train_dit import (
     begin_run,
     draw_clip,
     flow_error,
-    mixed_precision,
     side_by_side,
     take_clip,
     teacher_forced,
