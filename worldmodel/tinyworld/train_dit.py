@@ -23,6 +23,7 @@ from ..sampling import warped_steps
 from ..variants import VARIANTS
 from .export import open_player
 from .latents import Shards
+from .muon import Muon
 from .player import Conditions, build_conditions
 from .precision import mixed_precision
 from .run import Run
@@ -215,7 +216,7 @@ def optimizers_for(network: nn.Module, rate: float) -> list[torch.optim.Optimize
     ]
     chosen = {id(parameter) for parameter in matrices}
     others = [p for p in network.parameters() if id(p) not in chosen and p.requires_grad]
-    muon = torch.optim.Muon(matrices, lr=rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw", ns_steps=3)
+    muon = Muon(matrices, lr=rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw", ns_steps=3)
     return [muon, torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)]
 
 

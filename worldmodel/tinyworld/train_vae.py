@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..metrics.pictures import bicubic_copy, psnr, squared_error
 from ..vae.tiny import FRAMES_PER_LATENT, TinyVAE, initialise
 from . import data
+from .muon import Muon
 from .player import load_vae
 from .precision import mixed_precision
 from .run import Run
@@ -41,7 +42,7 @@ def judge(vae: TinyVAE, clips: Tensor) -> dict[str, float]:
     }
 
 
-class ConvMuon(torch.optim.Muon):
+class ConvMuon(Muon):
     """Muon over convolutions, each seen as the matrix (outputs, inputs * places) that it is."""
 
     def __init__(self, kernels: list[Tensor], **settings: Any) -> None:
