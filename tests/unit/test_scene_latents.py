@@ -71,3 +71,14 @@ def test_a_command_without_what_it_needs_says_so(capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         main(["encode", "--vae", "x", "--shards", "y", "--count", "1", "--only", "Nowhere"])
     assert "invalid choice" in capsys.readouterr().err and "Nowhere" not in plans.NAMES
+
+
+def test_only_the_walks_of_some_places_are_read(shards: Path) -> None:
+    whole = Shards(shards)
+    whole.refresh()
+    for name in ("Hedge Court", "Neon Corner"):
+        seed = engine.level_seed(name)
+        known = Shards(shards, only=(seed,))
+        known.refresh()
+        for some, every in ((known.short, whole.short), (known.long, whole.long)):
+            assert len(some["keys"]) == int((every["seeds"] == seed).sum()) and bool((some["seeds"] == seed).all())

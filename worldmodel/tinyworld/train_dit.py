@@ -46,11 +46,13 @@ KEYBOARD_GAIN = {"keyboard_embed.0.weight": 2.0, "keyboard_embed.2.weight": 3.0,
 
 class Course(NamedTuple):
     """What a run trains, and how far: the network's sizes; the share of the updates that learn from own films (see
-    `own_films`; it rises over the first half); and the length in updates, if it is not given in minutes."""
+    `own_films`; it rises over the first half); the length in updates, if it is not given in minutes; and the seeds of
+    the only places whose walks are learnt from, if not all are."""
 
     sizes: dict = SIZES
     own_share: float = 0.0
     updates: int | None = None
+    only: tuple[int, ...] = ()
 
 
 COURSE = Course()
@@ -292,7 +294,7 @@ def train(
     """
     from .own_films import OwnFilms  # which is made of this file's parts
 
-    shards = Shards(shard_folder, device)
+    shards = Shards(shard_folder, device, course.only)
     shards.refresh()
     run = begin_run(folder, minutes, rate, seed, shards, begin_with, course)
     mean, std = run.extra["mean"], run.extra["std"]

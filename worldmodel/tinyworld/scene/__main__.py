@@ -17,13 +17,7 @@ from pathlib import Path
 import torch
 
 from ...metrics import suites2
-from . import plans
-
-SIZES = {
-    "dim": 256, "heads": 4, "ffn_dim": 1024, "freq_dim": 128, "layers": 6, "context_dim": 128, "keyboard_dim": 4,
-    "keyboard_width": 32, "action_heads": 4, "action_blocks": (0, 1, 2), "mouse": True,
-}  # fmt: skip
-"""Of the network of `train model`."""
+from . import engine, plans
 
 
 def main(words: list[str] | None = None) -> int:
@@ -55,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--vae", type=Path, help="run of the VAE, or file (reader)")
     train.add_argument("--shards", type=Path, help="folder of encoded walks (model)")
     train.add_argument("--scale", type=int, default=1, help="batches so many times as large (model; default 1)")
+    train.add_argument("--only", nargs="+", choices=plans.NAMES, metavar="LEVEL", help="walks in these levels (model)")
     train.add_argument("--own", type=float, default=0.0, help="share of updates on own films (model; default 0)")
     train.set_defaults(command=_train)
 
@@ -102,7 +97,8 @@ def _train(options: argparse.Namespace) -> None:
     if options.what == "model":
         if options.shards is None:
             raise ValueError("--shards: nothing was given; name the folder that `encode` writes to.")
-        course = train_dit.Course(SIZES, options.own, options.updates)
+        only = tuple(map(engine.level_seed, options.only or ()))
+        course = train_dit.Course(own_share=options.own, updates=options.updates, only=only)
         common |= {"begin_with": options.begin_with, "scale": options.scale, "course": course}
         train_dit.train(options.run, options.shards, rate=options.rate or 2e-3, **common)
         return
