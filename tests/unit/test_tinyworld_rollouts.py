@@ -140,12 +140,13 @@ def test_the_critic_learns_what_is_real_and_pushes_towards_it(tmp_path: Path) ->
     judge = Judge(2e-3, run_of(tmp_path))
     told = torch.randn(16, train_rollout.ACTIONS)
     margins = []
-    for _ in range(40):
+    for _ in range(20):
         real, fake = torch.randn(16, 16, WINDOW, *GRID) + 1, torch.randn(16, 16, WINDOW, *GRID) - 1
         margins.append(judge.learn(real, told, fake, told, False))
     assert margins[-1] > margins[0] + 0.5
-    push = judge.push(fake, told, 2)
-    assert push.shape == (16, 16, CHUNK, *GRID) and push.mean() > 0.05
+    # between the two it knows the way; where all is plainly made its slope is small
+    push = judge.push((real + fake) / 2, told, 2)
+    assert push.shape == (16, 16, CHUNK, *GRID) and push.mean() > 0.2
     assert push.square().mean().sqrt().item() == pytest.approx(1, rel=1e-3)
     assert all(parameter.requires_grad for parameter in judge.critic.parameters())
 

@@ -19,7 +19,8 @@ from ..layers.cache import KVCache
 from ..rollout.sampling import Levels, renoise_sample
 from .latents import Shards
 from .player import Conditions, build_conditions
-from .train_dit import CHUNK, LEVELS, VARIANT, flow_error, mixed_precision, side_by_side
+from .precision import mixed_precision
+from .train_dit import CHUNK, LEVELS, VARIANT, flow_error, side_by_side
 
 WALKS, KEPT, EVERY = 16, 8, 12
 """Walks of a rollout, rollouts that are kept, and updates from own films from one to the next."""

@@ -23,7 +23,9 @@ from ..rollout.sampling import warped_steps
 from ..variants import VARIANTS
 from .export import open_player
 from .latents import Shards
+from .muon import Muon
 from .player import SIZES, Conditions, build_conditions
+from .precision import mixed_precision
 from .run import Run
 
 VARIANT = VARIANTS["tiny_world"]
@@ -38,11 +40,13 @@ KEYBOARD_GAIN = {"keyboard_embed.0.weight": 2.0, "keyboard_embed.2.weight": 3.0,
 
 class Course(NamedTuple):
     """What a run trains, and how far: the network's sizes; the share of the updates that learn from own films (see
-    `own_films`; it rises over the first half); and the length in updates, if it is not given in minutes."""
+    `own_films`; it rises over the first half); the length in updates, if it is not given in minutes; and the seeds of
+    the only places whose walks are learnt from, if not all are."""
 
     sizes: dict = SIZES
     own_share: float = 0.0
     updates: int | None = None
+    only: tuple[int, ...] = ()
 
 
 COURSE = Course()
@@ -154,11 +158,6 @@ def draw_sigmas(random: np.random.Generator, shape: tuple[int, int], least: floa
     return torch.where(torch.from_numpy(random.random(shape) < 0.6), own, any_level)
 
 
-def mixed_precision(device: torch.device) -> torch.autocast:
-    """Return the context in which networks are trained: products in bfloat16."""
-    return torch.autocast(device.type, torch.bfloat16)
-
-
 def teacher_forced(
     network: nn.Module, clip: Clip, errors: ErrorBuffer, random: np.random.Generator, least: float = 0.0
 ) -> Tensor:
@@ -213,7 +212,7 @@ def optimizers_for(network: nn.Module, rate: float) -> list[torch.optim.Optimize
     ]
     chosen = {id(parameter) for parameter in matrices}
     others = [p for p in network.parameters() if id(p) not in chosen and p.requires_grad]
-    muon = torch.optim.Muon(matrices, lr=rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw", ns_steps=3)
+    muon = Muon(matrices, lr=rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw", ns_steps=3)
     return [muon, torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)]
 
 
@@ -289,7 +288,7 @@ def train(
     """
     from .own_films import OwnFilms  # which is made of this file's parts
 
-    shards = Shards(shard_folder, device)
+    shards = Shards(shard_folder, device, course.only)
     shards.refresh()
     run = begin_run(folder, minutes, rate, seed, shards, begin_with, course)
     mean, std = run.extra["mean"], run.extra["std"]
