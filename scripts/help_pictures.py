@@ -36,7 +36,8 @@ PATIENCE = 240_000
 
 WALK = "forward*12 forward+yaw_right(2)*12 forward+yaw_left(2.5)*9"
 LONG_WALK = (
-    "forward*57 forward+yaw_right(1.5)*60 forward*60 yaw_right(3)*60 forward*80 forward+yaw_right(1.5)*60 idle*20"
+    "forward*57 forward+yaw_right(1.5)*60 forward*60 yaw_right(3)*60 forward*80 forward+yaw_right(1.5)*60 forward*60 "
+    "yaw_left(4)*45 idle*15"
 )
 OTHER_WALK = "left+yaw_left*24"
 PATH = (
@@ -150,7 +151,7 @@ SCENES = {
     "WMWorldInfo": Scene("info", "info", ()),
     "WMCompareWorlds": Scene("compare", "see compare", (0.4, 0.95), 1),
     "WMWorldMemory": Scene("memory"),
-    "WMMemoryInspector": Scene("inspector", "inspector", (), width=640),
+    "WMMemoryInspector": Scene("inspector", "inspector", (0.0,), 1, 460),
     "WMOverlayControls": Scene("overlay", "see overlay", (0.2, 0.9), 1),
     "WMRecordTinyWorld": Scene("record", "see record"),
 }
