@@ -3,7 +3,8 @@
 FOLDER holds the authors' public code (github.com/SkyworkAI/Matrix-Game, its folder Matrix-Game-3), which is fetched by
 whoever runs this; none of it is in this repository. Both get the same random weights and inputs and run a later clip's
 denoising pass in float32, in turns, on one core; both answers must agree. Kernels and bytes are counted as `python -m
-worldmodel.bench count` does, at the released size without numbers. Their attention, which needs a GPU, is replaced by
+worldmodel.bench count` does, at the released size without numbers: in float32, and as released, in bfloat16 with what
+their autocast computes in float32. Their attention, which needs a GPU, is replaced by
 torch's own for them as for us, and what they import but do not need here is left empty.
 """
 
@@ -17,7 +18,9 @@ import sys
 import time
 import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +29,7 @@ from comfy_host import HostError
 from environment import run_inside, say
 from repository import REPOSITORY
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import linear, scaled_dot_product_attention
 
 sys.path.insert(0, str(REPOSITORY))
 
@@ -72,18 +75,27 @@ class Size(NamedTuple):
     new: int = 10
 
 
-SIZES = {
-    "the goldens' size": Size(
-        48, 3, 3, 64, (0, 1), (32, 2), (4, 6, 6), (24, 12), (4, 6), frequencies=32, embedded=8, memory=3, past=2, new=4
-    ),
-    "384 wide": Size(384, 3, 12, 1792, tuple(range(6)), (256, 4), (8, 28, 28), (4096, 512), (16, 24)),
-    "the released size": Size(3072, 24, 30, 14336, tuple(range(15)), (1024, 16), (8, 28, 28), (4096, 512), (44, 80)),
-}
-RELEASED = "the released size"
+TINY = Size(
+    48, 3, 3, 64, (0, 1), (32, 2), (4, 6, 6), (24, 12), (4, 6), frequencies=32, embedded=8, memory=3, past=2, new=4
+)
+MIDDLE = Size(384, 3, 12, 1792, tuple(range(6)), (256, 4), (8, 28, 28), (4096, 512), (16, 24))
+RELEASED = Size(3072, 24, 30, 14336, tuple(range(15)), (1024, 16), (8, 28, 28), (4096, 512), (44, 80))
+CASES = (
+    ("the goldens' size, float32", TINY, torch.float32),
+    ("384 wide, float32", MIDDLE, torch.float32),
+    ("the released size, float32", RELEASED, torch.float32),
+    ("the released size, bfloat16 as released", RELEASED, torch.bfloat16),
+)
+STEPS = 3
 
 
-def authors_model(folder: Path, device: str) -> Callable[..., nn.Module]:
-    """Return the authors' network class, able to run on a CPU in float32.
+def authors_model(folder: Path, device: str, dtype: torch.dtype) -> Callable[..., nn.Module]:
+    """Return the authors' network class, able to run on a CPU.
+
+    Args:
+        folder: of their code.
+        device: where it runs.
+        dtype: what their bfloat16 is.
 
     Raises:
         HostError: the folder holds no such code.
@@ -107,8 +119,18 @@ def authors_model(folder: Path, device: str) -> Callable[..., nn.Module]:
     except ImportError as error:
         raise HostError(f"--authors: their code needs {error.name or error}, which is not installed here.") from error
     model.flash_attention = attend
-    model.torch = _Float32()
-    return model.WanModel
+    model.torch = _Torch(dtype)
+
+    class Network(model.WanModel):
+        """Theirs, with linear layers that follow its autocast."""
+
+        def __init__(self, **sizes: Any):
+            super().__init__(**sizes)
+            for layer in self.modules():
+                if isinstance(layer, nn.Linear):
+                    layer.forward = partial(model.torch.linear, layer)
+
+    return Network
 
 
 def _empty_packages(root: Path) -> dict[str, dict[str, Any]]:
@@ -132,13 +154,28 @@ def _empty_packages(root: Path) -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
-class _Float32:
-    """torch, in which their bfloat16 is float32, so that both networks compute in one precision."""
+class _Torch:
+    """torch as their network finds it; without numbers there is no autocast, so that theirs is followed by hand."""
 
-    bfloat16 = torch.float32
+    def __init__(self, dtype: torch.dtype):
+        """Args: dtype: what their bfloat16 is."""
+        self.bfloat16 = self.computes = dtype
+        self.amp = self
 
     def __getattr__(self, name: str) -> Any:
         return getattr(torch, name)
+
+    @contextmanager
+    def autocast(self, device: str, dtype: torch.dtype) -> Iterator[None]:
+        """Let linear layers compute in another precision."""
+        outside, self.computes = self.computes, dtype
+        yield
+        self.computes = outside
+
+    def linear(self, layer: nn.Linear, x: Tensor) -> Tensor:
+        """Run a linear layer, as autocast does."""
+        bias = None if layer.bias is None else layer.bias.to(self.computes)
+        return linear(x.to(self.computes), layer.weight.to(self.computes), bias)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, k_lens: Tensor | None = None, **_: Any) -> Tensor:
@@ -185,12 +222,13 @@ def networks(build: Callable[..., nn.Module], size: Size, device: str) -> tuple[
     return theirs, ours.eval().requires_grad_(False)
 
 
-def passes(size: Size, device: str) -> tuple[dict[str, Any], Tensor, dict[str, Call]]:
+def passes(size: Size, device: str, dtype: torch.dtype) -> tuple[dict[str, Any], Tensor, dict[str, Call]]:
     """Return a later clip's pass: what theirs is given, and what ours is, with constants kept and made anew."""
     draw = torch.Generator().manual_seed(1)
 
     def random(*shape: int) -> Tensor:
-        return torch.empty(shape, device="meta") if device == "meta" else torch.randn(shape, generator=draw)
+        numbers = torch.empty(shape, device="meta") if device == "meta" else torch.randn(shape, generator=draw)
+        return numbers.to(dtype)
 
     height, width = size.grid
     tokens, latents, start = height // 2 * (width // 2), size.past + size.new, 21
@@ -217,21 +255,32 @@ def passes(size: Size, device: str) -> tuple[dict[str, Any], Tensor, dict[str, C
     return theirs, x[:, :, size.past :], calls
 
 
-def runners(build: Callable[..., nn.Module], size: Size, device: str) -> dict[str, Callable[[], Tensor]]:
+def runners(
+    build: Callable[..., nn.Module], size: Size, device: str, dtype: torch.dtype
+) -> dict[str, Callable[[], Tensor]]:
     """Return theirs and both forms of ours, each giving the velocity of the new latents."""
-    theirs, ours = networks(build, size, device)
-    given, x, calls = passes(size, device)
+    theirs, ours = (network.to(dtype) for network in networks(build, size, device))
+    given, x, calls = passes(size, device, dtype)
     forms = {name: lambda call=call: ours(x, call=call) for name, call in calls.items()}
     return {"theirs": lambda: theirs(**given)[:, :, size.past :], **forms}
 
 
-def count(run: Callable[[], Tensor]) -> Cost:
-    """Count a pass that has been made once before."""
-    with torch.inference_mode():
-        run()
+class Counted(NamedTuple):
+    """A pass, and the memory that it needs besides weights and what it is given."""
+
+    cost: Cost
+    kept: int
+    peak: int
+
+
+def count(run: Callable[[], Tensor]) -> Counted:
+    """Count a pass that is not the first of its clip."""
     with counted() as counter:
         run()
-    return counter.cost
+        before, kept = counter.cost, counter.live
+        counter.peak = kept
+        run()
+    return Counted(counter.cost - before, kept, counter.peak)
 
 
 def in_turns(runs: dict[str, Callable[[], Tensor]], rounds: int) -> dict[str, float]:
@@ -262,17 +311,22 @@ def check_equal(runs: dict[str, Callable[[], Tensor]]) -> str:
     return f"answers agree within {worst:.0e}"
 
 
-def table(costs: dict[str, Cost], seconds: dict[str, float]) -> str:
+def table(found: dict[str, Counted], seconds: dict[str, float]) -> str:
     """Return lines of theirs and ours, and their ratios."""
-    lines = [f"  {'':8s} {'kernels':>8} {'GB':>10} {'GFLOP':>12} {'seconds':>9}   theirs / ours"]
-    theirs = costs["theirs"]
-    for name, cost in costs.items():
+    lines = [f"  {'':8s} {'kernels':>8} {'GB':>10} {'GFLOP':>12} {'peak GB':>9} {'seconds':>9}   theirs / ours"]
+    theirs = found["theirs"].cost
+    for name, (cost, _, peak) in found.items():
         spent = f"{seconds[name]:9.4f}" if seconds else f"{'':9s}"
-        line = f"  {name:8s} {cost.kernels:8,} {cost.bytes / 1e9:10,.3f} {cost.flop / 1e9:12,.1f} {spent}"
+        line = f"  {name:8s} {cost.kernels:8,} {cost.bytes / 1e9:10,.3f} {cost.flop / 1e9:12,.1f} {peak / 1e9:9.3f}"
+        line += f" {spent}"
         if name != "theirs":
             line += f"   kernels {theirs.kernels / cost.kernels:.2f}, bytes {theirs.bytes / cost.bytes:.2f}"
             line += f", time {seconds['theirs'] / seconds[name]:.2f}" if seconds else ""
         lines.append(line)
+    once = found["anew"].cost.flop - found["kept"].cost.flop
+    whole = [STEPS * theirs.flop, STEPS * found["kept"].cost.flop + once]
+    told = " and ".join(f"{flop / 1e9:,.1f}" for flop in whole)
+    lines.append(f"  GFLOP of a clip of {STEPS} steps, theirs and ours with constants kept: {told}")
     return "\n".join(lines)
 
 
@@ -285,12 +339,11 @@ def compare(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
-    for name, size in SIZES.items():
-        device = "meta" if name == RELEASED else "cpu"
-        build = authors_model(options.authors.expanduser(), device)
-        runs = runners(build, size, device)
+    for name, size, dtype in CASES:
+        device = "meta" if size is RELEASED else "cpu"
+        runs = runners(authors_model(options.authors.expanduser(), device, dtype), size, device, dtype)
         agreed = "counted only" if device == "meta" else check_equal(runs)
-        say(f"Matrix-Game 3.0, a later clip's denoising pass, {name}, float32: {agreed}")
+        say(f"Matrix-Game 3.0, a later clip's denoising pass, {name}: {agreed}")
         seconds = {} if device == "meta" else in_turns(runs, options.rounds)
         print(table({each: count(run) for each, run in runs.items()}, seconds), flush=True)
     return 0
