@@ -134,7 +134,7 @@ def _train(options: argparse.Namespace) -> None:
         return
     if options.shards is None:
         raise ValueError("--shards: nothing was given; name the folder that `encode` writes to.")
-    common |= {"begin_with": options.begin_with, "scale": options.scale}
+    common |= {"begin_with": options.begin_with, "course": train_dit.Course(scale=options.scale)}
     if options.what == "model":
         train_dit.train(options.run, options.shards, rate=options.rate or 2e-3, **common)
     elif options.begin_with is None:

@@ -40,13 +40,15 @@ KEYBOARD_GAIN = {"keyboard_embed.0.weight": 2.0, "keyboard_embed.2.weight": 3.0,
 
 class Course(NamedTuple):
     """What a run trains, and how far: the network's sizes; the share of the updates that learn from own films (see
-    `own_films`; it rises over the first half); the length in updates, if it is not given in minutes; and the seeds of
-    the only places whose walks are learnt from, if not all are."""
+    `own_films`; it rises over the first half); the length in updates, if it is not given in minutes; the seeds of the
+    only places whose walks are learnt from, if not all are; and the clips and rollouts of a batch, in multiples of what
+    suits a CPU core."""
 
     sizes: dict = SIZES
     own_share: float = 0.0
     updates: int | None = None
     only: tuple[int, ...] = ()
+    scale: int = 1
 
 
 COURSE = Course()
@@ -275,7 +277,6 @@ def train(
     seed: int,
     begin_with: Path | None = None,
     device: torch.device | str = "cpu",
-    scale: int = 1,
     course: Course = COURSE,
 ) -> Run:
     """Train, or go on training, the run in `folder` for `minutes` in all.
@@ -283,7 +284,6 @@ def train(
     Args:
         begin_with: model file or run whose weights to begin with; `None`: fresh ones.
         device: where to train.
-        scale: clips of a batch, in multiples of what suits a CPU core.
         course: sizes of the network, share of own films, and length in updates.
     """
     from .own_films import OwnFilms  # which is made of this file's parts
@@ -293,7 +293,7 @@ def train(
     run = begin_run(folder, minutes, rate, seed, shards, begin_with, course)
     mean, std = run.extra["mean"], run.extra["std"]
     random = np.random.default_rng([19, seed, run.step])
-    errors, own = ErrorBuffer(600 * scale), OwnFilms(shards, mean, std, scale)
+    errors, own = ErrorBuffer(600 * course.scale), OwnFilms(shards, mean, std, course.scale)
     while not run.done:
         run.schedule()
         if run.step % 25 == 0:
@@ -303,7 +303,7 @@ def train(
             loss = own.loss(run.model, random)
             figures["own"] = loss.item()
         else:
-            clip = draw_clip(shards, random, run.share, mean, std, scale)
+            clip = draw_clip(shards, random, run.share, mean, std, course.scale)
             loss = teacher_forced(run.model, clip, errors, random)
             figures["loss"] = loss.item()
         figures["norm"] = update(run, loss, min(0.998, 1 - 1 / (run.step + 10)))

@@ -312,7 +312,6 @@ def train(
     begin_with: Path,
     own_folder: Path,
     device: torch.device | str = "cpu",
-    scale: int = 1,
     course: Course = COURSE,
 ) -> Run:
     """Go on with the averaged weights of `begin_with`, in the run `folder`, for `minutes` in all.
@@ -320,7 +319,6 @@ def train(
     Args:
         begin_with: model file or run of `train_dit`.
         device: where to train.
-        scale: clips and rollouts of a batch, in multiples of what suits a CPU core.
         course: sizes of the network, length in updates, and the places whose walks are learnt from.
     """
     shards = Shards(shard_folder, device, course.only)
@@ -330,8 +328,8 @@ def train(
     random = np.random.default_rng([29, seed, run.step])
     own = carried.OwnWalks(own_folder, device)
     own.refresh()
-    rollouts = Rollouts(shards, own, random, run.extra["mean"], run.extra["std"], ROLLOUTS * scale)
-    errors = ErrorBuffer(600 * scale)
+    rollouts = Rollouts(shards, own, random, run.extra["mean"], run.extra["std"], ROLLOUTS * course.scale)
+    errors = ErrorBuffer(600 * course.scale)
     while not run.done:
         run.schedule()
         if run.step % 25 == 0:
@@ -340,10 +338,10 @@ def train(
         figures: dict[str, float] = {}
         kind = random.random()
         if kind < CARRIED_SHARE:
-            loss = carried_on(run.model, own.draw(random, CARRIED_CLIPS * scale), random)
+            loss = carried_on(run.model, own.draw(random, CARRIED_CLIPS * course.scale), random)
             figures["carried"] = loss.item()
         elif kind < CARRIED_SHARE + FLOW_SHARE:
-            clip = draw_clip(shards, random, 1.0, run.extra["mean"], run.extra["std"], scale)
+            clip = draw_clip(shards, random, 1.0, run.extra["mean"], run.extra["std"], course.scale)
             loss = teacher_forced(run.model, clip, errors, random, JUDGED_LEVEL)
             figures["loss"] = loss.item()
         else:

@@ -155,8 +155,10 @@ def _train_model(options: argparse.Namespace) -> None:
     if options.shards is None:
         raise ValueError("--shards: nothing was given; name the folder that `encode` writes to.")
     only = tuple(map(engine.level_seed, options.only or ()))
-    common = {"minutes": options.minutes, "seed": options.seed, "device": options.device, "scale": options.scale}
-    common |= {"course": train_dit.Course(own_share=options.own_share, updates=options.updates, only=only)}
+    common = {"minutes": options.minutes, "seed": options.seed, "device": options.device}
+    common["course"] = train_dit.Course(
+        own_share=options.own_share, updates=options.updates, only=only, scale=options.scale
+    )
     if options.what == "model":
         rate = options.rate or 2e-3
         train_dit.train(options.run, options.shards, rate=rate, begin_with=options.begin_with, **common)
