@@ -15,6 +15,7 @@ from ..layers.cache import KVCache
 from ..layers.kept import Kept
 from ..models.matrix_game2.conditions import image_condition_at
 from ..models.matrix_game2.network import MatrixGame2, Step
+from ..models.matrix_game2.network import Sizes as Sizes2
 from ..models.matrix_game3.conditions import Call, Clip, Fetched, clip_call
 from ..models.matrix_game3.int8 import int8_layers
 from ..models.matrix_game3.network import MatrixGame3
@@ -115,7 +116,7 @@ class Model(NamedTuple):
 def matrix_game_2(form: Form, sizes: dict[str, Any] | None = None, vae_width: int = 96) -> Model:
     """Return Matrix-Game 2.0 universal in a form, or a smaller network of other sizes."""
     sizes = sizes or MATRIX_GAME_2_SIZES
-    network = MatrixGame2(**sizes, dtype=DTYPE, device="meta").eval().requires_grad_(False)
+    network = MatrixGame2(Sizes2(**sizes), dtype=DTYPE, device="meta").eval().requires_grad_(False)
     vae = Wan21VAE(width=vae_width, dtype=DTYPE, device="meta").eval().requires_grad_(False)
     height, width = (side // 8 for side in form.picture)
     new, window = UNIVERSAL.chunking.later, UNIVERSAL.window
@@ -222,7 +223,7 @@ def matrix_game_3(form: Form, sizes: Sizes = MATRIX_GAME_3_SIZES, vae_widths: tu
 
     tokens = height // 2 * (width // 2)
     first, later = clip(0), clip(1)
-    null = later.null(later.text)
+    null = later._replace(negative=later.text).null()
     passes = [
         Pass(f"{name} pass", lambda call=call: run(call, TIMESTEPS[0]), lambda call=call: run(call, TIMESTEPS[1]),
              bound_matrix_game_3(sizes, len(call.positions), call.given, tokens))
