@@ -269,7 +269,6 @@ class Counted(NamedTuple):
     """A pass, and the memory that it needs besides weights and what it is given."""
 
     cost: Cost
-    kept: int
     peak: int
 
 
@@ -277,10 +276,9 @@ def count(run: Callable[[], Tensor]) -> Counted:
     """Count a pass that is not the first of its clip."""
     with counted() as counter:
         run()
-        before, kept = counter.cost, counter.live
-        counter.peak = kept
+        before, counter.peak = counter.cost, counter.live
         run()
-    return Counted(counter.cost - before, kept, counter.peak)
+    return Counted(counter.cost - before, counter.peak)
 
 
 def in_turns(runs: dict[str, Callable[[], Tensor]], rounds: int) -> dict[str, float]:
@@ -315,7 +313,7 @@ def table(found: dict[str, Counted], seconds: dict[str, float]) -> str:
     """Return lines of theirs and ours, and their ratios."""
     lines = [f"  {'':8s} {'kernels':>8} {'GB':>10} {'GFLOP':>12} {'peak GB':>9} {'seconds':>9}   theirs / ours"]
     theirs = found["theirs"].cost
-    for name, (cost, _, peak) in found.items():
+    for name, (cost, peak) in found.items():
         spent = f"{seconds[name]:9.4f}" if seconds else f"{'':9s}"
         line = f"  {name:8s} {cost.kernels:8,} {cost.bytes / 1e9:10,.3f} {cost.flop / 1e9:12,.1f} {peak / 1e9:9.3f}"
         line += f" {spent}"

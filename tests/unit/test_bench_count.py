@@ -8,6 +8,8 @@ from argparse import Namespace
 import pytest
 import torch
 import torch.nn.functional as F
+from beside_authors import authors_model
+from comfy_host import HostError
 
 from worldmodel.bench.__main__ import main
 from worldmodel.bench.card import RESERVED, Phase, card_bytes, missing, plan
@@ -15,6 +17,7 @@ from worldmodel.bench.count import forms_of, picture_of
 from worldmodel.bench.counting import Cost, bytes_of, counted, weights_of
 from worldmodel.bench.released import (
     MATRIX_GAME_3_SIZES,
+    MODELS,
     PICTURES,
     Form,
     clip_constants_matrix_game_3,
@@ -176,15 +179,25 @@ def test_a_picture_of_no_size_is_refused_in_a_sentence(text):
         picture_of(text, "matrix-game-2")
 
 
-def test_the_command_prints_all_of_it(capsys):
+def test_the_command_prints_all_of_it(capsys, monkeypatch):
+    monkeypatch.setitem(MODELS, "matrix-game-3", lambda form: matrix_game_3(form, SMALL_3, (8, 16)))
     words = ["count", "matrix-game-3", "--picture", "64x96", "--attention", "bf16", "--constants", "kept"]
     assert main([*words, "--vae", "light-75", "--card", "40GB", "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
-    assert found["weights bytes"] == 2 * 6_469_915_584
+    assert found["weights bytes"] == 2 * sum(part.numel() for part in MatrixGame3(SMALL_3, device="meta").parameters())
     assert {"kernels", "bytes", "gflop", "bound gflop"} == set(found["passes"]["a chunk"])
     assert all(row["bound gflop"] <= row["gflop"] for row in found["passes"].values())
     assert set(found["peak bytes"]) == {"load", "encode, UMT5-XXL", "encode", "denoise", "decode"}
     assert all("fits beside all other weights" in line for line in found["card"])
+
+
+def test_a_folder_without_the_authors_code_is_named_in_a_sentence(tmp_path):
+    with pytest.raises(HostError, match=r"found no wan/modules/model\.py in .*; fetch https://github.com/SkyworkAI/"):
+        authors_model(tmp_path, "cpu", torch.float32)
+    (tmp_path / "wan" / "modules").mkdir(parents=True)
+    (tmp_path / "wan" / "modules" / "model.py").touch()
+    with pytest.raises(HostError, match=r"found no wan/modules/action_module\.py"):
+        authors_model(tmp_path, "cpu", torch.float32)
 
 
 def test_a_family_has_its_forms():
