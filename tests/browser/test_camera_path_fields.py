@@ -29,5 +29,9 @@ def test_a_drag_of_a_field_is_dropped_whole(page: Page) -> None:
         assert page.evaluate(VALUE) == CORNER
         expect(right).to_have_value("+0.00")
         expect(page.locator(".wm-inspect .wm-title b").first).to_have_text("Keyframe 1")
-    editor.drag((x, y), (x + 40, y))
+    editor.mouse.move(x, y)
+    editor.mouse.down()
+    editor.mouse.move(x + 40, y, steps=4)
+    editor.mouse.up()
+    page.wait_for_function(FRESH)
     assert editor.path["keyframes"][1]["p"][0] > 0.5
