@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import importlib
 import importlib.util
 import os
@@ -23,6 +24,7 @@ from comfy.cli_args import args
 args.cpu = True
 args.use_pytorch_cross_attention = True
 _BASE = tempfile.TemporaryDirectory(prefix="worldmodel-tests-", ignore_cleanup_errors=True)
+atexit.register(_BASE.cleanup)  # before the folder would do so by itself, with a warning
 args.base_directory = _BASE.name
 
 REPOSITORY = Path(__file__).resolve().parents[2]
