@@ -34,6 +34,7 @@ HOST_CLONE = REPOSITORY / ".host" / "ComfyUI"
 TORCH = ("torch==2.11.0", "torchvision==0.26.0", "torchaudio==2.11.0")
 TEST_TOOLS = (
     "pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "ruff", "playwright", "pycolmap==4.2.1", "evo==1.38.1",
+    "deno==2.9.8", "oxfmt==0.74.0",
 )  # fmt: skip
 
 PREPARED = "WM_PREPARED"

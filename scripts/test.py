@@ -1,6 +1,6 @@
 """Everything that is tested, in one command: `python scripts/test.py [pytest's arguments]`.
 
-Sets up what is missing, then runs the linter, the unit tests, the tests inside the real host and those in a browser.
+Sets up what is missing, then runs the linters, the unit tests, the tests inside the real host and those in a browser.
 Files of tests run side by side, one worker to a core and four at most: every worker that needs them starts a host and a
 browser of its own. The slowest tests are listed. The exit status is 0 only when all of it passed.
 """
@@ -19,7 +19,7 @@ MOST_WORKERS = 4
 
 
 def main(arguments: list[str]) -> int:
-    """Run the linter and pytest.
+    """Run the linters and pytest.
 
     Args:
         arguments: handed on to pytest.
@@ -36,6 +36,7 @@ def main(arguments: list[str]) -> int:
     commands = {
         "ruff check": ["-m", "ruff", "check", "."],
         "ruff format --check": ["-m", "ruff", "format", "--check", "."],
+        "JavaScript's format and types": ["scripts/check_javascript.py"],
     }
     if arguments:
         commands["pytest"] = [*pytest, *arguments]

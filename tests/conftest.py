@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import pytest
 from comfy_host import ComfyHost
 from PIL import Image
 
+# Before torch is imported: a thread that waits for another sleeps. Else what two threads do together, as a start's
+# encoding, takes many times as long where other workers keep the cores busy.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 REPOSITORY = Path(__file__).resolve().parent.parent
 CLONE = REPOSITORY / ".host" / "ComfyUI"
 
@@ -22,6 +26,17 @@ def pytest_configure() -> None:
     path = Path(os.environ.setdefault("COMFYUI_PATH", str(CLONE)))
     if not (path / "comfyui_version.py").is_file():
         raise pytest.UsageError(f"no ComfyUI in {path}: run the tests with python scripts/test.py, or set COMFYUI_PATH")
+
+
+@pytest.fixture(autouse=True)
+def _floats_stay_whole() -> Iterator[None]:
+    """A test that leaves denormal numbers flushed to zero fails itself, and no test that comes after it does."""
+    yield
+    if sys.float_info.min / 2 == 0:
+        import torch
+
+        torch.set_flush_denormal(False)
+        pytest.fail("this test left torch.set_flush_denormal(True) on")
 
 
 @pytest.fixture(scope="session")

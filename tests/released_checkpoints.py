@@ -16,6 +16,7 @@ from torch import Tensor
 from worldmodel.checkpoints.clip_tower import tower_shapes
 from worldmodel.checkpoints.text_encoder import TOKENIZER, encoder_weights
 from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.models.matrix_game2.network import Sizes as Sizes2
 from worldmodel.models.matrix_game3.network import MatrixGame3
 from worldmodel.models.matrix_game3.sizes import Sizes
 from worldmodel.vae.wan21 import Wan21VAE
@@ -39,7 +40,7 @@ def network_weights(name: str, **changes: Any) -> dict[str, Tensor]:
     """Return random weights of a variant under the released names; each number is exact in 32, bf16 and fp16 bits."""
     keys, mouse = CONTROLS[name]
     torch.manual_seed(11)
-    network = MatrixGame2(**{**SIZES, "keyboard_dim": keys, "mouse": mouse, **changes})
+    network = MatrixGame2(Sizes2(**{**SIZES, "keyboard_dim": keys, "mouse": mouse, **changes}))
     return {key: (value.detach() * 256).round().clamp(-255, 255) / 256 for key, value in network.state_dict().items()}
 
 

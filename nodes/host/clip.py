@@ -62,7 +62,7 @@ def image_tokens(tower: ClipVisionModel, picture: Tensor) -> Tensor:
         picture: (h, w, 3) in 0..1.
 
     Returns:
-        (tokens, width) float32 on the CPU (specs/matrix_game2.md 8).
+        (tokens, width) float32 on the CPU.
     """
     pixels = clip_pixels(picture, tower.image_size, tower.image_mean, tower.image_std)
     comfy.model_management.load_model_gpu(tower.patcher)

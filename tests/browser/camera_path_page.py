@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from comfy_host import PACK
-from editor_page import settle
+from editor_page import WITH_REPORT, aim, box_of, settle
 from playwright.sync_api import Page
 
 ARTEFACTS = Path(__file__).resolve().parents[1] / "artefacts"
@@ -17,8 +17,6 @@ CORNER = (
 )
 MAKE = """([text, width, scale]) => {
   app.canvas.emitBeforeChange()
-  wmTest.made += 1
-  app.graph.state.lastNodeId = 100 * wmTest.made  // else a new editor takes over the view of the one before it
   const node = LiteGraph.createNode("WMCameraPath")
   app.graph.add(node)
   node.pos = [220, 90]
@@ -32,17 +30,16 @@ MAKE = """([text, width, scale]) => {
 TOOLS = """(pack) => {
   const ours = (one) => one.type === "WMCameraPath"
   window.wmTest = {
-    made: window.wmTest?.made ?? 0,
     node: () => app.graph.nodes.find(ours),
     value: () => wmTest.node().widgets.find((one) => one.name === "path").value,
-    modules: (...names) => Promise.all(names.map((name) => import(`/extensions/${pack}/path/${name}.mjs`))),
+    modules: (...names) => Promise.all(names.map((name) => import(`/extensions/${pack}/${name}.mjs`))),
   }
 }"""
 """What the scripts below share in the page."""
 VALUE = "() => wmTest.value()"
 FRESH = "() => !document.querySelector('.wm-strip[data-stale]') && document.querySelector('.wm-chip b')?.textContent"
 PIXEL = """async ([x, z]) => {
-  const [view, state, { parse }] = await wmTest.modules("view", "state", "path")
+  const [view, state, { parse }] = await wmTest.modules("path_editor/view", "path_editor/state", "path/path")
   const drawn = state.drawnCache()({ ...state.START, path: parse(wmTest.value()).path })
   const plot = document.querySelector(".wm-plot")
   const rect = plot.getBoundingClientRect()
@@ -56,7 +53,7 @@ ASKED = """() => new Promise((done) => {
   const ask = window.requestAnimationFrame
   let ours = 0
   window.requestAnimationFrame = (call) => {
-    if (/\\/(path|kit)\\//.test(new Error().stack)) ours += 1
+    if (/\\/(path|path_editor|kit)\\//.test(new Error().stack)) ours += 1
     return ask(call)
   }
   setTimeout(() => {
@@ -93,7 +90,6 @@ PLAN = bytes.fromhex(
     "0000000c49444154789c636898b00000034401b17ad736140000000049454e44ae426082"
 )
 """A picture of one pixel."""
-REST = 350  # milliseconds: undo has taken its picture
 
 
 class Editor:
@@ -102,12 +98,12 @@ class Editor:
     def __init__(self, page: Page, text: str | None = CORNER, width: int = 900, scale: float = 1.0) -> None:
         self.page, self.mouse, self.keyboard = page, page.mouse, page.keyboard
         page.evaluate(TOOLS, PACK)
-        page.evaluate("() => app.graph.clear()")
+        page.evaluate("() => wmClear()")
         page.wait_for_function("() => !document.querySelector('.wm-editor')")
         page.evaluate(MAKE, [text, width, scale])
         page.wait_for_selector(".wm-editor .wm-strip")
-        page.wait_for_function("() => document.querySelector('.wm-editor .wm-left')?.textContent.includes('frame')")
-        settle(page, REST)
+        page.wait_for_function(WITH_REPORT)
+        settle(page)
 
     @property
     def path(self) -> dict[str, Any]:
@@ -121,23 +117,29 @@ class Editor:
             "(text) => window.wmTest && app.graph.nodes.length && wmTest.value() === text", arg=text
         )
         self.page.wait_for_selector(".wm-editor .wm-strip")
-        settle(self.page, REST)
+        settle(self.page)
 
     def at(self, x: float, z: float) -> tuple[float, float]:
         """Where a place on the ground is, in the view that shows all."""
+        box_of(self.page.locator(".wm-plot").first)
         px, py = self.page.evaluate(PIXEL, [x, z])
         return px, py
+
+    def click(self, x: float, y: float) -> None:
+        """Click a place on the screen."""
+        aim(self.page, x, y)
+        self.mouse.click(x, y)
 
     def press(self, *keys: str) -> None:
         """Press keys on the plot."""
         self.page.locator(".wm-plot").first.focus()
         for key in keys:
             self.keyboard.press(key)
-        settle(self.page, REST)
+        settle(self.page)
 
     def drag(self, start: tuple[float, float], *ways: tuple[float, float], key: str | None = None) -> None:
         """Drag from a point through others, with a modifier held."""
-        self.mouse.move(*start)
+        aim(self.page, *start)
         if key:
             self.keyboard.down(key)
         self.mouse.down()
@@ -146,12 +148,12 @@ class Editor:
         self.mouse.up()
         if key:
             self.keyboard.up(key)
-        settle(self.page, REST)
+        settle(self.page)
 
     def tool(self, label: str) -> None:
         """Press a button of the tool bar by the beginning of its name."""
         self.page.locator(f".wm-tools button[aria-label^='{label}']").first.click()
-        settle(self.page, 60)
+        settle(self.page)
 
     def screenshot(self, name: str) -> None:
         """Keep a picture among the artefacts."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from editor_page import EditorPage, settle
+from editor_page import EditorPage, aim, box_of, pause, settle
 from playwright.sync_api import Locator, Page, expect
 
 FULL = {"type": "track", "version": 1, "frames": 60, "keys": {"forward": [[4, 28]]}, "mouse": {}, "prompts": []}
@@ -25,8 +25,9 @@ def track(**changed: object) -> str:
     return json.dumps(FULL | changed, separators=(",", ":"))
 
 
-def fits(part: Locator) -> bool:
-    return part.evaluate("part => part.scrollWidth <= part.clientWidth")
+def await_fit(part: Locator) -> None:
+    """Wait until a part shows all that is in it."""
+    part.page.wait_for_function("part => part.scrollWidth <= part.clientWidth", arg=part.element_handle())
 
 
 def test_nothing_is_cut_at_any_width(editor: EditorPage, request: pytest.FixtureRequest) -> None:
@@ -34,12 +35,12 @@ def test_nothing_is_cut_at_any_width(editor: EditorPage, request: pytest.Fixture
     more = page.get_by_role("button", name="More tools")
     for width in (420, 584, 700, 860):
         editor.add(track=track(), size=(width, 640))
-        assert fits(page.locator(".wm-tools")), width
-        frame = page.locator(".wm-status").bounding_box()
+        await_fit(page.locator(".wm-tools"))
+        frame = box_of(page.locator(".wm-status"))
         for name in ("trim to 57", "extend to 69"):
-            link = page.get_by_role("button", name=name).bounding_box()
-            assert frame and link and link["x"] + link["width"] <= frame["x"] + frame["width"] + 1, (width, name)
-        assert more.is_visible() == (width < 860)
+            link = box_of(page.get_by_role("button", name=name))
+            assert link["x"] + link["width"] <= frame["x"] + frame["width"] + 1, (width, name)
+        expect(more).to_be_visible(visible=width < 860)
         editor.picture(f"width_{width}_{request.node.callspec.id}")
 
     editor.add(track=track(), size=(420, 640))
@@ -56,7 +57,7 @@ def test_nothing_is_cut_at_any_width(editor: EditorPage, request: pytest.Fixture
     editor.press("End")
     seconds = page.get_by_role("spinbutton", name="Playhead, seconds")
     expect(seconds).to_have_value("10:24.9")
-    assert fits(seconds)
+    await_fit(seconds)
 
 
 def test_every_tool_is_reached_with_the_arrow_keys(editor: EditorPage) -> None:
@@ -86,7 +87,7 @@ def test_keys_are_not_lost_in_a_drag_nor_taken_from_an_input_method(editor: Edit
     page = editor.page
     editor.add(track=track())
     before = editor.text
-    page.mouse.move(*editor.place(200, 70))
+    aim(page, *editor.place(200, 70))
     page.mouse.down()
     page.mouse.move(*editor.place(300, 70), steps=4)
     editor.press("i")
@@ -114,7 +115,7 @@ def test_a_take_that_ends_by_itself_keeps_the_held_key_from_the_host(editor: Edi
     for _ in range(5):
         page.keyboard.down("w")  # held on
     page.keyboard.up("w")
-    settle(page, 500)
+    pause(page, 500)
     expect(page.locator(".wm-plot")).to_be_focused()  # not the search field of the host's sidebar
     assert editor.track["keys"]["forward"][0][1] > 5
 
@@ -125,8 +126,9 @@ def test_seven_keys_without_a_mouse_are_recorded_in_full_view(editor: EditorPage
     expect(page.get_by_role("button", name="Show the path map")).to_be_disabled()
     page.get_by_role("button", name="Record").click(modifiers=["Shift"])
     expect(page.locator(".wm-recordbar")).to_be_visible()
-    settle(page, 400)
-    assert editor.height() >= TEMPLE_RUN_ROWS, "a row is cut"
+    page.wait_for_function(
+        f"() => document.querySelector('.wm-plot').clientHeight >= {TEMPLE_RUN_ROWS}"
+    )  # no row is cut
     expect(page.locator(".wm-left")).to_contain_text("real time")
     expect(page.locator(".wm-left")).not_to_contain_text("look around")
     editor.press("Escape")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from editor_page import EditorPage, settle
+from editor_page import EditorPage, pause, settle
 from playwright.sync_api import Page, expect
 
 WALK = (
@@ -15,7 +15,7 @@ SHORT = "forward*24 right+yaw_right*9"
 OLD = {"name": "track", "type": "STRING", "widget": {"name": "track"}, "link": None}
 
 SAVE = "() => JSON.stringify(app.graph.serialize())"
-OPEN = "async graph => { await app.loadGraphData(graph); await new Promise(r => setTimeout(r, 500)) }"
+OPEN = "async graph => { await app.loadGraphData(graph) }"
 COPY = """() => {
     app.canvas.selectItems([app.graph.nodes[0]])
     app.canvas.copyToClipboard()
@@ -24,6 +24,7 @@ COPY = """() => {
 }"""
 VALUES = """() => app.graph.nodes.filter(node => node.type === 'WMActionTrack')
     .map(node => node.widgets.map(widget => widget.value))"""
+ARE = f"wanted => JSON.stringify(({VALUES})()) === JSON.stringify(wanted)"
 LINK = """text => {
     const source = LiteGraph.createNode('PrimitiveString')
     app.graph.add(source)
@@ -106,19 +107,21 @@ def test_texts_are_kept_until_the_artist_edits_them(editor: EditorPage, request:
     editor.picture(f"narrow_{picture}")
 
 
-def test_a_link_drives_the_editor_and_its_text_can_be_copied_in(editor: EditorPage) -> None:
-    page = editor.page
+def test_a_link_drives_the_editor_and_its_text_can_be_copied_in(
+    editor: EditorPage, request: pytest.FixtureRequest
+) -> None:
+    page, renderer = editor.page, request.node.callspec.params["page"]
     editor.add(track=WALK)
     page.evaluate(SEE)
     page.evaluate(LINK, SHORT)
-    settle(page, 300)
+    page.wait_for_function(f"() => ({MENU})().disabled")
     notice = page.locator(".wm-notice")
-    hidden = not notice.is_visible()  # the classic renderer hides a widget that a link drives
+    hidden = renderer == "classic"  # that hides a widget that a link drives
+    expect(notice).to_be_visible(visible=not hidden)
     if not hidden:
         expect(notice).to_contain_text("Driven by a link. Read only here.")
         expect(notice.get_by_role("button", name="Copy in")).to_be_disabled()
         editor.drag((200, 70), (300, 70))
-    assert page.evaluate(MENU)["disabled"]
     assert editor.text == WALK
     page.evaluate(RUN)
     page.wait_for_function(f"() => ({MENU})().disabled === false")
@@ -126,8 +129,8 @@ def test_a_link_drives_the_editor_and_its_text_can_be_copied_in(editor: EditorPa
         expect(page.locator(".wm-status")).to_contain_text("33 frames")
     page.evaluate(MOVE)
     page.locator("#graph-canvas").focus()
-    editor.undo()
-    assert page.evaluate("() => [...app.graph.nodes[0].pos]") == [0, 0]
+    page.keyboard.press("Control+z")
+    page.wait_for_function("() => app.graph.nodes.length && [...app.graph.nodes[0].pos].join() === '0,0'")
     page.wait_for_function(f"() => ({MENU})().disabled === false")  # what the last run was given outlasts an undo
     page.evaluate(f"() => {{ ({FIND})().callback() }}")
     expect(page.locator(".wm-status")).to_contain_text("33 frames")
@@ -140,14 +143,14 @@ def test_workflows_keep_their_tracks_old_ones_too(editor: EditorPage) -> None:
     page = editor.page
     editor.add(track=WALK, model="Matrix-Game 2.0 universal", fps=12)
     page.evaluate(COPY)
-    settle(page, 500)
     values = ["Matrix-Game 2.0 universal", 12, WALK]
-    assert page.evaluate(VALUES) == [values, values]
+    page.wait_for_function(ARE, arg=[values, values])
+    settle(page)
     editor.click(160, 70)
     changed = page.evaluate(VALUES)
     assert changed != [values, values] and values in changed, "two editors share a state"
     page.evaluate(OPEN, json.loads(page.evaluate(SAVE)))
-    assert page.evaluate(VALUES) == changed
+    page.wait_for_function(ARE, arg=changed)
 
     old = {"last_node_id": 3, "last_link_id": 0, "links": [], "groups": [], "config": {}, "extra": {}, "version": 0.4}
     texts = [[SHORT, "from the text"], ["", "look around", 69], ["idle", "random from a seed", 45, 7]]
@@ -169,22 +172,22 @@ def test_an_editor_rests_and_leaves_nothing_behind(editor: EditorPage) -> None:
     page.evaluate(COUNT)
     editor.add(track=WALK)
     page.mouse.move(5, 5)
-    settle(page, 600)
+    settle(page)
     before = page.evaluate("window.drawn")
-    settle(page, 500)
+    pause(page, 500)
     assert page.evaluate("window.drawn") == before, "something draws while nothing changes"
 
     page.evaluate("() => { window.former = document.querySelector('.wm-editor') }")
     page.locator(".wm-tools [aria-haspopup=menu]").first.click()
     page.get_by_role("button", name="Record").click(modifiers=["Shift"])
-    settle(page, 400)
+    pause(page, 400)
     page.evaluate("() => app.graph.clear()")
-    settle(page, 500)
     expect(page.locator(".wm-editor, .wm-popup")).to_have_count(0)
-    assert page.evaluate("() => [former.childElementCount, document.pointerLockElement]") == [0, None]
+    page.wait_for_function("() => former.childElementCount === 0 && document.pointerLockElement === null")
+    settle(page)
     before = page.evaluate("window.drawn")
     page.keyboard.press("w")
     page.mouse.wheel(0, 100)
     page.set_viewport_size({"width": 1400, "height": 900})
-    settle(page, 400)
+    pause(page, 400)
     assert page.evaluate("window.drawn") == before, "a removed editor still listens"

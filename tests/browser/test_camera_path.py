@@ -6,8 +6,8 @@ import json
 import re
 
 import pytest
-from browser.camera_path_page import ASKED, CORNER, DRAGGED, PLAN, REST, VALUE, Editor
-from editor_page import EditorPage, settle
+from browser.camera_path_page import ASKED, CORNER, DRAGGED, PLAN, VALUE, Editor
+from editor_page import EditorPage, aim, box_of, settle
 from playwright.sync_api import Page, expect
 
 HELD = """() => {
@@ -41,7 +41,7 @@ def draw_and_move(page: Page, scale: float) -> None:
     """A stroke, a click behind it, and the last keyframe moved."""
     editor = Editor(page, None, 640, scale)
     assert page.evaluate(VALUE) == ""
-    plot = page.locator(".wm-plot").first.bounding_box()
+    plot = box_of(page.locator(".wm-plot").first)
     middle = (plot["x"] + plot["width"] / 2, plot["y"] + plot["height"] / 2)
     reach = 100 * scale
     editor.tool("Draw freehand")
@@ -49,8 +49,8 @@ def draw_and_move(page: Page, scale: float) -> None:
     drawn = editor.path
     assert 2 <= len(drawn["keyframes"]) <= 20 and drawn["frames"] == drawn["keyframes"][-1]["f"] + 1
     width = drawn["keyframes"][-1]["p"][0] - drawn["keyframes"][0]["p"][0]
-    editor.mouse.click(middle[0] + reach, middle[1] + reach / 2)
-    settle(page, REST)
+    editor.click(middle[0] + reach, middle[1] + reach / 2)
+    settle(page)
     added = editor.path["keyframes"]
     assert len(added) == len(drawn["keyframes"]) + 1
     step = added[-2]["p"][2] - added[-1]["p"][2]
@@ -70,11 +70,11 @@ def bend_turn_and_copy(page: Page, renderer: str) -> None:
     editor = Editor(page)
     assert editor.report()
     x, y = editor.at(0, 3)
-    editor.mouse.click(x, y)
+    editor.click(x, y)
     expect(page.locator(".wm-inspect .wm-title b").first).to_have_text("Keyframe 1")
     editor.screenshot(f"camera_path_{renderer}_handles")
     out = page.evaluate("""async () => {
-      const [{ tangents }, { parse }] = await wmTest.modules("edits", "path")
+      const [{ tangents }, { parse }] = await wmTest.modules("path/edits", "path/path")
       return tangents(parse(wmTest.value()).path, 1).out
     }""")
     start = editor.at(out[0], 3 + out[2])
@@ -92,7 +92,7 @@ def bend_turn_and_copy(page: Page, renderer: str) -> None:
     assert len(editor.path["keyframes"]) == 4, "Alt copies a keyframe"
     editor.press("0")
     x, y = editor.at(*[editor.path["keyframes"][0]["p"][i] for i in (0, 2)])
-    editor.mouse.click(x, y)
+    editor.click(x, y)
     editor.press("Shift+ArrowRight", "Shift+ArrowUp")
     assert near(editor.path["keyframes"][0]["p"], [0.05, 0, 0.05], 1e-9)
 
@@ -121,9 +121,9 @@ def test_the_profile_the_loop_and_undo(page: Page, renderer: str) -> None:
 def retime_lift_and_slow(page: Page, renderer: str) -> None:
     """The profile under the pointer."""
     editor = Editor(page)
-    box = page.locator(".wm-profile").bounding_box()
+    box = box_of(page.locator(".wm-profile"))
     places = page.evaluate("""async () => {
-      const [profile, state, { parse }] = await wmTest.modules("profile", "state", "path")
+      const [profile, state, { parse }] = await wmTest.modules("path_editor/profile", "path_editor/state", "path/path")
       const [variant] = await (await fetch("/wm/variants")).json()
       const now = { ...state.START, variant, path: parse(wmTest.value()).path }
       const drawn = state.drawnCache()(now)
@@ -137,7 +137,7 @@ def retime_lift_and_slow(page: Page, renderer: str) -> None:
       }
     }""")
     on = lambda name: (box["x"] + 1 + places[name][0], box["y"] + 1 + places[name][1])  # noqa: E731
-    editor.mouse.click(*on("ruler"))
+    editor.click(*on("ruler"))
     expect(page.locator(".wm-right")).to_have_text(re.compile("^frame 20"))
     x, y = on("speed")
     editor.drag((x, y), (x, y + 12))
@@ -181,7 +181,7 @@ def copy_load_and_remove(page: Page) -> None:
     """Keyframes and nodes are copied, a workflow is loaded again, and removal leaves nothing."""
     editor = Editor(page)
     x, y = editor.at(0, 3)
-    editor.mouse.click(x, y)
+    editor.click(x, y)
     editor.press("Shift+C", "End", "Shift+V")
     assert len(editor.path["keyframes"]) == 4
     editor.press("d")
@@ -199,8 +199,7 @@ def copy_load_and_remove(page: Page) -> None:
     page.evaluate("(text) => app.loadGraphData(JSON.parse(text))", saved)
     editor.becomes(before)
     page.evaluate("() => app.graph.clear()")
-    page.wait_for_function("() => !document.querySelector('.wm-editor')")
-    assert page.evaluate("() => document.querySelectorAll('.wm-popup').length") == 0
+    expect(page.locator(".wm-editor, .wm-popup")).to_have_count(0)
 
 
 @pytest.mark.parametrize("kind", ["WMActionTrack", "WMCameraPath"])
@@ -226,7 +225,8 @@ def say_what_is_the_matter(page: Page, renderer: str) -> None:
     expect(page.locator(".wm-card")).to_have_count(4)
     editor.screenshot(f"camera_path_{renderer}_empty")
     page.locator(".wm-card").nth(1).click()
-    settle(page, REST)
+    page.wait_for_function(f"() => ({VALUE})()")
+    settle(page)
     assert editor.path["closed"] and "kept" in editor.report()
     editor.screenshot(f"camera_path_{renderer}_circle")
     lay_a_picture(editor)
@@ -239,7 +239,7 @@ def say_what_is_the_matter(page: Page, renderer: str) -> None:
         expect(page.locator(".wm-notice")).to_contain_text(words)
         assert page.evaluate(VALUE) == text, "a text is never overwritten in silence"
     page.locator(".wm-notice button").click()
-    settle(page, REST)
+    settle(page)
     assert editor.path["frames"] == 69
 
 
@@ -255,7 +255,7 @@ def lay_a_picture(editor: Editor) -> None:
         background["image"].startswith("worldmodel/plan") and background["width"] > 1 and background["opacity"] == 0.5
     )
     editor.page.get_by_role("button", name="Remove the picture").click()
-    settle(editor.page, REST)
+    settle(editor.page)
     assert "background" not in editor.path
 
 
@@ -276,18 +276,18 @@ def follow_a_link(page: Page, renderer: str) -> None:
         }""",
         CORNER,
     )
-    settle(page, REST)
+    settle(page)
     page.evaluate("() => app.queuePrompt(0)")
     page.wait_for_function(
         "() => app.nodeOutputs && Object.values(app.nodeOutputs).some((output) => output.wm)", timeout=60_000
     )
-    settle(page, REST)
+    settle(page)
     if page.locator(".wm-notice button").count():  # one of the page's versions takes a linked widget away
         expect(page.locator(".wm-notice")).to_contain_text("Driven by a link")
         if page.locator(".wm-editor").first.is_visible():
             editor.screenshot(f"camera_path_{renderer}_linked")
         page.evaluate("() => document.querySelector('.wm-notice button').click()")
-        settle(page, REST)
+        settle(page)
         assert editor.path == json.loads(CORNER)
         assert not page.evaluate("() => wmTest.node().inputs.some((one) => one.name === 'path' && one.link != null)")
 
@@ -297,10 +297,10 @@ def rest_and_drag_quickly(page: Page) -> None:
     keyframes = [{"f": i * 250, "p": [round(3 * (i % 7) / 7, 3), 0, i * 20]} for i in range(41)]
     editor = Editor(page, json.dumps({"type": "path", "version": 1, "frames": 10_001, "keyframes": keyframes}))
     editor.report()
-    settle(page, REST)
+    settle(page)
     assert page.evaluate(ASKED) == 0, "nothing is drawn while the editor rests"
     x, y = editor.at(*[keyframes[20]["p"][i] for i in (0, 2)])
-    editor.mouse.move(x, y)
+    aim(page, x, y)
     editor.mouse.down()
     busy = page.evaluate(DRAGGED, [x, y])
     editor.mouse.up()
@@ -311,17 +311,17 @@ def narrow_and_light(page: Page, renderer: str) -> None:
     """A narrow node, its sheet, and the host's light palette."""
     editor = Editor(page, CORNER, 420)
     x, y = editor.at(0, 3)
-    editor.mouse.click(x, y)
-    settle(page, REST)
+    editor.click(x, y)
+    settle(page)
     editor.screenshot(f"camera_path_{renderer}_narrow")
     page.locator(".wm-inspect-row .wm-tool").last.click()
-    settle(page, REST)
+    settle(page)
     expect(page.locator(".wm-inspect")).to_be_visible()
     editor.screenshot(f"camera_path_{renderer}_sheet")
     page.locator(".wm-inspect-row .wm-tool").last.click()
     page.evaluate("() => app.extensionManager.setting.set('Comfy.ColorPalette', 'light')")
     page.wait_for_function("() => document.querySelector('.wm-editor').dataset.wmTheme === 'light'")
-    settle(page, REST)
+    settle(page)
     editor.screenshot(f"camera_path_{renderer}_narrow_light")
     page.evaluate("() => app.extensionManager.setting.set('Comfy.ColorPalette', 'dark')")
-    settle(page, 200)
+    settle(page)

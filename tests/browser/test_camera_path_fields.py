@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from browser.camera_path_page import CORNER, FRESH, REST, VALUE, Editor
-from editor_page import settle
+from browser.camera_path_page import CORNER, FRESH, VALUE, Editor
+from editor_page import box_of
 from playwright.sync_api import Page, expect
 
 
 def test_a_drag_of_a_field_is_dropped_whole(page: Page) -> None:
     """Back where it began, or by Esc, which is for the field and for no keyframe: the report is of what is on show."""
     editor = Editor(page)
-    editor.mouse.click(*editor.at(0, 3))
-    settle(page, REST)
+    editor.click(*editor.at(0, 3))
+    expect(page.locator(".wm-inspect .wm-title b").first).to_have_text("Keyframe 1")
     right = page.locator(".wm-inspect .wm-fields input").nth(2)
-    box = right.bounding_box()
+    box = box_of(right)
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     for dropped in ("back", "Escape"):
         editor.mouse.move(x, y)

@@ -7,7 +7,7 @@ import random
 
 import pytest
 from comfy_host import PACK
-from editor_page import EditorPage
+from editor_page import WITH_REPORT, EditorPage, aim, settle
 from playwright.sync_api import CDPSession, Page, expect
 
 FRAMES = 10_000
@@ -85,12 +85,11 @@ def processor_seconds(cdp: CDPSession) -> float:
 def test_a_drag_in_ten_thousand_frames_leaves_thirty_frames_a_second(editor: EditorPage) -> None:
     page = editor.page
     editor.add(size=(900, 560), track=long_track())
-    page.wait_for_timeout(1500)  # the report has come
     before = editor.text
     cdp = page.context.new_cdp_session(page)
     cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
     x, y = editor.place(300, LANE)
-    page.mouse.move(x, y)
+    aim(page, x, y)
     page.mouse.down()
     page.mouse.move(x + 20, y, steps=4)
     used = processor_seconds(cdp)
@@ -110,7 +109,8 @@ def test_an_editor_at_rest_asks_for_no_frames(page: Page, kind: str, widget: str
     editor.add(**{widget: text})
     editor.click(300, LANE)
     page.mouse.move(5, 5)
-    page.wait_for_timeout(2000)
+    page.wait_for_function(WITH_REPORT)
+    settle(page)
     page.evaluate(COUNT_REQUESTS, PACK)
     page.wait_for_timeout(2000)
     assert page.evaluate("window.wmRequests") == []

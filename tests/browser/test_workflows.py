@@ -28,6 +28,7 @@ def open_from_templates(page: Page, workflow: Path) -> None:
     page.evaluate("() => app.extensionManager.command.execute('Comfy.BrowseTemplates')")
     page.get_by_role("button", name=PACK).click()
     card = page.get_by_test_id(f"template-workflow-{workflow.stem}")
+    card.scroll_into_view_if_needed()  # the host loads the pictures of cards in sight
     picture = card.locator("img").first
     expect(picture).to_be_visible()
     page.wait_for_function("image => image.complete", arg=picture.element_handle())

@@ -20,7 +20,7 @@ def refusal(comfy: ComfyHost, path: str, body: Any) -> str:
 
 
 def test_the_models_stand_in_menu_order_with_their_numbers(comfy: ComfyHost) -> None:
-    tiny, universal, _, temple = comfy.client.call("/wm/variants")
+    tiny, universal, _, temple, *others = comfy.client.call("/wm/variants")
     assert tiny == {
         "name": "tiny_world",
         "title": "Tiny World",
@@ -35,10 +35,12 @@ def test_the_models_stand_in_menu_order_with_their_numbers(comfy: ComfyHost) -> 
         "chunk": 12,
         "fps": 16.0,
         "step_metres": 0.1235,
+        "motion": {"step_metres": 0.1235, "diagonal_metres": None, "least_degrees": 0.0, "along": "before"},
         "reads_text": False,
     }
     assert universal["mouse"]["reads_pitch"] and universal["max_yaw"] is None
     assert temple["mouse"] is None and temple["keyboard"]["idle"] == 0
+    assert [(model["first_chunk"], model["chunk"], model["reads_text"]) for model in others] == [(57, 40, True)] * 2
 
 
 def test_every_preset_is_listed_and_made(comfy: ComfyHost) -> None:

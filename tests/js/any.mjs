@@ -67,7 +67,13 @@ export function anyTimeline(seed) {
     yaw: curve(),
     pitch: curve(),
     prompts: Array.from(prompts, (frame) => /** @type {const} */ ([frame, `"é ${frame}\n🚪`])),
-    extra: draw() < 0.5 ? [["note", '{"b":[1,2.5]}'], ["a", "1e-07"]] : [],
+    extra:
+      draw() < 0.5
+        ? [
+            ["note", '{"b":[1,2.5]}'],
+            ["a", "1e-07"],
+          ]
+        : [],
     mouseExtra: draw() < 0.3 ? [["roll", "[]"]] : [],
   })
 }

@@ -42,7 +42,21 @@ test("every span is in a box, and every box has a span within a pixel", () => {
 })
 
 test("wide spans keep their edges", () => {
-  assert.deepEqual(columnBoxes([[0, 10], [12, 5]], (frame) => frame * 3, 0, 100), [[0, 30], [36, 51]])
+  assert.deepEqual(
+    columnBoxes(
+      [
+        [0, 10],
+        [12, 5],
+      ],
+      (frame) => frame * 3,
+      0,
+      100,
+    ),
+    [
+      [0, 30],
+      [36, 51],
+    ],
+  )
 })
 
 test("least and greatest of any frames are those of the samples", () => {

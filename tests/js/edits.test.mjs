@@ -57,20 +57,54 @@ test("of exclusive keys the new span cuts the old one, and others stay", () => {
   let t = edits.paint(EMPTY, RUNNER, "left", 0, 20)
   t = edits.paint(t, WALKER, "forward", 0, 20)
   t = edits.paint(t, RUNNER, "jump", 5, 4)
-  assert.deepEqual(holding(t), { forward: [[0, 20]], left: [[0, 5], [9, 11]], jump: [[5, 4]] })
+  assert.deepEqual(holding(t), {
+    forward: [[0, 20]],
+    left: [
+      [0, 5],
+      [9, 11],
+    ],
+    jump: [[5, 4]],
+  })
   assert.deepEqual(holding(edits.paint(t, WALKER, "back", 0, 9)).forward, [[0, 20]])
 })
 
 test("spans move by their whole group, to other lanes, or as copies", () => {
-  const t = canonical({ ...EMPTY, keys: { forward: [[4, 6], [20, 5]], left: [[8, 4]] } })
-  const refs = /** @type {const} */ ([["forward", 4], ["left", 8]])
+  const t = canonical({
+    ...EMPTY,
+    keys: {
+      forward: [
+        [4, 6],
+        [20, 5],
+      ],
+      left: [[8, 4]],
+    },
+  })
+  const refs = /** @type {const} */ ([
+    ["forward", 4],
+    ["left", 8],
+  ])
   const early = edits.moveSpans(t, WALKER, refs, { frames: -9 })
-  assert.deepEqual(holding(early.timeline), { forward: [[0, 6], [20, 5]], left: [[4, 4]] })
-  assert.deepEqual(early.refs, [["forward", 0], ["left", 4]])
+  assert.deepEqual(holding(early.timeline), {
+    forward: [
+      [0, 6],
+      [20, 5],
+    ],
+    left: [[4, 4]],
+  })
+  assert.deepEqual(early.refs, [
+    ["forward", 0],
+    ["left", 4],
+  ])
   const lower = edits.moveSpans(t, WALKER, refs, { lanes: 9 })
-  assert.deepEqual(lower.refs, [["back", 4], ["right", 8]])
+  assert.deepEqual(lower.refs, [
+    ["back", 4],
+    ["right", 8],
+  ])
   const copied = edits.moveSpans(t, WALKER, [["forward", 4]], { frames: 10, copy: true })
-  assert.deepEqual(holding(copied.timeline).forward, [[4, 6], [14, 11]])
+  assert.deepEqual(holding(copied.timeline).forward, [
+    [4, 6],
+    [14, 11],
+  ])
   assert.deepEqual(copied.refs, [["forward", 14]])
 })
 
@@ -78,7 +112,10 @@ test("a trimmed span merges with those it meets", () => {
   const t = edits.paint(edits.paint(EMPTY, WALKER, "forward", 0, 5), WALKER, "forward", 10, 5)
   const trimmed = edits.trimSpan(t, WALKER, ["forward", 0], [0, 10])
   assert.deepEqual(holding(trimmed.timeline), { forward: [[0, 15]] })
-  assert.deepEqual(holding(edits.trimSpan(t, WALKER, ["forward", 10], [12, 3]).timeline).forward, [[0, 5], [12, 1]])
+  assert.deepEqual(holding(edits.trimSpan(t, WALKER, ["forward", 10], [12, 3]).timeline).forward, [
+    [0, 5],
+    [12, 1],
+  ])
 })
 
 test("Enter presses and releases, and fills and clears", () => {
@@ -123,10 +160,11 @@ test("a stroke is thinned within its error and changes nothing else", () => {
 
 test("a straight stroke is two keyframes beside the rest", () => {
   const points = Array.from({ length: 30 }, (_, i) => /** @type {const} */ ([10 + i, i / 10]))
-  assert.deepEqual(
-    edits.drawStroke(EMPTY, "pitch", points, 0.02).pitch,
-    [[10, 0, "linear"], [39, 2.9, "linear"], [40, 0, "linear"]],
-  )
+  assert.deepEqual(edits.drawStroke(EMPTY, "pitch", points, 0.02).pitch, [
+    [10, 0, "linear"],
+    [39, 2.9, "linear"],
+    [40, 0, "linear"],
+  ])
 })
 
 test("ranges are cleared, copied, repeated, moved and scaled, and nothing outside changes", () => {
@@ -152,7 +190,11 @@ test("ranges are cleared, copied, repeated, moved and scaled, and nothing outsid
       assertClose(played(copied.timeline, axis, 110, 110 + length), played(t, axis, from, to), CUT, `seed ${seed}`)
       assertClose(played(copied.timeline, axis, 0, 110), played(t, axis, 0, 110), CUT, `seed ${seed}`)
     }
-    assertClose(played(scaled, "yaw", from, to), played(t, "yaw", from, to).map((value) => -1.5 * value), 2 * CUT)
+    assertClose(
+      played(scaled, "yaw", from, to),
+      played(t, "yaw", from, to).map((value) => -1.5 * value),
+      2 * CUT,
+    )
     assertClose(played(scaled, "yaw", 0, from), played(t, "yaw", 0, from), CUT)
     assertClose(played(scaled, "yaw", to, FRAMES), played(t, "yaw", to, FRAMES), CUT)
   }
@@ -162,28 +204,56 @@ test("a range plays n times in all", () => {
   const t = edits.setPrompt(edits.paint(EMPTY, WALKER, "forward", 3, 4), 3, "rain")
   const { timeline, range } = edits.repeatRange(t, WALKER, [2, 8], 3)
   assert.deepEqual(range, [2, 20])
-  assert.deepEqual(holding(timeline), { forward: [[3, 4], [9, 4], [15, 4]] })
-  assert.deepEqual(timeline.prompts.map((prompt) => prompt[0]), [3, 9, 15])
+  assert.deepEqual(holding(timeline), {
+    forward: [
+      [3, 4],
+      [9, 4],
+      [15, 4],
+    ],
+  })
+  assert.deepEqual(
+    timeline.prompts.map((prompt) => prompt[0]),
+    [3, 9, 15],
+  )
 })
 
 test("a range moves over itself", () => {
   const t = edits.paint(EMPTY, WALKER, "forward", 3, 4)
   assert.deepEqual(holding(edits.moveRange(t, WALKER, [2, 10], 3).timeline), { forward: [[6, 4]] })
   const copied = edits.moveRange(t, WALKER, [2, 10], 8, { copy: true })
-  assert.deepEqual(holding(copied.timeline), { forward: [[3, 4], [11, 4]] })
+  assert.deepEqual(holding(copied.timeline), {
+    forward: [
+      [3, 4],
+      [11, 4],
+    ],
+  })
 })
 
 test("a prompt that meets another one stops before it", () => {
   const t = edits.setPrompt(edits.setPrompt(EMPTY, 5, "rain"), 9, "fog")
   assert.equal(edits.movePrompt(t, 5, 9).frame, 8)
-  assert.deepEqual(edits.movePrompt(t, 5, 20).timeline.prompts, [[9, "fog"], [20, "rain"]])
+  assert.deepEqual(edits.movePrompt(t, 5, 20).timeline.prompts, [
+    [9, "fog"],
+    [20, "rain"],
+  ])
   assert.deepEqual(edits.movePrompt(t, 5, 20, { copy: true }).timeline.prompts.length, 3)
 })
 
 test("a track is trimmed and extended to whole chunks", () => {
   const t = edits.paint(edits.setFrames(EMPTY, 60), WALKER, "forward", 50, 20)
   const trimmed = edits.trimToChunk(t, WALKER)
-  assert.deepEqual([trimmed.frames, holding(trimmed)], [57, { forward: [[50, 7], [60, 10]] }])
+  assert.deepEqual(
+    [trimmed.frames, holding(trimmed)],
+    [
+      57,
+      {
+        forward: [
+          [50, 7],
+          [60, 10],
+        ],
+      },
+    ],
+  )
   assert.equal(edits.extendToChunk(t, WALKER).frames, 69)
   assert.equal(edits.extendToChunk(edits.setFrames(t, 3), WALKER).frames, 9)
   assert.equal(edits.trimToChunk(edits.setFrames(t, 3), WALKER).frames, 3)
@@ -191,8 +261,19 @@ test("a track is trimmed and extended to whole chunks", () => {
 })
 
 test("a curve that is edited up to the end of the track leaves nothing behind the end", () => {
-  const drawn = edits.drawStroke(EMPTY, "yaw", [[20, 0], [63, 4]], 0.02)
-  assert.ok(played(drawn, "yaw", 40, 57).every((value) => value > 1.8), "up to the last frame it is what was drawn")
+  const drawn = edits.drawStroke(
+    EMPTY,
+    "yaw",
+    [
+      [20, 0],
+      [63, 4],
+    ],
+    0.02,
+  )
+  assert.ok(
+    played(drawn, "yaw", 40, 57).every((value) => value > 1.8),
+    "up to the last frame it is what was drawn",
+  )
   const turning = edits.setKeyframe(EMPTY, "yaw", 0, 2)
   const cleared = edits.clearRange(turning, [45, 57])
   for (const t of [drawn, cleared, edits.repeatRange(drawn, WALKER, [45, 51], 2).timeline]) {
@@ -200,13 +281,27 @@ test("a curve that is edited up to the end of the track leaves nothing behind th
     assert.equal(edits.framesForContent(t, WALKER), 57)
   }
   assert.equal(edits.contentEnd(edits.setKeyframe(EMPTY, "yaw", 60, 2)), 60)
-  const behind = edits.drawStroke(EMPTY, "yaw", [[60, 1], [64, 1]], 0.02)
+  const behind = edits.drawStroke(
+    EMPTY,
+    "yaw",
+    [
+      [60, 1],
+      [64, 1],
+    ],
+    0.02,
+  )
   assert.deepEqual([...played(behind, "yaw", 59, 66)], [0, 1, 1, 1, 1, 1, 0], "behind the end, it is drawn there")
 })
 
 test("trimming to whole chunks drops keyframes in what is left over and turns nothing before it", () => {
   let t = edits.setFrames(EMPTY, 60)
-  for (const [frame, value] of [[0, 1], [50, 0], [58, 4], [59, 2]]) t = edits.setKeyframe(t, "yaw", frame, value)
+  for (const [frame, value] of [
+    [0, 1],
+    [50, 0],
+    [58, 4],
+    [59, 2],
+  ])
+    t = edits.setKeyframe(t, "yaw", frame, value)
   const trimmed = edits.trimToChunk(t, WALKER)
   assert.equal(trimmed.frames, 57)
   assertClose(played(trimmed, "yaw", 0, 57), played(t, "yaw", 0, 57), 0.0005)

@@ -27,15 +27,30 @@ test("numbers are written as the artist reads them", () => {
 test("frames are typed as frames, seconds, chunks and changes", () => {
   const axis = { now: 40, fps: 16, chunkStart: (/** @type {number} */ chunk) => firstFrame(WALKER, chunk) }
   const typed = /** @type {[string, number | null][]} */ ([
-    ["57", 57], [" 57f ", 57], ["3.5s", 56], ["1:01", 976], ["c5", 57], ["C0", 0], ["+12", 52], ["-12", 28],
-    ["\u22121s", 24], ["*2", 80], ["", null], ["x", null], ["c", null],
-    ["c1.5", null], ["*2s", null], ["5 7", 57], ["1e3", null],
+    ["57", 57],
+    [" 57f ", 57],
+    ["3.5s", 56],
+    ["1:01", 976],
+    ["c5", 57],
+    ["C0", 0],
+    ["+12", 52],
+    ["-12", 28],
+    ["\u22121s", 24],
+    ["*2", 80],
+    ["", null],
+    ["x", null],
+    ["c", null],
+    ["c1.5", null],
+    ["*2s", null],
+    ["5 7", 57],
+    ["1e3", null],
   ])
   for (const [text, frame] of typed) assert.equal(parseFrames(text, axis), frame, text)
   assert.equal(parseFrames("2", { ...axis, plain: "seconds" }), 32)
-  assert.deepEqual(["1.5", "-2", "+0.5", "*3", "2,5", "4\u00b0", "a"].map((text) => parseNumber(text, 2)), [
-    1.5, -2, 2.5, 6, 2.5, 4, null,
-  ])
+  assert.deepEqual(
+    ["1.5", "-2", "+0.5", "*3", "2,5", "4\u00b0", "a"].map((text) => parseNumber(text, 2)),
+    [1.5, -2, 2.5, 6, 2.5, 4, null],
+  )
 })
 
 test("zooming keeps the frame under the pointer still, within the track", () => {
@@ -73,7 +88,10 @@ test("an editor takes over the view of the one on the same node, and of no other
   handOver(node, "outside")
   handOver(within, "within")
   assert.equal(takeOver({ ...node, type: "WMActionTrack" }), null)
-  assert.deepEqual([takeOver({ ...within }), takeOver({ ...node, graph: { isRootGraph: true, id: "c" } })], ["within", "outside"])
+  assert.deepEqual(
+    [takeOver({ ...within }), takeOver({ ...node, graph: { isRootGraph: true, id: "c" } })],
+    ["within", "outside"],
+  )
   assert.equal(takeOver(node), null)
   handOver(node, "of another workflow")
   forgetLeft()

@@ -28,7 +28,10 @@ test("a key counts for every frame it was down in, a tap between two frames incl
   take = record.release(take, "KeyW")
   take = record.release(record.press(take, "KeyD", 1.4 * FRAME), "KeyD")
   take = record.pass(record.pass(take, 2 * FRAME), 3 * FRAME)
-  assert.deepEqual(take.rows.map((row) => row.held), [["forward"], ["forward", "right"], []])
+  assert.deepEqual(
+    take.rows.map((row) => row.held),
+    [["forward"], ["forward", "right"], []],
+  )
 })
 
 test("keys lie where they lie on the keyboard, and only the model's are read", () => {
@@ -47,16 +50,31 @@ test("of exclusive keys the one pressed last counts, and a held one comes back",
   take = record.pass(take, FRAME)
   take = record.pass(record.release(record.press(take, "KeyW", 120), "KeyW"), 2 * FRAME)
   take = record.pass(take, 3 * FRAME)
-  assert.deepEqual(take.rows.map((row) => row.held), [["left"], ["jump"], ["left"]])
+  assert.deepEqual(
+    take.rows.map((row) => row.held),
+    [["left"], ["jump"], ["left"]],
+  )
 })
 
 test("counts of the mouse are summed over a frame and clipped at the model's range", () => {
   let take = record.move(record.move(begun(), 12, 0), 8, 5)
   take = record.pass(take, FRAME)
   take = record.pass(record.move(take, -900, 0), 2 * FRAME)
-  assert.deepEqual(take.rows.map((row) => row.yaw), [2, -4])
+  assert.deepEqual(
+    take.rows.map((row) => row.yaw),
+    [2, -4],
+  )
   const { yaw, pitch } = record.recorded(take)
-  assert.deepEqual([yaw.slice(0, 2), pitch], [[[0, 2, "linear"], [1, -4, "linear"]], []])
+  assert.deepEqual(
+    [yaw.slice(0, 2), pitch],
+    [
+      [
+        [0, 2, "linear"],
+        [1, -4, "linear"],
+      ],
+      [],
+    ],
+  )
   const free = record.pass(record.move(begun({ variant: SEER }), -900, -30), FRAME)
   assert.deepEqual([free.rows[0].yaw, free.rows[0].pitch], [-90, 3])
 })
@@ -71,7 +89,10 @@ test("frames missed in a standstill repeat the keys, share the turn and are coun
   take = record.pass(take, FRAME)
   take = record.pass(record.move(take, 80, 0), 5.5 * FRAME)
   assert.equal(take.missed, 3)
-  assert.deepEqual(take.rows.map((row) => row.yaw), [0, 2, 2, 2, 2])
+  assert.deepEqual(
+    take.rows.map((row) => row.yaw),
+    [0, 2, 2, 2, 2],
+  )
   assert.ok(take.rows.every((row) => row.held[0] === "forward"))
   assert.equal(record.pass(take, 5.9 * FRAME), take)
   assert.equal(record.pass(take, 6 * FRAME).rows.length, 6)

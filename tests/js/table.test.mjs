@@ -8,20 +8,34 @@ import { WALKER, anyTimeline } from "./any.mjs"
 
 const TRACK = canonical({
   ...EMPTY,
-  keys: { forward: [[4, 6], [20, 5]] },
+  keys: {
+    forward: [
+      [4, 6],
+      [20, 5],
+    ],
+  },
   yaw: [[3, 1.5, "smooth"]],
   prompts: [[9, "rain"]],
 })
 const [SPAN, , KEYFRAME, PROMPT] = tableRows(TRACK)
 
 test("rows name spans, keyframes and prompts", () => {
-  assert.deepEqual(tableRows(TRACK).map(({ of, frame, value }) => [of, frame, value]), [
-    ["forward", 4, 6], ["forward", 20, 5], ["yaw", 3, 1.5], ["prompt", 9, "rain"],
-  ])
+  assert.deepEqual(
+    tableRows(TRACK).map(({ of, frame, value }) => [of, frame, value]),
+    [
+      ["forward", 4, 6],
+      ["forward", 20, 5],
+      ["yaw", 3, 1.5],
+      ["prompt", 9, "rain"],
+    ],
+  )
 })
 
 test("frames, lengths, values and texts are typed", () => {
-  assert.deepEqual(withFrame(TRACK, WALKER, SPAN, "1").keys.forward, [[1, 6], [20, 5]])
+  assert.deepEqual(withFrame(TRACK, WALKER, SPAN, "1").keys.forward, [
+    [1, 6],
+    [20, 5],
+  ])
   assert.deepEqual(withValue(TRACK, WALKER, SPAN, "16").keys.forward, [[4, 21]])
   assert.deepEqual(withFrame(TRACK, WALKER, KEYFRAME, "7").yaw, [[7, 1.5, "smooth"]])
   assert.deepEqual(withValue(TRACK, WALKER, KEYFRAME, "-2.25").yaw, [[3, -2.25, "smooth"]])

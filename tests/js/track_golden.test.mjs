@@ -52,7 +52,10 @@ function checkChunks(frames, chunks) {
     const { whole, left_over, borders } = chunks[variant.name]
     assert.equal(wholeChunks(variant, frames), whole)
     assert.equal(leftOver(variant, frames), left_over)
-    assert.deepEqual(borders.map((_, index) => firstFrame(variant, index)), borders)
+    assert.deepEqual(
+      borders.map((_, index) => firstFrame(variant, index)),
+      borders,
+    )
   }
 }
 

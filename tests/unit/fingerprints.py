@@ -32,7 +32,7 @@ from worldmodel.checkpoints.recognise import load_network, recognise
 from worldmodel.conformance.report import Golden, load_golden
 from worldmodel.families.begin import begin
 from worldmodel.models.matrix_game2.conditions import image_condition
-from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.models.matrix_game2.network import MatrixGame2, Sizes
 from worldmodel.reading.safetensors_files import METADATA_KEY, load_safetensors
 from worldmodel.rollout.samplers import Renoise, Settings
 from worldmodel.rollout.session import Session, bare
@@ -176,7 +176,9 @@ def network_of(name: str, shipped: bool = False) -> tuple[nn.Module, Variant]:
     if shipped and name == _TINY:
         checkpoint = recognise(*load_safetensors(MODEL_FILE))
     elif name == _TINY:
-        shapes = {key: tuple(value.shape) for key, value in MatrixGame2(**SIZES, device="meta").state_dict().items()}
+        shapes = {
+            key: tuple(value.shape) for key, value in MatrixGame2(Sizes(**SIZES), device="meta").state_dict().items()
+        }
         entries = {"variant": _TINY, "heads": SIZES["heads"], "freq_dim": SIZES["freq_dim"]}
         weights = {key: _made_weight(key, shape) for key, shape in shapes.items()}
         checkpoint = recognise(weights, {METADATA_KEY: json.dumps(entries)})

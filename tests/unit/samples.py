@@ -17,7 +17,7 @@ from safetensors.torch import save
 from worldmodel.binding.motion import integrate
 from worldmodel.camera.poses import Poses
 from worldmodel.formats import blender, colmap
-from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.models.matrix_game2.network import MatrixGame2, Sizes
 from worldmodel.reading.safetensors_files import METADATA_KEY
 from worldmodel.track.presets import preset
 from worldmodel.track.track import sample
@@ -99,9 +99,20 @@ def checkpoint_file() -> bytes:
     """Return a small checkpoint."""
     torch.manual_seed(0)
     network = MatrixGame2(
-        dim=48, heads=2, ffn_dim=64, freq_dim=32, layers=2, context_dim=20, keyboard_dim=4, keyboard_width=6,
-        action_heads=1, action_blocks=[0], mouse=True,
-    )  # fmt: skip
+        Sizes(
+            dim=48,
+            heads=2,
+            ffn_dim=64,
+            freq_dim=32,
+            layers=2,
+            context_dim=20,
+            keyboard_dim=4,
+            keyboard_width=6,
+            action_heads=1,
+            action_blocks=[0],
+            mouse=True,
+        )
+    )
     sizes = {"heads": 2, "action_heads": 1, "freq_dim": 32}
     entries = {"variant": "tiny_world", "latent_format": TINY_WORLD.latent_format, **sizes}
     return save(network.state_dict(), metadata={METADATA_KEY: json.dumps(entries)})

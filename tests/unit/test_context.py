@@ -15,7 +15,7 @@ from torch import Tensor
 
 from worldmodel.checkpoints.recognise import load_network, recognise
 from worldmodel.families.begin import begin, settings_of
-from worldmodel.models.matrix_game2.network import MatrixGame2, Step
+from worldmodel.models.matrix_game2.network import MatrixGame2, Sizes, Step
 from worldmodel.reading.safetensors_files import load_safetensors
 from worldmodel.rollout import contexts
 from worldmodel.rollout.contexts import replay_depth
@@ -36,10 +36,21 @@ def network_of(name: str, layers: int, acting: int, dtype: torch.dtype = torch.f
     torch.manual_seed(0)
     variant = VARIANTS[name]
     return MatrixGame2(
-        dim=24, heads=1, ffn_dim=32, freq_dim=16, layers=layers, context_dim=WIDTH,
-        keyboard_dim=len(variant.keyboard.words), keyboard_width=6, action_heads=1, action_blocks=range(acting),
-        mouse=variant.mouse is not None, dtype=dtype,
-    )  # fmt: skip
+        Sizes(
+            dim=24,
+            heads=1,
+            ffn_dim=32,
+            freq_dim=16,
+            layers=layers,
+            context_dim=WIDTH,
+            keyboard_dim=len(variant.keyboard.words),
+            keyboard_width=6,
+            action_heads=1,
+            action_blocks=range(acting),
+            mouse=variant.mouse is not None,
+        ),
+        dtype=dtype,
+    )
 
 
 @lru_cache

@@ -98,3 +98,31 @@ def test_a_folder_imports_only_what_stands_before_it() -> None:
                 if other not in ORDER or ORDER.index(other) > ORDER.index(own[0]):
                     wrong.append(f"{'/'.join(own)}.py:{line} imports {other}, which stands behind {own[0]}")
     assert not wrong, "\n".join(wrong)
+
+
+MOST_LINES, MOST_LINES_OF_A_FUNCTION, MOST_PARAMETERS = 400, 60, 9
+
+
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Count a signature's parameters, without the object's own name and the catch-alls."""
+    told = function.args
+    names = [argument.arg for argument in (*told.posonlyargs, *told.args, *told.kwonlyargs)]
+    return len(names) - (names[:1] in (["self"], ["cls"]))
+
+
+def test_files_functions_and_signatures_fit_on_a_screen() -> None:
+    """A node's `execute` has as many parameters as its node has fields, and a schema is as long as they are."""
+    wrong = []
+    for file in (*files("worldmodel"), *files("nodes")):
+        text, name = file.read_text(encoding="utf-8"), file.relative_to(REPOSITORY)
+        if (lines := len(text.splitlines())) > MOST_LINES:
+            wrong.append(f"{name} has {lines} lines")
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                continue
+            lines = node.end_lineno - node.lineno + 1
+            if node.name != "define_schema" and lines > MOST_LINES_OF_A_FUNCTION:
+                wrong.append(f"{name}:{node.lineno} {node.name} has {lines} lines")
+            if node.name != "execute" and parameters(node) > MOST_PARAMETERS:
+                wrong.append(f"{name}:{node.lineno} {node.name} has {parameters(node)} parameters")
+    assert not wrong, "\n".join(wrong)

@@ -13,11 +13,12 @@ from pathlib import Path
 import torch
 from worldmodel.tinyworld.evaluate.speed import tiny_world
 from worldmodel.layers.quantize import layers
-from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.models.matrix_game2.network import MatrixGame2, Sizes
 from worldmodel.reading.safetensors_files import load_safetensors
 from worldmodel.tinyworld.player import MODEL_FILE
 from worldmodel.vae.tiny import TinyVAE
 from worldmodel.vae.wan21 import Wan21VAE
+from worldmodel.vae.wan22 import Wan22VAE
 from worldmodel.checkpoints.recognise import load_network, recognise
 
 def asleep(after):
@@ -33,8 +34,8 @@ for name in ("universal", "gta_drive", "templerun"):
     listed = json.loads(Path(f"tests/golden/matrix_game2/keys_{name}.json").read_text(encoding="utf-8"))
     recognise({key: torch.empty(shape, device="meta") for key, (shape, _) in listed.items()})
     asleep(f"recognising {name}")
-for network in (MatrixGame2, TinyVAE, Wan21VAE):
-    sizes = tiny.sizes if network is MatrixGame2 else {}
+for network in (MatrixGame2, TinyVAE, Wan21VAE, Wan22VAE):
+    sizes = {"sizes": Sizes(**tiny.sizes)} if network is MatrixGame2 else {}
     for dtype in (torch.float32, torch.bfloat16):
         assert all(weight.is_meta for weight in network(**sizes, device="meta", dtype=dtype).parameters())
     asleep(f"making {network.__name__} without numbers")

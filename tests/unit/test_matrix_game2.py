@@ -14,7 +14,7 @@ from worldmodel.layers.attention import attention, few_keys_attention, fused_att
 from worldmodel.layers.cache import KVCache
 from worldmodel.layers.norms import HandNorm
 from worldmodel.layers.wan import cast_like, modulation_parameter
-from worldmodel.models.matrix_game2.network import MatrixGame2, Step, sizes_from_state_dict
+from worldmodel.models.matrix_game2.network import MatrixGame2, Sizes, Step, sizes_from_state_dict
 
 CHUNK, CHUNKS, BATCH, GRID = 3, 4, 2, (4, 6)
 SIZES = {
@@ -32,9 +32,9 @@ SIZES = {
 }
 
 
-def network(**changes: object) -> MatrixGame2:
+def network(operations: object = torch.nn, dtype: torch.dtype | None = None, **changes: object) -> MatrixGame2:
     torch.manual_seed(0)
-    return MatrixGame2(**{**SIZES, **changes})
+    return MatrixGame2(Sizes(**{**SIZES, **changes}), dtype=dtype, operations=operations)
 
 
 def inputs(latents: int, batch: int = BATCH) -> tuple[Tensor, Step]:
@@ -219,7 +219,7 @@ def test_sizes_are_read_off_the_weights(changes: dict) -> None:
     model = network(**changes)
     sizes = sizes_from_state_dict(model.state_dict(), {"heads": SIZES["heads"]})
     assert sizes == {**SIZES, "in_dim": 36, "out_dim": 16, **changes}
-    MatrixGame2(**sizes).load_state_dict(model.state_dict(), strict=True)
+    MatrixGame2(Sizes(**sizes)).load_state_dict(model.state_dict(), strict=True)
 
 
 @torch.no_grad()

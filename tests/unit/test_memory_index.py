@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests.unit.strewn import random_poses
 from worldmodel.binding.motion import integrate
-from worldmodel.memory import index as module
+from worldmodel.binding.stances import stance_poses, walk_stances
 from worldmodel.memory.forms import FORMS
 from worldmodel.memory.index import Pick, PoseIndex, pick_from_all
 from worldmodel.track.presets import preset
@@ -28,9 +28,25 @@ WALKS: dict[str, Callable[[], Tensor]] = {
     "looking up": lambda: integrate(
         parse_track("forward+pitch_up(2)*40 yaw_left(4)*400 idle*60"), MATRIX_GAME_3_RELEASED
     ),
+    "over the top": lambda: integrate(
+        parse_track("forward+pitch_up(7.5)*300 left+yaw_right(7.5)*200"), MATRIX_GAME_3_RELEASED
+    ),
+    **{f"wild {seed}": lambda seed=seed: wild(seed) for seed in range(4)},
     "strewn": lambda: random_poses(500, 25),
     "far off": lambda: at(integrate(sample(preset("Matrix-Game 2 demo", 400, 5)), MATRIX_GAME_3_RELEASED), 9000.0),
 }
+
+
+def wild(seed: int) -> Tensor:
+    """Hold any keys and turn by anything for a while, again and again."""
+    draw = np.random.default_rng(seed)
+    keys, mouse = np.zeros((600, 4)), np.zeros((600, 2))
+    for row in range(0, 600, 20):
+        keys[row : row + 20], mouse[row : row + 20] = (
+            draw.random(4) < 0.35,
+            draw.choice([0, 0, 0.1, -0.1, 0.03, 0.5], 2),
+        )
+    return stance_poses(walk_stances(torch.from_numpy(keys), torch.from_numpy(mouse)))
 
 
 def at(poses: Tensor, metres: float) -> Tensor:
@@ -86,17 +102,24 @@ def test_where_nothing_saw_any_of_it_the_oldest_is_picked() -> None:
         assert PoseIndex(poses).pick(59, np.arange(60) < 0, form) is None
 
 
-def test_few_of_many_poses_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", FORMS)
+def test_few_of_many_poses_are_scored(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = "forward*60 yaw_right(1.5)*60 " * 8 + "forward*900 "
     poses = integrate(parse_track(rows * 12), MATRIX_GAME_3_CORRECTED)
-    index, seen = PoseIndex(poses), []
-    better = PoseIndex._better
-    monkeypatch.setattr(module.PoseIndex, "_better", lambda *args: (seen.append(len(args[2])), better(*args))[1])
-    allowed = np.arange(len(poses)) < len(poses) - 56
-    for form in FORMS.values():
-        seen.clear()
-        index.pick(len(poses) - 1, allowed, form)
-        assert 0 < sum(seen) < len(poses) / 50
+    index, form, scored = PoseIndex(poses), FORMS[name], []
+    score = type(form).score
+    monkeypatch.setattr(type(form), "score", lambda *asked: (scored.append(len(asked[2])), score(*asked))[1])
+    index.pick(len(poses) - 1, np.arange(len(poses)) < len(poses) - 56, form)
+    assert 0 < sum(scored) < len(poses) / 50
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_views_asked_for_together_are_picked_as_one_by_one(name: str) -> None:
+    poses, form = WALKS["like a person"](), FORMS[name]
+    index, queries = PoseIndex(poses), (499, 491, 300, 499, 20)
+    for allowed in masks(len(poses)):
+        assert index.picks(queries, allowed, form) == [index.pick(query, allowed, form) for query in queries]
+    assert index.picks((), masks(len(poses))[0], form) == []
 
 
 def test_poses_that_are_no_numbers_are_named() -> None:

@@ -94,7 +94,8 @@ def the_past_frames_may_be_chosen_too(patch: Patch) -> None:
 def the_newest_of_equals_is_chosen(patch: Patch) -> None:
     def pick(self: PoseIndex, query: int, allowed: np.ndarray, form: Any) -> Pick:
         frames = np.flatnonzero(allowed)[::-1]
-        scores = form.score(self.poses.part(slice(query, query + 1)), self.poses.part(frames.copy()))
+        asked = np.zeros(len(frames), dtype=np.int64)
+        scores = form.score(self.poses.part(slice(query, query + 1)), asked, self.poses.part(frames.copy()))
         return Pick(int(frames[scores.argmax()]), float(scores.max() / form.whole))
 
     patch.setattr(PoseIndex, "pick", pick)

@@ -78,6 +78,11 @@ def test_what_is_pinned_is_looked_at_once_it_is_past() -> None:
         assert looks[-1].why == "sink" and looks[-1].frame == 4 and len(looks) == 5
 
 
+def test_every_slot_may_be_pinned() -> None:
+    memory = plan(walk(), 5, CORRECTED._replace(pinned=(10, 20, 30, 40)))
+    assert memory.frames == (10, 20, 30, 40, 4) and [look.why for look in memory.looks] == ["pinned"] * 4 + ["sink"]
+
+
 def test_without_a_sink_its_slot_is_free() -> None:
     whys = [look.why for look in plan(walk(), 4, CORRECTED._replace(sink=None)).looks]
     assert whys == ["overlap"] * 5

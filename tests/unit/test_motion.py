@@ -98,7 +98,7 @@ def test_the_walk_is_tiny_worlds_walk(name: str) -> None:
 
 
 def test_the_walk_is_matrix_game_3s_walk() -> None:
-    with safe_open(GOLDEN / "matrix_game3" / "camera.safetensors", framework="pt") as file:
+    with safe_open(GOLDEN / "matrix_game3" / "walks.safetensors", framework="pt") as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}
     walks = [key.removesuffix(".last_pose") for key in tensors if key.endswith(".last_pose")]
     assert len(walks) == 8

@@ -1,4 +1,4 @@
-"""Conformance bites: every mistake that the golden README measured makes a rollout fail."""
+"""Conformance bites: every mistake whose size was measured with the authors' code makes a rollout fail."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_any_even_grid_rolls_out(golden: Golden, grid: tuple[int, int]) -> None:
 def test_a_picture_is_followed_by_grey_once_for_any_length() -> None:
     picture = torch.rand(16, 32, 3)
     frames = image_then_grey(picture, 30)
-    assert frames.shape == (117, 16, 32, 3)  # specs/matrix_game2.md 9: 30 latents, whatever the rollout's length
+    assert frames.shape == (117, 16, 32, 3)  # 30 latents, whatever the length of the rollout
     assert torch.equal(frames[0], picture) and bool((frames[1:] == 0.5).all())
     condition = image_condition(torch.ones(16, 30, 2, 4))
     assert condition.shape == (20, 30, 2, 4)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from worldmodel.families.begin import begin
 from worldmodel.layers.cache import PlainCache
-from worldmodel.models.matrix_game2.network import MatrixGame2, Step
+from worldmodel.models.matrix_game2.network import MatrixGame2, Sizes, Step
 from worldmodel.rollout.session import Predict, bare
 from worldmodel.variants import VARIANTS
 from worldmodel.world.state import Controls, Start, new_world
@@ -21,9 +21,20 @@ def network_of(name: str, dtype: torch.dtype) -> MatrixGame2:
     torch.manual_seed(0)
     variant = VARIANTS[name]
     network = MatrixGame2(
-        dim=48, heads=2, ffn_dim=64, freq_dim=32, layers=2, context_dim=20, keyboard_dim=len(variant.keyboard.words),
-        keyboard_width=6, action_heads=1, action_blocks=[0], mouse=variant.mouse is not None,
-    )  # fmt: skip
+        Sizes(
+            dim=48,
+            heads=2,
+            ffn_dim=64,
+            freq_dim=32,
+            layers=2,
+            context_dim=20,
+            keyboard_dim=len(variant.keyboard.words),
+            keyboard_width=6,
+            action_heads=1,
+            action_blocks=[0],
+            mouse=variant.mouse is not None,
+        )
+    )
     return network.to(dtype)
 
 

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.models.matrix_game2.network import MatrixGame2, Sizes
 from worldmodel.tinyworld import latents, own_films, pilot, train_dit
 from worldmodel.tinyworld.player import Player
 from worldmodel.vae.tiny import TinyVAE
@@ -45,7 +45,7 @@ def films(tmp_path: Path) -> own_films.OwnFilms:
 def network() -> MatrixGame2:
     """Return a small network whose every branch acts."""
     torch.manual_seed(5)
-    return MatrixGame2(**TINY)
+    return MatrixGame2(Sizes(**TINY))
 
 
 def test_own_films_are_rolled_out_as_at_play(films: own_films.OwnFilms, monkeypatch: pytest.MonkeyPatch) -> None:

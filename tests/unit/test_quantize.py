@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from worldmodel.layers.quantize import ATTENTION, KINDS, QuantisedLinear, int8_product, layers, plain_product, quantise
-from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.models.matrix_game2.network import MatrixGame2, Sizes
 
 SIZES = {
     "dim": 48, "heads": 2, "ffn_dim": 64, "freq_dim": 32, "layers": 2, "context_dim": 20, "keyboard_dim": 4,
@@ -45,8 +45,8 @@ def test_the_devices_integer_product_is_exact() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_the_layers_that_the_pattern_names_are_quantised(kind: str) -> None:
-    plain = MatrixGame2(**SIZES)
-    network = MatrixGame2(**SIZES, operations=layers(kind, ATTENTION), device="meta")
+    plain = MatrixGame2(Sizes(**SIZES))
+    network = MatrixGame2(Sizes(**SIZES), operations=layers(kind, ATTENTION), device="meta")
     network.load_state_dict(plain.state_dict(), strict=True, assign=True)
     named = {name: module for name, module in network.named_modules() if isinstance(module, QuantisedLinear)}
     packed = {name for name, module in named.items() if module.packed is not None}

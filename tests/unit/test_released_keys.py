@@ -11,7 +11,7 @@ from torch import Tensor
 
 from worldmodel.checkpoints.key_names import _IN_A_BLOCK, _OUTSIDE_BLOCKS, released_names
 from worldmodel.checkpoints.recognise import Checkpoint, recognise
-from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.models.matrix_game2.network import MatrixGame2, Sizes
 from worldmodel.variants import VARIANTS
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "matrix_game2"
@@ -28,7 +28,7 @@ def listed(name: str) -> dict[str, Tensor]:
 
 def built(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
     """Return the keys and shapes of the network that a checkpoint asks for."""
-    network = MatrixGame2(**checkpoint.sizes, device="meta")
+    network = MatrixGame2(Sizes(**checkpoint.sizes), device="meta")
     return {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
 
 

@@ -44,7 +44,9 @@ def sampler(request: pytest.FixtureRequest) -> Sampler | None:
 
 def session_on(world: World, sampler: Sampler | None, **options: object) -> Session:
     variant = VARIANTS[world.start.variant]
-    settings = sampler and Settings(sampler, settings_of(variant).numbers)
+    few = (4,) if len(variant.steps) == 1 and variant.steps[0] > 4 else ()  # the laws hold for any number of steps
+    own = settings_of(variant, steps=few)
+    settings = Settings(sampler, own.numbers) if sampler else own
     return begin(world, predict_of(), settings=settings, **{"model": MODEL, "stages": 1, **options})
 
 

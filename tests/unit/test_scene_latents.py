@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from worldmodel.metrics.pictures import psnr
+from worldmodel.tinyworld import carried
 from worldmodel.tinyworld.evaluate import sheets, suites2
 from worldmodel.tinyworld.latents import LONG, SHORT, Shards, encode_walks
-from worldmodel.tinyworld.pilot import Actions, play
-from worldmodel.tinyworld.player import load_player
+from worldmodel.tinyworld.pilot import Actions, play, views
+from worldmodel.tinyworld.player import MODEL_FILE, VAE_FILE, load_player
 from worldmodel.tinyworld.scene import clips, engine, latents, plans
 from worldmodel.tinyworld.scene.__main__ import main
 from worldmodel.vae.tiny import TinyVAE
@@ -71,3 +74,39 @@ def test_a_command_without_what_it_needs_says_so(capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         main(["encode", "--vae", "x", "--shards", "y", "--count", "1", "--only", "Nowhere"])
     assert "invalid choice" in capsys.readouterr().err and "Nowhere" not in plans.NAMES
+
+
+def test_only_the_walks_of_some_places_are_read(shards: Path) -> None:
+    whole = Shards(shards)
+    whole.refresh()
+    for name in ("Hedge Court", "Neon Corner"):
+        seed = engine.level_seed(name)
+        known = Shards(shards, only=(seed,))
+        known.refresh()
+        for some, every in ((known.short, whole.short), (known.long, whole.long)):
+            assert len(some["keys"]) == int((every["seeds"] == seed).sum()) and bool((some["seeds"] == seed).all())
+
+
+def test_own_films_are_carried_through_places(shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 1000, 40))
+    monkeypatch.setattr(carried.time, "monotonic", lambda: float(next(clock)))
+    walkers = clips.walking_in(1.0, (plans.NAMES.index("Hedge Court"),))
+    carried.write_own(MODEL_FILE, tmp_path, 3, 1.0, 2, VAE_FILE, walkers)
+    walks = load_file(tmp_path / "003_00000.safetensors")
+    latents_of_walk = 3 * carried.CHUNKS
+    assert walks["made"].shape == (2, 16, latents_of_walk, 8, 12) and walks["wanted"].isfinite().all()
+    assert 0.1 < walks["known"].float().mean() < 1
+
+
+def test_a_true_frame_of_a_place_is_carried_to_the_true_frames() -> None:
+    places, walks = clips.walking_in(0.5)(np.random.default_rng(3), 4, 9)
+    view = views(places, walks, clips.PICTURE)
+    frames, seen = carried.carry(view.pixels[:, 0].movedim(-1, 1), view, walks.places, walks.yaws, places.focal)
+    error = ((frames - view.pixels[:, 1:].movedim(-1, 2)).square().mean(2) * seen).sum((2, 3)) / seen.sum((2, 3))
+    assert psnr(error).min() > 22 and (seen.float().mean((2, 3)) > 0.3).all()
+
+
+def test_a_rollout_needs_a_model_and_its_films(capsys: pytest.CaptureFixture[str], shards: Path) -> None:
+    words = ["train", "rollout", "--run", str(shards / "run"), "--shards", str(shards)]
+    assert main(words) == 1 and "--begin-with: nothing was given" in capsys.readouterr().err
+    assert main([*words, "--begin-with", "x"]) == 1 and "--own: nothing was given" in capsys.readouterr().err

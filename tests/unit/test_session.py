@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tests.tiny_models import GRID, WIDTH, controls_of, predict_of, start_of
 from worldmodel.families.begin import begin, extend, settings_of
-from worldmodel.models.matrix_game2.network import MatrixGame2, Step
+from worldmodel.models.matrix_game2.network import MatrixGame2, Sizes, Step
 from worldmodel.rollout.samplers import Renoise
 from worldmodel.rollout.session import NotFinite, Progress, bare
 from worldmodel.variants import VARIANTS
@@ -143,9 +143,20 @@ def test_nothing_that_lasts_a_rollout_is_computed_twice() -> None:
     name = "tiny_world"
     torch.manual_seed(0)
     network = MatrixGame2(
-        dim=48, heads=2, ffn_dim=64, freq_dim=32, layers=2, context_dim=WIDTH, keyboard_dim=4, keyboard_width=6,
-        action_heads=1, action_blocks=[0], mouse=True,
-    )  # fmt: skip
+        Sizes(
+            dim=48,
+            heads=2,
+            ffn_dim=64,
+            freq_dim=32,
+            layers=2,
+            context_dim=WIDTH,
+            keyboard_dim=4,
+            keyboard_width=6,
+            action_heads=1,
+            action_blocks=[0],
+            mouse=True,
+        )
+    )
     calls = {"img_emb": 0, "blocks.1.cross_attn.k": 0, "blocks.0.action_model.keyboard_attn_kv": 0}
 
     def counted(path: str) -> None:

@@ -1,5 +1,7 @@
 """`python -m worldmodel.tinyworld`: from runs to the files that are shipped, and what it says to mistakes."""
 
+import sys
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from worldmodel.checkpoints.recognise import read_metadata
 from worldmodel.reading.safetensors_files import load_safetensors
 from worldmodel.tinyworld import pilot, train_dit, train_vae
 from worldmodel.tinyworld.__main__ import main
+from worldmodel.tinyworld.computing import computing
 from worldmodel.tinyworld.export import describe, export_model, export_vae
 from worldmodel.tinyworld.player import load_player
 from worldmodel.tinyworld.run import Run
@@ -72,11 +75,7 @@ def test_the_latent_format_of_the_model_goes_into_both_files(runs):
     ],
 )
 def test_a_mistake_is_one_sentence_and_status_one(words, sentence, tmp_path, capsys):
-    threads = torch.get_num_threads()
-    try:
-        status = main(["--threads", str(threads), *(word.format(tmp_path / "nothing") for word in words)])
-    finally:
-        torch.set_flush_denormal(False)
+    status = main(["--threads", str(torch.get_num_threads()), *(word.format(tmp_path / "nothing") for word in words)])
     said = capsys.readouterr().err.strip()
     assert status == 1 and sentence in said and "\n" not in said
 
@@ -85,3 +84,19 @@ def test_recipes_are_json(capsys):
     with pytest.raises(SystemExit):
         main(["export", "--model", "x", "--recipe", "{"])
     assert "--recipe" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_a_command_leaves_threads_and_floats_as_they_were(error):
+    threads = torch.get_num_threads()
+    with pytest.raises(error), computing(threads + 1):
+        assert torch.get_num_threads() == threads + 1 and sys.float_info.min / 2 == 0
+        raise error
+    assert torch.get_num_threads() == threads and sys.float_info.min / 2 > 0
+
+
+def test_a_command_within_a_command_goes_on_flushing_after_it():
+    with computing(1):
+        with computing(1):
+            pass
+        assert sys.float_info.min / 2 == 0

@@ -376,7 +376,4 @@ def test_the_command_records_and_prints_the_summary(tmp_path: Path, capsys) -> N
 
 
 def command(words: list[str]) -> int:
-    try:
-        return main(["--threads", str(torch.get_num_threads()), "record", *words])
-    finally:
-        torch.set_flush_denormal(False)
+    return main(["--threads", str(torch.get_num_threads()), "record", *words])

@@ -16,7 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from tests.unit.test_tinyworld_training import GRID, TINY, Oracle, tiny_network, walks
 from worldmodel.layers.cache import KVCache
 from worldmodel.models.matrix_game2 import network as matrix_game2
-from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.models.matrix_game2.network import MatrixGame2, Sizes
 from worldmodel.tinyworld import carried, latents, train_dit, train_rollout
 from worldmodel.tinyworld.run import Run
 from worldmodel.tinyworld.train_rollout import CHUNK, SEAM, WINDOW, Critic, Judge, Rollouts
@@ -140,12 +140,13 @@ def test_the_critic_learns_what_is_real_and_pushes_towards_it(tmp_path: Path) ->
     judge = Judge(2e-3, run_of(tmp_path))
     told = torch.randn(16, train_rollout.ACTIONS)
     margins = []
-    for _ in range(40):
+    for _ in range(20):
         real, fake = torch.randn(16, 16, WINDOW, *GRID) + 1, torch.randn(16, 16, WINDOW, *GRID) - 1
         margins.append(judge.learn(real, told, fake, told, False))
     assert margins[-1] > margins[0] + 0.5
-    push = judge.push(fake, told, 2)
-    assert push.shape == (16, 16, CHUNK, *GRID) and push.mean() > 0.05
+    # between the two it knows the way; where all is plainly made its slope is small
+    push = judge.push((real + fake) / 2, told, 2)
+    assert push.shape == (16, 16, CHUNK, *GRID) and push.mean() > 0.2
     assert push.square().mean().sqrt().item() == pytest.approx(1, rel=1e-3)
     assert all(parameter.requires_grad for parameter in judge.critic.parameters())
 
@@ -202,7 +203,7 @@ def test_nothing_of_a_training_step_stays_behind_on_another_device(
     with FakeTensorMode(allow_non_fake_inputs=True):
         rollouts = rollouts_of(tmp_path, device="cuda")
         with torch.device("cuda"):
-            network, critic = MatrixGame2(**TINY), Critic()
+            network, critic = MatrixGame2(Sizes(**TINY)), Critic()
         clip = train_dit.take_clip(
             rollouts.shards.draw(np.random.default_rng(0), 2, long=True), rollouts.mean, rollouts.std, 1, 3
         )

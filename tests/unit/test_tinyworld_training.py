@@ -19,7 +19,7 @@ from worldmodel.families.begin import begin
 from worldmodel.layers.cache import KVCache
 from worldmodel.models.matrix_game2 import tokens
 from worldmodel.models.matrix_game2.conditions import chunk_step, image_condition_at
-from worldmodel.models.matrix_game2.network import MatrixGame2, Step
+from worldmodel.models.matrix_game2.network import MatrixGame2, Sizes, Step
 from worldmodel.rollout.sampling import warped_steps
 from worldmodel.rollout.session import bare
 from worldmodel.tinyworld import data, engine, latents, pilot, player, run, train_dit, train_vae
@@ -37,7 +37,7 @@ TINY: dict[str, Any] = {
 def tiny_network() -> MatrixGame2:
     """Return a small network whose every branch acts."""
     torch.manual_seed(5)
-    return MatrixGame2(**TINY)
+    return MatrixGame2(Sizes(**TINY))
 
 
 def tiny_vae() -> TinyVAE:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.mutants import archive_of, array_bytes
@@ -130,6 +130,8 @@ def test_true_and_false_are_keys_in_any_spelling(track: Track, draw: random.Rand
 
 
 @EXAMPLES
+@example(Track(("forward",), torch.ones(2, 1), torch.zeros(2, 2)), "Unnamed: 0", 0)
+@example(Track(("forward",), torch.ones(1, 1), torch.zeros(1, 2)), "id", 1)
 @given(tracks(), st.sampled_from(["", "Unnamed: 0", "id"]), st.integers(0, 1))
 def test_an_index_is_passed_over_and_named(track: Track, name: str, first: int) -> None:
     rows = [[name, *table(track)[0]]] + [[str(at + first), *row] for at, row in enumerate(table(track)[1:])]

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from worldmodel.checkpoints.recognise import check_latent_formats, load_network, read_metadata, recognise
-from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.models.matrix_game2.network import MatrixGame2, Sizes
 from worldmodel.reading.safetensors_files import load_safetensors
 
 SIZES = {
@@ -33,7 +33,7 @@ SIZES = {
 
 def weights(**changes: object) -> dict[str, Tensor]:
     torch.manual_seed(0)
-    return MatrixGame2(**{**SIZES, **changes}).state_dict()
+    return MatrixGame2(Sizes(**{**SIZES, **changes})).state_dict()
 
 
 def metadata(**entries: object) -> dict[str, str]:
@@ -62,7 +62,7 @@ def test_a_model_is_recognised(prefix: str, changes: dict, entries: dict, varian
 
 def released(**changes: object) -> dict[str, Tensor]:
     """Return weights wide enough to need no metadata."""
-    return MatrixGame2(**{**SIZES, "dim": 128, "heads": 1, **changes}, device="meta").state_dict()
+    return MatrixGame2(Sizes(**{**SIZES, "dim": 128, "heads": 1, **changes}), device="meta").state_dict()
 
 
 def without(state: dict[str, Tensor], part: str) -> dict[str, Tensor]:

@@ -62,7 +62,8 @@ export function makeLayers(box, { signal, content, overlay, resized }) {
 
   const observer = new ResizeObserver(measure)
   observer.observe(box)
-  let timer = 0
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
   const later = () => {
     clearTimeout(timer)
     timer = setTimeout(measure, SETTLED)

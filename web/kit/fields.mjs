@@ -1,9 +1,7 @@
 // @ts-check
 /** A field for a frame, a time or a number: typed into, dragged sideways, stepped with the arrow keys. */
 import { forTheHost, make, take } from "./dom.mjs"
-
-/** Pixels a pointer may move in a click. */
-const CLICK = 3
+import { DRAG } from "./pointer.mjs"
 
 /**
  * Make a field.
@@ -77,7 +75,7 @@ export function makeField(options) {
     (/** @type {PointerEvent} */ event) => {
       if (!drag) return
       const way = event.clientX - drag.x
-      if (!drag.moved && Math.abs(way) < CLICK) return
+      if (!drag.moved && Math.abs(way) < DRAG) return
       drag.moved = true
       const next = inside(drag.value + Math.round(way * drag.scale) * step)
       if (next === value) return

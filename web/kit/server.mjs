@@ -79,7 +79,8 @@ export const presetText = (name, frames, seed) => ask("preset", { name, frames, 
 export function makeBinding(signal, changed) {
   /** @type {{report: BindingReport | null, stale: boolean, error: string}} */
   let state = { report: null, stale: false, error: "" }
-  let timer = 0
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
   let asked = ""
   /** @type {AbortController | null} */
   let request = null

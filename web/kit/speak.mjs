@@ -8,7 +8,8 @@ const QUIET = 400
 export function makeSpeaker(signal) {
   const element = make("div.wm-hidden", { "aria-live": "polite", role: "status" })
   let last = -QUIET
-  let timer = 0
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
   signal.addEventListener("abort", () => clearTimeout(timer))
   return {
     element,

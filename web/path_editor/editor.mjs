@@ -155,8 +155,7 @@ export function makeEditor(place) {
     },
     /** Drop what a gesture left behind. */
     settle() {
-      const { draft, pill, stroke } = base.state
-      if (draft || pill || stroke) set({ draft: null, pill: null, stroke: null })
+      set({ draft: null, pill: null, stroke: null })
       base.askBinding()
     },
     /** Undo one step of intent: drag, keys, playing, sheet, selection, tool, focus. */

@@ -9,8 +9,8 @@ import { snapStep, toGround } from "./view.mjs"
 import { keyframeWords } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
-/** @typedef {import("./gestures.mjs").Point} Point */
-/** @typedef {import("./gestures.mjs").Gesture} Gesture */
+/** @typedef {import("../kit/pointer.mjs").Point} Point */
+/** @typedef {import("../kit/pointer.mjs").Gesture} Gesture */
 /** @typedef {import("../path/path.mjs").CameraPath} CameraPath */
 /** @typedef {import("../path/path.mjs").Vector} Vector */
 
@@ -94,6 +94,7 @@ export function penStroke(editor, start) {
   }
   add(start)
   return {
+    fine: true,
     click: () => addAt(editor, start, null),
     move: (point) => {
       add(point)

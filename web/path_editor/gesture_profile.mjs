@@ -11,8 +11,8 @@ import { chunksOf, locked } from "./state.mjs"
 import { keyframeWords } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
-/** @typedef {import("./gestures.mjs").Point} Point */
-/** @typedef {import("./gestures.mjs").Gesture} Gesture */
+/** @typedef {import("../kit/pointer.mjs").Point} Point */
+/** @typedef {import("../kit/pointer.mjs").Gesture} Gesture */
 /**
  * @typedef {{kind: "ruler" | "lane" | "band" | "none"} | {kind: "diamond", index: number, lane: "height" | "pitch",
  *   closing: boolean} | {kind: "speed", span: number}} Hit

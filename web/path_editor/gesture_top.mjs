@@ -10,8 +10,8 @@ import { panned, toGround, toPixel } from "./view.mjs"
 import { keyframeWords } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
-/** @typedef {import("./gestures.mjs").Point} Point */
-/** @typedef {import("./gestures.mjs").Gesture} Gesture */
+/** @typedef {import("../kit/pointer.mjs").Point} Point */
+/** @typedef {import("../kit/pointer.mjs").Gesture} Gesture */
 /** @typedef {import("../path/path.mjs").CameraPath} CameraPath */
 /** @typedef {import("../path/path.mjs").Vector} Vector */
 

@@ -4,7 +4,7 @@ import { DOT } from "../kit/words.mjs"
 import { tangents } from "../path/edits.mjs"
 import { at, yawOf } from "./marks.mjs"
 
-/** @typedef {import("../path_editor/draw_top.mjs").Scene} Scene */
+/** @typedef {import("./marks.mjs").Scene} Scene */
 /** @typedef {import("./marks.mjs").Point} Point */
 /** @typedef {[left: number, top: number, right: number, bottom: number]} Box px */
 

@@ -4,7 +4,10 @@ import { tangents } from "../path/edits.mjs"
 import { radians } from "../path/poses.mjs"
 import { toPixel } from "./view.mjs"
 
-/** @typedef {import("./draw_top.mjs").Scene} Scene */
+/**
+ * @typedef {Pick<import("./draw_top.mjs").Scene, "drawn" | "view" | "size" | "narrow" | "state">} Scene what a mark's
+ *   place depends on
+ */
 /** @typedef {[number, number]} Point px */
 /**
  * @typedef {{kind: "keyframe" | "wedge", index: number} | {kind: "tangent", index: number, side: "out" | "into"} |

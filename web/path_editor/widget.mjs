@@ -15,7 +15,7 @@ import { drawMarks, drawTopOverlay } from "./draw_marks.mjs"
 import { drawProfile, drawProfileOverlay } from "./draw_profile.mjs"
 import { drawGround, drawWords, residualLabel } from "./draw_top.mjs"
 import { makeEditor } from "./editor.mjs"
-import { listenToPointer } from "./gestures.mjs"
+import { listenToViews } from "./gestures.mjs"
 import { makeInspector } from "./inspector.mjs"
 import { listen } from "./keys.mjs"
 import { parse } from "../path/path.mjs"
@@ -94,7 +94,7 @@ export function makeCameraPath(node, name, app) {
     play: makeTransport(editor, () => [0, editor.frames]),
     sheet: makeSheet(editor, KEYS, GESTURES),
     inspect: inspector.inspect,
-    cancel: listenToPointer(editor, shell.plot, profile).cancel,
+    cancel: listenToViews(editor, shell.plot, profile).cancel,
     ...makeBackground(editor),
   })
   listen(editor)

@@ -73,7 +73,13 @@ export function moveKeyframes(timeline, refs, { frames = 0, value = 0, copy = fa
 export function deleteKeyframes(timeline, refs) {
   return AXES.reduce((result, axis) => {
     const gone = new Set(refs.filter((ref) => ref[0] === axis).map((ref) => ref[1]))
-    return gone.size ? withCurve(result, axis, result[axis].filter((keyframe) => !gone.has(keyframe[0]))) : result
+    return gone.size
+      ? withCurve(
+          result,
+          axis,
+          result[axis].filter((keyframe) => !gone.has(keyframe[0])),
+        )
+      : result
   }, timeline)
 }
 
@@ -261,4 +267,3 @@ function plays(without, curve, at) {
   }
   return true
 }
-

@@ -45,7 +45,10 @@ export function movePrompt(timeline, from, to, { copy = false } = {}) {
  * @returns {Timeline}
  */
 export function deletePrompts(timeline, frames) {
-  return withPrompts(timeline, timeline.prompts.filter((prompt) => !frames.includes(prompt[0])))
+  return withPrompts(
+    timeline,
+    timeline.prompts.filter((prompt) => !frames.includes(prompt[0])),
+  )
 }
 
 /**

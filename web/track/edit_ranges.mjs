@@ -56,17 +56,17 @@ export function copyRange(timeline, [from, to]) {
  * @returns {Timeline}
  */
 export function clearRange(timeline, [from, to]) {
-  return AXES.reduce(
-    (result, axis) => withPiece(result, axis, from, to - from, []),
-    withoutHeld(timeline, [from, to]),
-  )
+  return AXES.reduce((result, axis) => withPiece(result, axis, from, to - from, []), withoutHeld(timeline, [from, to]))
 }
 
 /** Clear a range of keys and prompts. @param {Timeline} timeline @param {Range} range */
 function withoutHeld(timeline, [from, to]) {
   const lanes = Object.entries(timeline.keys).map(([word, spans]) => [word, cut(spans, from, to)])
   const still = withKeys(timeline, Object.fromEntries(lanes))
-  return withPrompts(still, still.prompts.filter(([frame]) => frame < from || frame >= to))
+  return withPrompts(
+    still,
+    still.prompts.filter(([frame]) => frame < from || frame >= to),
+  )
 }
 
 /**

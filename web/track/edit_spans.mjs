@@ -171,7 +171,10 @@ export function cut(spans, from, to) {
   return spans.flatMap(([start, length]) => {
     const end = start + length
     if (end <= from || start >= to) return [/** @type {Span} */ ([start, length])]
-    const pieces = /** @type {Span[]} */ ([[start, from - start], [to, end - to]])
+    const pieces = /** @type {Span[]} */ ([
+      [start, from - start],
+      [to, end - to],
+    ])
     return pieces.filter((piece) => piece[1] > 0)
   })
 }

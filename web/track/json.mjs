@@ -7,8 +7,8 @@
  */
 import { codePoints, shortened } from "./key_words.mjs"
 
-/** @typedef {null | boolean | number | string | Json[] | Map<string, Json>} Json */
-/** @typedef {(string | number | Plain[])} Plain what our own writers hand in */
+/** @typedef {import("./json_types.d.ts").Json} Json */
+/** @typedef {import("./json_types.d.ts").Plain} Plain */
 
 export const MAX_FRAMES = 100_000
 /** Lists and objects within one another that are read. */
@@ -25,10 +25,22 @@ const SPACE = /[ \t\n\r]*/y
 const PLAIN = /[^"\\\u0000-\u001f]*/y
 const HEX = /[0-9a-fA-F]{4}/y
 const WORDS = /** @type {[string, Json][]} */ ([
-  ["null", null], ["true", true], ["false", false], ["NaN", NaN], ["Infinity", Infinity], ["-Infinity", -Infinity],
+  ["null", null],
+  ["true", true],
+  ["false", false],
+  ["NaN", NaN],
+  ["Infinity", Infinity],
+  ["-Infinity", -Infinity],
 ])
 const ESCAPES = /** @type {Record<string, string>} */ ({
-  '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t",
+  '"': '"',
+  "\\": "\\",
+  "/": "/",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
 })
 
 /**

@@ -13,7 +13,12 @@ export const WORDS = Object.freeze([
   "turn_right",
   "attack",
 ])
-const LETTERS = new Map([["W", "forward"], ["S", "back"], ["A", "left"], ["D", "right"]])
+const LETTERS = new Map([
+  ["W", "forward"],
+  ["S", "back"],
+  ["A", "left"],
+  ["D", "right"],
+])
 /** Likeness from which on a word was probably meant. */
 const NEAR = 0.6
 

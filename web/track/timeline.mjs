@@ -10,7 +10,15 @@
  */
 import { byName, checkVersion, joined, member, strip, unknownMembers } from "./document.mjs"
 import {
-  MAX_FRAMES, Refusal, checkText, checkedList, checkedObject, checkedWhole, isWhole, load, shown,
+  MAX_FRAMES,
+  Refusal,
+  checkText,
+  checkedList,
+  checkedObject,
+  checkedWhole,
+  isWhole,
+  load,
+  shown,
 } from "./json.mjs"
 import { WORDS, byCodePoint, unknownWord } from "./key_words.mjs"
 
@@ -39,7 +47,10 @@ export const MAX_DEGREES = 180
 export const EASINGS = /** @type {readonly Easing[]} */ (Object.freeze(["linear", "smooth", "hold"]))
 export const AXES = /** @type {readonly Axis[]} */ (Object.freeze(["yaw", "pitch"]))
 /** Other kinds of JSON, and where they belong. */
-const CAMERAS = new Map([["path", "give it to Camera Path"], ["poses", "read it from a file with Load Track"]])
+const CAMERAS = new Map([
+  ["path", "give it to Camera Path"],
+  ["poses", "read it from a file with Load Track"],
+])
 const MEMBERS = ["type", "version", "frames", "keys", "mouse", "prompts"]
 
 /** @type {Timeline} */

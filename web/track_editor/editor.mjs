@@ -120,7 +120,8 @@ export function makeEditor(place) {
       poses(base.state.recording?.timeline ?? shownTimeline(base.state), base.state.variant?.motion ?? STANDING),
     /** Drop what a gesture left behind. */
     settle() {
-      if (base.state.draft) set({ draft: null })
+      const { olds } = base.state
+      set({ draft: null, pill: null, stroke: null, olds: olds.length ? [] : olds })
       base.askBinding()
     },
     setSnap(/** @type {EditorState["snap"]} */ snap) {

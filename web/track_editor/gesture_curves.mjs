@@ -7,8 +7,8 @@ import { curveAt } from "../track/sample.mjs"
 import { snapFrame } from "./gesture_lanes.mjs"
 import { yToValue } from "./layout.mjs"
 
-/** @typedef {import("./gestures.mjs").Gesture} Gesture */
-/** @typedef {import("./gestures.mjs").Point} Point */
+/** @typedef {import("../kit/pointer.mjs").Gesture} Gesture */
+/** @typedef {import("../kit/pointer.mjs").Point} Point */
 /** @typedef {import("./editor.mjs").Editor} Editor */
 /** @typedef {"yaw" | "pitch"} Axis */
 

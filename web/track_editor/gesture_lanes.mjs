@@ -6,8 +6,8 @@ import { chunkAt, firstFrame } from "../track/chunks.mjs"
 import { moveSpans, paint, snap, snapEdges, trimSpan } from "../track/edits.mjs"
 import { spanAt } from "../track/sample.mjs"
 
-/** @typedef {import("./gestures.mjs").Gesture} Gesture */
-/** @typedef {import("./gestures.mjs").Point} Point */
+/** @typedef {import("../kit/pointer.mjs").Gesture} Gesture */
+/** @typedef {import("../kit/pointer.mjs").Point} Point */
 /** @typedef {import("./editor.mjs").Editor} Editor */
 /** @typedef {import("./layout.mjs").Lane} Lane */
 

@@ -8,8 +8,8 @@ import { overviewFrame } from "./draw_overview.mjs"
 import { snapFrame } from "./gesture_lanes.mjs"
 import { extent, locked, shownTimeline } from "./state.mjs"
 
-/** @typedef {import("./gestures.mjs").Gesture} Gesture */
-/** @typedef {import("./gestures.mjs").Point} Point */
+/** @typedef {import("../kit/pointer.mjs").Gesture} Gesture */
+/** @typedef {import("../kit/pointer.mjs").Point} Point */
 /** @typedef {import("./editor.mjs").Editor} Editor */
 
 /** @param {Editor} editor @param {Point} start @returns {Gesture} */

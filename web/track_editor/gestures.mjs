@@ -3,8 +3,8 @@
  * The pointer on the plot: drag edits, click selects, double click creates or opens, Alt copies, Shift constrains or
  * extends.
  */
-import { place, placeIn, standOf } from "../kit/canvas.mjs"
-import { onCanvas } from "../kit/dom.mjs"
+import { place } from "../kit/canvas.mjs"
+import { listenToPointer } from "../kit/pointer.mjs"
 import { toFrame } from "../kit/ruler.mjs"
 import { takeWheel, wheelTime } from "../kit/wheel.mjs"
 import { curveAt } from "../track/sample.mjs"
@@ -15,115 +15,29 @@ import { cursorOf, hitAt } from "./hit.mjs"
 import { typePrompt, typeSpan } from "./inline.mjs"
 import { locked } from "./state.mjs"
 
-/**
- * @typedef {{x: number, y: number, shift: boolean, alt: boolean, free: boolean, moved: boolean}} Point `alt`: at the
- *   press; `free`: Alt pressed since
- */
-/**
- * @typedef {object} Gesture
- * @property {(point: Point) => void} [move]
- * @property {(point: Point) => void} [done] after a drag; without `click`, after a click too
- * @property {(point: Point) => void} [click]
- * @property {() => void} [cancel]
- */
 /** @typedef {import("./editor.mjs").Editor} Editor */
-
-const DRAG = 3
+/** @typedef {import("../kit/pointer.mjs").Point} Point */
+/** @typedef {import("../kit/pointer.mjs").Gesture} Gesture */
 
 /**
  * Listen to the pointer on the plot.
  * @param {Editor} editor
  * @param {HTMLElement} plot
  */
-export function listenToPointer(editor, plot) {
-  const { signal } = editor
-  /** @type {{gesture: Gesture, start: Point, id: number, moved: boolean, stand: ReturnType<typeof standOf>} | null} */
-  let drag = null
-
-  const pointOf = (/** @type {PointerEvent | MouseEvent} */ event) => {
-    const { x, y } = placeIn(drag?.stand ?? standOf(plot), event)
-    const start = drag?.start
-    return {
-      x,
-      y,
-      shift: event.shiftKey,
-      alt: start ? start.alt : event.altKey,
-      free: start ? event.altKey && !start.alt : false,
-      moved: drag?.moved ?? false,
-    }
-  }
-
-  plot.addEventListener(
-    "pointerdown",
-    (event) => {
-      if (event.button !== 0 || drag || !onCanvas(event) || !editor.ready) return
-      plot.focus({ preventScroll: true })
-      editor.set({ cursor: false })
-      const start = pointOf(event)
-      const gesture = begin(editor, start)
-      if (!gesture) return
-      drag = { gesture, start, id: event.pointerId, moved: false, stand: standOf(plot) }
-      try {
-        plot.setPointerCapture(event.pointerId)
-      } catch {
-        // the pointer has left already; its end will not come, and the next press begins anew
-        drag = null
-      }
+export function listenToPlot(editor, plot) {
+  plot.addEventListener("wheel", (event) => wheel(editor, plot, event), { signal: editor.signal, passive: false })
+  return listenToPointer(editor, [
+    {
+      element: plot,
+      begin: (start) => {
+        editor.set({ cursor: false })
+        return begin(editor, start)
+      },
+      open: (point) => open(editor, plot, point),
+      hover: (point) => hover(editor, plot, point),
+      leave: () => editor.set({ ghost: null }),
     },
-    { signal },
-  )
-
-  plot.addEventListener(
-    "pointermove",
-    (event) => {
-      if (!drag) {
-        if (editor.ready && onCanvas(event)) hover(editor, plot, pointOf(event))
-        return
-      }
-      const point = pointOf(event)
-      if (!drag.moved && Math.hypot(point.x - drag.start.x, point.y - drag.start.y) < DRAG) return
-      drag.moved = true
-      drag.gesture.move?.({ ...point, moved: true })
-    },
-    { signal },
-  )
-
-  plot.addEventListener(
-    "pointerup",
-    (event) => {
-      if (!drag || event.pointerId !== drag.id) return
-      const point = { ...pointOf(event), moved: drag.moved }
-      const { gesture, moved } = drag
-      drag = null
-      editor.set({ pill: null, olds: [], stroke: null })
-      if (moved || !gesture.click) gesture.done?.(point)
-      else gesture.click(point)
-      editor.settle()
-    },
-    { signal },
-  )
-
-  const cancel = () => {
-    if (!drag) return false
-    const { gesture } = drag
-    drag = null
-    gesture.cancel?.()
-    editor.set({ pill: null, olds: [], stroke: null, draft: null })
-    editor.settle()
-    return true
-  }
-  plot.addEventListener("pointercancel", cancel, { signal })
-  plot.addEventListener("lostpointercapture", () => drag && cancel(), { signal })
-  plot.addEventListener("pointerleave", () => editor.state.ghost !== null && editor.set({ ghost: null }), { signal })
-  plot.addEventListener(
-    "dblclick",
-    (event) => {
-      if (event.button === 0 && onCanvas(event) && editor.ready) open(editor, plot, pointOf(event))
-    },
-    { signal },
-  )
-  plot.addEventListener("wheel", (event) => wheel(editor, plot, event), { signal, passive: false })
-  return { cancel }
+  ])
 }
 
 /** @param {Editor} editor @param {Point} start @returns {Gesture | null} */

@@ -96,9 +96,7 @@ export function settled(state) {
   const playhead = Math.min(state.playhead, frames - 1)
   const end = extent(state)
   const range =
-    state.range && state.range[0] < end
-      ? /** @type {Range} */ ([state.range[0], Math.min(end, state.range[1])])
-      : null
+    state.range && state.range[0] < end ? /** @type {Range} */ ([state.range[0], Math.min(end, state.range[1])]) : null
   return Object.freeze({ ...state, playhead, range })
 }
 

@@ -103,7 +103,8 @@ export function makeTable(editor) {
   let rows = []
   /** @type {unknown[]} what the table was last written from */
   let written = []
-  let timer = 0
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
 
   function write() {
     const { state } = editor

@@ -11,7 +11,7 @@ import { WORDS as SHARED } from "../kit/words.mjs"
 import { parse } from "../track/timeline.mjs"
 import { makeCards } from "./cards.mjs"
 import { makeEditor } from "./editor.mjs"
-import { listenToPointer } from "./gestures.mjs"
+import { listenToPlot } from "./gestures.mjs"
 import { listen } from "./keys.mjs"
 import { leastPlot } from "./layout.mjs"
 import { makeMapBox } from "./map_box.mjs"
@@ -100,7 +100,7 @@ export function makeActionTrack(node, name, app) {
     play: makeTransport(editor, () => editor.state.range ?? [0, editor.frames]),
     record: makeRecorder(editor),
     sheet: makeSheet(editor, KEYS, GESTURES),
-    cancel: listenToPointer(editor, shell.plot).cancel,
+    cancel: listenToPlot(editor, shell.plot).cancel,
     readShort,
   })
   listen(editor)

@@ -15,9 +15,11 @@ import torch
 
 from ..tinyworld.evaluate.speed import tiny_world
 from ..tinyworld.player import load_player
+from . import count as bench_count
 from . import long as bench_long
 from . import matrix_game2 as bench_matrix_game2
 from . import quantization as bench_quantization
+from . import retrieval as bench_retrieval
 
 
 def add_tiny_world(parser: argparse.ArgumentParser) -> None:
@@ -59,15 +61,21 @@ def main(words: list[str] | None = None) -> int:
     add_tiny_world(kinds.add_parser("tiny-world", help="the built-in world, stage by stage"))
     bench_matrix_game2.add_arguments(kinds.add_parser("matrix-game-2", help="random weights of the release's layout"))
     bench_quantization.add_arguments(kinds.add_parser("quantization", help="errors of layers in 8 bits"))
+    bench_retrieval.add_arguments(kinds.add_parser("retrieval", help="finding past frames again, beside the release"))
+    bench_count.add_arguments(kinds.add_parser("count", help="what released models cost, counted without a card"))
     kinds.add_parser("long", help="whether 2,000 chunks stay as small and as fast as the first")
     options = parser.parse_args(words)
-    if options.threads:
+    if getattr(options, "threads", 0):
         torch.set_num_threads(options.threads)
     try:
         if options.what == "tiny-world":
             text = report_tiny_world(options)
+        elif options.what == "count":
+            text = bench_count.report(options)
         elif options.what == "quantization":
             text = bench_quantization.report(options)
+        elif options.what == "retrieval":
+            text = bench_retrieval.report(options)
         else:
             setting = bench_matrix_game2.setting_of(options)
             text = bench_matrix_game2.report(setting, bench_matrix_game2.measure(setting), options.json)

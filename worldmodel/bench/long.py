@@ -22,7 +22,7 @@ import torch
 from ..binding.bind import chunk_controls
 from ..checkpoints.recognise import load_network, recognise
 from ..families.begin import begin
-from ..models.matrix_game2.network import MatrixGame2
+from ..models.matrix_game2.network import MatrixGame2, Sizes
 from ..reading.safetensors_files import load_safetensors
 from ..rollout.session import bare
 from ..tinyworld.player import MODEL_FILE
@@ -82,9 +82,20 @@ def subject_of(model: str) -> Subject:
 
 def _layout(variant: Variant) -> MatrixGame2:
     network = MatrixGame2(
-        dim=48, heads=2, ffn_dim=96, freq_dim=32, layers=30, context_dim=16, keyboard_dim=len(variant.keyboard.words),
-        keyboard_width=8, action_heads=1, action_blocks=range(15), mouse=variant.mouse is not None,
-    )  # fmt: skip
+        Sizes(
+            dim=48,
+            heads=2,
+            ffn_dim=96,
+            freq_dim=32,
+            layers=30,
+            context_dim=16,
+            keyboard_dim=len(variant.keyboard.words),
+            keyboard_width=8,
+            action_heads=1,
+            action_blocks=range(15),
+            mouse=variant.mouse is not None,
+        )
+    )
     return network.eval().requires_grad_(False)
 
 

@@ -25,7 +25,7 @@ from ..binding.bind import chunk_controls
 from ..families.begin import begin, settings_of
 from ..layers.cache import KVCache, PlainCache
 from ..models.matrix_game2.conditions import chunk_step
-from ..models.matrix_game2.network import MatrixGame2
+from ..models.matrix_game2.network import MatrixGame2, Sizes
 from ..rollout.samplers import Renoise
 from ..rollout.session import Predict, bare
 from ..vae.wan21 import Wan21VAE, from_model_space
@@ -57,11 +57,27 @@ class Setting(NamedTuple):
 def build(setting: Setting) -> MatrixGame2:
     """Return a network with random weights: the release's proportions at this width and depth."""
     torch.manual_seed(0)
-    return MatrixGame2(
-        dim=setting.width, heads=setting.heads, ffn_dim=setting.width * 35 // 6, freq_dim=256, layers=setting.depth,
-        context_dim=CLIP_WIDTH, keyboard_dim=4, keyboard_width=128, action_heads=max(1, setting.width // 96),
-        action_blocks=range((setting.depth + 1) // 2), mouse=True, dtype=setting.dtype, device=setting.device,
-    ).eval().requires_grad_(False)  # fmt: skip
+    return (
+        MatrixGame2(
+            Sizes(
+                dim=setting.width,
+                heads=setting.heads,
+                ffn_dim=setting.width * 35 // 6,
+                freq_dim=256,
+                layers=setting.depth,
+                context_dim=CLIP_WIDTH,
+                keyboard_dim=4,
+                keyboard_width=128,
+                action_heads=max(1, setting.width // 96),
+                action_blocks=range((setting.depth + 1) // 2),
+                mouse=True,
+            ),
+            dtype=setting.dtype,
+            device=setting.device,
+        )
+        .eval()
+        .requires_grad_(False)
+    )
 
 
 def measure(setting: Setting) -> dict[str, float]:

@@ -20,7 +20,7 @@ from ..layers.cache import KVCache
 from ..layers.quantize import ATTENTION, EVERYWHERE, KINDS, layers
 from ..metrics.pictures import psnr
 from ..models.matrix_game2.conditions import cut_windows, image_condition_at
-from ..models.matrix_game2.network import MatrixGame2, Step, sizes_from_state_dict
+from ..models.matrix_game2.network import MatrixGame2, Sizes, Step, sizes_from_state_dict
 from ..reading.safetensors_files import load_safetensors
 from ..tinyworld.evaluate import right_world, suites
 from ..tinyworld.player import MODEL_FILE, Player, load_player
@@ -91,7 +91,7 @@ def _golden_error(golden: Golden, operations: Any) -> float:
     config, tensors, sizes = golden.config, golden.tensors, golden.config["model_config"]
     weights = golden.under("sd.")
     network = MatrixGame2(
-        **sizes_from_state_dict(weights, {"heads": sizes["num_heads"]}), operations=operations, device="meta"
+        Sizes(**sizes_from_state_dict(weights, {"heads": sizes["num_heads"]})), operations=operations, device="meta"
     )
     network.load_state_dict(weights, strict=True, assign=True)
     length = config["num_frame_per_block"]

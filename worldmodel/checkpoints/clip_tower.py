@@ -1,4 +1,4 @@
-"""The CLIP vision tower: the names of the released file, and those that hosts know it by (specs/matrix_game2.md 8).
+"""The CLIP vision tower: the names of the released file, and those that hosts know it by.
 
 Shapes: C width, L layers, P patch side, N = 1 + (image side / P)^2 tokens.
 """

@@ -22,7 +22,7 @@ from ..models.matrix_game2.conditions import (
     image_then_grey,
     window_index,
 )
-from ..models.matrix_game2.network import MatrixGame2, Step, sizes_from_state_dict
+from ..models.matrix_game2.network import MatrixGame2, Sizes, Step, sizes_from_state_dict
 from ..rollout.samplers import Renoise, Settings
 from ..rollout.sampling import add_noise, clean_from_velocity, nearest_level, shifted_levels, warped_steps
 from ..rollout.session import Progress, bare
@@ -68,7 +68,7 @@ def is_case(path: Path) -> bool:
 
 def network_from(weights: dict[str, Tensor], heads: int) -> MatrixGame2:
     """Return the network of these weights, strictly loaded."""
-    network = MatrixGame2(**sizes_from_state_dict(weights, {"heads": heads}), device="meta")
+    network = MatrixGame2(Sizes(**sizes_from_state_dict(weights, {"heads": heads})), device="meta")
     network.load_state_dict(weights, strict=True, assign=True)
     return network.eval()
 

@@ -26,7 +26,7 @@ from ..track.track import sample
 from .report import Golden, Judge, Line, load_described
 from .towers import Towers
 
-EXTRINSICS, EXACT_RATIO = 1e-5, 2e-3
+CENTIMETRES, EXTRINSICS, EXACT_RATIO = 1e-3, 1e-5, 2e-3
 RATIO = 0.1
 """Their points lie on the planes of a view: how a processor rounds decides for up to a tenth of them, yet the frames
 chosen are the same. Where products are summed as on the authors' processor the error is 0."""
@@ -119,8 +119,17 @@ def _ratios(index: PoseIndex, queries: list[int], candidates: range, name: FormN
     """Return the share (queries, N) that each candidate saw of each query's view."""
     form, poses = FORMS[name], index.poses
     others = poses.part(slice(candidates.start, candidates.stop))
-    scores = [form.score(poses.part(slice(query, query + 1)), others) for query in queries]
+    first = np.zeros(len(candidates), dtype=np.int64)
+    scores = [form.score(poses.part(slice(query, query + 1)), first, others) for query in queries]
     return torch.from_numpy(np.stack(scores)) / form.whole
+
+
+def _walks(golden: Golden, judge: Judge) -> None:
+    """Walk the recorded actions, the last one too."""
+    for name in _parts(golden, ".last_pose"):
+        given = golden.under(f"{name}.")
+        theirs = torch.cat([given["poses"].double(), given["last_pose"].double()[None]])
+        judge.compare("poses", walk_stances(given["keyboard"], given["mouse"]), theirs, absolute=CENTIMETRES)
 
 
 def _unipc(golden: Golden, judge: Judge) -> None:
@@ -188,4 +197,5 @@ CASES: dict[str, Callable[[Golden, Judge], None]] = {
     "preprocess": _preprocess,
     "retrieval": _retrieval,
     "unipc": _unipc,
+    "walks": _walks,
 }

@@ -7,7 +7,7 @@ from torch import nn
 from ..models.action import HEAD_SIZE
 from ..models.matrix_game2.checkpoint import identified, resembles
 from ..models.matrix_game2.conditions import chunk_step, image_condition, image_then_grey
-from ..models.matrix_game2.network import PATCH, MatrixGame2, Step
+from ..models.matrix_game2.network import PATCH, MatrixGame2, Sizes, Step
 from ..models.matrix_game2.start_picture import prepare_picture
 from ..models.matrix_game2.tokens import patch_context
 from ..rollout.contexts import About, WindowContext
@@ -64,7 +64,7 @@ MATRIX_GAME_2 = Family(
     name="matrix_game_2",
     title="a Matrix-Game 2.0 distilled or Tiny World model",
     network=MatrixGame2,
-    arguments=dict,
+    arguments=lambda sizes: {"sizes": Sizes(**sizes)},
     identified=identified,
     resembles=resembles,
     sampler=lambda steps, shift, form: Renoise(steps, shift),

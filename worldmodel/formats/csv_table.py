@@ -29,7 +29,7 @@ from ..reading.limits import MAX_FRAMES
 from ..reading.words import shortened
 from ..track.timeline import WORDS
 from ..track.track import Track
-from .table_columns import FRAMES, MOUSE, OURS, PASSED_OVER, PROMPT, TIMES, Column, columns_of, named, numbers_of
+from .table_columns import FRAMES, INDEX, MOUSE, OURS, PASSED_OVER, PROMPT, TIMES, Column, columns_of, named, numbers_of
 from .walk_rows import Walk, frame_note, keys_note, names_of, time_note
 
 _TURNING = re.compile("yaw|pitch|mouse|look|turn|cam|rot|heading")
@@ -215,7 +215,7 @@ def _other_keys(rows: Rows) -> dict[str, int]:
     held = {}
     for at, column in enumerate(rows.columns):
         values = rows.values[:, at]
-        others = not column.name or column.name in (*OURS, *FRAMES, *TIMES, *PASSED_OVER)
+        others = INDEX.fullmatch(column.name) or column.name in (*OURS, *FRAMES, *TIMES, *PASSED_OVER)
         if not others and values.any() and np.isin(values, (0, 1)).all():
             held[column.written] = int(values.sum())
     return held

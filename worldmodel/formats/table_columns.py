@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -25,6 +26,8 @@ TIMES = {
     "timestamp_ms": 1e-3, "time": None, "timestamp": None, "t": None,
 }  # fmt: skip
 """Columns of times, and their unit in seconds where the name says it."""
+INDEX = re.compile(r"|id|unnamed:? ?[0-9]*")
+"""Names of a column that counts the rows; programs that write an index without a name read it again as "Unnamed: 0"."""
 _OTHERS = (*PASSED_OVER, *OTHER_KEYS, *FRAMES, *TIMES, "id", "episode", "session")
 MAX_COLUMNS = 1000
 _HELD = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0}

@@ -32,7 +32,8 @@ class KVCache:
     """Rolling window of keys and values, one pair per slot (block and kind of attention).
 
     A query sees the last `window - chunk` committed latents and the latents of its own pass, oldest first. Only
-    committing passes write, and they write keys already rotated to absolute positions (specs/matrix_game2.md 6.4).
+    committing passes write, and they write keys already rotated to absolute positions, as the release of
+    Matrix-Game 2.0 does (wan/modules/causal_model.py).
     """
 
     def __init__(self, window: int, chunk: int):

@@ -52,8 +52,13 @@ def _constant(number: float) -> Tensor:
     return torch.tensor(number)
 
 
+def casts(x: Tensor) -> bool:
+    """Tell whether autocast is on where x is; for a tensor without numbers torch knows of none."""
+    return not x.is_meta and torch.is_autocast_enabled(x.device.type)
+
+
 def _trains(x: Tensor) -> bool:
-    return torch.is_grad_enabled() or torch.is_autocast_enabled(x.device.type)
+    return torch.is_grad_enabled() or casts(x)
 
 
 class HandNorm(torch.autograd.Function):

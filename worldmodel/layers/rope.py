@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-COMPLEX_DEVICES = ("cpu", "cuda")
-"""Where complex products are known to work and to be fast: one kernel in place of eight."""
+COMPLEX_DEVICES = ("cpu", "cuda", "meta")
+"""Where complex products are known to work and to be fast: one kernel in place of eight; and where they are counted."""
 
 
 class Rotation(NamedTuple):
@@ -58,7 +58,7 @@ def rotation(angles: Tensor, device: torch.device) -> Rotation:
 
 
 def grid_rotation(latents: Tensor, height: int, width: int, size: int) -> Rotation:
-    """Return the rotation of Wan's video tokens (specs/matrix_game2.md 6.3).
+    """Return the rotation of Wan's video tokens (arXiv:2503.20314).
 
     Args:
         latents: (T,) absolute latent indices; they may repeat and need not be sorted.

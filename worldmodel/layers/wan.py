@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .attention import Group, Override, attention, grouped_attention
-from .norms import norm_by
+from .norms import casts, norm_by
 from .rope import Rotation, as_float64, rotate
 
 
@@ -80,8 +80,7 @@ def gated(x: Tensor, gate: Tensor, change: Tensor) -> Tensor:
 
 def layer_dtype(x: Tensor) -> torch.dtype:
     """Return what layers compute in: autocast's type where it is on, as in training, else that of x."""
-    device = x.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+    return torch.get_autocast_dtype(x.device.type) if casts(x) else x.dtype
 
 
 class SelfAttention(nn.Module):

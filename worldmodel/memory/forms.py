@@ -42,15 +42,20 @@ class Poses(NamedTuple):
 
 
 class Form(Protocol):
-    """A way to reckon."""
+    """A way to reckon.
+
+    Pairs of views are told by poses of queries, which of them each pair asks, and the other pose of each pair.
+    """
 
     whole: int
     """The score of a view that is seen completely."""
+    bounds_each: bool
+    """Whether a bound of a pose's score costs less than the score."""
 
-    def score(self, query: Poses, others: Poses) -> np.ndarray:
-        """Return the score (N,) int64 of each of the others for the one query."""
+    def score(self, queries: Poses, which: np.ndarray, others: Poses) -> np.ndarray:
+        """Return the score (N,) int64 of each pair."""
 
-    def neighbourhoods(self, query: Poses, others: Cameras, metres: np.ndarray, radians: np.ndarray) -> Views:
+    def neighbourhoods(self, queries: Cameras, others: Cameras, metres: np.ndarray, radians: np.ndarray) -> Views:
         """Return views that hold all that can be scored for poses so near to each of the others."""
 
     def rough(self, views: Views) -> np.ndarray:
@@ -59,22 +64,23 @@ class Form(Protocol):
     def most(self, views: Views) -> np.ndarray:
         """Bound the scores in such views: (N,) int64."""
 
-    def bound(self, query: Poses, others: Poses) -> np.ndarray | None:
-        """Bound the score of each of the others: (N,) int64; `None` where that costs no less than the score."""
+    def bound(self, queries: Poses, which: np.ndarray, others: Poses) -> np.ndarray:
+        """Bound the score of each pair: (N,) int64."""
 
 
 class Exact:
     """The shared volume, in millionths of the query's view."""
 
     whole = 1_000_000
+    bounds_each = False
 
-    def score(self, query: Poses, others: Poses) -> np.ndarray:
+    def score(self, queries: Poses, which: np.ndarray, others: Poses) -> np.ndarray:
         """Return the share that each of the others saw."""
-        return self._millionths(seen_from(query.cameras, others.cameras))
+        return self._millionths(seen_from(queries.cameras.part(which), others.cameras))
 
-    def neighbourhoods(self, query: Poses, others: Cameras, metres: np.ndarray, radians: np.ndarray) -> Views:
+    def neighbourhoods(self, queries: Cameras, others: Cameras, metres: np.ndarray, radians: np.ndarray) -> Views:
         """Return enlarged views."""
-        return seen_from(query.cameras, others, (metres, radians))
+        return seen_from(queries, others, (metres, radians))
 
     def rough(self, views: Views) -> np.ndarray:
         """Bound the volume by the planes of a view, one by one."""
@@ -84,8 +90,9 @@ class Exact:
         """Bound the volume by that of the enlarged view."""
         return self._millionths(views) + 1
 
-    def bound(self, query: Poses, others: Poses) -> None:
-        """Nothing better costs less."""
+    def bound(self, queries: Poses, which: np.ndarray, others: Poses) -> np.ndarray:
+        """Bound it by the whole: nothing better costs less than the score."""
+        return np.full(len(which), self.whole)
 
     def _millionths(self, views: Views) -> np.ndarray:
         return np.rint(shares(views) * self.whole).astype(np.int64)
@@ -95,15 +102,16 @@ class Released:
     """The points of a grid that the other view sees, as Matrix-Game 3.0's release counts them."""
 
     whole = released.POINTS
+    bounds_each = True
 
-    def score(self, query: Poses, others: Poses) -> np.ndarray:
+    def score(self, queries: Poses, which: np.ndarray, others: Poses) -> np.ndarray:
         """Count the points, with the release's rounding."""
-        return released.counted(query.rounded[0], others.rounded).numpy()
+        return released.counted(queries.rounded, which, others.rounded)
 
-    def neighbourhoods(self, query: Poses, others: Cameras, metres: np.ndarray, radians: np.ndarray) -> Views:
+    def neighbourhoods(self, queries: Cameras, others: Cameras, metres: np.ndarray, radians: np.ndarray) -> Views:
         """Return enlarged views, in which there is room for rounding too."""
-        metres = metres + released.rounding(query.cameras.places, others.places)
-        return seen_from(query.cameras, others, (metres, radians))
+        metres = metres + released.rounding(queries.places, others.places)
+        return seen_from(queries, others, (metres, radians))
 
     def rough(self, views: Views) -> np.ndarray:
         """Bound the points by the planes of a view, one by one."""
@@ -113,10 +121,10 @@ class Released:
         """Bound the points by those in the enlarged view."""
         return released.most(views)
 
-    def bound(self, query: Poses, others: Poses) -> np.ndarray:
+    def bound(self, queries: Poses, which: np.ndarray, others: Poses) -> np.ndarray:
         """Bound the points by those that rounding may let in."""
-        still = np.zeros(others.cameras.places.shape[1])
-        return released.most(self.neighbourhoods(query, others.cameras, still, still))
+        still = np.zeros(len(which))
+        return released.most(self.neighbourhoods(queries.cameras.part(which), others.cameras, still, still))
 
 
 FORMS: dict[FormName, Form] = {"exact": Exact(), "released": Released()}

@@ -4,11 +4,13 @@ The index sorts poses into cells of a grid over places and directions. A cell's 
 known distance and turn at most, so one enlarged view bounds the overlap of them all; cells are then looked into in the
 order of their bounds, as long as a bound is not below what was found. Both ways pick the same.
 
-Symbols: N poses, C cells.
+Symbols: N poses, C cells, Q queries, P pairs of a query and a cell or pose.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -18,14 +20,12 @@ from torch import Tensor
 from .forms import Form, Poses, poses_from
 from .views import REACH, Cameras, Views
 
-SIDE_METRES = 1.5
-SIDE_DEGREES = 7.5
-_AT_ONCE = 64
-"""Poses scored before the rest is compared with what was found."""
-_FIRST = 8
-"""The same for the first ones, where each has a bound of its own."""
-_FIRST_CELLS, _CELLS = 32, 256
-"""Cells whose bounds are reckoned at once."""
+SIDE_METRES, SIDE_DEGREES = 1.5, 7.5
+"""Of a cell: a walk leaves it after a dozen frames, and a view enlarged by so much is still much of a view."""
+_AT_ONCE = (16, 128, 1024)
+"""Poses that a query looks at before the rest is compared with what was found, round after round."""
+_FIRST = 3
+"""Poses of those that are scored before the rest is compared, where a bound is at hand."""
 
 
 class Pick(NamedTuple):
@@ -50,7 +50,8 @@ def pick_from_all(poses: Poses, query: int, allowed: np.ndarray, form: Form) -> 
     frames = np.flatnonzero(allowed)
     if not len(frames):
         return None
-    scores = form.score(poses.part(slice(query, query + 1)), poses.part(frames))
+    asked = np.zeros(len(frames), dtype=np.int64)
+    scores = form.score(poses.part(slice(query, query + 1)), asked, poses.part(frames))
     best = int(scores.argmax())  # the first of equals
     return Pick(int(frames[best]), float(scores[best] / form.whole))
 
@@ -65,6 +66,8 @@ class _Columns(NamedTuple):
     """The last of the frames in which the camera stood as in this one, for the first of them."""
     head: np.ndarray
     """First frame of each cell."""
+    members: np.ndarray
+    """How many poses each cell holds."""
     head_places: np.ndarray
     metres: np.ndarray
     radians: np.ndarray
@@ -74,7 +77,7 @@ class _Columns(NamedTuple):
         """Return room for so many frames."""
         whole, real = (lambda kind=kind: np.zeros(frames, dtype=kind) for kind in (np.int64, float))
         axes, places, rounded = np.zeros((3, 3, frames)), np.zeros((3, frames)), torch.zeros(frames, 4, 4)
-        return cls(axes, places, rounded, whole(), whole(), np.zeros((3, frames)), real(), real())
+        return cls(axes, places, rounded, whole(), whole(), whole(), np.zeros((3, frames)), real(), real())
 
     def grown(self, frames: int) -> _Columns:
         """Return room for so many frames, and in it what is there."""
@@ -88,8 +91,72 @@ class _Columns(NamedTuple):
         return room
 
 
+class _Pairs:
+    """Pairs of a query and a cell that was not looked into yet, and bounds of what the cell's poses see of the query's.
+
+    A bound is rough at first, and sharp once `sharpen` reckoned it.
+    """
+
+    def __init__(self, query: np.ndarray, cell: np.ndarray, rough: np.ndarray, views: Views, squares: np.ndarray):
+        """Take pairs (P,); squares: of the distances of their cells, of which nearer ones come first."""
+        self._query, self._cell, self._bound, self._views, self._squares = query, cell, rough, views, squares
+        self._rows = np.arange(len(query))
+        self._sharp = np.zeros(len(query), dtype=bool)
+
+    def may_reach(self, scores: np.ndarray) -> bool:
+        """Drop the pairs whose bounds are below what was found for their queries, and tell whether there are others."""
+        self._keep(self._bound >= np.maximum(scores, 1)[self._query])
+        return len(self._rows) > 0
+
+    def sharpen(self, form: Form, scores: np.ndarray, first: int) -> None:
+        """Reckon the bounds of all pairs whose query found something, and of so many of the others' most promising."""
+        chosen = ~self._sharp & (scores[self._query] > 0)
+        if not scores.all():
+            order = np.lexsort((self._squares, -self._bound, self._sharp, self._query))
+            chosen[order[_rank(self._query[order]) < first]] = True
+            chosen &= ~self._sharp
+        self._bound[chosen] = form.most(self._views.part(self._rows[chosen]))
+        self._sharp |= chosen
+
+    def taken(self, scores: np.ndarray, members: np.ndarray, at_once: int) -> tuple[np.ndarray, np.ndarray]:
+        """Take the most promising pairs out, so many that each query gets about `at_once` poses: queries and cells."""
+        ready = np.flatnonzero(self._sharp & (self._bound >= np.maximum(scores, 1)[self._query]))
+        ready = ready[np.lexsort((-self._bound[ready], self._query[ready]))]
+        query, cell = self._query[ready], self._cell[ready]
+        before = np.cumsum(members[cell]) - members[cell]
+        before -= before[np.searchsorted(query, query)] if len(query) else before
+        out = ready[before < at_once]
+        found = self._query[out], self._cell[out]
+        left = np.ones(len(self._rows), dtype=bool)
+        left[out] = False
+        self._keep(left)
+        return found
+
+    def _keep(self, which: np.ndarray) -> None:
+        self._query, self._cell, self._bound = self._query[which], self._cell[which], self._bound[which]
+        self._squares, self._rows, self._sharp = self._squares[which], self._rows[which], self._sharp[which]
+
+
+def _rank(sorted_values: np.ndarray) -> np.ndarray:
+    """Number the places among equals."""
+    return np.arange(len(sorted_values)) - np.searchsorted(sorted_values, sorted_values)
+
+
+def _keep_best(scores: np.ndarray, frames: np.ndarray, which: np.ndarray, found: np.ndarray, new: np.ndarray) -> None:
+    """Write a query's best score, and the oldest frame that has it, over what was best so far."""
+    order = np.lexsort((found, -new, which))
+    first = order[_rank(which[order]) == 0]
+    query, score, frame = which[first], new[first], found[first]
+    better = (score > scores[query]) | ((score == scores[query]) & (frame < frames[query]))
+    scores[query[better]], frames[query[better]] = score[better], frame[better]
+
+
 class PoseIndex:
-    """Poses of a walk, frame by frame, and the cells they lie in; it grows with the walk."""
+    """Rigid poses of a walk, frame by frame, and the cells they lie in; it grows with the walk.
+
+    What is asked of it says which frames may be taken, so it may hold frames behind those. A walk that went back and on
+    another way has another index.
+    """
 
     def __init__(self, c2w: Tensor | None = None):
         """Take the poses there are.
@@ -132,70 +199,74 @@ class PoseIndex:
 
     def pick(self, query: int, allowed: np.ndarray, form: Form) -> Pick | None:
         """Take the allowed frame that saw most of a view, as `pick_from_all` does."""
-        view = self._poses(slice(query, query + 1))
-        cells, views, rough = self._near(view, form)
-        best, at, step = Pick(-1, 0), 0, _FIRST_CELLS
-        while at < len(cells) and rough[at] >= max(best.overlap, 1):
-            some = slice(at, at + step)
-            best = self._look_into(view, cells[some], form.most(views.part(some)), (allowed, form, best))
-            at, step = at + step, _CELLS
-        if best.overlap:
-            return best._replace(overlap=best.overlap / form.whole)
-        return Pick(int(allowed.argmax()), 0.0) if allowed.any() else None  # nothing saw any of it
+        return self.picks((query,), allowed, form)[0]
 
-    def _near(self, view: Poses, form: Form) -> tuple[np.ndarray, Views, np.ndarray]:
-        """Return cells that may see something of a view, what their poses see at most, and a rough bound of it.
+    def picks(self, queries: Sequence[int], allowed: np.ndarray, form: Form) -> list[Pick | None]:
+        """Do so for several views at once, which is faster.
 
-        The highest bounds come first, and of equal ones the nearest cells.
+        Args:
+            queries: frames whose views are asked for.
+            allowed: (frames,) bool, which frames may be taken.
+            form: how overlap is reckoned.
         """
+        views = self._poses(np.array(queries, dtype=np.int64))
+        scores, frames = np.zeros(len(queries), dtype=np.int64), np.full(len(queries), self.frames)
+        pairs = self._near(views, form)
+        for at_once in chain(_AT_ONCE, repeat(_AT_ONCE[-1])):
+            if not pairs.may_reach(scores):
+                break
+            pairs.sharpen(form, scores, 2 * at_once)
+            which, cells = pairs.taken(scores, self._columns.members, at_once)
+            which, found = self._that_may(which, cells, allowed)
+            self._score(views, (which, found), form, (scores, frames))
+        unseen = Pick(int(allowed.argmax()), 0.0) if allowed.any() else None
+        return [
+            Pick(int(frame), float(score / form.whole)) if score else unseen
+            for score, frame in zip(scores, frames, strict=True)
+        ]
+
+    def _score(
+        self, views: Poses, pairs: tuple[np.ndarray, np.ndarray], form: Form, best: tuple[np.ndarray, np.ndarray]
+    ) -> None:
+        """Score frames (queries and frames of pairs) and write what is better over what was best (scores and frames).
+
+        Where a bound costs less than a score, the few with the highest bounds are scored before the others.
+        """
+        which, found = pairs
+        if not form.bounds_each:
+            return _keep_best(*best, which, found, form.score(views, which, self._poses(found)))
+        bounds = form.bound(views, which, self._poses(found))
+        order = np.lexsort((-bounds, which))
+        first = np.zeros(len(which), dtype=bool)
+        first[order[_rank(which[order]) < _FIRST]] = True
+        for some in (first, ~first):
+            some &= bounds >= np.maximum(best[0], 1)[which]
+            if some.any():
+                scores = form.score(views, which[some], self._poses(found[some]))
+                _keep_best(*best, which[some], found[some], scores)
+        return None
+
+    def _near(self, views: Poses, form: Form) -> _Pairs:
+        """Return the cells that may see something of each view, and a rough bound of how much."""
         columns, cells = self._columns, slice(len(self._members))
-        away = columns.head_places[:, cells] - view.cameras.places
+        away = columns.head_places[:, None, cells] - views.cameras.places[..., None]  # (3, Q, C)
         squares = (away * away).sum(0)
-        near = np.flatnonzero(squares <= (2 * REACH + 1 + columns.metres[cells]) ** 2)
-        heads = self._poses(columns.head[near]).cameras
-        views = form.neighbourhoods(view, heads, columns.metres[near], columns.radians[near])
-        rough = form.rough(views)
-        order = np.lexsort((squares[near], -rough))
-        return near[order], views.part(order), rough[order]
+        query, cell = np.nonzero(squares <= (2 * REACH + 1 + columns.metres[cells]) ** 2)
+        heads = self._poses(columns.head[cell]).cameras
+        asked = views.cameras.part(query)
+        neighbours = form.neighbourhoods(asked, heads, columns.metres[cell], columns.radians[cell])
+        return _Pairs(query, cell, form.rough(neighbours), neighbours, squares[query, cell])
 
-    def _look_into(self, view: Poses, cells: np.ndarray, bounds: np.ndarray, search: tuple) -> Pick:
-        """Look into cells in the order of their bounds, as long as they may hold better than what was found."""
-        allowed, form, best = search
-        order = np.argsort(-bounds, kind="stable")
-        cells, bounds, at = cells[order], bounds[order], 0
-        while at < len(cells) and bounds[at] >= max(best.overlap, 1):
-            taken: list[int] = []
-            while at < len(cells) and bounds[at] >= max(best.overlap, 1) and len(taken) < _AT_ONCE:
-                taken += self._members[cells[at]]
-                at += 1
-            best = self._better(view, self._that_may(np.array(taken), allowed), form, best)
-        return best
-
-    def _better(self, view: Poses, frames: np.ndarray, form: Form, best: Pick) -> Pick:
-        """Score frames and take the best of them and of what was found; overlaps are scores here."""
-        bounds, step = form.bound(view, self._poses(frames)), _FIRST
-        if bounds is None:
-            bounds, step = np.full(len(frames), form.whole), _AT_ONCE
-        order = np.argsort(-bounds, kind="stable")
-        frames, bounds, at = frames[order], bounds[order], 0
-        while at < len(frames) and bounds[at] >= max(best.overlap, 1):
-            some = frames[at : at + step][bounds[at : at + step] >= best.overlap]
-            scores = form.score(view, self._poses(some))
-            highest = int(scores.max())
-            frame = int(some[scores == highest].min())
-            if (highest, -frame) > (best.overlap, -best.frame):
-                best = Pick(frame, highest)
-            at, step = at + step, _AT_ONCE
-        return best
-
-    def _that_may(self, frames: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-        """Return those that are allowed; where the camera stood still, the first frame stands for all of them."""
+    def _that_may(self, which: np.ndarray, cells: np.ndarray, allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the allowed frames in queries' cells; where the camera stood still, one stands for all of them."""
+        frames = np.fromiter(chain.from_iterable(self._members[cell] for cell in cells), dtype=np.int64)
+        which = np.repeat(which, self._columns.members[cells])
         may = allowed[frames]
         for at in np.flatnonzero(~may & (self._columns.last[frames] > frames)):
             still = allowed[frames[at] : self._columns.last[frames[at]] + 1]
             may[at] = still.any()
             frames[at] += int(still.argmax())
-        return frames[may]
+        return which[may], frames[may]
 
     def _poses(self, frames: np.ndarray | slice) -> Poses:
         return Poses(Cameras(self._columns.axes, self._columns.places), self._columns.rounded).part(frames)
@@ -221,6 +292,7 @@ class PoseIndex:
                 self._members.append([])
                 columns.head[cell], columns.head_places[:, cell] = frame, columns.places[:, frame]
             self._members[cell].append(frame)
+            columns.members[cell] += 1
             frames.append(frame)
             cells.append(cell)
         self._standing = standing

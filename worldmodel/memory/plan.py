@@ -103,23 +103,37 @@ def plan(
     if policy.distinct:
         for frame in always:
             _take(allowed, frame, spans)
-    looks = []
-    for query in queries[:free]:
-        pick = index.pick(query, allowed, FORMS[policy.form])
-        if pick is not None:
-            looks.append(_look(pick, query, "overlap", spans))
-            if policy.distinct:
-                _take(allowed, pick.frame, spans)
+    picks = _picks(index, queries[:free], allowed, policy, spans)
+    looks = [_look(pick, query, "overlap", spans) for pick, query in zip(picks, queries, strict=False) if pick]
     for frame, query in zip(always, queries[free:], strict=True):
         pick = Pick(frame, seen_before(index, query, frame, policy))
         looks.append(_look(pick, query, "sink" if frame == policy.sink else "pinned", spans))
     return Memory(chunk, tuple(looks))
 
 
+def _picks(
+    index: PoseIndex, queries: Sequence[int], allowed: np.ndarray, policy: MemoryPolicy, spans: Spans
+) -> list[Pick | None]:
+    """Pick a frame for each query; where no latent may come twice, what one takes is not there for the next."""
+    form = FORMS[policy.form]
+    picks = index.picks(queries, allowed, form)
+    if not policy.distinct:
+        return picks
+    taken: set[int] = set()
+    for slot, pick in enumerate(picks):
+        if pick is not None and spans.latent_of(pick.frame) in taken:
+            pick = picks[slot] = index.pick(queries[slot], allowed, form)
+        if pick is not None:
+            taken.add(spans.latent_of(pick.frame))
+            _take(allowed, pick.frame, spans)
+    return picks
+
+
 def seen_before(index: PoseIndex, query: int, frame: int, policy: MemoryPolicy) -> float:
     """Return the share of one frame's view that another frame saw."""
     form, poses = FORMS[policy.form], index.poses
-    score = form.score(poses.part(slice(query, query + 1)), poses.part(slice(frame, frame + 1)))
+    views, frames = poses.part(slice(query, query + 1)), poses.part(slice(frame, frame + 1))
+    score = form.score(views, np.zeros(1, dtype=np.int64), frames)
     return int(score[0]) / form.whole
 
 

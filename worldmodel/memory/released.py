@@ -21,10 +21,12 @@ from .views import FAR, Measure, Views, planes_of
 NEAR = 0.1
 WIDTH, HEIGHT = 1280, 720
 """Pixels of the picture that points are projected into, whatever the model's own picture is."""
+_HALVES = np.array([[WIDTH / 2], [HEIGHT / 2]], dtype=np.float32)
 SIDE = 10
 """Points a side of the grid."""
 POINTS = SIDE**3
-_PIECE = 128
+_PIECE, _VIEWS = 32, 128
+"""Pairs of views at a time: what a step touches stays in the processor's cache."""
 _DEPTH_STEP = (FAR - NEAR) / (SIDE - 1)
 _TINY, _FAR_OFF = np.float32(1e-20), np.float32(1e28)
 _SLACK = 1e-4
@@ -46,43 +48,51 @@ def grid_measure() -> Measure:
     return Measure(points.mean(1).numpy(), points.var(1, correction=0).numpy())
 
 
-def counted(query: Tensor, others: Tensor) -> Tensor:
-    """Count the points of a view that other views see.
+def counted(queries: Tensor, which: np.ndarray, others: Tensor) -> np.ndarray:
+    """Count the points of views that other views see, pair by pair.
 
     Args:
-        query: (4, 4) float32, in the release's axes (`camera.poses.to_matrix_game3`).
-        others: (N, 4, 4).
+        queries: (Q, 4, 4) float32, in the release's axes (`camera.poses.to_matrix_game3`).
+        which: (N,) int64, the query of each pair.
+        others: (N, 4, 4), the other view of each pair.
 
     Returns:
         (N,) int64 of 1000.
     """
-    points = query[:3, :3] @ grid_points() + query[:3, 3:4]
-    return torch.cat([_seen(points, piece).sum(1) for piece in others.split(_PIECE)] or [torch.zeros(0).long()])
+    asked, which = np.unique(which, return_inverse=True)
+    points = torch.stack([queries[row, :3, :3] @ grid_points() + queries[row, :3, 3:4] for row in asked])
+    counts = np.empty(len(which), dtype=np.int64)
+    for start in range(0, len(which), _PIECE):
+        piece = slice(start, start + _PIECE)
+        world = points.expand(len(which[piece]), -1, -1) if len(points) == 1 else points[torch.from_numpy(which[piece])]
+        counts[piece] = np.count_nonzero(_seen(world, others[piece]), axis=1)
+    return counts
 
 
-def _seen(points: Tensor, others: Tensor) -> Tensor:
-    """Tell which points (3, P) in the world each camera sees, (N, P)."""
+def _seen(points: Tensor, others: Tensor) -> np.ndarray:
+    """Tell which of its points (N, 3, P) in the world each camera sees, (N, P).
+
+    Products are summed as the release sums them, by the same call; what follows is rounded alike everywhere.
+    """
     back = others[:, :3, :3].transpose(1, 2)
-    moved = torch.bmm(back, points.expand(len(others), -1, -1)).sub_(torch.bmm(back, others[:, :3, 3:4]))
-    x, y, z = moved.unbind(1)
-    before = z.clamp(min=1e-6)
-    u = x.mul_(WIDTH / 2).div_(before).add_(WIDTH / 2)
-    v = y.mul_(HEIGHT / 2).div_(before).add_(HEIGHT / 2)
-    seen = (z > NEAR).logical_and_(z < FAR)
-    for inside in (u >= 0, u <= WIDTH, v >= 0, v <= HEIGHT):
-        seen.logical_and_(inside)
-    return seen
+    moved = torch.bmm(back, points).sub_(torch.bmm(back, others[:, :3, 3:4])).numpy()
+    depth, pixels = moved[:, 2], moved[:, :2]
+    pixels *= _HALVES
+    pixels /= np.maximum(depth, np.float32(1e-6))[:, None]
+    pixels += _HALVES
+    inside = (pixels >= 0) & (pixels <= 2 * _HALVES)
+    return (depth > NEAR) & (depth < FAR) & inside[:, 0] & inside[:, 1]
 
 
-def rounding(query: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return the metres by which rounding to float32 may move a point between cameras at these places, (N,)."""
-    return 1e-6 * (np.abs(query).sum(0) + np.abs(others).sum(0) + 200)
+def rounding(queries: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the metres by which rounding to float32 may move a point between cameras at places (3, N): (N,)."""
+    return 1e-6 * (np.abs(queries).sum(0) + np.abs(others).sum(0) + 200)
 
 
 def most(views: Views) -> np.ndarray:
     """Bound how many points of the grid of the view at the origin each of these pyramids holds.
 
-    On a ray p = z (x, y, 1) a plane's condition is z * rate + room >= 0; the grid's depths between the last bound from
+    On a ray p = z (x, y, 1) a plane's condition is z * rate >= lack; the grid's depths between the last bound from
     below and the first from above are counted.
 
     Args:
@@ -93,26 +103,25 @@ def most(views: Views) -> np.ndarray:
     """
     wide = np.isinf(views.slope)
     inward, room = planes_of(views._replace(slope=np.where(wide, 1, views.slope)))
-    inward, room = inward.astype(np.float32), room.astype(np.float32)
+    inward, lack = inward.astype(np.float32), (-room).astype(np.float32)
     side = np.linspace(-1, 1, SIDE, dtype=np.float32)
     counts = np.empty(len(wide), dtype=np.int64)
-    for start in range(0, len(wide), _PIECE):
-        piece = slice(start, start + _PIECE)
+    for start in range(0, len(wide), _VIEWS):
+        piece = slice(start, start + _VIEWS)
         x = inward[:, 0, None, piece] * side[:, None] + inward[:, 2, None, piece]  # (5, SIDE, n)
         y = inward[:, 1, None, piece] * side[:, None]
         rate = (x[:, :, None] + y[:, None]).reshape(5, SIDE * SIDE, -1)
-        counts[piece] = _depths_between(rate, room[:, None, piece]).sum(0)
+        counts[piece] = _depths_between(rate, lack[:, None, piece]).sum(0)
     return np.where(wide, POINTS, counts)
 
 
-def _depths_between(rate: np.ndarray, room: np.ndarray) -> np.ndarray:
+def _depths_between(rate: np.ndarray, lack: np.ndarray) -> np.ndarray:
     """Count the grid's depths on rays (5, rays, n) that lie inside all five planes: (rays, n); `rate` is used up.
 
     As in `overlap`, a huge number added by the sign of the rate takes a bound out of the wrong reduction.
     """
     rate += _TINY
-    bound = room / rate
-    np.negative(bound, out=bound)  # a least depth where the rate is positive, else a greatest
+    bound = lack / rate  # a least depth where the rate is positive, else a greatest
     sign = np.copysign(_FAR_OFF, rate)
     np.add(sign, _FAR_OFF, out=rate)
     rate += bound

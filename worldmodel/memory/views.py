@@ -20,6 +20,10 @@ REACH = FAR * math.sqrt(3)
 """Metres from the camera to the farthest corner of its view."""
 
 
+_LEAST_ROOM = 0.1
+"""Below it an enlarged view is more than 20 times as wide."""
+
+
 class Cameras(NamedTuple):
     """Poses, component by component.
 
@@ -106,18 +110,18 @@ def cameras_of(c2w: Tensor) -> Cameras:
     return Cameras(np.ascontiguousarray(poses[:, :3, :3].transpose(1, 2, 0)), np.ascontiguousarray(poses[:, :3, 3].T))
 
 
-def seen_from(query: Cameras, others: Cameras, spread: tuple[np.ndarray, np.ndarray] | None = None) -> Views:
-    """Return others' views in the axes of the one camera `query`.
+def seen_from(queries: Cameras, others: Cameras, spread: tuple[np.ndarray, np.ndarray] | None = None) -> Views:
+    """Return others' views in the axes of the cameras that look at them.
 
     Sums are written out: each view's numbers are then the same in whatever company it comes.
 
     Args:
-        query: N = 1.
+        queries: one camera for each of the others, or one for all.
         others: poses.
         spread: (N,) metres and (N,) radians by which poses may differ from these; each view then holds all of theirs.
     """
-    turn = query.axes  # (3, 3, 1), used as [component, axis]
-    away = others.places - query.places
+    turn = queries.axes  # used as [component, axis]
+    away = others.places - queries.places
     axes = turn[0] * others.axes[0][:, None] + turn[1] * others.axes[1][:, None] + turn[2] * others.axes[2][:, None]
     apex = turn[0] * away[0] + turn[1] * away[1] + turn[2] * away[2]
     if spread is None:
@@ -135,13 +139,13 @@ def enlarged(metres: np.ndarray, radians: np.ndarray) -> tuple[np.ndarray, np.nd
     the apex back by sqrt(1 + w^2) / w metres makes room for a metre on all sides.
 
     Args:
-        metres, radians: (N,); a turn of 35 degrees or more has no such pyramid, and the slope is infinite.
+        metres, radians: (N,); a turn of 33 degrees or more has no such pyramid, or a useless one: an infinite slope.
 
     Returns:
         (N,) each: slope, how far behind the camera the apex lies, height.
     """
-    room = 1 - 3 * np.sin(radians) ** 2
-    wide = room <= 0
+    room = 1 - 3 * np.sin(np.minimum(radians, math.pi / 2)) ** 2
+    wide = room < _LEAST_ROOM
     room = np.where(wide, 1.0, room)
     slope = np.where(wide, np.inf, (1 + np.sqrt(1 - room * room)) / room)
     setback = metres * np.sqrt(1 + 1 / (slope * slope))

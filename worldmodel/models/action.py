@@ -1,4 +1,6 @@
-"""Matrix-Game's action module: mouse and keyboard as attention inside a block (specs/matrix_game2.md 6.6).
+"""Matrix-Game's action module: mouse and keyboard as attention inside a block.
+
+Source: Matrix-Game 2.0 (arXiv:2508.13009), wan/modules/action_module.py of its release.
 
 Shapes: B batch, T latents, S tokens per latent, N = T * S, C model width, A = heads * 64 module width, K keys.
 Names are historical: `mouse_attn_q` makes the queries of the keyboard path.

@@ -1,7 +1,8 @@
 """Noise levels and samplers, one function each.
 
 Shapes: x, velocity, noise (..., h, w) of any layout; J steps; sigma in [0, 1], timestep = 1000 * sigma.
-Source: specs/matrix_game2.md section 5; self-forcing (arXiv:2506.08009), algorithm 2.
+Source: Matrix-Game 2.0 (arXiv:2508.13009), pipeline/causal_inference.py of its release; self-forcing
+(arXiv:2506.08009), algorithm 2.
 """
 
 from __future__ import annotations

@@ -24,9 +24,8 @@ import logging
 import sys
 from pathlib import Path
 
-import torch
-
 from ..storage.troubles import trouble
+from .computing import computing
 from .walks import KINDS, MIXED, SPLITS
 
 
@@ -34,10 +33,9 @@ def main(words: list[str] | None = None) -> int:
     """Run one command and return the exit status."""
     options = _parser().parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    torch.set_num_threads(options.threads)
-    torch.set_flush_denormal(True)  # dying activations would otherwise slow a CPU down several times
     try:
-        return options.command(options) or 0
+        with computing(options.threads):
+            return options.command(options) or 0
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -50,7 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m worldmodel.tinyworld", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     commands = parser.add_subparsers(required=True)
+    _add_training(commands)
+    _add_use(commands)
+    return parser
 
+
+def _add_training(commands: argparse._SubParsersAction) -> None:
+    """Add what makes a model."""
     train = commands.add_parser("train", help="train the VAE, its decoder alone, the model, or the model's rollouts")
     train.add_argument("what", choices=("vae", "decoder", "model", "rollout"))
     train.add_argument("--run", type=Path, required=True, help="folder of the run; it resumes if it exists")
@@ -88,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--recipe", type=json.loads, default={}, help="JSON that goes into the metadata")
     export.set_defaults(command=_export)
 
+
+def _add_use(commands: argparse._SubParsersAction) -> None:
+    """Add what records the world and judges a model."""
     record = commands.add_parser("record", help="record walks: films, tables, arrays and captions")
     record.add_argument("--out", type=Path, required=True, help="folder of the recording; it goes on if it exists")
     record.add_argument("--walks", type=int, default=16, help="walks that the folder shall hold (default 16)")
@@ -114,7 +121,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--record", action="store_true", help="write the figures into the shipped files' metadata")
     evaluate.set_defaults(command=_evaluate)
-    return parser
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -128,7 +134,7 @@ def _train(options: argparse.Namespace) -> None:
         return
     if options.shards is None:
         raise ValueError("--shards: nothing was given; name the folder that `encode` writes to.")
-    common |= {"begin_with": options.begin_with, "scale": options.scale}
+    common |= {"begin_with": options.begin_with, "course": train_dit.Course(scale=options.scale)}
     if options.what == "model":
         train_dit.train(options.run, options.shards, rate=options.rate or 2e-3, **common)
     elif options.begin_with is None:

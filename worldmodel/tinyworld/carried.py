@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,18 @@ FARTHER, WIDER = (1.05, 1.3, 1.4, 1.5), 1.05
 model had fallen short. In its own films it is not sure how far things are, and an average of ways is a short one."""
 
 
-def carry(last: Tensor, view: engine.View, places: Tensor, yaws: Tensor) -> tuple[Tensor, Tensor]:
+Walkers = Callable[[np.random.Generator, int, int], tuple[engine.Worlds, pilot.Walks]]
+"""Of a generator, a count and frames: some worlds of the training split, and as many walks through them."""
+
+
+def single_steps(random: np.random.Generator, count: int, frames: int) -> tuple[engine.Worlds, pilot.Walks]:
+    """Walk through the first engine's worlds, a held key moving one step."""
+    return make_walks(random, count, frames, 1.0)
+
+
+def carry(
+    last: Tensor, view: engine.View, places: Tensor, yaws: Tensor, focal: float = engine.FOCAL
+) -> tuple[Tensor, Tensor]:
     """Carry a frame along a walk.
 
     Args:
@@ -45,12 +57,13 @@ def carry(last: Tensor, view: engine.View, places: Tensor, yaws: Tensor) -> tupl
         view: true pixels (B, F, H, W, 3) and depth (B, F, H, W) of the walk.
         places: (B, F, 2) metres.
         yaws: (B, F) radians.
+        focal: focal length as a share of the picture's width.
 
     Returns:
         (B, F - 1, 3, H, W) frames from the second pose on, and (B, F - 1, H, W) bool where `last` shows them; elsewhere
         they are the truth.
     """
-    grid, seen = traced(view.depth, places, yaws)
+    grid, seen = traced(view.depth, places, yaws, focal)
     carried = grid_sample(last, grid.flatten(1, 2), mode="bicubic", padding_mode="border", align_corners=False)
     carried = rearrange(carried, "b c (f h) w -> b f c h w", f=grid.shape[1])
     frames = torch.where(seen[:, :, None], carried.clamp(0, 1), view.pixels.movedim(-1, 2))
@@ -79,7 +92,7 @@ def own_walks(player: Player, worlds: engine.Worlds, walks: pilot.Walks, seed: i
             span = slice(begin - 1, begin + 4 * player.variant.chunking.later)
             part = _farther(worlds, walks, span, FARTHER[len(made) - 1])
             view = pilot.views(worlds, part, data.PICTURE)
-            following, seen = carry(frames[:, :, -1].clamp(0, 1), view, part.places, part.yaws)
+            following, seen = carry(frames[:, :, -1].clamp(0, 1), view, part.places, part.yaws, worlds.focal)
             wanted.append(player.vae.encode(following.transpose(1, 2) * 2 - 1, dict(seeing)))
             known.append(reduce(seen.float(), "b (t four) (h p) (w q) -> b t h w", "mean", four=4, p=8, q=8))
     keys, turns = walks.actions
@@ -99,21 +112,34 @@ def _farther(worlds: engine.Worlds, walks: pilot.Walks, span: slice, share: floa
     told, yaws = walks.places[:, span], walks.yaws[:, span]
     far = told[:, :1] + share * (told - told[:, :1])
     which = walks.which[:, None].expand(far.shape[:2])
-    free = engine.fits(worlds, which.flatten(), far.flatten(0, 1)).unflatten(0, far.shape[:2]).all(1)
+    free = worlds.fits(which.flatten(), far.flatten(0, 1)).unflatten(0, far.shape[:2]).all(1)
     places = torch.where(free[:, None, None], far, told)
     return walks._replace(places=places, yaws=yaws[:, :1] + WIDER * (yaws - yaws[:, :1]))
 
 
-def write_own(model: Path, folder: Path, seed: int, minutes: float, count: int = 32) -> None:
+def write_own(
+    model: Path,
+    folder: Path,
+    seed: int,
+    minutes: float,
+    count: int = 32,
+    vae: Path | None = None,
+    walkers: Walkers = single_steps,
+) -> None:
     """Write what the run or file `model` walks, and should have walked, for `minutes`; a run's newest state is taken up
-    with every file."""
+    with every file.
+
+    Args:
+        vae: run or file; `None`: the shipped one.
+        walkers: draws who walks where.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     number = len(list(folder.glob(f"{seed:03d}_*.safetensors")))
     until = time.monotonic() + 60 * minutes
     while time.monotonic() < until:
-        player = open_player(model)
+        player = open_player(model, vae)
         random = np.random.default_rng([37, seed, number])
-        worlds, walks = make_walks(random, count, player.variant.chunking.first_frame(CHUNKS), 1.0)
+        worlds, walks = walkers(random, count, player.variant.chunking.first_frame(CHUNKS))
         shard = own_walks(player, worlds, walks, int(random.integers(2**31)))
         path = folder / f"{seed:03d}_{number:05d}.safetensors"
         halves = {name: value.half().contiguous() for name, value in shard.items()}

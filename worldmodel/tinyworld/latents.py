@@ -117,10 +117,11 @@ def write_shards(
 
 
 class Shards:
-    """All shards of a folder, looked for anew at times, kept on the device that trains."""
+    """All shards of a folder, looked for anew at times, kept on the device that trains; `only` the walks of the places
+    with these seeds, or all."""
 
-    def __init__(self, folder: Path, device: torch.device | str = "cpu") -> None:
-        self.folder, self.device = folder, torch.device(device)
+    def __init__(self, folder: Path, device: torch.device | str = "cpu", only: tuple[int, ...] = ()) -> None:
+        self.folder, self.device, self.only = folder, torch.device(device), only
         self.known: set[str] = set()
         self.short: dict[str, Tensor] = {}
         self.long: dict[str, Tensor] = {}
@@ -136,6 +137,9 @@ class Shards:
             if path.name not in self.known:
                 self.known.add(path.name)
                 shard = load_file(path)
+                if self.only:
+                    kept = torch.isin(shard["seeds"], torch.tensor(self.only))
+                    shard = {name: value[kept] for name, value in shard.items()}
                 fresh[shard["keys"].shape[1] == LONG].append(shard)
         self.short, self.long = (self._joined(*both) for both in zip((self.short, self.long), fresh, strict=True))
         if not self.short:

@@ -1,8 +1,8 @@
 """A model's own films as the history it learns from, with the true films as what should follow.
 
 Where places are known, what comes next can be known from a film that went a little astray: the model learns to find
-back (training on a generated past: specs/methods.md 2.2). Films are rolled out with the newest averaged weights, and
-the newest of them are kept.
+back (training on a generated past: Matrix-Game 2.0, arXiv:2508.13009, appendix A). Films are rolled out with the newest
+averaged weights, and the newest of them are kept.
 
 Shapes: B walks, T latents of a long walk, C = 16 channels, h x w latent grid.
 """
@@ -19,7 +19,8 @@ from ..layers.cache import KVCache
 from ..rollout.sampling import Levels, renoise_sample
 from .latents import Shards
 from .player import Conditions, build_conditions
-from .train_dit import CHUNK, LEVELS, VARIANT, flow_error, mixed_precision, side_by_side
+from .precision import mixed_precision
+from .train_dit import CHUNK, LEVELS, VARIANT, flow_error, side_by_side
 
 WALKS, KEPT, EVERY = 16, 8, 12
 """Walks of a rollout, rollouts that are kept, and updates from own films from one to the next."""

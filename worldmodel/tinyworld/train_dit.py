@@ -2,7 +2,7 @@
 
 A clip of n chunks trains all of them in one pass (teacher forcing): its clean latents and its noisy latents stand
 side by side in one sequence, and a mask lets a noisy chunk see itself and the clean chunk before, as the window of
-inference does. Errors the model made elsewhere are added to the clean latents (error buffer, specs/methods.md 2.5).
+inference does. Errors the model made elsewhere are added to the clean latents (error buffer, as in Matrix-Game 3.0).
 What makes it keep its sharpness on its own past comes after, in `train_rollout`.
 
 Shapes: B clips, T latents of a clip, C = 16 channels, h x w latent grid.
@@ -18,12 +18,14 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from ..models.matrix_game2.network import MatrixGame2
+from ..models.matrix_game2.network import MatrixGame2, Sizes
 from ..rollout.sampling import warped_steps
 from ..variants import VARIANTS
 from .export import open_player
 from .latents import Shards
+from .muon import Muon
 from .player import SIZES, Conditions, build_conditions
+from .precision import mixed_precision
 from .run import Run
 
 VARIANT = VARIANTS["tiny_world"]
@@ -38,11 +40,15 @@ KEYBOARD_GAIN = {"keyboard_embed.0.weight": 2.0, "keyboard_embed.2.weight": 3.0,
 
 class Course(NamedTuple):
     """What a run trains, and how far: the network's sizes; the share of the updates that learn from own films (see
-    `own_films`; it rises over the first half); and the length in updates, if it is not given in minutes."""
+    `own_films`; it rises over the first half); the length in updates, if it is not given in minutes; the seeds of the
+    only places whose walks are learnt from, if not all are; and the clips and rollouts of a batch, in multiples of what
+    suits a CPU core."""
 
     sizes: dict = SIZES
     own_share: float = 0.0
     updates: int | None = None
+    only: tuple[int, ...] = ()
+    scale: int = 1
 
 
 COURSE = Course()
@@ -63,7 +69,7 @@ class Clip(NamedTuple):
 def build_network(seed: int, sizes: dict = SIZES) -> MatrixGame2:
     """Make a fresh network whose branches and head start at or near zero."""
     torch.manual_seed(seed)
-    network = MatrixGame2(**sizes)
+    network = MatrixGame2(Sizes(**sizes))
     for name, parameter in network.named_parameters():
         if name.endswith(("proj_mouse.weight", "proj_keyboard.weight", "head.head.weight", "head.head.bias")):
             nn.init.zeros_(parameter)
@@ -118,7 +124,7 @@ def side_by_side(
 
 
 class ErrorBuffer:
-    """Residuals of the model's last steps, whole chunks, to spoil true histories with (specs/methods.md 2.5)."""
+    """Residuals of the model's last steps, whole chunks, to spoil true histories with."""
 
     def __init__(self, size: int = 600) -> None:
         self.size, self.pushed = size, 0
@@ -152,11 +158,6 @@ def draw_sigmas(random: np.random.Generator, shape: tuple[int, int], least: floa
     steps = [level for level in OWN_LEVELS if level > least]
     own = torch.tensor(steps)[torch.from_numpy(random.integers(len(steps), size=shape))]
     return torch.where(torch.from_numpy(random.random(shape) < 0.6), own, any_level)
-
-
-def mixed_precision(device: torch.device) -> torch.autocast:
-    """Return the context in which networks are trained: products in bfloat16."""
-    return torch.autocast(device.type, torch.bfloat16)
 
 
 def teacher_forced(
@@ -213,7 +214,7 @@ def optimizers_for(network: nn.Module, rate: float) -> list[torch.optim.Optimize
     ]
     chosen = {id(parameter) for parameter in matrices}
     others = [p for p in network.parameters() if id(p) not in chosen and p.requires_grad]
-    muon = torch.optim.Muon(matrices, lr=rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw", ns_steps=3)
+    muon = Muon(matrices, lr=rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw", ns_steps=3)
     return [muon, torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)]
 
 
@@ -276,7 +277,6 @@ def train(
     seed: int,
     begin_with: Path | None = None,
     device: torch.device | str = "cpu",
-    scale: int = 1,
     course: Course = COURSE,
 ) -> Run:
     """Train, or go on training, the run in `folder` for `minutes` in all.
@@ -284,17 +284,16 @@ def train(
     Args:
         begin_with: model file or run whose weights to begin with; `None`: fresh ones.
         device: where to train.
-        scale: clips of a batch, in multiples of what suits a CPU core.
         course: sizes of the network, share of own films, and length in updates.
     """
     from .own_films import OwnFilms  # which is made of this file's parts
 
-    shards = Shards(shard_folder, device)
+    shards = Shards(shard_folder, device, course.only)
     shards.refresh()
     run = begin_run(folder, minutes, rate, seed, shards, begin_with, course)
     mean, std = run.extra["mean"], run.extra["std"]
     random = np.random.default_rng([19, seed, run.step])
-    errors, own = ErrorBuffer(600 * scale), OwnFilms(shards, mean, std, scale)
+    errors, own = ErrorBuffer(600 * course.scale), OwnFilms(shards, mean, std, course.scale)
     while not run.done:
         run.schedule()
         if run.step % 25 == 0:
@@ -304,7 +303,7 @@ def train(
             loss = own.loss(run.model, random)
             figures["own"] = loss.item()
         else:
-            clip = draw_clip(shards, random, run.share, mean, std, scale)
+            clip = draw_clip(shards, random, run.share, mean, std, course.scale)
             loss = teacher_forced(run.model, clip, errors, random)
             figures["loss"] = loss.item()
         figures["norm"] = update(run, loss, min(0.998, 1 - 1 / (run.step + 10)))

@@ -26,16 +26,18 @@ from ..rollout.sampling import Levels
 from . import carried
 from .latents import Shards
 from .player import Conditions, build_conditions
+from .precision import mixed_precision
 from .run import Run
 from .train_dit import (
     CHUNK,
+    COURSE,
     LEVELS,
     VARIANT,
+    Course,
     ErrorBuffer,
     begin_run,
     draw_clip,
     flow_error,
-    mixed_precision,
     side_by_side,
     take_clip,
     teacher_forced,
@@ -310,24 +312,24 @@ def train(
     begin_with: Path,
     own_folder: Path,
     device: torch.device | str = "cpu",
-    scale: int = 1,
+    course: Course = COURSE,
 ) -> Run:
     """Go on with the averaged weights of `begin_with`, in the run `folder`, for `minutes` in all.
 
     Args:
         begin_with: model file or run of `train_dit`.
         device: where to train.
-        scale: clips and rollouts of a batch, in multiples of what suits a CPU core.
+        course: sizes of the network, length in updates, and the places whose walks are learnt from.
     """
-    shards = Shards(shard_folder, device)
+    shards = Shards(shard_folder, device, course.only)
     shards.refresh()
-    run = begin_run(folder, minutes, rate, seed, shards, begin_with)
+    run = begin_run(folder, minutes, rate, seed, shards, begin_with, course)
     judge = Judge(3e-4, run)
     random = np.random.default_rng([29, seed, run.step])
     own = carried.OwnWalks(own_folder, device)
     own.refresh()
-    rollouts = Rollouts(shards, own, random, run.extra["mean"], run.extra["std"], ROLLOUTS * scale)
-    errors = ErrorBuffer(600 * scale)
+    rollouts = Rollouts(shards, own, random, run.extra["mean"], run.extra["std"], ROLLOUTS * course.scale)
+    errors = ErrorBuffer(600 * course.scale)
     while not run.done:
         run.schedule()
         if run.step % 25 == 0:
@@ -336,10 +338,10 @@ def train(
         figures: dict[str, float] = {}
         kind = random.random()
         if kind < CARRIED_SHARE:
-            loss = carried_on(run.model, own.draw(random, CARRIED_CLIPS * scale), random)
+            loss = carried_on(run.model, own.draw(random, CARRIED_CLIPS * course.scale), random)
             figures["carried"] = loss.item()
         elif kind < CARRIED_SHARE + FLOW_SHARE:
-            clip = draw_clip(shards, random, 1.0, run.extra["mean"], run.extra["std"], scale)
+            clip = draw_clip(shards, random, 1.0, run.extra["mean"], run.extra["std"], course.scale)
             loss = teacher_forced(run.model, clip, errors, random, JUDGED_LEVEL)
             figures["loss"] = loss.item()
         else:

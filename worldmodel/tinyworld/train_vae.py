@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from ..metrics.pictures import bicubic_copy, psnr, squared_error
 from ..vae.tiny import FRAMES_PER_LATENT, TinyVAE, initialise
 from . import data
+from .muon import Muon
 from .player import load_vae
+from .precision import mixed_precision
 from .run import Run
 
 NOISE = 0.08
@@ -40,7 +42,7 @@ def judge(vae: TinyVAE, clips: Tensor) -> dict[str, float]:
     }
 
 
-class ConvMuon(torch.optim.Muon):
+class ConvMuon(Muon):
     """Muon over convolutions, each seen as the matrix (outputs, inputs * places) that it is."""
 
     def __init__(self, kernels: list[Tensor], **settings: Any) -> None:
@@ -118,7 +120,7 @@ def train(
     while not run.done:
         run.schedule()
         pixels = clips.draw()
-        with torch.autocast(pixels.device.type, torch.bfloat16):
+        with mixed_precision(pixels.device):
             latents = vae.encode(pixels)
             noisy = latents + NOISE * torch.randn_like(latents)
             decoded = vae.decoder(noisy.transpose(1, 2), None)[:, FRAMES_PER_LATENT - 1 :].transpose(1, 2)

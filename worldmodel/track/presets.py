@@ -91,7 +91,7 @@ def random_walk(frames: int, seed: int = 0) -> Timeline:
 def demo(actions: tuple[Action, ...]) -> Callable[[int, int], Timeline]:
     """Return the preset that plays like the authors of Matrix-Game 2: one frame, then 12 frames per random action.
 
-    With the seed of their command it is their very walk (specs/matrix_game2.md 3).
+    With the seed of their command it is their very walk (utils/conditions.py of their release).
     """
 
     def play(frames: int, seed: int = 0) -> Timeline:

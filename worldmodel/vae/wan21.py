@@ -1,4 +1,4 @@
-"""The Wan 2.1 causal video VAE: 4 frames and 8 x 8 pixels to one latent of 16 numbers (specs/matrix_game2.md 7).
+"""The Wan 2.1 causal video VAE: 4 frames and 8 x 8 pixels to one latent of 16 numbers (Wan, arXiv:2503.20314).
 
 The first frame makes a latent of its own, every later latent spans 4 frames. A convolution over time sees the two
 steps before its own; these are all that a stream remembers. Work goes latent by latent whatever the caller hands in,

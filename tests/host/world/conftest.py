@@ -29,7 +29,9 @@ def weights(of_pack: Callable[[str], ModuleType], tmp_path_factory: pytest.TempP
     """A folder with random Tiny World weights under the names of the built-in ones."""
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(5)
-    network = of_pack("worldmodel.models.matrix_game2.network").MatrixGame2(**SIZES)
+    network = of_pack("worldmodel.models.matrix_game2.network").MatrixGame2(
+        of_pack("worldmodel.models.matrix_game2.network").Sizes(**SIZES)
+    )
     entries = {"variant": "tiny_world", "latent_format": "tiny_world", "heads": SIZES["heads"], **LATENTS}
     write(folder / "tiny_world.safetensors", network.state_dict(), entries)
     tiny = of_pack("worldmodel.vae.tiny")

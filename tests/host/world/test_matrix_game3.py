@@ -19,7 +19,7 @@ from torch import Tensor
 FOLDER = Path(__file__).resolve().parents[2] / "golden" / "matrix_game3"
 CASE = FOLDER / "rollout.safetensors"
 LATENTS, FRAMES = 1e-4, 3e-3
-"""Of the golden README: of the latents' norm; of colours in -1..1."""
+"""Largest errors: as a share of the latents' norm; of colours in -1..1."""
 INT8 = "int8 attention (Matrix-Game 3)"
 BOUNDS = {INT8: 0.05, "int8 attention as released (Matrix-Game 3)": 0.1, "fp8_e4m3fn": 0.2}
 """How far latents may be from those of float32."""

@@ -20,7 +20,7 @@ from .conftest import GOLDEN, write
 
 CASE = GOLDEN.with_name("rollout_universal.safetensors")
 LATENTS, PIXELS = 5e-5, 2e-4
-"""Largest absolute errors on a CPU, of the golden README."""
+"""Largest absolute errors on a CPU, that another implementation of the model keeps."""
 
 
 @pytest.fixture

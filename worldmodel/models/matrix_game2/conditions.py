@@ -14,7 +14,7 @@ from .network import Step
 
 
 def window_index(positions: Tensor, window_latents: int = 3, frames_per_latent: int = 4) -> Tensor:
-    """Return the video frames whose actions a latent reads (specs/matrix_game2.md 4).
+    """Return the video frames whose actions a latent reads (wan/modules/action_module.py of the release).
 
     Args:
         positions: (T,) absolute latent indices.
@@ -44,7 +44,7 @@ def cut_windows(rows: Tensor, positions: Tensor, *, first_row: int = 0) -> Tenso
 
 
 def image_then_grey(picture: Tensor, latents: int, frames_per_latent: int = 4) -> Tensor:
-    """Return the video whose latents are a world's image condition (specs/matrix_game2.md 9).
+    """Return the video whose latents are a world's image condition (inference.py of the release).
 
     Args:
         picture: (H, W, 3) in 0..1.

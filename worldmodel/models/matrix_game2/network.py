@@ -1,7 +1,7 @@
 """Matrix-Game 2.0: a causal Wan image-to-video network with an action module in its first blocks.
 
 Shapes: B batch, T latents, h, w latent grid, S = h/2 * w/2 tokens per latent, N = T * S, C model width.
-Source: specs/matrix_game2.md section 6; Matrix-Game 2.0 (arXiv:2508.13009).
+Source: Matrix-Game 2.0 (arXiv:2508.13009), wan/modules/causal_model.py of its release.
 """
 
 from __future__ import annotations
@@ -152,6 +152,34 @@ class Block(nn.Module):
         return gated(x, told.gate2, self.ffn(modulate(self.norm2(x), told.shift2, told.gain2)))
 
 
+class Sizes(NamedTuple):
+    """What the network is built from.
+
+    Args:
+        dim, ffn_dim, freq_dim: widths of the tokens, the feed-forward and the time features.
+        heads, layers: of the transformer.
+        context_dim: width of the image tokens.
+        keyboard_dim, keyboard_width: keys, and numbers each action frame is embedded into.
+        action_heads, action_blocks: heads of 64 of the action modules, and the blocks that have one.
+        mouse: whether there is a mouse path.
+        in_dim, out_dim: latent channels in (noisy, mask, image) and out.
+    """
+
+    dim: int
+    heads: int
+    ffn_dim: int
+    freq_dim: int
+    layers: int
+    context_dim: int
+    keyboard_dim: int
+    keyboard_width: int
+    action_heads: int
+    action_blocks: Iterable[int]
+    mouse: bool
+    in_dim: int = 36
+    out_dim: int = 16
+
+
 class MatrixGame2(nn.Module):
     """The causal network of Matrix-Game 2.0 at any size; every layer comes from `operations`.
 
@@ -160,62 +188,42 @@ class MatrixGame2(nn.Module):
 
     def __init__(
         self,
+        sizes: Sizes,
         *,
-        dim: int,
-        heads: int,
-        ffn_dim: int,
-        freq_dim: int,
-        layers: int,
-        context_dim: int,
-        keyboard_dim: int,
-        keyboard_width: int,
-        action_heads: int,
-        action_blocks: Iterable[int],
-        mouse: bool,
-        in_dim: int = 36,
-        out_dim: int = 16,
         dtype: torch.dtype | None = None,
         device: torch.device | str | None = None,
         operations: Any = torch.nn,
     ):
-        """Build the network with random weights.
-
-        Args:
-            dim, ffn_dim, freq_dim: widths of the tokens, the feed-forward and the time features.
-            heads, layers: of the transformer.
-            context_dim: width of the image context tokens.
-            keyboard_dim, keyboard_width: keys, and numbers each action frame is embedded into.
-            action_heads, action_blocks: heads of 64 of the action modules, and the blocks that have one.
-            mouse: whether there is a mouse path.
-            in_dim, out_dim: latent channels in (noisy, mask, image) and out.
-        """
+        """Build the network with random weights."""
         super().__init__()
         self.dtype = dtype
-        self.dim = dim
-        self.freq_dim = freq_dim
-        self.heads = heads
-        self.out_dim = out_dim
+        self.dim = sizes.dim
+        self.freq_dim = sizes.freq_dim
+        self.heads = sizes.heads
+        self.out_dim = sizes.out_dim
         placement = {"dtype": dtype, "device": device}
-        self.patch_embedding = operations.Conv3d(in_dim, dim, kernel_size=PATCH, stride=PATCH, **placement)
+        dim = sizes.dim
+        self.patch_embedding = operations.Conv3d(sizes.in_dim, dim, kernel_size=PATCH, stride=PATCH, **placement)
         self.time_embedding = nn.Sequential(
-            operations.Linear(freq_dim, dim, **placement), nn.SiLU(), operations.Linear(dim, dim, **placement)
+            operations.Linear(sizes.freq_dim, dim, **placement), nn.SiLU(), operations.Linear(dim, dim, **placement)
         )
         self.time_projection = nn.Sequential(nn.SiLU(), operations.Linear(dim, 6 * dim, **placement))
-        self.img_emb = ImageEmbedding(context_dim, dim, operations=operations, **placement)
-        acting = frozenset(action_blocks)
+        self.img_emb = ImageEmbedding(sizes.context_dim, dim, operations=operations, **placement)
+        acting = frozenset(sizes.action_blocks)
 
         def action_module(index: int) -> ActionModule | None:
             if index not in acting:
                 return None
             return ActionModule(
-                dim=dim, heads=action_heads, keyboard_dim=keyboard_dim, keyboard_width=keyboard_width, mouse=mouse,
-                operations=operations, **placement,
+                dim=dim, heads=sizes.action_heads, keyboard_dim=sizes.keyboard_dim,
+                keyboard_width=sizes.keyboard_width, mouse=sizes.mouse, operations=operations, **placement,
             )  # fmt: skip
 
         self.blocks = nn.ModuleList(
-            Block(dim, heads, ffn_dim, action_module(index), operations, **placement) for index in range(layers)
+            Block(dim, sizes.heads, sizes.ffn_dim, action_module(index), operations, **placement)
+            for index in range(sizes.layers)
         )
-        self.head = Head(dim, out_dim * PATCH[0] * PATCH[1] * PATCH[2], operations=operations, **placement)
+        self.head = Head(dim, sizes.out_dim * PATCH[0] * PATCH[1] * PATCH[2], operations=operations, **placement)
 
     @property
     def stages(self) -> int:

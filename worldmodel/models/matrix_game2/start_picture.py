@@ -1,4 +1,4 @@
-"""Start pictures as the authors prepare them (specs/matrix_game2.md 8, 9.1).
+"""Start pictures as the authors of Matrix-Game 2.0 prepare them (inference.py of its release).
 
 Shapes: H x W the picture given, h x w the model's.
 """

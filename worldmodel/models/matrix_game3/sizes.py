@@ -74,9 +74,7 @@ def sizes_of(
         return tuple(found)
 
     blocks = {int(match[1]) for match in map(_BLOCK.match, shapes) if match}
-    acting = sorted(
-        {int(match[1]) for match in map(_BLOCK.match, shapes) if match and ".action_model." in match.string}
-    )
+    acting = [block for block in sorted(blocks) if f"blocks.{block}.action_model.keyboard_embed.0.weight" in shapes]
     if blocks != set(range(len(blocks))) or not 1 <= len(blocks) <= MOST_BLOCKS or not acting:
         raise ValueError(
             f"checkpoint: found {len(blocks)} blocks, {len(acting)} of them with actions, expected blocks 0 to at most "

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from ...vae.tiny import TinyVAE
 from .. import pilot
+from ..precision import mixed_precision
 from ..run import Run
 from ..scene import clips, engine, themes
 from .reader import CLASSES, CONFIDENT, Reader, is_wall, read
@@ -42,7 +43,7 @@ class Films:
         view = pilot.views(places, clips.draw_walks(self.random, places, FRAMES), clips.PICTURE)
         film = view.pixels.movedim(-1, 1)
         plain = torch.from_numpy(self.random.random(WALKS) < 0.25)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision("cpu"):
             coded = (self.vae.decode(self.vae.encode(film * 2 - 1)).float() + 1) / 2
         shown = torch.where(plain[:, None, None, None, None], film, coded).movedim(1, 2).flatten(0, 1)
         near = (1 / view.depth).flatten(0, 1)
@@ -93,7 +94,7 @@ def train(folder: Path, vae: TinyVAE, minutes: float, rate: float = 2e-3, seed: 
     while not run.done:
         run.schedule()
         shown, materials, near = films.draw()
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision("cpu"):
             scores, far, _ = reader(shown.contiguous(memory_format=torch.channels_last))
         weight = torch.where(is_wall(materials), 3.0, 1.0)
         named = (cross_entropy(scores.float(), materials, reduction="none") * weight).mean()

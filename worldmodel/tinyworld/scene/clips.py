@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import pilot
+from .. import carried, pilot
 from ..pilot import Actions, Walks
 from . import engine, plans, themes, walkers
 
@@ -49,6 +49,16 @@ def draw_walks(
         now = walkers.crowding(places, tried)
         best, crowd = _better(best, tried, now < crowd), torch.minimum(now, crowd)
     return best
+
+
+def walking_in(levels: float, only: tuple[int, ...] = tuple(range(len(plans.NAMES)))) -> carried.Walkers:
+    """Return who walks through places of the training split, as `draw_places` takes their shares."""
+
+    def walk(random: np.random.Generator, count: int, frames: int) -> tuple[engine.Places, Walks]:
+        places = draw_places(random, count, levels, only)
+        return places, draw_walks(random, places, frames)
+
+    return walk
 
 
 def _better(old: Walks, new: Walks, take: Tensor) -> Walks:

@@ -74,6 +74,10 @@ class Places(NamedTuple):
         """Walk tracks; see `walk`."""
         return walk(self, which, place, yaw, moves, turns)
 
+    def fits(self, which: Tensor, place: Tensor) -> Tensor:
+        """Tell where one can stand; see `fits`."""
+        return fits(self, which, place)
+
 
 class View(NamedTuple):
     """Rendered frames: pixels (F, H, W, 3) in 0..1; depth (F, H, W), optical axis, in metres, inf in the sky; materials

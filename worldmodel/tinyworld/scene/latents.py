@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from ...vae.tiny import TinyVAE
 from ..latents import LONG, SHORT, encode_walks
+from ..precision import mixed_precision
 from . import clips, plans
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def write_shards(
         places = clips.draw_places(random, WALKS[frames], levels, numbers)
         walks = clips.draw_walks(random, places, frames)
         film = clips.film(places, walks, device=device)
-        with torch.autocast(film.device.type, torch.bfloat16):
+        with mixed_precision(film.device):
             latents, tail = zip(*(encode_walks(vae, piece) for piece in film.split(8)), strict=True)
         unread = torch.zeros(len(film), 1)
         shard = {

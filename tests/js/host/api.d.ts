@@ -1,0 +1,5 @@
+/** The host's server, as its page speaks to it. */
+export const api: {
+  fetchApi(route: string, options?: RequestInit): Promise<Response>
+  apiURL(route: string): string
+}

@@ -1,0 +1,194 @@
+"""`python -m worldmodel.bench count`: what released models cost, counted without numbers and without a card.
+
+One pass in the middle of a rollout and one chunk: kernels (calls that allocate or write; views are none), bytes that
+they read and write, products, and the least that these could be (on the tokens whose result is read, with the constants
+of a chunk, clip or prompt made once). And the memory that lives, by phase. What happens inside a kernel is not seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from .card import Phase, card_bytes, gigabytes, missing, plan
+from .counting import Cost, bytes_of, counted, weights_of
+from .released import ENCODERS, MODELS, PICTURES, SIDES, Form, Model
+
+BYTES_PER_PARAMETER = 2
+"""Of the host's encoders, in bfloat16."""
+VAES = {"whole": 0.0, "light-50": 0.5, "light-75": 0.75}
+"""Decoders, by the share of their width that is left out."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this count's options."""
+    parser.add_argument("family", nargs="?", choices=MODELS, help="default: all of them")
+    parser.add_argument("--attention", choices=("bf16", "int8"), help="Matrix-Game 3's attention (default: both)")
+    parser.add_argument("--constants", choices=("kept", "anew"), help="what a clip's steps share (default: both)")
+    parser.add_argument("--vae", choices=VAES, default="whole", help="Matrix-Game 3's decoder (default whole)")
+    parser.add_argument("--picture", help="height x width in pixels, such as 352x640 (default: the release's)")
+    parser.add_argument("--card", help="say what fits a card such as 12GB")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON")
+
+
+def forms_of(options: argparse.Namespace, family: str) -> list[Form]:
+    """Return the forms of a family that the options ask for.
+
+    Raises:
+        ValueError: the picture makes no sense.
+    """
+    picture = picture_of(options.picture, family)
+    if family == "matrix-game-2":
+        return [Form(picture)]
+    int8 = (False, True) if options.attention is None else (options.attention == "int8",)
+    kept = (True, False) if options.constants is None else (options.constants == "kept",)
+    return [Form(picture, int8=one, kept=two, pruned=VAES[options.vae]) for one in int8 for two in kept]
+
+
+def picture_of(text: str | None, family: str) -> tuple[int, int]:
+    """Return height and width in pixels.
+
+    Raises:
+        ValueError: they are no multiples of what the family wants.
+    """
+    if text is None:
+        return PICTURES[family]
+    sides, unit = text.split("x"), SIDES[family]
+    if len(sides) != 2 or not all(side.isdigit() and len(side) < 6 and int(side) for side in sides):
+        raise ValueError(f"--picture: found {text!r}, expected height x width in pixels, such as 352x640.")
+    height, width = map(int, sides)
+    if height % unit or width % unit:
+        raise ValueError(f"--picture: found {text}, expected multiples of {unit} for {family}.")
+    return height, width
+
+
+def passes_of(model: Model) -> dict[str, dict[str, float]]:
+    """Count every pass of a model."""
+    rows = {}
+    for each in model.passes:
+        with counted() as counter:
+            each.before()
+            before = counter.cost
+            each.run()
+        rows[each.name] = _row(counter.cost - before, each.bound)
+    return rows
+
+
+def _row(cost: Cost, bound: int) -> dict[str, float]:
+    return {"kernels": cost.kernels, "bytes": cost.bytes, "gflop": cost.flop / 1e9, "bound gflop": bound / 1e9}
+
+
+@cache
+def chunk_of(family: str, form: Form) -> tuple[dict[str, float], dict[str, Phase]]:
+    """Count a chunk in the middle of a rollout, and the memory of a rollout by phase."""
+    model = MODELS[family](form)
+    parts = {"network": bytes_of(weights_of(model.network)), "VAE": bytes_of(weights_of(model.vae))}
+    with counted() as counter:
+        model.before_chunk()
+        before = counter.cost
+        model.chunk()
+    phases = {
+        "load": Phase({"network": parts["network"]}, 0),
+        f"encode, {model.encoder}": Phase({model.encoder: BYTES_PER_PARAMETER * ENCODERS[model.encoder]}, 0),
+        "encode": Phase({"VAE": parts["VAE"]}, _working(model.encode)),
+        "denoise": Phase({"network": parts["network"]}, counter.peak),
+        "decode": Phase({"VAE": parts["VAE"]}, _working(model.decode)),
+    }
+    return _row(counter.cost - before, model.chunk_bound), phases
+
+
+def _working(work: Callable[[], object]) -> int:
+    with counted() as counter:
+        work()
+    return counter.peak
+
+
+def remedies_of(family: str, form: Form) -> dict[str, Form]:
+    """Return forms that need less than this one, the mildest first."""
+    found: dict[str, Form] = {}
+    if family == "matrix-game-3":
+        steps = {
+            "constants made anew": {"kept": False},
+            "the decoder MG-LightVAE 75 %": {"pruned": 0.75},
+            "attention in 8 bits": {"int8": True},
+        }
+        words: list[str] = []
+        for name, change in steps.items():
+            if form._replace(**change) != form:
+                form = form._replace(**change)
+                words.append(name)
+                found[", ".join(words)] = form
+    unit = SIDES[family]
+    half = tuple(max(unit, side // 2 // unit * unit) for side in form.picture)
+    words = [*found][-1:]
+    return {**found, ", ".join([*words, f"a picture of {half[0]}x{half[1]}"]): form._replace(picture=half)}
+
+
+def count(family: str, form: Form) -> dict[str, Any]:
+    """Return all that is counted of a family in a form, in plain numbers."""
+    model = MODELS[family](form)
+    weights = bytes_of(weights_of(model.network))
+    found: dict[str, Any] = {"family": family, "model": model.title, "form": form._asdict(), "weights bytes": weights}
+    if form.int8:
+        plain = MODELS[family](form._replace(int8=False))
+        found["weights beside bf16"] = weights / bytes_of(weights_of(plain.network))
+    row, phases = chunk_of(family, form)
+    found["passes"] = {**passes_of(model), "a chunk": row}
+    found["peak bytes"] = {
+        name: {"weights": sum(phase.parts.values()), "working": phase.working, "together": phase.together}
+        for name, phase in phases.items()
+    }
+    return found
+
+
+def fitted(family: str, form: Form, card: int) -> list[str]:
+    """Return what is to be said of a card."""
+    phases = chunk_of(family, form)[1]
+    others = remedies_of(family, form) if missing(phases, card) else {}
+    return plan(phases, card, {name: chunk_of(family, other)[1] for name, other in others.items()})
+
+
+def table(found: Mapping[str, Any], form: Form) -> list[str]:
+    """Return what was counted as lines of text."""
+    words = f"{form.picture[0]}x{form.picture[1]}, bf16"
+    if found["family"] == "matrix-game-3":
+        words += f", attention {'int8' if form.int8 else 'bf16'}, constants {'kept' if form.kept else 'made anew'}"
+        words += f", decoder {form.pruned:.0%} pruned" if form.pruned else ""
+    lines = [f"{found['model']}, {words}: weights {gigabytes(found['weights bytes'])}"]
+    if "weights beside bf16" in found:
+        lines[0] += f", {found['weights beside bf16']:.3f} of bf16's"
+    lines.append(f"  {'':24s} {'kernels':>8} {'bytes':>12} {'GFLOP':>12} {'bound':>12}")
+    lines += [
+        f"  {name:24s} {row['kernels']:8,} {row['bytes'] / 1e9:9,.1f} GB {row['gflop']:12,.1f} "
+        f"{row['bound gflop']:12,.1f}"
+        for name, row in found["passes"].items()
+    ]
+    lines.append(f"  {'peak by phase':24s} {'weights':>12} {'working':>12} {'together':>12}")
+    lines += [
+        f"  {name:24s} {gigabytes(row['weights']):>12} {gigabytes(row['working']):>12} {gigabytes(row['together']):>12}"
+        for name, row in found["peak bytes"].items()
+    ]
+    return lines
+
+
+def report(options: argparse.Namespace) -> str:
+    """Count what the options ask for and return it as text.
+
+    Raises:
+        ValueError: an option makes no sense.
+    """
+    card = card_bytes(options.card) if options.card else None
+    families = [options.family] if options.family else [*MODELS]
+    asked = [(family, form) for family in families for form in forms_of(options, family)]
+    lines, records = [], []
+    for family, form in asked:
+        found = count(family, form)
+        lines += table(found, form)
+        if card is not None:
+            found["card"] = fitted(family, form, card)
+            lines += [f"  on a card of {options.card}:", *(f"    {line}" for line in found["card"])]
+        records.append(found)
+    return json.dumps(records) if options.json else "\n".join(lines)
