@@ -44,66 +44,7 @@ class WorldMemory(io.ComfyNode):
             description="Says which past frames Matrix-Game 3 looks at again while it makes the next ones: how they "
             "are found, which are always looked at, and which never. For Rollout World and Memory Inspector.",
             search_aliases=["memory", "retrieval", "matrix game 3", "pin", "recall", "frustum", "overlap"],
-            inputs=[
-                io.Combo.Input(
-                    "form",
-                    options=list(FORMS),
-                    default="exact overlap",
-                    tooltip="How it is reckoned which past frame saw most of a view: by the volume that both see, or "
-                    "by 1000 points, as the release does.",
-                ),
-                io.Int.Input(
-                    "slots",
-                    default=5,
-                    min=1,
-                    max=MOST_SLOTS,
-                    tooltip="Past moments a chunk looks at. The model was trained with 5.",
-                ),
-                io.Boolean.Input(
-                    "distinct",
-                    default=True,
-                    tooltip="No two slots look at the same moment. The release lets them.",
-                ),
-                io.Int.Input(
-                    "sink",
-                    default=4,
-                    min=NO_LIMIT,
-                    max=MAX_FRAMES,
-                    tooltip="A frame that the last slot always looks at; the release has 4, the world's first moment. "
-                    "-1: that slot is chosen like the others.",
-                ),
-                io.String.Input(
-                    "pins",
-                    default="",
-                    tooltip="Frames that are always looked at once they lie in the past, such as 12, 480. "
-                    "Each takes a slot.",
-                ),
-                io.String.Input(
-                    "drops",
-                    default="",
-                    tooltip="Frames that are never looked at again, such as 100-160, 300: what went wrong, or is to be "
-                    "forgotten.",
-                ),
-                io.Int.Input(
-                    "budget_frames",
-                    default=NO_LIMIT,
-                    min=NO_LIMIT,
-                    max=MAX_FRAMES,
-                    optional=True,
-                    advanced=True,
-                    tooltip="How many past frames may be looked at, the newest besides those pinned. -1: all.",
-                ),
-                io.Float.Input(
-                    "budget_mb",
-                    default=NO_LIMIT,
-                    min=NO_LIMIT,
-                    max=1e6,
-                    step=0.1,
-                    optional=True,
-                    advanced=True,
-                    tooltip="The same by the size of their latents, in MB. -1: all.",
-                ),
-            ],
+            inputs=_inputs(),
             outputs=[Memory.Output(display_name="memory")],
         )
 
@@ -134,6 +75,69 @@ class WorldMemory(io.ComfyNode):
         )
         check_policy(policy, MAX_FRAMES + 1, latent_bytes=1)  # a world will say how large its latents are
         return io.NodeOutput(policy)
+
+
+def _inputs() -> list[io.Input]:
+    """Describe how past moments are chosen."""
+    return [
+        io.Combo.Input(
+            "form",
+            options=list(FORMS),
+            default="exact overlap",
+            tooltip="How it is reckoned which past frame saw most of a view: by the volume that both see, or "
+            "by 1000 points, as the release does.",
+        ),
+        io.Int.Input(
+            "slots",
+            default=5,
+            min=1,
+            max=MOST_SLOTS,
+            tooltip="Past moments a chunk looks at. The model was trained with 5.",
+        ),
+        io.Boolean.Input(
+            "distinct",
+            default=True,
+            tooltip="No two slots look at the same moment. The release lets them.",
+        ),
+        io.Int.Input(
+            "sink",
+            default=4,
+            min=NO_LIMIT,
+            max=MAX_FRAMES,
+            tooltip="A frame that the last slot always looks at; the release has 4, the world's first moment. "
+            "-1: that slot is chosen like the others.",
+        ),
+        io.String.Input(
+            "pins",
+            default="",
+            tooltip="Frames that are always looked at once they lie in the past, such as 12, 480. Each takes a slot.",
+        ),
+        io.String.Input(
+            "drops",
+            default="",
+            tooltip="Frames that are never looked at again, such as 100-160, 300: what went wrong, or is to be "
+            "forgotten.",
+        ),
+        io.Int.Input(
+            "budget_frames",
+            default=NO_LIMIT,
+            min=NO_LIMIT,
+            max=MAX_FRAMES,
+            optional=True,
+            advanced=True,
+            tooltip="How many past frames may be looked at, the newest besides those pinned. -1: all.",
+        ),
+        io.Float.Input(
+            "budget_mb",
+            default=NO_LIMIT,
+            min=NO_LIMIT,
+            max=1e6,
+            step=0.1,
+            optional=True,
+            advanced=True,
+            tooltip="The same by the size of their latents, in MB. -1: all.",
+        ),
+    ]
 
 
 class MemoryInspector(io.ComfyNode):
