@@ -115,8 +115,7 @@ def _inputs() -> list[io.Input]:
         io.String.Input(
             "drops",
             default="",
-            tooltip="Frames that are never looked at again, such as 100-160, 300: what went wrong, or is to be "
-            "forgotten.",
+            tooltip="Frames that are never looked at again, such as 100-160, 300: what went wrong.",
         ),
         io.Int.Input(
             "budget_frames",
