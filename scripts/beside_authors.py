@@ -27,11 +27,8 @@ from typing import Any, NamedTuple
 import torch
 from comfy_host import HostError
 from environment import run_inside, say
-from repository import REPOSITORY
 from torch import Tensor, nn
 from torch.nn.functional import linear, scaled_dot_product_attention
-
-sys.path.insert(0, str(REPOSITORY))
 
 from worldmodel.bench.counting import Cost, counted
 from worldmodel.layers.kept import Kept

@@ -80,6 +80,12 @@ def test_scripts_import_the_library_from_anywhere_and_behind_all_else(tmp_path: 
     assert run.stdout.decode().strip() == str(REPOSITORY)
 
 
+def test_no_script_puts_a_folder_before_the_hosts() -> None:
+    """A test that imports such a script would give every test after it our `nodes` for the host's."""
+    scripts = sorted((REPOSITORY / "scripts").rglob("*.py"))
+    assert scripts and not [s.name for s in scripts if "sys.path.insert" in s.read_text(encoding="utf-8")]
+
+
 @pytest.mark.parametrize("name", ["demo", "endurance", "help_pictures", "test", "thumbnails"])
 def test_a_command_starts_on_a_python_that_has_no_packages(name: str) -> None:
     code = f"import sys; sys.path.insert(0, {str(REPOSITORY / 'scripts')!r}); import {name}"
