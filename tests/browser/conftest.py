@@ -69,8 +69,9 @@ EMPTY = """async () => {
         version: 0.4, last_node_id: 0, last_link_id: 0, nodes: [], links: [], groups: [], config: {}, extra: {},
         id: crypto.randomUUID(),
     })
-    const { workflow, sidebarTab } = app.extensionManager
+    const { workflow, sidebarTab, setting } = app.extensionManager
     sidebarTab.activeSidebarTabId = null
+    if (setting.get('Comfy.RightSidePanel.IsOpen')) await setting.set('Comfy.RightSidePanel.IsOpen', false)
     for (const one of [...workflow.openWorkflows])
         if (one.path !== workflow.activeWorkflow.path) await workflow.closeWorkflow(one)
 }"""

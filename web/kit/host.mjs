@@ -24,6 +24,8 @@ export function addEditor({ node, name, type, root, getText, setText, leastHeigh
     hideOnZoom: false,
     margin: 10,
   })
+  // The host's properties panel writes its own width there when it draws a widget, and the node would keep it.
+  Object.defineProperty(widget, "width", { get: () => undefined, set: () => {}, configurable: true })
   const removed = widget.onRemove
   widget.onRemove = () => {
     removed?.call(widget)
