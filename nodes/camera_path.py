@@ -12,9 +12,9 @@ from ..worldmodel.binding.follow import follow_poses
 from ..worldmodel.camera.path_poses import begin_at, parse_path, path_poses, write_path
 from ..worldmodel.camera.poses import Poses
 from ..worldmodel.formats import three_camera
+from ..worldmodel.reading.no_search import READING
 from ..worldmodel.track.track import write_track
 from .host import progress
-from .host.workers import READING
 from .schema import CATEGORY, FPS, WALKERS, check_fps, edited_by, shown_by_editor, validated, validated_text
 from .types import Track
 

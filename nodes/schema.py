@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..worldmodel.questions import MAX_BYTES, check_length
+from ..worldmodel.reading.no_search import READING
 from ..worldmodel.shown.film import LEAST_FPS
 from ..worldmodel.variants import TITLES
-from .host.workers import CHECKS, READING, beside_the_loop
+from .host.workers import CHECKS, beside_the_loop
 
 CATEGORY = "World Model"
 WALKERS = {title: variant for title, variant in TITLES.items() if variant.mouse is not None}

@@ -22,11 +22,11 @@ from ..worldmodel.formats.files import (
 from ..worldmodel.formats.glance import may_be_walk
 from ..worldmodel.formats.lens import listed
 from ..worldmodel.reading.asked import ALL, Asked
+from ..worldmodel.reading.no_search import READING
 from ..worldmodel.reading.words import counted
 from ..worldmodel.track.track import Track as DenseTrack
 from ..worldmodel.track.track import write_track
 from .host import files, progress
-from .host.workers import READING
 from .schema import CATEGORY, FPS, WALKERS, validated
 from .types import Track
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..worldmodel.binding.bind import bind_track, binding_report
+from ..worldmodel.reading.no_search import READING
 from ..worldmodel.reading.words import shortened
 from ..worldmodel.track.track import parse_timeline, sample, write_track
 from ..worldmodel.variants import TITLES
-from .host.workers import READING
 from .schema import CATEGORY, FPS, edited_by, shown_by_editor, validated_text
 from .types import Track
 

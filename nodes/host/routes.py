@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from ...worldmodel import questions as editor
 from ...worldmodel.answers import written
+from ...worldmodel.reading.no_search import READING
 from ...worldmodel.reading.words import shortened
 from ...worldmodel.world import journal
 from .journal import journal_folder
-from .workers import QUESTIONS, QUESTIONS_AT_ONCE, READING
+from .workers import QUESTIONS, QUESTIONS_AT_ONCE
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -9,7 +9,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from comfy_host import ComfyHost, PromptRefused
@@ -132,29 +131,3 @@ def test_a_question_that_was_called_off_is_passed_over(comfy: ComfyHost, raw: Ca
     time.sleep(0.5)  # until those that wait are known to the loop
     assert comfy.client.call("/wm/canonical", {"text": "idle"}, timeout=600)
     assert loop_seconds(comfy)[1] - began < 5 * one  # two of ten had begun
-
-
-@pytest.fixture
-def workers(of_pack: Callable[[str], Any]) -> Any:
-    return of_pack("nodes.host.workers")
-
-
-def test_no_cycles_are_searched_for_while_texts_are_read(workers: Any) -> None:
-    import gc
-
-    assert gc.isenabled()
-    with workers.READING:
-        with workers.READING:
-            assert not gc.isenabled()
-        assert not gc.isenabled()
-    assert gc.isenabled()
-    gc.disable()
-    try:
-        with workers.READING:
-            pass
-        assert not gc.isenabled()  # as the user wants it
-    finally:
-        gc.enable()
-    with pytest.raises(ValueError), workers.READING:
-        raise ValueError
-    assert gc.isenabled()

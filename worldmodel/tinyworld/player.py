@@ -19,6 +19,7 @@ from ..layers.cache import KVCache
 from ..models.matrix_game2.conditions import cut_windows, image_condition_at
 from ..models.matrix_game2.network import Step
 from ..models.matrix_game2.tokens import patch_context
+from ..reading.no_search import READING
 from ..reading.safetensors_files import load_safetensors
 from ..rollout.sampling import Levels, renoise_sample, warped_steps
 from ..vae.tiny import TinyVAE
@@ -177,6 +178,7 @@ def load_vae(path: Path = VAE_FILE) -> tuple[TinyVAE, dict]:
     return vae.to(memory_format=torch.channels_last).eval(), about
 
 
+@READING
 def load_player(model: Path = MODEL_FILE, vae: Path = VAE_FILE) -> Player:
     """Load network and VAE in float32."""
     weights, metadata = load_safetensors(model)
