@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
+from ..worldmodel.layers.threads import few_threads
 from ..worldmodel.reading.limits import MAX_FRAMES
 from ..worldmodel.shown.overlay import MAX_SCALE, draw_controls
 from ..worldmodel.track.track import Track as DenseTrack
@@ -65,15 +66,16 @@ class OverlayControls(io.ComfyNode):
         path_map: bool = True,
     ) -> io.NodeOutput:
         """Draw on a copy of the images."""
-        drawn = draw_controls(
-            images[..., :3],
-            track,
-            first_frame=start_frame,
-            scale=scale,
-            smooth=enlarge == SMOOTH,
-            path_map=path_map,
-            after_frame=Progress(len(images)).advance,
-        )
+        with few_threads():  # each frame is little work between two barriers
+            drawn = draw_controls(
+                images[..., :3],
+                track,
+                first_frame=start_frame,
+                scale=scale,
+                smooth=enlarge == SMOOTH,
+                path_map=path_map,
+                after_frame=Progress(len(images)).advance,
+            )
         return io.NodeOutput(drawn)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldmodel.shown.overlay import draw_controls, readable_scale
+from worldmodel.shown.overlay import draw_controls, enlarged, readable_scale
 from worldmodel.track.track import parse_track
 
 TRACK = parse_track("forward*4 right+yaw_right(3)*4 jump+pitch_up*2 idle*2")
@@ -86,3 +86,10 @@ def test_mistakes_are_named() -> None:
         draw_controls(GREY, TRACK, scale=99)
     with pytest.raises(ValueError, match="start frame must be 0 or more"):
         draw_controls(GREY, TRACK, first_frame=-1)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 6])
+def test_smooth_enlarging_is_torchs_own(scale: int) -> None:
+    frame = torch.rand(9, 14, 3, generator=torch.Generator().manual_seed(scale))
+    planes = torch.nn.functional.interpolate(frame.movedim(-1, 0)[None], scale_factor=scale, mode="bicubic")
+    torch.testing.assert_close(enlarged(frame, scale), planes[0].movedim(0, -1).clamp(0, 1), rtol=0, atol=1e-6)
