@@ -26,7 +26,7 @@ from ..worldmodel.track.track import Track
 from ..worldmodel.variants import Variant, variant_named
 from ..worldmodel.world.chunk_file import Expected
 from ..worldmodel.world.journal import Journal, chunk_key, fingerprint, parent_key
-from ..worldmodel.world.state import Chunk, Controls, World, frames, validate_controls
+from ..worldmodel.world.state import Chunk, Controls, World, frames, latents_of, validate_controls
 from .host import decoder, files, films, identity, journal, patches, progress, sampling, text, vae
 from .host.identity import ModelNames
 from .screen import Screen
@@ -48,6 +48,8 @@ class Wishes(NamedTuple):
     clip: Any = None
     """The host's CLIP, for sentences on the way."""
     memory: MemoryPolicy | None = None
+    on_disk: bool = False
+    """Whether finished latents are left in the journal's files."""
 
 
 class Plan(NamedTuple):
@@ -64,6 +66,8 @@ class Plan(NamedTuple):
     notes: tuple[str, ...]
     """One sentence for each thing the user should know."""
     encode_text: Callable[[str], Tensor] | None = None
+    on_disk: bool = False
+    """See `Wishes`."""
 
 
 class NoFilm(Input.Video):
@@ -96,7 +100,7 @@ class Pages:
         self.found: list[Chunk | None] = [None] * len(plan.controls)
         self.made = self.kept = 0
         self.trouble = off and f"journal: off, because {off}; finished chunks are not kept, and Stop loses them."
-        self._book, self._root = book, ""
+        self._book, self._root, self._on_disk = book, "", plan.on_disk
         if book is None:
             return
         book.enter(world)
@@ -106,7 +110,7 @@ class Pages:
         for number, controls in enumerate(plan.controls):
             keys = [chunk_key(parent, controls, plan.settings.plain(), plan.seed, model) for model in models]
             expected = Expected(world.start, len(world.chunks) + number, controls, plan.seed)
-            chunk = self.found[number] = book.find(*keys, expected=expected)
+            chunk = self.found[number] = book.find(*keys, expected=expected, on_disk=plan.on_disk)
             parent = self.keys[number] = keys[0] if chunk is None else chunk.key
 
     @property
@@ -114,13 +118,19 @@ class Pages:
         """Chunks that were there."""
         return sum(chunk is not None for chunk in self.found)
 
-    def keep(self, number: int, chunk: Chunk) -> None:
-        """Put a finished chunk into the journal; where that fails the rollout goes on, and the user is told."""
+    def keep(self, number: int, chunk: Chunk) -> Chunk:
+        """Put a finished chunk into the journal; where that fails the rollout goes on, and the user is told.
+
+        Returns:
+            The chunk; its latents are left in the file, where that was asked for.
+        """
         self.made += 1
         if self._book is None:
-            return
+            return chunk
         try:
             self._book.keep(chunk, self.keys[number - 1] if number else self._root)
+            self.kept += 1
+            return self._book.on_disk(chunk) if self._on_disk else chunk
         except OSError as error:
             if not self.trouble:
                 self.trouble = (
@@ -128,13 +138,13 @@ class Pages:
                     "with room; make room on the disk, else Stop loses them."
                 )
                 progress.tell(self.trouble)
-        else:
-            self.kept += 1
+        return chunk
 
     def sentences(self) -> list[str]:
         """Say what the journal did."""
         did = [] if self._book is None else [f"{self.taken} chunks taken from the journal, {self.made} computed."]
-        return [*did, *filter(None, [self.trouble])]
+        lost = self._on_disk and self.trouble and "keep_latents: those that the journal could not keep stay in memory."
+        return [*did, *filter(None, [self.trouble, lost])]
 
 
 def open_pages(model: Any, world: World, plan: Plan, hidden: Any) -> Pages:
@@ -216,7 +226,7 @@ def plan_rollout(model: Any, world: World, track: Track, world_vae: Any, wishes:
     encode_text = None if wishes.clip is None else partial(text.encode_text, wishes.clip)
     return Plan(
         variant, controls, settings, levels, wishes.fps or variant.fps, wishes.seed, context_bytes, tuple(notes),
-        encode_text,
+        encode_text, wishes.on_disk,
     )  # fmt: skip
 
 
@@ -309,7 +319,7 @@ def film_again(world_vae: Any, world: World, grown: World, fps: float) -> Path:
     with FilmWriter(files.new_film(FILM), fps) as film:
         stream = decoder.primed(world_vae, world)
         for number, chunk in enumerate(new, 1):
-            film.append(stream.push(chunk.latents, last=number == len(new)))
+            film.append(stream.push(latents_of(chunk), last=number == len(new)))
             bar.advance()
     return film.path
 
@@ -343,7 +353,7 @@ def _walk(stage: sampling.Stage, world: World, plan: Plan, pages: Pages, screen:
                 replayed = session.waiting
                 bar.expect(replayed)
             chunk = session.step(controls, plan.seed, pages.keys[number])
-            pages.keep(number, chunk)
+            session.settle(pages.keep(number, chunk))
             bar.advance()
         else:
             session.adopt(chunk)

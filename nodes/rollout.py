@@ -18,6 +18,7 @@ from .rolling import MOST_SHIFT, Wishes, check_shift, check_vae, describe, open_
 from .schema import CATEGORY, FPS, SEED, check_fps, validated
 from .types import Memory, Track, World
 
+IN_MEMORY, ON_DISK = "in memory", "on disk"
 _UNCONNECTED = object()
 """Stands for an input that nothing is linked into; what a link brings is `None` when a graph is queued."""
 
@@ -35,7 +36,7 @@ class RolloutWorld(io.ComfyNode):
             description="Walks into a world as the track says, chunk after chunk, and hands out the grown world. "
             "With a VAE connected it shows the newest frame of each chunk and writes the film while rolling.",
             search_aliases=["world model", "sample", "generate", "walk", "play", "interactive video", "ksampler"],
-            inputs=_inputs(),
+            inputs=[*_inputs(), *_more_inputs()],
             outputs=[
                 World.Output(display_name="world", tooltip="The grown world; the one that went in stays as it was."),
                 io.Video.Output(display_name="film", tooltip="The frames this node added."),
@@ -68,10 +69,12 @@ class RolloutWorld(io.ComfyNode):
         context_budget: int = 0,
         clip: Any = None,
         memory: MemoryPolicy | None = None,
+        keep_latents: str = IN_MEMORY,
     ) -> io.NodeOutput:
         """Check everything, look up what is there, then roll."""
         check_fps(fps)
-        plan = plan_rollout(model, world, track, vae, Wishes(seed, steps, shift, fps, context_budget, clip, memory))
+        wishes = Wishes(seed, steps, shift, fps, context_budget, clip, memory, on_disk=keep_latents == ON_DISK)
+        plan = plan_rollout(model, world, track, vae, wishes)
         pages = open_pages(model, world, plan, cls.hidden)
         grown, film = roll(model, world, vae, plan, pages)
         report = describe(plan, world, grown, pages)
@@ -112,6 +115,12 @@ def _inputs() -> list[io.Input]:
             tooltip="Frames per second of the film; it does not change the walk. 0: the model's own.",
         ),
         io.Vae.Input("vae", optional=True, tooltip="Decodes the preview and the film. Without it: no film."),
+    ]
+
+
+def _more_inputs() -> list[io.Input]:
+    """Describe what few rollouts need."""
+    return [
         io.Int.Input(
             "context_budget",
             default=0,
@@ -132,6 +141,15 @@ def _inputs() -> list[io.Input]:
             optional=True,
             tooltip="Which past frames the model looks at again, from World Memory; without it as the world's form "
             "says. Only for a model that looks back at any frame, as Matrix-Game 3 does.",
+        ),
+        io.Combo.Input(
+            "keep_latents",
+            options=[IN_MEMORY, ON_DISK],
+            default=IN_MEMORY,
+            optional=True,
+            advanced=True,
+            tooltip="Where the grown world has its latents. on disk: in the journal's files, from which they are read "
+            "when they are looked at, so that a long world takes little RAM. The frames are the same.",
         ),
     ]
 

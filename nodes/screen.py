@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..worldmodel.bench.beside import Beside
 from ..worldmodel.shown.film import FilmWriter
-from ..worldmodel.world.state import Chunk, World
+from ..worldmodel.world.state import Chunk, World, latents_of
 from .host import decoder, progress, sampling
 
 
@@ -43,10 +43,10 @@ class Screen:
     def show(self, chunk: Chunk, last: bool, bar: progress.Progress) -> None:
         """Decode a finished chunk and show it; beside the next one, unless it is the last."""
         if self._beside is None:
-            self._put([self._stream.push(chunk.latents, last=last)], bar)
+            self._put([self._stream.push(latents_of(chunk), last=last)], bar)
             self._stage.reload()
             return
-        self._beside.give((chunk.latents, last))
+        self._beside.give((latents_of(chunk), last))
         self._put(self._beside.take_all(progress.let_stop_through) if last else self._beside.take(), bar)
 
     def look(self, bar: progress.Progress) -> None:

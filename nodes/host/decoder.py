@@ -23,7 +23,7 @@ from ...worldmodel.layers.threads import few_threads, is_small
 from ...worldmodel.vae.causal import STOCK, Manner
 from ...worldmodel.vae.tiny import TinyVAE
 from ...worldmodel.variants import Chunking, variant_named
-from ...worldmodel.world.state import World
+from ...worldmodel.world.state import Chunk, World, latents_of
 from .vae import Kind, WorldVAE, kind_of, not_finite
 
 HOSTS_PIECE = 3
@@ -196,8 +196,21 @@ def _first_latent(latent: int, kind: Kind) -> int:
     return first - first % HOSTS_PIECE
 
 
-def _latents_from(world: World, first: int, chunking: Chunking) -> list[Tensor]:
+class _Pieces(Sequence[Tensor]):
+    """The latents of chunks, each read when it is asked for."""
+
+    def __init__(self, chunks: Sequence[Chunk], first: int):
+        """Take chunks; first: the latent of the first of them to begin with."""
+        self._chunks, self._first = chunks, first
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    def __getitem__(self, number: int) -> Tensor:
+        return latents_of(self._chunks[number], slice(0 if number else self._first, None))
+
+
+def _latents_from(world: World, first: int, chunking: Chunking) -> Sequence[Tensor]:
     """The latents of a world from an absolute one on, chunk by chunk."""
     chunk = chunking.chunk_of_latent(first)
-    pieces = [chunk.latents for chunk in world.chunks[chunk:]]
-    return [pieces[0][:, first - chunking.first_latent(chunk) :], *pieces[1:]] if pieces else []
+    return _Pieces(world.chunks[chunk:], first - chunking.first_latent(chunk))

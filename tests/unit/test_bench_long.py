@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from worldmodel.bench.long import Figures, judge, main, resident_bytes, subject_of
+from worldmodel.bench.long import Figures, Walker, judge, main, resident_bytes, subject_of
+from worldmodel.bench.retrieval import round_blocks
 from worldmodel.models.matrix_game2.network import MatrixGame2
+from worldmodel.models.matrix_game3.network import MatrixGame3
 
 
 def test_a_short_run_says_figures_and_verdicts(capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,3 +50,20 @@ def test_too_few_chunks_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--chunks", "19"])
     assert "--chunks: found 19, expected 20 or more." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["matrix_game_3_distilled", "matrix_game_3_base"])
+def test_a_model_that_looks_back_walks_with_its_memory(name: str) -> None:
+    subject = subject_of(name)
+    assert isinstance(subject.network, MatrixGame3) and "4 blocks of small random weights" in subject.title
+    assert (subject.start.negative is None) == (name == "matrix_game_3_distilled")
+    if name == "matrix_game_3_distilled":
+        walker = Walker(subject, 3)
+        assert all(walker.step() > 0 for _ in range(3))
+        assert walker.stored_bytes(1) == 2 * 10 * 48 * 4 * 6 * 4
+
+
+def test_early_and_late_chunks_of_the_bar_see_as_much_of_the_past() -> None:
+    track, apart = round_blocks(57 + 40 * 999), 40 * 900  # frames between a chunk and the one it is paired with
+    for rows in (track.keys, track.mouse):
+        assert (rows[2017:4017] == rows[2017 + apart :]).all()

@@ -16,6 +16,7 @@ from worldmodel.memory.survey import COVERED, LEFT, SEEN, overlap_matrix, survey
 from worldmodel.track.presets import preset
 from worldmodel.track.track import parse_track, sample
 from worldmodel.variants import MATRIX_GAME_3_CORRECTED, MATRIX_GAME_3_RELEASED
+from worldmodel.world.state import Chunk, Controls
 
 CHUNKS = 8
 FRAMES = MATRIX_GAME_3.end(CHUNKS - 1)
@@ -162,7 +163,7 @@ def test_poses_that_are_too_few_or_no_numbers_are_refused() -> None:
 
 def test_latents_are_gathered_from_the_chunks_that_hold_them() -> None:
     held = [torch.arange(15.0), *(15 + 10 * chunk + torch.arange(10.0) for chunk in range(CHUNKS - 1))]
-    chunks = [each[None, :, None, None].expand(2, -1, 3, 4) for each in held]
+    chunks = [Chunk(each[None, :, None, None].expand(2, -1, 3, 4), Controls(None, None)) for each in held]
     for chunk in range(1, CHUNKS):
         memory = plan(walk(), chunk, CORRECTED._replace(pinned=(0, 57) if chunk > 2 else (0,)))
         found = memory_latents(chunks, memory)

@@ -18,32 +18,38 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import Tensor, nn
 
-from ..binding.bind import chunk_controls
+from ..binding.bind import bind_track, chunk_controls
 from ..checkpoints.recognise import load_network, recognise
+from ..families import family_of
 from ..families.begin import begin
 from ..models.matrix_game2.network import MatrixGame2, Sizes
+from ..models.matrix_game3.network import MatrixGame3
+from ..models.matrix_game3.sizes import Sizes as Sizes3
 from ..reading.safetensors_files import load_safetensors
 from ..rollout.session import bare
 from ..tinyworld.player import MODEL_FILE
 from ..variants import VARIANTS, Variant, variant_named
 from ..world.state import Controls, Start, new_world
+from .retrieval import round_blocks
 
 WARM = 10
 """Chunks after which the cache is full and memory counts."""
 SPARE_BYTES = 20 * 10**6
 """Memory that a rollout may take besides its stored latents."""
 SLOWER = 0.10
-"""How much a chunk's time may differ between chunks 100 to 200 of 2,000 and the last 100."""
+"""How much a chunk's time may differ between the second twentieth of all chunks and the last one."""
 STATM = Path("/proc/self/statm")
-CLIP_TOKENS = 257
+CLIP_TOKENS, MOST_LATENTS = 257, 6
+"""Of a start with image tokens: how many, and latents of its image condition."""
 
 
 class Subject(NamedTuple):
     """A network to be run for long."""
 
     title: str
-    network: MatrixGame2
+    network: nn.Module
     start: Start
 
 
@@ -66,21 +72,36 @@ def subject_of(model: str) -> Subject:
     Raises:
         ValueError: the file is no model of ours.
     """
-    if model in VARIANTS and model != "tiny_world":
+    if model in small_models():
         variant = variant_named(model)
-        return Subject(
-            f"{variant.title}, 30 blocks of small random weights", _layout(variant), _start(variant, 16, (8, 12))
-        )
+        layout = _LAYOUTS[variant.family](variant)
+        title = f"{variant.title}, {len(layout.network.blocks)} blocks of small random weights"
+        return Subject(title, layout.network, _start(variant, layout.widths, layout.grid))
     path = MODEL_FILE if model == "tiny_world" else Path(model)
     weights, metadata = load_safetensors(path)
     found = recognise(weights, metadata, name=path.name)
     network = load_network(found, dtype=torch.float32)  # what the host computes in on a CPU
-    height, width = found.variant.picture
-    start = _start(found.variant, found.sizes["context_dim"], (height // 8, width // 8))
-    return Subject(f"{found.variant.title}, {path.name}", network, start)
+    variant = found.variant
+    grid = tuple(side // variant.latents.pixels for side in variant.picture)
+    start = _start(variant, family_of(variant).widths(found.sizes), grid)
+    return Subject(f"{variant.title}, {path.name}", network, start)
 
 
-def _layout(variant: Variant) -> MatrixGame2:
+class Layout(NamedTuple):
+    """A small network of a released layout.
+
+    Args:
+        network: of random weights.
+        widths: see `Family.widths`.
+        grid: (h, w) of the latents that it makes.
+    """
+
+    network: nn.Module
+    widths: dict[str, int]
+    grid: tuple[int, int]
+
+
+def _matrix_game_2(variant: Variant) -> Layout:
     network = MatrixGame2(
         Sizes(
             dim=48,
@@ -96,20 +117,59 @@ def _layout(variant: Variant) -> MatrixGame2:
             mouse=variant.mouse is not None,
         )
     )
-    return network.eval().requires_grad_(False)
+    return Layout(network.eval().requires_grad_(False), {"visual_context": 16}, (8, 12))
 
 
-def _start(variant: Variant, context: int, grid: tuple[int, int]) -> Start:
+def _matrix_game_3(variant: Variant) -> Layout:
+    network = MatrixGame3(
+        Sizes3(
+            dim=48,
+            ffn_dim=64,
+            freq_dim=32,
+            layers=4,
+            text_dim=16,
+            channels=variant.latents.channels,
+            cell=variant.latents.pixels,
+            keyboard_dim=len(variant.keyboard.words),
+            keyboard_width=8,
+            action_heads=2,
+            action_head_size=16,
+            action_blocks=(0, 1),
+            heads=3,
+            action_rotated=4,
+        )
+    )
+    return Layout(network.eval().requires_grad_(False), {"text": 16}, (4, 6))
+
+
+_LAYOUTS: dict[str, Callable[[Variant], Layout]] = {"matrix_game_2": _matrix_game_2, "matrix_game_3": _matrix_game_3}
+
+
+def small_models() -> list[str]:
+    """Return the models that are built small, with random weights."""
+    return [name for name, variant in VARIANTS.items() if variant.family in _LAYOUTS and name != "tiny_world"]
+
+
+def _start(variant: Variant, widths: dict[str, int], grid: tuple[int, int]) -> Start:
     """A start of noise: to time and memory any picture is as good."""
     generator = torch.Generator().manual_seed(0)
-    condition = torch.randn(20, 6, *grid, generator=generator)
-    tokens = torch.randn(CLIP_TOKENS, context, generator=generator)
-    return Start(variant.name, variant.latent_format, condition, tokens)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    channels, latents, has_tokens = variant.start
+    condition = draw(channels, MOST_LATENTS if has_tokens else latents, *grid)
+    tokens = draw(CLIP_TOKENS, widths["visual_context"]) if has_tokens else None
+    text = draw(variant.text.words, widths["text"]) if variant.text else None
+    negative = text if variant.text and variant.text.negative else None
+    return Start(variant.name, variant.latent_format, condition, tokens, text=text, negative=negative)
 
 
 def _controls(variant: Variant, chunks: int) -> list[Controls]:
-    """A track at random, cut as the nodes cut it."""
+    """A track, cut as the nodes cut it: at random, or where old places count, one that comes by as many everywhere."""
     frames, generator = variant.chunking.first_frame(chunks), torch.Generator().manual_seed(1)
+    if variant.memories is not None:
+        return chunk_controls(bind_track(round_blocks(frames), variant).controls, 0, variant)[0]
     keyboard = torch.rand(frames, len(variant.keyboard.words), generator=generator).round()
     mouse = None if variant.mouse is None else torch.randn(frames, 2, generator=generator) * 0.1
     return chunk_controls(Controls(keyboard, mouse), 0, variant)[0]
@@ -120,7 +180,8 @@ class Walker:
 
     def __init__(self, subject: Subject, chunks: int):
         self._controls = _controls(variant_named(subject.start.variant), chunks)
-        self._session = begin(new_world(subject.start), bare(subject.network), stages=subject.network.stages)
+        stages = getattr(subject.network, "stages", None)  # only what looks back through a cache has any
+        self._session = begin(new_world(subject.start), bare(subject.network), stages=stages)
 
     @torch.inference_mode()
     def step(self) -> float:
@@ -222,8 +283,8 @@ def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m worldmodel.bench.long", description=__doc__.split("\n", 1)[0])
     parser.add_argument(
         "--model", default="tiny_world",
-        help=f"one of {', '.join(VARIANTS)} (all but Tiny World in small, with random weights), or a model file "
-        "(default tiny_world)",
+        help=f"tiny_world (default), one of {', '.join(small_models())} (in small, with random weights), or a model "
+        "file",
     )  # fmt: skip
     parser.add_argument("--chunks", type=int, default=2000, help="chunks of the rollout (default 2000)")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: torch's own choice)")

@@ -32,7 +32,7 @@ from ..memory.plan import plan
 from ..memory.policy import CORRECTED, RELEASED, MemoryPolicy
 from ..memory.views import FAR
 from ..track.presets import DEMOS, preset
-from ..track.track import parse_track, sample
+from ..track.track import Track, parse_track, sample
 from ..variants import MATRIX_GAME_3_RELEASED
 
 PAST = 1600
@@ -239,11 +239,15 @@ def late_lines(repeats: int) -> list[str]:
 
 
 def constant_density(frames: int) -> Tensor:
+    """Return the poses of `round_blocks`."""
+    return integrate(round_blocks(frames), MATRIX_GAME_3_RELEASED)
+
+
+def round_blocks(frames: int) -> Track:
     """Walk twice around a block, then down a street to the next one, and so on: the past within sight is as much."""
     one = parse_track(_BLOCK + _STREET)
     times = -(-frames // one.frames)
-    track = one._replace(keys=one.keys.repeat(times, 1)[:frames], mouse=one.mouse.repeat(times, 1)[:frames])
-    return integrate(track, MATRIX_GAME_3_RELEASED)
+    return one._replace(keys=one.keys.repeat(times, 1)[:frames], mouse=one.mouse.repeat(times, 1)[:frames])
 
 
 def _density(poses: Tensor) -> str:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..reading.one_line import number_of, one_line
+from ..world.state import Chunk, latents_of
 from .forms import FORMS
 from .frames import MATRIX_GAME_3, Spans
 from .index import Pick, PoseIndex
@@ -137,11 +138,11 @@ def seen_before(index: PoseIndex, query: int, frame: int, policy: MemoryPolicy) 
     return int(score[0]) / form.whole
 
 
-def memory_latents(chunks: Sequence[Tensor], memory: Memory, spans: Spans = MATRIX_GAME_3) -> Tensor:
+def memory_latents(chunks: Sequence[Chunk], memory: Memory, spans: Spans = MATRIX_GAME_3) -> Tensor:
     """Gather the latents a chunk looks at from a world's chunks, which stay where they are.
 
     Args:
-        chunks: latents of each finished chunk, (channels, latents, h, w).
+        chunks: the finished ones.
         memory: what to look at.
         spans: of the model.
 
@@ -149,7 +150,7 @@ def memory_latents(chunks: Sequence[Tensor], memory: Memory, spans: Spans = MATR
         (channels, looks, h, w).
 
     Raises:
-        ValueError: a latent lies in no finished chunk.
+        ValueError: a latent lies in no finished chunk, or in a file that has changed.
     """
     first = spans.latent_of(spans.end(0))
     later = spans.later // spans.frames_per_latent
@@ -161,8 +162,8 @@ def memory_latents(chunks: Sequence[Tensor], memory: Memory, spans: Spans = MATR
                 f"memory: found latent {latent}, which chunk {chunk} holds, expected one of the {len(chunks)} finished "
                 "chunks; plan with the poses of this world."
             )
-        found.append(chunks[chunk][:, within])
-    return torch.stack(found, 1)
+        found.append(latents_of(chunks[chunk], slice(within, within + 1)))
+    return torch.cat(found, 1)
 
 
 def _look(pick: Pick, query: int, why: Why, spans: Spans) -> Look:

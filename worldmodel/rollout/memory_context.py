@@ -19,7 +19,7 @@ from ..memory.frames import Spans, spans_of
 from ..memory.index import PoseIndex
 from ..memory.plan import Memory, memory_latents, plan
 from ..memory.policy import MemoryPolicy
-from ..world.state import Controls, World
+from ..world.state import Controls, World, latents_of
 from .contexts import About, Call, KeepsNothing
 
 
@@ -83,7 +83,6 @@ class MemoryContext(KeepsNothing):
         self._learn([rows.c2w for rows in told])
         spans, latents = self._spans, self._spans.latents(index)
         memory = self._plan(index)
-        finished = [chunk.latents for chunk in world.chunks[:index]]
         queries = [look.query for look in memory.looks]
         seen = [look.pose_frame for look in memory.looks]
         kept = Kept(self.about.keep)
@@ -95,7 +94,7 @@ class MemoryContext(KeepsNothing):
                 controls=controls if past is None else _joined(past, controls),
                 past=self._past(world, index),
                 memory=memory,
-                fetched=memory_latents(finished, memory, spans) if memory.looks else None,
+                fetched=memory_latents(world.chunks[:index], memory, spans) if memory.looks else None,
                 queries=self._cameras(told, queries),
                 memories=self._cameras(told, seen),
                 cameras=self._cameras(told, spans.samples(index)),
@@ -121,7 +120,9 @@ class MemoryContext(KeepsNothing):
 
     def _past(self, world: World, index: int) -> Tensor:
         given = self._spans.fixed(index)
-        return world.chunks[index - 1].latents[:, -given:] if index else world.start.image_condition[:, :given]
+        if not index:
+            return world.start.image_condition[:, :given]
+        return latents_of(world.chunks[index - 1], slice(-given, None))
 
     def _cameras(self, told: Sequence[Controls], frames: Sequence[int]) -> Tensor:
         """Return (N, 4, 4) of absolute frames."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..variants import Variant, variant_named
-from ..world.state import Carried, Chunk, Controls, World, new_world, validate_chunk, validate_controls
+from ..world.state import Carried, Chunk, Controls, World, latents_of, new_world, validate_chunk, validate_controls
 from .contexts import Call, Context, RememberedCall
 from .samplers import Settings
 from .sampling import recorded_draws, seeded_draws
@@ -168,6 +168,10 @@ class Session:
         validate_chunk(chunk, self.world.start, len(self.world.chunks))
         self._grow(chunk)
 
+    def settle(self, chunk: Chunk) -> None:
+        """Take the last chunk as it lies elsewhere now, such as in a file; what it holds must be the same."""
+        self.world = self.world._replace(chunks=(*self.world.chunks[:-1], chunk))
+
     def catch_up(self) -> None:
         """Run the clean passes that are due: those of new chunks, or of as many old ones as the network looks back.
 
@@ -200,7 +204,7 @@ class Session:
         return *self._settings.numbers, str(self._device), len(self.world.chunks)
 
     def _commit(self, index: int, call: RememberedCall) -> None:
-        latents = self.world.chunks[index].latents.to(self._device, torch.float32)
+        latents = latents_of(self.world.chunks[index]).to(self._device, torch.float32)
         velocity = self._predict(latents[None], call.clean())
         self._finite(velocity, f"in the clean pass of chunk {index}")
         if self._watchers.after_clean is not None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..metrics.pictures import psnr, squared_error
 from ..track.track import Track
 from ..variants import Variant, variant_named
-from ..world.state import World
+from ..world.state import World, latents_of
 from .canvas import EDGE, FAINT, INK, TURN, Canvas
 from .overlay import draw_controls, enlarged, readable_scale
 
@@ -104,7 +104,7 @@ def shared_chunks(one: World, other: World) -> int:
     if one.digest != other.digest:
         return 0
     for index, (a, b) in enumerate(zip(one.chunks, other.chunks, strict=False)):
-        if a is not b and not (a.latents.dtype == b.latents.dtype and torch.equal(a.latents, b.latents)):
+        if a is not b and not (a.latents.dtype == b.latents.dtype and torch.equal(latents_of(a), latents_of(b))):
             return index
     return min(len(one.chunks), len(other.chunks))
 

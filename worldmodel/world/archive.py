@@ -31,7 +31,7 @@ from ..storage.tensors import write_tensors
 from ..storage.writing import Numbered, Part, Target
 from ..variants import CORRECTED, VARIANTS, Variant
 from .chunk_file import CALLED
-from .state import Chunk, Controls, RecordedNoise, Start, World, new_world, validate_controls
+from .state import Chunk, Controls, RecordedNoise, Start, World, latents_of, new_world, validate_controls
 
 SUFFIX = ".world.safetensors"
 VERSION = 1
@@ -122,7 +122,7 @@ def _tensors_of(world: World) -> Iterator[tuple[str, Tensor]]:
         yield "start.noise.initial", start.noise.initial
         yield "start.noise.renoise", start.noise.renoise
     for index, chunk in enumerate(world.chunks):
-        yield f"chunk.{index}.latents", chunk.latents
+        yield f"chunk.{index}.latents", latents_of(chunk)
         for name, rows in chunk.controls.tensors.items():
             yield f"chunk.{index}.{CALLED.get(name, name)}", rows
 

@@ -26,7 +26,8 @@ from torch import Tensor
 
 from ..reading.words import shortened
 from .chunk_file import VERSION, Expected, pack, read
-from .state import Chunk, Controls, World
+from .on_disk import mapped
+from .state import Chunk, Controls, World, latents_of
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ def parent_key(world: World) -> str:
     for chunk in world.chunks:
         told = chunk.controls
         words = json.dumps([VERSION, key, "unkeyed", told.prompt])
-        key = chunk.key or _content_key(words, [chunk.latents, *told.tensors.values()])
+        key = chunk.key or _content_key(words, [latents_of(chunk), *told.tensors.values()])
     return key
 
 
@@ -99,7 +100,7 @@ def fingerprint(world: World) -> str:
     """Return 16 hex digits over a world's start and the latents of all its chunks."""
     digest = hashlib.sha256(world.digest.encode())
     for chunk in world.chunks:
-        add_tensor(digest, chunk.latents)
+        add_tensor(digest, latents_of(chunk))
     return digest.hexdigest()[:16]
 
 
@@ -158,19 +159,41 @@ class Journal:
                 log.warning("World Model: %s was not written: %s", path.name, error)
         return [other for other in names if other != name]
 
-    def find(self, *keys: str, expected: Expected | None = None) -> Chunk | None:
+    def find(self, *keys: str, expected: Expected | None = None, on_disk: bool = False) -> Chunk | None:
         """Return the first chunk that is there under one of the keys, the likeliest first.
 
         Whatever lies under such a name, a file that is not certainly the chunk that is wanted counts as not there.
+
+        Args:
+            keys: that it may have.
+            expected: what else it must be.
+            on_disk: leave its latents in the file.
         """
         for key in keys:
             chunk = self._read(key, expected)
             if chunk is not None:
                 self._use(key)
                 self._date(self._path(key), key)
-                return chunk
+                return self._where(chunk) if on_disk else chunk
         self._use(keys[0])
         return None
+
+    def _where(self, chunk: Chunk) -> Chunk:
+        """Return a chunk that was found with its latents in the file, or else as it is."""
+        try:
+            return self.on_disk(chunk)
+        except (OSError, ValueError) as error:  # another rollout made room meanwhile
+            log.warning("World Model: a chunk of the journal stays in memory: %s", shortened(str(error), 200))
+            return chunk
+
+    def on_disk(self, chunk: Chunk) -> Chunk:
+        """Return a chunk that was kept, its latents left in the file.
+
+        Raises:
+            OSError, ValueError: the file is gone.
+        """
+        latents, place = mapped(self._path(chunk.key), chunk.latents)
+        return chunk._replace(latents=latents, place=place)
 
     def _read(self, key: str, expected: Expected | None) -> Chunk | None:
         path = self._path(key)

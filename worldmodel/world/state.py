@@ -16,6 +16,7 @@ from torch import Tensor
 from ..reading.one_line import number_of, one_line, size_of, tensors_in
 from ..reading.words import shortened
 from ..variants import CORRECTED, LATENTS_OF_TOKEN, Variant, variant_named
+from .on_disk import OnDisk
 
 
 class Controls(NamedTuple):
@@ -107,17 +108,21 @@ class Chunk(NamedTuple):
     """Latents that were denoised together, and what they were made from."""
 
     latents: Tensor
-    """(C, c, h, w) clean, in model space, in the precision they are stored in."""
+    """(C, c, h, w) clean, in model space, in the precision they are stored in; read them with `latents_of`."""
     controls: Controls
     """The rows of exactly this chunk's video frames."""
     seed: int = 0
     key: str = ""
+    place: OnDisk | None = None
+    """Where the latents lie; `None`: in memory."""
 
     def __repr__(self) -> str:
         """Say it in one line."""
         told = self.controls.prompt
         prompt = f"prompt {shortened(told)!r}" if told else None
-        return one_line(self, size_of(self.latents), f"seed {self.seed}", f"key {self.key[:8] or 'none'}", prompt)
+        place = "on disk" if self.place is not None else None
+        key = f"key {self.key[:8] or 'none'}"
+        return one_line(self, size_of(self.latents), f"seed {self.seed}", key, prompt, place)
 
 
 class Carried(NamedTuple):
@@ -184,6 +189,15 @@ def frames(world: World) -> int:
     return variant_named(world.start.variant).chunking.first_frame(len(world.chunks))
 
 
+def latents_of(chunk: Chunk, part: slice = slice(None)) -> Tensor:
+    """Return some latents of a chunk, (C, c, h, w), by default all; from a file they are copied and checked.
+
+    Raises:
+        ValueError: the file was shortened or written over.
+    """
+    return chunk.latents[:, part] if chunk.place is None else chunk.place.read(chunk.latents, part)
+
+
 def latents(world: World) -> Tensor:
     """Return all latents of a world, (C, L, h, w), model space.
 
@@ -192,7 +206,7 @@ def latents(world: World) -> Tensor:
     """
     if not world.chunks:
         raise ValueError("world: found no chunk, expected at least one; roll the world out first.")
-    return torch.cat([chunk.latents for chunk in world.chunks], dim=1)
+    return torch.cat([latents_of(chunk) for chunk in world.chunks], dim=1)
 
 
 def start_digest(start: Start) -> str:

@@ -182,6 +182,51 @@ def test_one_damaged_chunk_is_the_one_that_is_made_again(roll: Roll, folder: Pat
     assert journal_line(roll()[1]) == "4 chunks taken from the journal, 0 computed."
 
 
+def test_latents_on_disk_are_the_same_world_film_and_keys(
+    tiny: SimpleNamespace, roll: Roll, run: Callable, films: list, folder: Path
+) -> None:
+    whole, _ = roll(vae=tiny.vae)
+    shutil.rmtree(folder)
+    left, report = roll(vae=tiny.vae, keep_latents="on disk")
+    found, again = roll(vae=tiny.vae, keep_latents="on disk")
+    assert [journal_line(said)[:2] for said in (report, again)] == ["0 ", "4 "] and "keep_latents" not in report
+    frames = [film.get_components().images for film in films]
+    for world, shown in ((left, frames[1]), (found, frames[2])):
+        assert same(whole, world) and torch.equal(shown, frames[0])
+        assert all(chunk.place.path.parent == folder for chunk in world.chunks)
+        assert torch.equal(run("WMDecodeWorld", world, tiny.vae), run("WMDecodeWorld", whole, tiny.vae))
+    ahead = [roll("forward*24", world=world, keep_latents="on disk")[0] for world in (whole, left)]
+    assert same(*ahead) and whole.chunks[0].place is ahead[0].chunks[0].place is None
+    shutil.rmtree(folder)  # as the button in the settings does
+    assert torch.equal(run("WMDecodeWorld", left, tiny.vae), run("WMDecodeWorld", whole, tiny.vae))
+
+
+def test_latents_that_were_changed_on_disk_are_named_and_made_anew(
+    tiny: SimpleNamespace, roll: Roll, run: Callable
+) -> None:
+    left, _ = roll(keep_latents="on disk")
+    for number, cut in ((1, True), (3, False)):
+        path = left.chunks[number].place.path
+        data = bytearray(path.read_bytes())
+        data[-1500] ^= 1
+        with path.open("r+b") as file:  # the same file, not another in its place
+            file.truncate(200) if cut else file.write(data)
+    for use in (lambda: run("WMDecodeWorld", left, tiny.vae), lambda: run("WMSaveWorld", left, "worldmodel/left")):
+        with pytest.raises(ValueError, match="latents: found .* of the journal, expected .* with keep_latents in memo"):
+            use()
+    again, report = roll(keep_latents="in memory")
+    assert journal_line(report) == "2 chunks taken from the journal, 2 computed."
+    run("WMDecodeWorld", again, tiny.vae)
+
+
+def test_latents_stay_in_memory_where_the_journal_cannot_keep_them(roll: Roll, folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("a file in the folder's place")
+    world, report = roll("forward*9", keep_latents="on disk")
+    assert world.chunks[0].place is None
+    assert "keep_latents: those that the journal could not keep stay in memory." in report.splitlines()
+
+
 def test_a_folder_that_cannot_be_written_to_costs_a_sentence_and_no_chunk(roll: Roll, folder: Path) -> None:
     whole, _ = roll(graph=None)
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import comfy.sd
+import folder_paths
 import pytest
 import torch
 from released_checkpoints import text_encoder_weights
@@ -81,6 +82,13 @@ def clip(place_file: Callable[..., str], run: Callable, tmp_path: Path) -> comfy
     """A random text encoder as wide as the model's words, with a small tokenizer inside."""
     save_file(text_encoder_weights(24), tmp_path / "umt5_tiny.safetensors")
     return run("WMLoadWorldTextEncoder", place_file("text_encoders", tmp_path / "umt5_tiny.safetensors"))
+
+
+@pytest.fixture
+def narrow_clip(place_file: Callable[..., str], run: Callable, tmp_path: Path) -> comfy.sd.CLIP:
+    """A text encoder of another model, whose words are narrower."""
+    save_file(text_encoder_weights(16), tmp_path / "umt5_narrow.safetensors")
+    return run("WMLoadWorldTextEncoder", place_file("text_encoders", tmp_path / "umt5_narrow.safetensors"))
 
 
 def track_of(case: SimpleNamespace, tensors: dict[str, Tensor], name: str, of_pack: Callable) -> Any:
@@ -281,19 +289,35 @@ def test_base_and_distilled_are_told_apart_as_far_as_they_can_be(
     assert load("any.safetensors") == "base"
 
 
-def test_wrong_parts_are_refused_in_a_sentence(
-    case: SimpleNamespace, tensors: dict[str, Tensor], run: Callable, clip: Any, of_pack: Callable, built_in: Path
+def test_wrong_parts_are_refused_in_a_sentence_before_anything_is_sampled(
+    case: SimpleNamespace,
+    run: Callable,
+    clip: Any,
+    narrow_clip: Any,
+    of_pack: Callable,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     height, width = case.config["size_hw"]
     sized = (None, width, height)
     tiny_vae, tiny_model = run("WMLoadWorldVAE", "Tiny World"), run("WMLoadWorldModel", "Tiny World")
     policy, walk = of_pack("worldmodel.memory.policy").CORRECTED, case.parse(WALK)
+    monkeypatch.setattr(of_pack("nodes.host.sampling"), "perform", lambda *_: pytest.fail("the sampling had begun"))
 
     def roll(**more: Any) -> None:
         run("WMRolloutWorld", case.model, case.start(), more.pop("track", walk), SEED, **more)
 
     nan = walk._replace(mouse=walk.mouse.clone().fill_(float("nan")))
+    poses = torch.eye(4, dtype=torch.float64).repeat(walk.frames, 1, 1)
+    poses[90, 0, 3] = float("nan")
+    lost = walk._replace(camera=of_pack("worldmodel.camera.poses").Poses(poses))
     refused = {
+        "clip: found tokens of 16 numbers, expected 24; load the text encoder that belongs": lambda: run(
+            "WMStartWorld", case.model, case.vae, case.image, *sized, narrow_clip
+        ),
+        "vae: found the Tiny World VAE with latents of format tiny_world, expected wan22": lambda: run(
+            "WMStartWorld", case.model, tiny_vae, case.image, *sized, clip
+        ),
+        "track: found NaN or infinity in its camera": lambda: roll(track=lost),
         "clip: found a text encoder of type": lambda: run(
             "WMStartWorld", case.model, case.vae, case.image, *sized, SimpleNamespace(cond_stage_model=None)
         ),
@@ -318,3 +342,31 @@ def test_wrong_parts_are_refused_in_a_sentence(
         with pytest.raises(ValueError, match=f"^({beginning})") as caught:
             wrong()
         assert "\n" not in str(caught.value) and str(caught.value).endswith("."), beginning
+
+
+def test_a_damaged_world_or_one_that_stood_nowhere_is_named_and_the_one_on_the_wire_stays(
+    case: SimpleNamespace, whole: Any, run: Callable, nodes: dict[str, Any]
+) -> None:
+    before = latents(whole)
+    name = nodes["WMSaveWorld"].execute(whole, "worldmodel/spoilt").ui["text"][0].splitlines()[1]
+    path = Path(folder_paths.get_output_directory()) / name.removesuffix(" [output]")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1  # in the latents, which are nearly all of it
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"spoilt_00001_.*found content that does not match its checksum, .*\.$"):
+        run("WMLoadWorld", name)
+    *first, last = whole.chunks
+    c2w = last.controls.c2w.clone()
+    c2w[7] = float("nan")
+    nowhere = whole._replace(chunks=(*first, last._replace(controls=last.controls._replace(c2w=c2w))))
+    refused = {
+        "found NaN or infinity in 'chunk.2.poses'": lambda: run("WMSaveWorld", nowhere, "worldmodel/nowhere"),
+        "poses: found NaN or infinity in frame 104": lambda: run("WMMemoryInspector", case.parse("idle*40"), nowhere),
+        "c2w: found NaN or infinity": lambda: run("WMRolloutWorld", case.model, nowhere, case.parse("idle*40"), SEED),
+    }
+    for sentence, wrong in refused.items():
+        with pytest.raises(ValueError, match=sentence) as caught:
+            wrong()
+        assert "\n" not in str(caught.value) and str(caught.value).endswith("."), sentence
+    assert torch.equal(latents(whole), before)
+    run("WMRolloutWorld", case.model, whole, case.parse("idle*40"), SEED)
