@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
+import retrieval_beside_authors
 import torch
+from comfy_host import HostError
+from retrieval_beside_authors import authors_function, compare
 
 from worldmodel.bench import retrieval as bench
 from worldmodel.bench.__main__ import main
@@ -45,17 +50,41 @@ def test_the_formula_picks_what_the_release_picks() -> None:
             assert found == tensors[f"{name}clip{clip}.gpu_selected"].tolist()
 
 
-def test_the_authors_function_is_taken_from_their_file(tmp_path: Path) -> None:
-    for folder, sentence in ((tmp_path, "found no .*cam_utils.py"), (tmp_path / "other", "found no select_memory")):
-        if folder.name == "other":
-            (folder / "utils").mkdir(parents=True)
-            (folder / "utils" / "cam_utils.py").write_text("import nothing_that_is_installed\n")
-        with pytest.raises(ValueError, match=sentence):
-            bench.authors_function(folder)
-    text = "import nothing_that_is_installed\ndef select_memory_idx_fov(poses, start, queries, use_gpu):\n"
-    (tmp_path / "utils").mkdir()
-    (tmp_path / "utils" / "cam_utils.py").write_text(f"{text}    return [int(torch.tensor(start)) for _ in queries]\n")
-    assert bench.authors_function(tmp_path)(torch.zeros(1), 7, [1, 2]) == [7, 7]
+def test_the_authors_function_is_taken_from_their_file_as_a_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(HostError, match=r"found no utils/cam_utils\.py in .*; fetch https://github.com/SkyworkAI/"):
+        authors_function(tmp_path)
+    file = tmp_path / "Matrix-Game-3" / "utils" / "cam_utils.py"
+    file.parent.mkdir(parents=True)
+    monkeypatch.setattr(retrieval_beside_authors, "ASKED", {"no_such": (), "no_such.package": ("Thing",)})
+    imports = "import no_such\nfrom no_such.package import Thing\n"
+    file.write_text(imports)
+    with pytest.raises(HostError, match="found no select_memory_idx_fov"):
+        authors_function(tmp_path)
+    name = "def select_memory_idx_fov(poses, start, queries, use_gpu):\n"
+    file.write_text(f"{imports}{name}    return [start for _ in queries]\n")
+    assert authors_function(tmp_path)(torch.zeros(1), 7, [1, 2]) == [7, 7]
+    assert not [name for name in sys.modules if name.startswith("no_such")]
+    file.write_text("import nothing_that_is_installed\n")
+    with pytest.raises(HostError, match="their code needs nothing_that_is_installed, which is not installed"):
+        authors_function(tmp_path)
+
+
+def test_the_command_prints_the_authors_side(tmp_path: Path, small: None, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "utils" / "cam_utils.py"
+    file.parent.mkdir()
+    file.write_text(
+        "from worldmodel.bench.retrieval import formula\n"
+        "def select_memory_idx_fov(poses, start, queries, use_gpu):\n    return formula(poses, start, queries)\n"
+    )
+    threads = torch.get_num_threads()
+    try:
+        assert compare(Namespace(authors=tmp_path, repeats=1)) == 0
+    finally:
+        torch.set_num_threads(threads)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("the authors' own function, ours") and sum("same picks" in line for line in lines) == 5
 
 
 def test_other_picks_than_theirs_are_an_error(small: None) -> None:

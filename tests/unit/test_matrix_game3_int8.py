@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from worldmodel.bench.counting import counted
 from worldmodel.layers.kept import Kept, once
 from worldmodel.layers.quantize import plain_product, whole_product
 from worldmodel.models.matrix_game3.int8 import Int8Linear, int8_layers, is_quantised, truncated_rows
@@ -42,6 +43,42 @@ def test_a_token_of_zeros_gives_the_bias_and_shapes_and_precision_stay(rounds: b
 def test_truncation_goes_towards_zero() -> None:
     rows, scale = truncated_rows(torch.tensor([[127.0, 0.99, -0.99, 1.99, -1.99]]))
     assert rows.tolist() == [[127, 0, 0, 1, -1]] and scale.item() == 1
+
+
+def spelled_out(x: torch.Tensor, layer: Int8Linear) -> torch.Tensor:
+    """Compute a layer step by step, in float32 wherever it is not said otherwise."""
+    largest = x.float().abs().amax(dim=1, keepdim=True)
+    size = (largest / 127).clamp_min(1e-12) if layer.rounds else 1 / (127 / largest.clamp_min(1e-12))
+    rows = (x.float() / size).round() if layer.rounds else x.float() * (torch.full_like(largest, 127) / largest)
+    product = plain_product(rows.to(torch.int8), layer.packed).float() * size * layer.scale.t()
+    if layer.rounds:
+        return product.to(x.dtype) + layer.bias.to(x.dtype)
+    return (product.bfloat16() + layer.bias.bfloat16()).to(x.dtype)
+
+
+@pytest.mark.parametrize("rounds", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_no_bit_depends_on_where_numbers_are_converted(rounds: bool, dtype: torch.dtype) -> None:
+    draw = torch.Generator().manual_seed(2)
+    layer = Int8Linear.of(torch.randn(40, 64, generator=draw), torch.randn(40, generator=draw), rounds=rounds)
+    x = (torch.randn(33, 64, generator=draw) * torch.logspace(-3, 3, 33)[:, None]).to(dtype)
+    expected = spelled_out(x, layer)
+    assert torch.equal(layer(x), expected)
+    with torch.inference_mode():
+        assert torch.equal(layer(x), expected)
+    wanted = x.clone().requires_grad_()
+    assert torch.equal(layer(wanted).detach(), expected)
+
+
+@pytest.mark.parametrize(("rounds", "most"), [(True, 46), (False, 42)])
+def test_a_layer_costs_so_many_bytes_a_number(rounds: bool, most: int) -> None:
+    network = MatrixGame3(SIZES, device="meta", operations=int8_layers(rounds=rounds))
+    layer = network.blocks[0].self_attn.q
+    layer.pack()
+    x = torch.empty(1, 4096, 48, device="meta", dtype=torch.bfloat16)
+    with counted() as counter:
+        layer(x)
+    assert counter.cost.bytes <= most * x.numel() + 10 * 4096 * 4
 
 
 def test_products_of_whole_numbers_are_exact() -> None:

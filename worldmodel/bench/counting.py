@@ -65,10 +65,11 @@ class Counter(TorchDispatchMode):
             self._notice(tensor)
 
     def __torch_dispatch__(self, operation: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        given = tensors_of((args, kwargs))
+        told = {key: value for key, value in (kwargs or {}).items() if key != "out"}  # that is written and not read
+        given = tensors_of((args, told))
         out = run(operation, args, kwargs or {})
         made = tensors_of(out)
-        known = {storage_of(tensor) for tensor in given}
+        known = {storage_of(tensor) for tensor in tensors_of((args, kwargs))}
         name = operation._schema.name.removeprefix("aten::")
         for tensor in made:
             self._notice(tensor)
@@ -126,6 +127,8 @@ def flop_of(operation: Any, args: tuple, kwargs: dict, out: Any) -> int:
         return 2 * out.numel() * args[0].shape[-1]
     if name == "aten::_int_mm":
         return 2 * out.numel() * args[0].shape[-1]
+    if name == "aten::addmm_":
+        return 2 * out.numel() * args[1].shape[-1]
     if name == "aten::scaled_dot_product_attention":
         query, key, value = args[:3]
         return 2 * prod(query.shape[:-1]) * key.shape[-2] * (query.shape[-1] + value.shape[-1])

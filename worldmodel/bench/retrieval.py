@@ -1,20 +1,19 @@
 """`python -m worldmodel.bench retrieval`: finding past frames again, beside the authors' formula and beside meshes.
 
 One thread; times are that thread's own, so that other work on the machine counts on neither side; ways are timed in
-turns, and the median counts. Theirs is the release's formula, all candidates at once, or with `--authors` the release's
-own function. Exact overlap stands beside trimesh's hulls and manifold3d's intersections, where both are installed.
-Last, on a walk that comes by as many old places everywhere, a late chunk stands beside an early one.
+turns, and the median counts. Theirs is the release's formula, all candidates at once; the release's own function stands
+beside ours in `scripts/retrieval_beside_authors.py`. Exact overlap stands beside trimesh's hulls and manifold3d's
+intersections, where both are installed. Last, on a walk that comes by as many old places everywhere, a late chunk
+stands beside an early one.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import statistics
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,9 +59,6 @@ class Beside(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this benchmark's options."""
-    parser.add_argument(
-        "--authors", type=Path, metavar="FOLDER", help="a checkout of Matrix-Game-3, whose own function is then timed"
-    )
     parser.add_argument("--repeats", type=int, default=5, help="counted repetitions (default 5)")
     parser.set_defaults(threads=1)
 
@@ -75,20 +71,30 @@ def report(options: argparse.Namespace) -> str:
     """
     if options.repeats < 1:
         raise ValueError(f"--repeats: found {options.repeats}, expected 1 or more.")
-    find = formula if options.authors is None else authors_function(options.authors)
     torch.set_num_threads(1)
-    named = "the authors' formula" if options.authors is None else "the authors' own function"
-    lines = [f"as released, {PAST} past frames, {SLOTS} queries, milliseconds a query: {named}, ours"]
-    ratios = []
-    for name, poses in walks(PAST + MATRIX_GAME_3.past + MATRIX_GAME_3.later + 1).items():
-        found = beside_release(poses, find, options.repeats)
-        ratios.append(found.ratio)
-        times = f"{1e3 * found.theirs:8.2f} {1e3 * found.ours:8.2f}"
-        lines.append(f"  {name:18s} {times}  {found.ratio:6.1f} times faster, same picks")
-    lines.append(_verdict(f"  slowest of them: {min(ratios):.1f} times faster", min(ratios) >= FASTER, f">= {FASTER}"))
+    lines = released_lines(formula, "the authors' formula", options.repeats)
     lines += exact_lines(options.repeats)
     lines += late_lines(options.repeats)
     return "\n".join(lines)
+
+
+def released_lines(find: Find, named: str, repeats: int) -> list[str]:
+    """Tell how long ours takes beside a way that chooses as the release does, and is called `named`.
+
+    Raises:
+        ValueError: the picks differ.
+    """
+    lines = [f"as released, {PAST} past frames, {SLOTS} queries, milliseconds a query: {named}, ours"]
+    ratios = []
+    for name, poses in walks(PAST + MATRIX_GAME_3.past + MATRIX_GAME_3.later + 1).items():
+        found = beside_release(poses, find, repeats)
+        ratios.append(found.ratio)
+        times = f"{1e3 * found.theirs:8.2f} {1e3 * found.ours:8.2f}"
+        lines.append(f"  {name:18s} {times}  {found.ratio:6.1f} times faster, same picks")
+    return [
+        *lines,
+        _verdict(f"  slowest of them: {min(ratios):.1f} times faster", min(ratios) >= FASTER, f">= {FASTER}"),
+    ]
 
 
 def walks(frames: int) -> dict[str, Tensor]:
@@ -145,26 +151,6 @@ def formula(extrinsics: Tensor, start: int, queries: list[int]) -> list[int]:
         seen = (z > near) & (z < far) & (u >= 0) & (u <= width) & (v >= 0) & (v <= height)
         found.append(1 + int(seen.float().mean(1).argmax()))
     return found
-
-
-def authors_function(folder: Path) -> Find:
-    """Return the release's own function, as it stands in its file.
-
-    Raises:
-        ValueError: the folder has no such file, or the file no such function.
-    """
-    path = folder / "utils" / "cam_utils.py"
-    if not path.is_file():
-        raise ValueError(f"--authors: found no {path}, expected a checkout of Matrix-Game-3; check the path.")
-    name = "select_memory_idx_fov"
-    bodies = ast.parse(path.read_text(encoding="utf-8")).body
-    chosen = [node for node in bodies if isinstance(node, ast.FunctionDef) and node.name == name]
-    if not chosen:
-        raise ValueError(f"--authors: found no {name} in {path}, expected it there; take the release's own checkout.")
-    room: dict[str, Any] = {"np": np, "torch": torch}
-    code = compile(ast.Module(chosen, []), str(path), "exec")
-    exec(code, room)  # noqa: S102 (the user's own checkout, named on the command line)
-    return lambda extrinsics, start, queries: room[name](extrinsics, start, queries, use_gpu=True)
 
 
 def exact_lines(repeats: int) -> list[str]:

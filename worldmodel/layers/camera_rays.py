@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
+from .lean import raised
+
 COMPONENTS = 6
 """Numbers of a ray."""
 QUARTER_TURN = (0.5, 0.5, 0.5, 0.5)
@@ -124,7 +126,7 @@ class CameraInjector(nn.Module):
     def camera_modulation(self, camera: Tensor) -> tuple[Tensor, Tensor]:
         """Return shift and gain, (B, N, C) each, of camera tokens (B, N, C)."""
         hidden = self.cam_injector_layer2(silu(self.cam_injector_layer1(camera))) + camera
-        return self.cam_shift_layer(hidden), self.cam_scale_layer(hidden).add_(1)
+        return self.cam_shift_layer(hidden), raised(self.cam_scale_layer, hidden, 1)
 
 
 def _identity_like(poses: Tensor) -> Tensor:

@@ -15,14 +15,14 @@ from torch.nn.functional import rms_norm
 
 def norm_by(layer: nn.Module, x: Tensor) -> Tensor:
     """Return `layer(x)` of an RMS norm, in x's dtype; torch's own layer gets the twin where gradients are wanted."""
-    if type(layer) is nn.RMSNorm and _trains(x):
+    if type(layer) is nn.RMSNorm and trains(x):
         return HandNorm.apply(x, layer.weight, layer.eps)
     return layer(x).to(x.dtype)
 
 
 def unit_norm(x: Tensor, eps: float) -> Tensor:
     """Return x (..., n) over its root mean square."""
-    return HandNorm.apply(x, None, eps) if _trains(x) else rms_norm(x, (x.shape[-1],), eps=eps)
+    return HandNorm.apply(x, None, eps) if trains(x) else rms_norm(x, (x.shape[-1],), eps=eps)
 
 
 def lean_norm_by(layer: nn.Module, x: Tensor) -> Tensor:
@@ -38,7 +38,7 @@ def lean_unit_norm(x: Tensor, eps: float) -> Tensor:
 
 
 def _lean(x: Tensor) -> bool:
-    return x.device.type == "cpu" and x.dtype == torch.float32 and not _trains(x)
+    return x.device.type == "cpu" and x.dtype == torch.float32 and not trains(x)
 
 
 def _scale(x: Tensor, eps: float) -> Tensor:
@@ -57,7 +57,8 @@ def casts(x: Tensor) -> bool:
     return not x.is_meta and torch.is_autocast_enabled(x.device.type)
 
 
-def _trains(x: Tensor) -> bool:
+def trains(x: Tensor) -> bool:
+    """Tell whether gradients may be wanted, or autocast decides what x is computed in."""
     return torch.is_grad_enabled() or casts(x)
 
 

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..reading.words import shortened
+from .norms import trains
 
 Kind = Literal["int8", "int8_weights", "fp8_weights"]
 KINDS: tuple[Kind, ...] = ("int8", "int8_weights", "fp8_weights")
@@ -53,15 +54,33 @@ def quantise(weight: Tensor, kind: Kind) -> tuple[Tensor, Tensor]:
     return (scaled.to(torch.float8_e4m3fn) if kind == "fp8_weights" else scaled.round().to(torch.int8)), scale
 
 
-def int8_product(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
-    """Return x (N, n) times the transpose of an int8 weight (m, n), float32; x is rounded to 8 bits token by token."""
-    size = (x.float().abs().amax(dim=1, keepdim=True) / INT8_MAX).clamp_min(1e-12)
-    return whole_product((x.float() / size).round().to(torch.int8), weight) * size * scale.t()
+def int8_product(x: Tensor, weight: Tensor, scale: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Return x (N, n) times the transpose of an int8 weight (m, n), in `dtype`; x is rounded to 8 bits by tokens."""
+    size = (largest_of_rows(x) / INT8_MAX).clamp_min(1e-12)
+    return scaled(whole_product(torch.div(x, size).round_().to(torch.int8), weight), size, scale, dtype)
+
+
+def largest_of_rows(x: Tensor) -> Tensor:
+    """Return the largest magnitude of each row of x (N, n): (N, 1) float32."""
+    return torch.linalg.vector_norm(x, torch.inf, dim=1, keepdim=True, dtype=torch.float32)
 
 
 def whole_product(x: Tensor, weight: Tensor) -> Tensor:
-    """Return the product (N, m) float32 of int8 numbers (N, n) and (m, n), summed up exactly where a device can."""
-    return (torch._int_mm(x, weight.t()) if _has_int8(x, weight) else plain_product(x, weight)).float()
+    """Return the product (N, m) of int8 numbers (N, n) and (m, n), summed up exactly where a device can; int32, or
+    float32 where it has no product of whole numbers."""
+    return torch._int_mm(x, weight.t()) if _has_int8(x, weight) else plain_product(x, weight).float()
+
+
+def scaled(product: Tensor, size: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return product (N, m) * size (N, 1) * scale (m, 1), computed in float32 and rounded to `dtype` once.
+
+    Numbers are converted while they are read and written, not in passes over memory of their own.
+    """
+    numbers = product * size
+    if trains(size):
+        return (numbers * scale.t()).to(dtype)
+    out = numbers if dtype == torch.float32 else torch.empty_like(numbers, dtype=dtype)
+    return torch.mul(numbers, scale.t(), out=out)
 
 
 def plain_product(x: Tensor, weight: Tensor) -> Tensor:
@@ -115,8 +134,8 @@ class QuantisedLinear(nn.Module):
         if self.packed is None:
             return F.linear(x, self.weight, self.bias)
         if self.kind == "int8":
-            out = int8_product(x.flatten(0, -2), self.packed, self.scale).unflatten(0, x.shape[:-1]).to(x.dtype)
-            return out if self.bias is None else out + self.bias.to(x.dtype)
+            out = int8_product(x.flatten(0, -2), self.packed, self.scale, x.dtype)
+            return (out if self.bias is None else out.add_(self.bias.to(x.dtype))).unflatten(0, x.shape[:-1])
         return F.linear(x, (self.packed.float() * self.scale).to(x.dtype), self.bias)
 
     @property

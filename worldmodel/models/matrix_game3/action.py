@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from ...layers.attention import attention
+from ...layers.lean import added
 from ...layers.norms import lean_unit_norm
 from ...layers.rope import rotate_first
+from ...layers.wan import by_latent
 from ..action import ActionModule, action_rotation
 
 
@@ -36,10 +38,20 @@ def action_turns(memories: int, latents: int, rotated: int, device: torch.device
 class ClipActionModule(ActionModule):
     """Add what mouse and keyboard do to the residual stream; every latent sees every other, and nothing is cached."""
 
-    def forward(self, x: Tensor, actions: Actions, keys_values: tuple[Tensor, Tensor]) -> Tensor:
-        """Return x (B, N, C) with both residuals added; `keys_values` are those of `keyboard_keys_values`."""
-        x = x + self._mouse(x, actions)
-        return x + self._keyboard(x, actions.turns, keys_values)
+    def forward(
+        self, x: Tensor, actions: Actions, keys_values: tuple[Tensor, Tensor], change: Tensor | None = None
+    ) -> Tensor:
+        """Return x (B, N, C) with both residuals added.
+
+        Args:
+            x: tokens.
+            actions: of the pass.
+            keys_values: those of `keyboard_keys_values`.
+            change: (B, N, C), added to x before all else.
+        """
+        told = _with_mouse(x, change, actions.mouse)
+        x = added(told[..., : x.shape[2]], self.proj_mouse, self._mouse(told, actions))
+        return added(x, self.proj_keyboard, self._keyboard(x, actions.turns, keys_values), in_place=True)
 
     def keyboard_keys_values(self, actions: Actions) -> tuple[Tensor, Tensor]:
         """Return keys and values (B, T, H, d) of the keyboard, which all tokens share."""
@@ -47,22 +59,46 @@ class ClipActionModule(ActionModule):
         k, v = self.keyboard_attn_kv(embedded).unflatten(-1, (2, self.heads, -1)).unbind(2)
         return rotate_first(lean_unit_norm(k, 1e-6), actions.turns[:, None]), v
 
-    def _mouse(self, x: Tensor, actions: Actions) -> Tensor:
-        """Attend over time at each place; a handful of keys, so no override of a host."""
+    def _mouse(self, told: Tensor, actions: Actions) -> Tensor:
+        """Attend over time at each place; a handful of keys, so no override of a host.
+
+        Args:
+            told: (B, N, C + 24) of `_with_mouse`.
+            actions: of the pass.
+
+        Returns:
+            (B, N, A), what `proj_mouse` is to read.
+        """
         batch, latents = actions.mouse.shape[:2]
-        frames = x.unflatten(1, (latents, -1))  # (B, T, S, C)
-        window = actions.mouse[:, :, None].expand(-1, -1, frames.shape[2], -1)
-        hidden = self.mouse_mlp(torch.cat((frames, window), dim=-1))
+        hidden = self.mouse_mlp(told).unflatten(1, (latents, -1))  # (B, T, S, A)
         qkv = self.t_qkv(hidden).unflatten(-1, (3, self.heads, -1))  # (B, T, S, 3, H, d)
         turned = rotate_first(lean_unit_norm(qkv[..., :2, :, :], 1e-6), actions.turns[:, None, None, None])
         # (B, T, S, H, d) -> (B * S, T, H, d)
         q, k, v = (part.transpose(1, 2).flatten(0, 1) for part in (*turned.unbind(3), qkv[..., 2, :, :]))
         out = attention(q, k, v).unflatten(0, (batch, -1))  # (B, S, T, A)
-        return self.proj_mouse(out.transpose(1, 2).flatten(1, 2))
+        return out.transpose(1, 2).flatten(1, 2)
 
     def _keyboard(self, x: Tensor, turns: Tensor, keys_values: tuple[Tensor, Tensor]) -> Tensor:
-        """Attend from every token to one entry per latent; a handful of keys, so no override of a host."""
+        """Attend from every token to one entry per latent; a handful of keys, so no override of a host.
+
+        Returns:
+            (B, N, A), what `proj_keyboard` is to read.
+        """
         q = lean_unit_norm(self.mouse_attn_q(x).unflatten(-1, (self.heads, -1)), 1e-6)
         # every token has the position of its latent
         q = rotate_first(q.unflatten(1, (len(turns), -1)), turns[:, None, None]).flatten(1, 2)
-        return self.proj_keyboard(attention(q, *keys_values))
+        return attention(q, *keys_values)
+
+
+def _with_mouse(x: Tensor, change: Tensor | None, mouse: Tensor) -> Tensor:
+    """Return (B, N, C + 24): x + change, and behind every token its latent's window of the mouse (B, T, 24)."""
+    batch, latents, numbers = mouse.shape
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        window = mouse[:, :, None].expand(-1, -1, x.shape[1] // latents, -1).flatten(1, 2)
+        return torch.cat((x if change is None else x + change, window), dim=-1)
+    told = x.new_empty(batch, x.shape[1], x.shape[2] + numbers)
+    tokens, window = told.tensor_split([x.shape[2]], dim=-1)
+    # the sum is written where it is read from next
+    tokens.copy_(x) if change is None else torch.add(x, change, out=tokens)
+    by_latent(window, latents).copy_(mouse[:, :, None])
+    return told

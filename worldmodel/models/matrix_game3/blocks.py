@@ -132,8 +132,10 @@ class Block(CameraInjector):
         shift, gain = once(shared.kept, (index, "camera"), lambda: self.camera_modulation(shared.camera()[:, skipped:]))
         x = self.norm3(torch.addcmul(shift, x, gain))
         words = once(shared.kept, (index, "text"), lambda: self.cross_attn.keys_values(shared.text()))
-        x = x + self.cross_attn(x, words, options).to(x.dtype)
+        change = self.cross_attn(x, words, options).to(x.dtype)
         if self.acts:
             keys = once(shared.kept, (index, "keys"), lambda: self.action_model.keyboard_keys_values(shared.actions))
-            x = self.action_model(x, shared.actions, keys)
+            x = self.action_model(x, shared.actions, keys, change)
+        else:
+            x = x + change
         return gated(x, gate2, self.ffn(modulate(self.norm2(x), shift2, gain2)))

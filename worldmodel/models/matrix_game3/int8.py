@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...layers.quantize import ATTENTION, INT8_MAX, QuantisedLinear, layers, whole_product
+from ...layers.quantize import ATTENTION, INT8_MAX, QuantisedLinear, largest_of_rows, layers, scaled, whole_product
 
 
 def int8_layers(*, rounds: bool = True) -> Any:
@@ -68,7 +68,7 @@ def truncated_product(x: Tensor, packed: Tensor, scale: Tensor, bias: Tensor | N
     The product is rounded to bfloat16, and so is its sum with the bias; then it goes back to x's dtype.
     """
     rows, size = truncated_rows(x.flatten(0, -2))
-    out = (whole_product(rows, packed) * size * scale.t()).bfloat16()
+    out = scaled(whole_product(rows, packed), size, scale, torch.bfloat16)
     if bias is not None:
         out += bias.bfloat16()
     return out.unflatten(0, x.shape[:-1]).to(x.dtype)
@@ -79,6 +79,6 @@ def truncated_rows(x: Tensor) -> tuple[Tensor, Tensor]:
 
     A token of zeros, which the release divides by zero, stays one.
     """
-    largest = x.float().abs().amax(dim=1, keepdim=True).clamp_min(1e-12)
+    largest = largest_of_rows(x).clamp_min(1e-12)
     inverse = torch.full_like(largest, INT8_MAX) / largest  # a number over a tensor would be rounded twice
-    return (x.float() * inverse).to(torch.int8), torch.ones_like(inverse) / inverse
+    return torch.mul(x, inverse).to(torch.int8), torch.ones_like(inverse) / inverse

@@ -1,0 +1,41 @@
+"""Products that take a sum along: in torch's own linear layers it costs no pass over memory of its own.
+
+A host's layers may have more to them than weight and bias; theirs are called, and the sum is made afterwards.
+
+Shapes: (..., n) numbers in, (..., m) out.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from .norms import trains
+
+
+def added(x: Tensor, layer: nn.Module, change: Tensor, *, in_place: bool = False) -> Tensor:
+    """Return x (..., m) + layer(change), where `layer` has no bias and reads (..., n).
+
+    Args:
+        x: tokens.
+        layer: whose result is added.
+        change: what it reads.
+        in_place: x may be overwritten.
+    """
+    if not _is_plain(layer, x):
+        return x + layer(change).to(x.dtype)
+    rows, weight = (x.flatten(0, -2), change.flatten(0, -2)), layer.weight.t()
+    return (rows[0].addmm_(rows[1], weight) if in_place else torch.addmm(*rows, weight)).view(x.shape)
+
+
+def raised(layer: nn.Module, x: Tensor, number: float) -> Tensor:
+    """Return layer(x) + number."""
+    if not _is_plain(layer, x):
+        return layer(x).add_(number)
+    return linear(x, layer.weight, layer.bias + number)
+
+
+def _is_plain(layer: nn.Module, x: Tensor) -> bool:
+    watched = layer._forward_hooks or layer._forward_pre_hooks  # whoever hooks a layer wants it called
+    return type(layer) is nn.Linear and not watched and not trains(x)
