@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..worldmodel.bench.beside import Beside
+from ..worldmodel.layers.beside import Beside
 from ..worldmodel.shown.film import FilmWriter
 from ..worldmodel.world.state import Chunk, World, latents_of
 from .host import decoder, progress, sampling

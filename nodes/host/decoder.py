@@ -17,8 +17,8 @@ import torch
 from comfy.ldm.wan.vae import count_cache_layers
 from torch import Tensor
 
-from ...worldmodel.bench.beside import WAITING, Beside
 from ...worldmodel.families import family_of
+from ...worldmodel.layers.beside import WAITING, Beside
 from ...worldmodel.layers.threads import few_threads, is_small
 from ...worldmodel.vae.causal import STOCK, Manner
 from ...worldmodel.vae.tiny import TinyVAE

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from worldmodel.bench.beside import WAITING, Beside
+from worldmodel.layers.beside import WAITING, Beside
 
 
 def test_everything_comes_back_in_order():

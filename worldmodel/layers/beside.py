@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 
-from ..layers.threads import few_threads
+from .threads import few_threads
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
