@@ -15,7 +15,7 @@ import comfy.model_management
 import comfy.sd
 import torch
 from comfy.ldm.wan.vae import count_cache_layers
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...worldmodel.families import family_of
 from ...worldmodel.layers.beside import WAITING, Beside
@@ -46,22 +46,31 @@ class StreamingDecoder:
             ValueError: another VAE.
         """
         self.kind: Kind = kind_of(vae)
-        self._vae, self._manner = vae, manner
+        self.vae, self._manner = vae, manner
+        self.network: nn.Module | None = None
+        """Decodes in place of the VAE's own, with the same weights."""
         self._ours = isinstance(vae, WorldVAE)
         self._next, self._fresh = first, True
         self._waiting: Tensor | None = None
         self._memory: Any = {} if self._ours else [None] * count_cache_layers(vae.first_stage_model.decoder)
 
+    @property
+    def device(self) -> torch.device:
+        """Where it decodes."""
+        return self.vae.device
+
+    def needed(self, latents: Tensor) -> int:
+        """Return the bytes that decoding takes besides weights, for latents (C, T, h, w) like its own."""
+        return int(self.vae.memory_used_decode((1, *latents[:, : self._piece()].shape), self.vae.vae_dtype))
+
     def is_small(self, latents: Tensor) -> bool:
         """Return whether decoding one of these latents (C, T, h, w) is so little work that one CPU thread is best."""
         cells = latents.shape[2] * latents.shape[3]
-        return self._vae.device.type == "cpu" and is_small(self._vae.first_stage_model, cells)
+        return self.vae.device.type == "cpu" and is_small(self.vae.first_stage_model, cells)
 
     def load(self, latents: Tensor) -> None:
         """Bring the VAE to its device, as `push` does unless told otherwise; latents (C, T, h, w) are like its own."""
-        vae = self._vae
-        needed = vae.memory_used_decode((1, *latents[:, : self._piece()].shape), vae.vae_dtype)
-        comfy.model_management.load_models_gpu([vae.patcher], memory_required=needed)
+        comfy.model_management.load_models_gpu([self.vae.patcher], memory_required=self.needed(latents))
 
     def push(self, latents: Tensor, last: bool = False) -> Tensor:
         """Decode what is ready, hearing Stop before each piece.
@@ -75,28 +84,35 @@ class StreamingDecoder:
             other one 4.
         """
         with few_threads() if self.is_small(latents) else nullcontext():
-            return self._push(latents, last, self._prepare)
+            frames = list(self.pieces(latents, last, self._prepare))
+        height, width = (self.kind.format.pixels * side for side in latents.shape[2:])
+        return torch.cat(frames) if frames else torch.zeros(0, height, width, 3)
 
-    def push_loaded(self, latents: Tensor, last: bool = False) -> Tensor:
-        """Do what `push` does, with a VAE that is loaded and in whatever thread: Stop is another's to hear."""
-        return self._push(latents, last, lambda _: None)
+    def pieces(
+        self, latents: Tensor, last: bool = False, prepare: Callable[[Tensor], None] = lambda _: None
+    ) -> Iterator[Tensor]:
+        """Do what `push` does, piece by piece, with a VAE that is loaded and in whatever thread: Stop is another's.
+
+        Args:
+            latents, last: see `push`.
+            prepare: called with what is left before each piece.
+
+        Yields:
+            (F, H, W, 3), as `push`.
+        """
+        waiting = latents if self._waiting is None else torch.cat((self._waiting, latents), dim=1)
+        while waiting.shape[1] >= self._piece() or (last and waiting.shape[1]):
+            prepare(waiting)
+            size = min(self._piece(), waiting.shape[1])
+            piece, waiting = waiting[:, :size], waiting[:, size:]
+            frames = self._decode(piece)
+            self._next, self._fresh = self._next + size, False
+            yield frames
+        self._waiting = waiting
 
     def _prepare(self, latents: Tensor) -> None:
         comfy.model_management.throw_exception_if_processing_interrupted()
         self.load(latents)
-
-    def _push(self, latents: Tensor, last: bool, prepare: Callable[[Tensor], None]) -> Tensor:
-        waiting = latents if self._waiting is None else torch.cat((self._waiting, latents), dim=1)
-        frames = []
-        while waiting.shape[1] >= self._piece() or (last and waiting.shape[1]):
-            size = self._piece()
-            prepare(waiting)
-            frames.append(self._decode(waiting[:, :size]))
-            self._next, self._fresh = self._next + min(size, waiting.shape[1]), False
-            waiting = waiting[:, size:]
-        self._waiting = waiting
-        height, width = (self.kind.format.pixels * side for side in latents.shape[2:])
-        return torch.cat(frames) if frames else torch.zeros(0, height, width, 3)
 
     def _piece(self) -> int:
         """Latents from here to the next fixed border: each one for ours, else 0 | 1 2 | 3 4 5 | 6 7 8 ..."""
@@ -106,7 +122,7 @@ class StreamingDecoder:
 
     def stream(self, pieces: Sequence[Tensor]) -> Iterator[Tensor]:
         """Yield the frames of latents (C, T, h, w) that follow each other and end there, some at a time."""
-        if isinstance(self._vae.first_stage_model, TinyVAE) and self.is_small(pieces[0]):
+        if isinstance(self.vae.first_stage_model, TinyVAE) and self.is_small(pieces[0]):
             yield from self._in_halves([latent for latents in pieces for latent in latents.split(1, dim=1)])
             return
         for number, latents in enumerate(pieces, 1):
@@ -114,11 +130,11 @@ class StreamingDecoder:
 
     def _in_halves(self, pieces: Sequence[Tensor]) -> Iterator[Tensor]:
         """Decode latent by latent; the first half of the network works on the next ones in a thread of its own."""
-        model, memory, device = self._vae.first_stage_model, self._memory, self._vae.device
+        model, memory, device = self.vae.first_stage_model, self._memory, self.vae.device
 
         def begin(latent: Tensor) -> tuple[Tensor, bool]:
             first = not memory
-            latents = self.kind.latents.process_out(latent[None].float()).to(device, self._vae.vae_dtype)
+            latents = self.kind.latents.process_out(latent[None].float()).to(device, self.vae.vae_dtype)
             return model.begin_decode(latents, memory), first
 
         def finish(begun: Tensor, first: bool) -> Tensor:
@@ -138,17 +154,17 @@ class StreamingDecoder:
 
     def _pictures(self, pixels: Tensor) -> Tensor:
         """Return pixels (1, 3, F, H, W) as the host has pictures, (F, H, W, 3) in 0..1."""
-        pixels = pixels.to(self._vae.output_device, self._vae.vae_output_dtype(), copy=True)
+        pixels = pixels.to(self.vae.output_device, self.vae.vae_output_dtype(), copy=True)
         if not bool(torch.isfinite(pixels).all()):  # asked here, because the next step makes colours of infinity
-            raise ValueError(not_finite(self._vae, "the frames it decoded"))
-        return self._vae.process_output(pixels)[0].movedim(0, -1)
+            raise ValueError(not_finite(self.vae, "the frames it decoded"))
+        return self.vae.process_output(pixels)[0].movedim(0, -1)
 
     def _decode(self, latents: Tensor) -> Tensor:
-        vae = self._vae
+        vae = self.vae
         latents = self.kind.latents.process_out(latents[None].float())
         with comfy.model_management.cuda_device_context(vae.device):
             latents = latents.to(vae.device, vae.vae_dtype)
-            model = vae.first_stage_model
+            model = self.network or vae.first_stage_model
             if self._ours:
                 pixels = model.decode(latents, self._memory, self._manner)
             else:
@@ -160,14 +176,19 @@ def _begin(vae: comfy.sd.VAE, world: World, first: int) -> StreamingDecoder:
     return StreamingDecoder(vae, first, family_of(variant_named(world.start.variant)).manner)
 
 
-def primed(vae: comfy.sd.VAE, world: World) -> StreamingDecoder:
-    """Return a decoder that has seen a world's last latents, so that it can go on behind it."""
+def behind(vae: comfy.sd.VAE, world: World) -> tuple[StreamingDecoder, Sequence[Tensor]]:
+    """Return a decoder, and the world's last latents, which it must see so that it can go on behind it."""
     if not world.chunks:
-        return _begin(vae, world, 0)
+        return _begin(vae, world, 0), []
     chunking = variant_named(world.start.variant).chunking
     first = _first_latent(chunking.first_latent(len(world.chunks)), kind_of(vae))
-    decoder = _begin(vae, world, first)
-    for latents in _latents_from(world, first, chunking):
+    return _begin(vae, world, first), _latents_from(world, first, chunking)
+
+
+def primed(vae: comfy.sd.VAE, world: World) -> StreamingDecoder:
+    """Return a decoder that has seen a world's last latents, so that it can go on behind it."""
+    decoder, seen = behind(vae, world)
+    for latents in seen:
         decoder.push(latents)
     return decoder
 

@@ -41,8 +41,11 @@ class Stage(NamedTuple):
     """Of the network, see `About`."""
     keep: int = 0
     """Bytes that are free on the device for what stays the same over the passes of a chunk."""
-    small: bool = False
-    """On the CPU, and so little work in a pass that one thread is best; then what is called here runs on one."""
+    room: int = 0
+    """Bytes that are free on it for a decoder besides."""
+    threads: int | None = None
+    """Of the CPU that a pass takes: 0 where the network runs elsewhere, 1 where it is so little work that one is best,
+    and then what is called here runs on one; `None`: there is no network to run."""
 
 
 def model_variant(model: ModelPatcher) -> Variant:
@@ -81,20 +84,18 @@ class _Rollout(comfy.samplers.Sampler):
         network = model.diffusion_model
         small = noise.device.type == "cpu" and is_small(network, _tokens(noise.shape))
         with few_threads() if small else nullcontext():
-            keep = _free(self._patcher, noise)
+            keep = _free(self._patcher, noise) // 2  # half of it, because a decoder may come as well
+            threads = torch.get_num_threads() if noise.device.type == "cpu" else 0
             dtype, stages = model.get_dtype_inference(), stages_of(network)
-            self._perform(Stage(predict, noise.device, dtype, self._reload, stages, keep, small))
+            self._perform(Stage(predict, noise.device, dtype, self._reload, stages, keep, keep, threads))
         return noise
 
 
 def _free(model: ModelPatcher, noise: Tensor) -> int:
-    """Return bytes that are free beside a model's weights, those not loaded yet too, and what a pass needs.
-
-    Half of it, because a decoder may come as well.
-    """
+    """Return bytes that are free beside a model's weights, those not loaded yet too, and what a pass needs."""
     waiting = max(model.model_size() - model.loaded_size(), 0)
     free = comfy.model_management.get_free_memory(noise.device) - waiting - model.memory_required(noise.shape)
-    return max(int(free / 2), 0)
+    return max(int(free), 0)
 
 
 def _tokens(shape: Sequence[int]) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -133,9 +134,24 @@ class HostWan22VAE(_OwnManner, Wan22VAE):
 class WorldVAE(comfy.sd.VAE):
     """The host's VAE around one of our networks, with every attribute its methods read; see the host's constructor."""
 
-    def __init__(self, network: torch.nn.Module, weights: dict[str, Tensor], kind: Kind, costs: Costs):
-        """Fill a network with a file's tensors, which fit."""
-        self.kind = kind
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        weights: dict[str, Tensor],
+        kind: Kind,
+        costs: Costs,
+        again: Callable[..., torch.nn.Module] | None = None,
+    ):
+        """Fill a network with a file's tensors, which fit.
+
+        Args:
+            network: as it was built.
+            weights: of the file.
+            kind: what the network is to us.
+            costs: what it needs.
+            again: builds the network once more; `None`: nobody can.
+        """
+        self.kind, self.again = kind, again
         self._describe(costs)
         self.first_stage_model = network.eval()
         self.device = comfy.model_management.vae_device()
@@ -210,17 +226,17 @@ def build_vae(weights: dict[str, Tensor], metadata: dict[str, str], name: str) -
     """
     file = recognise_vae(weights, metadata, name=name)
     made, sizes = file.kind, file.sizes
+    network_class = {TinyVAE: HostTinyVAE, Wan21VAE: HostWan21VAE}.get(made.network, HostWan22VAE)
+    again = partial(network_class, **sizes, operations=LAYERS)
+    network = again()
     if made.network is TinyVAE:
-        network, costs = HostTinyVAE(**sizes, operations=LAYERS), TINY_COSTS
         latents = StatedLatents(*latent_statistics(metadata, name).values())
         encoder, decoder = (_latents_back(part) for part in (network.encoder, network.decoder))
-        return WorldVAE(network, file.weights, Kind(made.format, made.title, latents, 2 + encoder, decoder), costs)
-    if made.network is Wan21VAE:
-        network, costs = HostWan21VAE(**sizes, operations=LAYERS), WAN21_COSTS
-    else:
-        network, costs = HostWan22VAE(**sizes, operations=LAYERS), _wan22_costs(sizes["decoder_width"])
+        kind = Kind(made.format, made.title, latents, 2 + encoder, decoder)
+        return WorldVAE(network, file.weights, kind, TINY_COSTS, again)
+    costs = WAN21_COSTS if made.network is Wan21VAE else _wan22_costs(sizes["decoder_width"])
     network.usual = manner_of(made.only_for)
-    return WorldVAE(network, file.weights, _wan_kind(made, network), costs)
+    return WorldVAE(network, file.weights, _wan_kind(made, network), costs, again)
 
 
 def kind_of(vae: comfy.sd.VAE) -> Kind:

@@ -18,6 +18,7 @@ from ..tinyworld.player import load_player
 from . import count as bench_count
 from . import long as bench_long
 from . import matrix_game2 as bench_matrix_game2
+from . import overlap as bench_overlap
 from . import quantization as bench_quantization
 from . import retrieval as bench_retrieval
 
@@ -63,6 +64,7 @@ def main(words: list[str] | None = None) -> int:
     bench_quantization.add_arguments(kinds.add_parser("quantization", help="errors of layers in 8 bits"))
     bench_retrieval.add_arguments(kinds.add_parser("retrieval", help="finding past frames again, beside the release"))
     bench_count.add_arguments(kinds.add_parser("count", help="what released models cost, counted without a card"))
+    bench_overlap.add_arguments(kinds.add_parser("overlap", help="decoding beside the network, and in turns"))
     kinds.add_parser("long", help="whether 2,000 chunks stay as small and as fast as the first")
     options = parser.parse_args(words)
     if getattr(options, "threads", 0):
@@ -76,6 +78,8 @@ def main(words: list[str] | None = None) -> int:
             text = bench_quantization.report(options)
         elif options.what == "retrieval":
             text = bench_retrieval.report(options)
+        elif options.what == "overlap":
+            text = bench_overlap.report(options)
         else:
             setting = bench_matrix_game2.setting_of(options)
             text = bench_matrix_game2.report(setting, bench_matrix_game2.measure(setting), options.json)

@@ -47,6 +47,11 @@ def few_threads(count: int = 1) -> Iterator[None]:
         _set_mine(before)
 
 
+def hosts_threads() -> int:
+    """Return how many threads a new thread computes with, whatever the calling one was told."""
+    return _in_new_thread(torch.get_num_threads)
+
+
 def threads_for(network: nn.Module, positions: int) -> AbstractContextManager[None]:
     """Return the context that a network computes best in: `few_threads` where it is small, else the host's own."""
     return few_threads() if is_small(network, positions) else nullcontext()

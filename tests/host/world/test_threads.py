@@ -114,7 +114,7 @@ def test_the_film_gets_the_frames_of_decode_world_bit_for_bit_and_in_order(
     sampling, progress = of_pack("nodes.host.sampling"), of_pack("nodes.host.progress")
     long = of_pack("worldmodel.track.track").parse_track("forward*30 right+yaw_right*27")
     world, _ = run("WMRolloutWorld", tiny.model, tiny.world, long, 1)
-    stage = sampling.without_network(tiny.model)._replace(small=beside)
+    stage = sampling.without_network(tiny.model)._replace(threads=1 if beside else None)
     reel, bar, last = Reel(), progress.Progress(1), len(world.chunks) - 1
     with of_pack("nodes.screen").Screen(reel, tiny.vae, tiny.world, stage) as screen:
         for number, chunk in enumerate(world.chunks):
