@@ -123,3 +123,34 @@ def golden(
         track=track.Track(variant.keyboard.words, tensors["in.keyboard_cond"][0], pitch_yaw.flip(1)),
         latents=tensors["out.latents"][0],
     )
+
+
+@pytest.fixture
+def filmed(of_pack: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
+    """The frames that films get, as they are."""
+    writer, seen = of_pack("nodes.rolling").FilmWriter, []
+    append = writer.append
+    monkeypatch.setattr(writer, "append", lambda film, frames: (seen.append(frames.clone()), append(film, frames))[1])
+    return seen
+
+
+@pytest.fixture
+def place(of_pack: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list]:
+    """`place("in turns")`: choose how a rollout decodes; returns a list that grows by what was decided."""
+    beside = of_pack("nodes.host.beside")
+    found, decided = beside.find_place, []
+
+    def own_weights(stream: Any, latents: torch.Tensor, stage: Any) -> Any:
+        if stage.threads is None:
+            return None
+        return beside.Aside(stream, beside.resident(stream.vae, 0))
+
+    ways = {"beside": found, "in turns": lambda *_: None, "with weights of its own": own_weights}
+
+    def choose(way: str) -> list:
+        decide = ways[way]
+        decided.clear()
+        monkeypatch.setattr(beside, "find_place", lambda *told: (decided.append(decide(*told)), decided[-1])[1])
+        return decided
+
+    return choose

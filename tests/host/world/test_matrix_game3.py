@@ -211,6 +211,28 @@ def test_what_is_looked_at_again_changes_the_world_and_its_key(
     assert told[0] == told[1] != told[2] and json.loads(json.dumps(told[2]))
 
 
+@pytest.mark.parametrize(("decoder", "small"), [("vae", True), ("light", False)])
+def test_the_film_is_decoded_beside_the_network_or_in_turns_with_the_same_bits(
+    case: SimpleNamespace, run: Callable, of_pack: Callable, place: Callable, filmed: list[Tensor],
+    monkeypatch: pytest.MonkeyPatch, decoder: str, small: bool,
+) -> None:  # fmt: skip
+    if not small:  # then each computes on the host's number of threads
+        for module in ("nodes.host.sampling", "nodes.host.decoder"):
+            monkeypatch.setattr(of_pack(module), "is_small", lambda *_: False)
+        monkeypatch.setattr(of_pack("nodes.host.beside"), "cores", lambda: 2 * torch.get_num_threads())
+    films = []
+    for way in ("in turns", "beside", "with weights of its own"):
+        filmed.clear()
+        decided = place(way)
+        grown, film = run(
+            "WMRolloutWorld", case.model, case.start(), case.parse("forward*97"), SEED, vae=getattr(case, decoder)
+        )
+        assert (decided[0] is None) == (way == "in turns") and film.get_frame_count() == 97
+        films.append((latents(grown), torch.cat(filmed)))
+    for other in films[1:]:
+        assert all(torch.equal(one, two) for one, two in zip(films[0], other, strict=True))
+
+
 # ---------------------------------------------------------------- precisions and patches
 
 
