@@ -246,3 +246,33 @@ def test_a_stop_at_fifty_random_moments_loses_nothing_and_never_hangs(
             assert sum(kept) == 3  # those that were there were not made again
             assert torch.equal(latents(again), latents(whole)) and film.get_frame_count() == 33
             films = sorted(temp.iterdir())
+
+
+def test_a_stop_that_the_decoders_layers_hear_ends_the_pass_that_the_network_is_in(
+    tiny: SimpleNamespace, roll: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever hears a Stop first takes it from everybody else, and the decoder's thread must not keep it."""
+    held, put_back, calls, after = threading.Event(), threading.Event(), [], []
+    interrupt = comfy.model_management.interrupt_current_processing
+
+    def watched(*told: Any) -> None:
+        interrupt(*told)
+        put_back.set()
+
+    def stop(*_: Any) -> None:
+        assert held.wait(30)
+        monkeypatch.setattr(comfy.model_management, "interrupt_current_processing", watched)
+        interrupt()
+
+    def network(*_: Any) -> None:
+        calls.append(1)
+        if len(calls) > 3:  # the steps of the first chunk
+            held.set()
+            assert put_back.wait(30)
+            after.append(1)
+
+    tiny.vae.first_stage_model.decoder.coarse[0].register_forward_pre_hook(stop)
+    tiny.model.model.diffusion_model.blocks[0].register_forward_pre_hook(network)
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        roll()
+    assert len(after) == 1 and alone()
