@@ -102,6 +102,13 @@ NODES: dict[str, tuple[str, dict[str, Any]]] = {
     "long track": ("WMActionTrack", {"track": LONG_WALK, "model": "Matrix-Game 3.0 distilled"}),
     "memory": ("WMWorldMemory", {"pins": "40"}),
     "inspector": ("WMMemoryInspector", {"track": ["long track", 0], "memory": ["memory", 0]}),
+    "picture": (
+        "WMAddPictureToMemory",
+        {
+            "image": ["view", 0], "vae": ["vae", 0], "world": ["start", 0], "memory": ["memory", 0], "right": 2.0,
+            "ahead": 5.0, "yaw": 90.0,
+        },
+    ),
     "see rewind": ("PreviewImage", {"images": ["decode rewind", 0]}),
     "see compare": ("PreviewImage", {"images": ["compare", 0]}),
     "see path overlay": ("PreviewImage", {"images": ["path overlay", 0]}),
@@ -151,6 +158,7 @@ SCENES = {
     "WMWorldInfo": Scene("info", "info", ()),
     "WMCompareWorlds": Scene("compare", "see compare", (0.4, 0.95), 1),
     "WMWorldMemory": Scene("memory"),
+    "WMAddPictureToMemory": Scene("picture"),
     "WMMemoryInspector": Scene("inspector", "inspector", (0.0,), 1, 460),
     "WMOverlayControls": Scene("overlay", "see overlay", (0.2, 0.9), 1),
     "WMRecordTinyWorld": Scene("record", "see record"),
