@@ -105,8 +105,13 @@ NODES: dict[str, tuple[str, dict[str, Any]]] = {
     "picture": (
         "WMAddPictureToMemory",
         {
-            "image": ["view", 0], "vae": ["vae", 0], "world": ["start", 0], "memory": ["memory", 0], "right": 2.0,
-            "ahead": 5.0, "yaw": 90.0,
+            "image": ["view", 0],
+            "vae": ["vae", 0],
+            "world": ["start", 0],
+            "memory": ["memory", 0],
+            "right": 2.0,
+            "ahead": 5.0,
+            "yaw": 90.0,
         },
     ),
     "see rewind": ("PreviewImage", {"images": ["decode rewind", 0]}),
