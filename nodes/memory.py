@@ -9,9 +9,12 @@ from comfy_api.latest import io, ui
 from torch import Tensor
 
 from ..worldmodel.binding.bind import bind_track
+from ..worldmodel.camera.poses import poses_of, rotations
+from ..worldmodel.families import family_of
 from ..worldmodel.memory.asked import read_frames, read_ranges
 from ..worldmodel.memory.frames import spans_of
 from ..worldmodel.memory.index import PoseIndex
+from ..worldmodel.memory.pictures import Picture, check_pose
 from ..worldmodel.memory.policy import CORRECTED, MOST_SLOTS, RELEASED, MemoryPolicy, check_policy
 from ..worldmodel.memory.survey import survey
 from ..worldmodel.reading.limits import MAX_FRAMES
@@ -21,6 +24,7 @@ from ..worldmodel.track.track import Track as DenseTrack
 from ..worldmodel.variants import AS_RELEASED, VARIANTS, Variant, variant_named
 from ..worldmodel.world.state import World as WorldState
 from .host import progress
+from .host import vae as vae_host
 from .schema import CATEGORY, validated
 from .types import Memory, Track, World
 
@@ -139,6 +143,92 @@ def _inputs() -> list[io.Input]:
     ]
 
 
+class AddPictureToMemory(io.ComfyNode):
+    """A picture that a model looks at as at a past frame."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to the host."""
+        return io.Schema(
+            node_id="WMAddPictureToMemory",
+            display_name="Add Picture to Memory",
+            category=CATEGORY,
+            description="Puts a picture into what Matrix-Game 3 may look at again, at the place where its camera "
+            "stood: a photo of what lies behind the corner, or a view that no frame has shown yet.",
+            search_aliases=["reference image", "inject", "photo", "memory", "view", "camera pose", "matrix game 3"],
+            inputs=_picture_inputs(),
+            outputs=[Memory.Output(display_name="memory")],
+        )
+
+    @classmethod
+    def execute(
+        cls, image: Tensor, vae: Any, world: WorldState, right: float, up: float, ahead: float, yaw: float,
+        pitch: float, memory: MemoryPolicy | None = None, track: DenseTrack | None = None, frame: int = 0,
+    ) -> io.NodeOutput:  # fmt: skip
+        """Find the camera, encode the picture, and put both beside what was there."""
+        variant = _variant_of(world)
+        c2w = standing(track, frame, variant) @ turned((right, up, ahead), yaw, pitch)
+        check_pose(c2w)
+        vae_host.kind_for(vae, variant, world.start.latent_format)
+        family = family_of(variant)
+        size = tuple(side * variant.latents.pixels for side in world.start.grid)
+        latent = family.picture(image, size, lambda frames: vae_host.encode_video(vae, frames, family.manner))
+        policy = memory or _policy_of(world.start.form)
+        return io.NodeOutput(policy._replace(pictures=(*policy.pictures, Picture(latent, c2w))))
+
+
+def _picture_inputs() -> list[io.Input]:
+    """Describe a picture, and where its camera stood."""
+    metres = {"default": 0.0, "min": -10_000.0, "max": 10_000.0, "step": 0.01}
+    degrees = {"default": 0.0, "min": -360.0, "max": 360.0, "step": 0.1}
+    return [
+        io.Image.Input("image", tooltip="One picture, as seen by a camera of 90 degrees from left to right."),
+        io.Vae.Input("vae", tooltip="The VAE that belongs to the world; it encodes the picture."),
+        World.Input("world", tooltip="The world, from Start World or further on: for its model and size."),
+        io.Float.Input("right", **metres, tooltip="Where the camera stood: metres to the right of the first frame."),
+        io.Float.Input("up", **metres, tooltip="Metres above it."),
+        io.Float.Input("ahead", **metres, tooltip="Metres before it; a key held walks 12 cm a frame."),
+        io.Float.Input("yaw", **degrees, tooltip="Degrees that the camera was turned right."),
+        io.Float.Input("pitch", **degrees, tooltip="Degrees that it looked up."),
+        Memory.Input(
+            "memory",
+            optional=True,
+            tooltip="From World Memory, or from another node like this one. Without it as the world's form says.",
+        ),
+        Track.Input(
+            "track",
+            optional=True,
+            tooltip="A walk from the world's first frame on. The camera then stood where the walk is at that frame, "
+            "and the fields above count from there.",
+        ),
+        io.Int.Input("frame", default=0, min=0, max=MAX_FRAMES, optional=True, tooltip="The frame of that walk."),
+    ]
+
+
+def turned(place: tuple[float, float, float], yaw: float, pitch: float) -> Tensor:
+    """Return (4, 4) of a camera at metres to the right, up and ahead, turned right and then up by degrees."""
+    right, up, ahead = place
+    angles = torch.tensor([yaw, pitch], dtype=torch.float64).deg2rad()
+    return poses_of(rotations(*angles), torch.tensor([right, -up, ahead], dtype=torch.float64))
+
+
+def standing(track: DenseTrack | None, frame: int, variant: Variant) -> Tensor:
+    """Return (4, 4) where the camera stands at a frame of a walk from a world's first frame on.
+
+    Raises:
+        ValueError: the walk has no such frame.
+    """
+    if track is None:
+        return torch.eye(4, dtype=torch.float64)
+    c2w = bind_track(track, variant).controls.c2w
+    if not 0 <= frame < len(c2w):
+        raise ValueError(
+            f"frame: found {frame}, expected 0 to {len(c2w) - 1}, the frames of the track; change it, or lengthen the "
+            "track."
+        )
+    return c2w[frame].double()
+
+
 class MemoryInspector(io.ComfyNode):
     """What a walk's chunks will look at again, before anything is rendered."""
 
@@ -206,7 +296,7 @@ def look_ahead(track: DenseTrack | None, world: WorldState | None, policy: Memor
     """
     variant, form = _variant_of(world), world.start.form if world is not None else ""
     spans, chunks = spans_of(variant), len(world.chunks) if world is not None else 0
-    policy = policy or (RELEASED if form == AS_RELEASED else CORRECTED)
+    policy = policy or _policy_of(form)
     c2w = _cameras(track, world, variant)
     if len(c2w) < spans.first:
         raise ValueError(
@@ -217,6 +307,10 @@ def look_ahead(track: DenseTrack | None, world: WorldState | None, policy: Memor
     walked = c2w[: spans.end(len(found.memories) - 1)]
     picture = draw_memory(walked, found, spans, variant.title, chunks)
     return Seen(picture, memory_table(found, spans, chunks), memory_summary(found))
+
+
+def _policy_of(form: str) -> MemoryPolicy:
+    return RELEASED if form == AS_RELEASED else CORRECTED
 
 
 def _variant_of(world: WorldState | None) -> Variant:
@@ -251,4 +345,4 @@ def _latent_bytes(world: WorldState | None, variant: Variant) -> int:
     return variant.latents.channels * height * width * _BYTES
 
 
-NODES = [WorldMemory, MemoryInspector]
+NODES = [WorldMemory, AddPictureToMemory, MemoryInspector]

@@ -16,6 +16,7 @@ from ..worldmodel.binding.bind import bind_track, chunk_controls, left_over_sent
 from ..worldmodel.families import family_of
 from ..worldmodel.families.begin import begin, settings_of
 from ..worldmodel.memory.frames import spans_of
+from ..worldmodel.memory.pictures import check_pictures
 from ..worldmodel.memory.policy import MemoryPolicy, check_policy
 from ..worldmodel.reading.words import shortened
 from ..worldmodel.rollout.samplers import Settings
@@ -221,6 +222,7 @@ def plan_rollout(model: Any, world: World, track: Track, world_vae: Any, wishes:
     if wishes.memory is not None:
         ends = variant.chunking.first_frame(len(world.chunks) + len(controls))
         check_policy(wishes.memory, ends, spans_of(variant), _latent_bytes(model, world))
+        check_pictures(wishes.memory.pictures, variant.latents.channels, world.start.grid)
     context_bytes = wishes.context_budget * 1_000_000 or CONTEXT_BUDGET
     notes += patches.unused_patches(model)
     encode_text = None if wishes.clip is None else partial(text.encode_text, wishes.clip)

@@ -13,7 +13,7 @@ from comfy_host import HostError
 
 from worldmodel.bench.__main__ import main
 from worldmodel.bench.card import RESERVED, Phase, card_bytes, missing, plan
-from worldmodel.bench.count import forms_of, picture_of
+from worldmodel.bench.count import chunk_of, forms_of, picture_of
 from worldmodel.bench.counting import Cost, bytes_of, counted, weights_of
 from worldmodel.bench.released import (
     MATRIX_GAME_3_SIZES,
@@ -188,7 +188,26 @@ def test_the_command_prints_all_of_it(capsys, monkeypatch):
     assert {"kernels", "bytes", "gflop", "bound gflop"} == set(found["passes"]["a chunk"])
     assert all(row["bound gflop"] <= row["gflop"] for row in found["passes"].values())
     assert set(found["peak bytes"]) == {"load", "encode, UMT5-XXL", "encode", "denoise", "decode"}
+    for name, peak in found["peak bytes"].items():
+        assert peak["kept"] + peak["activations"] == peak["working"] == peak["together"] - peak["weights"]
+        assert peak["activations"] > 0 or peak["working"] == 0, name
     assert all("fits beside all other weights" in line for line in found["card"])
+
+
+def test_a_phase_is_told_apart_into_what_it_keeps_and_what_comes_and_goes(monkeypatch):
+    monkeypatch.setitem(MODELS, "matrix-game-3", lambda form: matrix_game_3(form, SMALL_3, (8, 16)))
+    peaks = {
+        (int8, kept): chunk_of("matrix-game-3", Form((64, 96), int8, kept))[1]["denoise"]
+        for int8 in (False, True)
+        for kept in (False, True)
+    }
+    plain = peaks[False, True]
+    network = MatrixGame3(SMALL_3, device="meta")
+    constants = 2 * network.kept_numbers(19, 4, 6, 512)  # at most, without the tables of positions
+    assert 0.9 * constants < plain.kept - peaks[False, False].kept < 1.1 * constants
+    for kept in (False, True):  # weights in 8 bits are weights, however they are looked at
+        assert peaks[True, kept].kept == peaks[False, kept].kept
+        assert peaks[True, kept].parts["network"] < peaks[False, kept].parts["network"]
 
 
 def test_a_folder_without_the_authors_code_is_named_in_a_sentence(tmp_path):

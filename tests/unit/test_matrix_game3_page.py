@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from worldmodel.bench import released
+from worldmodel.bench.count import chunk_of, decode_of
+from worldmodel.bench.released import Form
 from worldmodel.families.matrix_game3 import kept_numbers, seen_latents
 from worldmodel.layers.quantize import ATTENTION
 from worldmodel.models.matrix_game3.network import MatrixGame3
@@ -60,6 +63,18 @@ def test_what_a_pass_is_told_and_what_stays_the_same() -> None:
     assert row("denoise | what stays")[-1] == gigabytes(2 * kept)
     tokens = seen_latents(BOTH[0]) * GRID[0] * GRID[1] // 4
     assert f"a pass over {tokens:,} tokens" in PAGE
+
+
+def test_activations_are_those_that_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(released, "TIMESTEPS", released.TIMESTEPS[:2])  # the third takes no more
+    forms = [Form((16 * GRID[0], 16 * GRID[1]), kept=kept) for kept in (True, False)]
+    kept, anew = (chunk_of.__wrapped__("matrix-game-3", form)[1] for form in forms)
+    counted = [gigabytes(phases["denoise"].activations) for phases in (kept, anew)]
+    assert row("denoise | activations")[-1] == "; ".join(counted)
+    assert row("encode | activations")[-1] == gigabytes(kept["encode"].activations)
+    decoders = [kept["decode"], *(decode_of("matrix-game-3", forms[0]._replace(pruned=share)) for share in (0.5, 0.75))]
+    assert row("decode | first chunk")[-1] == ", ".join(gigabytes(phase.kept) for phase in decoders)
+    assert row("decode | activations")[-1] == ", ".join(gigabytes(phase.activations) for phase in decoders)
 
 
 def test_decoders() -> None:

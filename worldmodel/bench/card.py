@@ -17,10 +17,17 @@ class Phase(NamedTuple):
     Args:
         parts: bytes of the weights that it uses, by name.
         working: bytes of all else at its fullest.
+        kept: of those, bytes that still live when it ends: what it is told, what it keeps and what it gives.
     """
 
     parts: Mapping[str, int]
     working: int
+    kept: int = 0
+
+    @property
+    def activations(self) -> int:
+        """Bytes of what comes and goes, at its fullest."""
+        return self.working - self.kept
 
     @property
     def together(self) -> int:

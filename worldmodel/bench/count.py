@@ -2,7 +2,8 @@
 
 One pass in the middle of a rollout and one chunk: kernels (calls that allocate or write; views are none), bytes that
 they read and write, products, and the least that these could be (on the tokens whose result is read, with the constants
-of a chunk, clip or prompt made once). And the memory that lives, by phase. What happens inside a kernel is not seen.
+of a chunk, clip or prompt made once). And the memory that lives, by phase: weights, what a phase keeps to its end, and
+the activations that come and go, at their fullest. What happens inside a kernel is not seen.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
+
+from torch import nn
 
 from .card import Phase, card_bytes, gigabytes, missing, plan
 from .counting import Cost, bytes_of, counted, weights_of
@@ -85,25 +88,36 @@ def _row(cost: Cost, bound: int) -> dict[str, float]:
 def chunk_of(family: str, form: Form) -> tuple[dict[str, float], dict[str, Phase]]:
     """Count a chunk in the middle of a rollout, and the memory of a rollout by phase."""
     model = MODELS[family](form)
-    parts = {"network": bytes_of(weights_of(model.network)), "VAE": bytes_of(weights_of(model.vae))}
-    with counted() as counter:
+    size = bytes_of(weights_of(model.network))
+    with counted(weights_of(model.network)) as counter:  # they live already: a view of one is nothing new
         model.before_chunk()
         before = counter.cost
-        model.chunk()
+        held = model.chunk()
+        denoise = Phase({"network": size}, counter.peak - size, counter.live - size)
+        del held
     phases = {
-        "load": Phase({"network": parts["network"]}, 0),
+        "load": Phase({"network": size}, 0),
         f"encode, {model.encoder}": Phase({model.encoder: BYTES_PER_PARAMETER * ENCODERS[model.encoder]}, 0),
-        "encode": Phase({"VAE": parts["VAE"]}, _working(model.encode)),
-        "denoise": Phase({"network": parts["network"]}, counter.peak),
-        "decode": Phase({"VAE": parts["VAE"]}, _working(model.decode)),
+        "encode": _phase(model.encode, model.vae),
+        "denoise": denoise,
+        "decode": _phase(model.decode, model.vae),
     }
     return _row(counter.cost - before, model.chunk_bound), phases
 
 
-def _working(work: Callable[[], object]) -> int:
-    with counted() as counter:
-        work()
-    return counter.peak
+def decode_of(family: str, form: Form) -> Phase:
+    """Count the memory in which a first chunk is decoded."""
+    model = MODELS[family](form)
+    return _phase(model.decode, model.vae)
+
+
+def _phase(work: Callable[[], object], vae: nn.Module) -> Phase:
+    with counted(weights_of(vae)) as counter:
+        held = work()
+        left = counter.live
+        del held
+    size = bytes_of(weights_of(vae))
+    return Phase({"VAE": size}, counter.peak - size, left - size)
 
 
 def remedies_of(family: str, form: Form) -> dict[str, Form]:
@@ -138,9 +152,12 @@ def count(family: str, form: Form) -> dict[str, Any]:
     row, phases = chunk_of(family, form)
     found["passes"] = {**passes_of(model), "a chunk": row}
     found["peak bytes"] = {
-        name: {"weights": sum(phase.parts.values()), "working": phase.working, "together": phase.together}
+        name: {
+            "weights": sum(phase.parts.values()), "kept": phase.kept, "activations": phase.activations,
+            "working": phase.working, "together": phase.together,
+        }
         for name, phase in phases.items()
-    }
+    }  # fmt: skip
     return found
 
 
@@ -166,9 +183,10 @@ def table(found: Mapping[str, Any], form: Form) -> list[str]:
         f"{row['bound gflop']:12,.1f}"
         for name, row in found["passes"].items()
     ]
-    lines.append(f"  {'peak by phase':24s} {'weights':>12} {'working':>12} {'together':>12}")
+    lines.append(f"  {'peak by phase':24s} {'weights':>12} {'kept':>12} {'activations':>12} {'together':>12}")
     lines += [
-        f"  {name:24s} {gigabytes(row['weights']):>12} {gigabytes(row['working']):>12} {gigabytes(row['together']):>12}"
+        f"  {name:24s} {gigabytes(row['weights']):>12} {gigabytes(row['kept']):>12} "
+        f"{gigabytes(row['activations']):>12} {gigabytes(row['together']):>12}"
         for name, row in found["peak bytes"].items()
     ]
     return lines

@@ -92,9 +92,9 @@ class Model(NamedTuple):
         encoder: the name in `ENCODERS` of what the host runs first.
         passes: of it, one after another.
         before_chunk: what lies before it.
-        chunk: makes a chunk in the middle of a rollout.
+        chunk: makes a chunk in the middle of a rollout, and returns what lives as long as it.
         chunk_bound: the least it could take.
-        encode, decode: those of the VAE that begin a world and show a first chunk.
+        encode, decode: those of the VAE that begin a world and show a first chunk; they return what is left of it.
     """
 
     title: str
@@ -150,7 +150,7 @@ def matrix_game_2(form: Form, sizes: dict[str, Any] | None = None, vae_width: in
         "Matrix-Game 2.0 universal", form, network, vae, "CLIP ViT-H", passes, warm, chunk,
         len(TIMESTEPS) * velocity + memory + chunk_constants_matrix_game_2(sizes, new),
         lambda: vae.encode(nothing(1, 3, 1 + 4 * (vae.settles - 1), *form.picture)),
-        lambda: vae.decode(nothing(1, 16, new, height, width), {}),
+        lambda: (memory := {}, vae.decode(nothing(1, 16, new, height, width), memory)),
     )  # fmt: skip
 
 
@@ -216,10 +216,11 @@ def matrix_game_3(form: Form, sizes: Sizes = MATRIX_GAME_3_SIZES, vae_widths: tu
         new = len(call.positions) - call.given
         network(nothing(1, sizes.channels, new, height, width), call=call.at(timestep))
 
-    def chunk() -> None:
+    def chunk() -> Call:
         call = clip(1)
         for timestep in TIMESTEPS:
             run(call, timestep)
+        return call
 
     tokens = height // 2 * (width // 2)
     first, later = clip(0), clip(1)
@@ -235,7 +236,7 @@ def matrix_game_3(form: Form, sizes: Sizes = MATRIX_GAME_3_SIZES, vae_widths: tu
         "Matrix-Game 3.0", form, network, vae, "UMT5-XXL", passes, lambda: None, chunk,
         len(TIMESTEPS) * passes[1].bound + constants,
         lambda: vae.encode(nothing(1, 3, 1, *form.picture), {}, MANNER),
-        lambda: vae.decode(nothing(*shape), {}, MANNER),
+        lambda: (memory := {}, vae.decode(nothing(*shape), memory, MANNER)),
     )  # fmt: skip
 
 

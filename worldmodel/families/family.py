@@ -73,6 +73,8 @@ class Family(NamedTuple):
         manner: how it runs its VAE.
         in_8_bits: regular expression of the linear layers whose weights and activations its authors make 8 bits of
             while loading; "": they do no such thing.
+        picture: makes the latent (C, 1, h, w) of a picture (1, H, W, 3) in 0..1 for its memory, of a size (h, w) in
+            pixels, with what encodes frames; `None`: it has no such memory.
     """
 
     name: str
@@ -90,3 +92,4 @@ class Family(NamedTuple):
     seen: Callable[[Variant], int]
     manner: Manner = STOCK
     in_8_bits: str = ""
+    picture: Callable[[Tensor, tuple[int, int], Callable[[Tensor], Tensor]], Tensor] | None = None

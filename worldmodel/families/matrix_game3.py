@@ -5,7 +5,7 @@ Shapes: T latents of a call, M of them memory, h, w latent grid.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -74,17 +74,23 @@ def start_of(asked: Beginning, encoders: Encoders) -> Start:
         raise ValueError(
             f"clip: found none, expected a text encoder for {variant.title}; connect Load World Text Encoder."
         )
-    latents = encoders.video(cropped_colours(asked.image, asked.size))
+    latent = picture_latent(asked.image, asked.size, encoders.video)
     negative = encoders.text(asked.negative) if variant.text.negative else None
     return Start(
-        variant.name, variant.latent_format, latents[:, :1], text=encoders.text(asked.prompt), negative=negative,
+        variant.name, variant.latent_format, latent, text=encoders.text(asked.prompt), negative=negative,
         form=asked.form,
     )  # fmt: skip
 
 
+def picture_latent(image: Tensor, size: tuple[int, int], encode: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return the latent (C, 1, h, w) of a picture (1, H, W, 3) in 0..1, as a world's start and its memory have it."""
+    return encode(cropped_colours(image, size))[:, :1]
+
+
 def policy_numbers(variant: Variant, form: str, memory: MemoryPolicy | None) -> tuple[Any, ...]:
-    """Return the fields of the policy that was asked for, or of a form's own."""
-    return tuple(memory or (RELEASED if form == AS_RELEASED else EXACT_OVERLAP))
+    """Return the fields of the policy that was asked for, or of a form's own; those of pictures where there are any."""
+    policy = memory or (RELEASED if form == AS_RELEASED else EXACT_OVERLAP)
+    return tuple(policy) if policy.pictures else tuple(policy)[:-1]  # as keys had it before there were pictures
 
 
 def seen_latents(variant: Variant) -> int:
@@ -120,4 +126,5 @@ MATRIX_GAME_3 = Family(
     seen=seen_latents,
     manner=MANNER,
     in_8_bits=ATTENTION,
+    picture=picture_latent,
 )

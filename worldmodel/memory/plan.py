@@ -15,24 +15,27 @@ from torch import Tensor
 
 from ..reading.one_line import number_of, one_line
 from ..world.state import Chunk, latents_of
-from .forms import FORMS
+from .forms import FORMS, poses_from
 from .frames import MATRIX_GAME_3, Spans
 from .index import Pick, PoseIndex
+from .pictures import Picture
 from .policy import CORRECTED, MemoryPolicy, allowed_frames, always_looked_at, check_policy, forbid
 
-Why = Literal["overlap", "pinned", "sink"]
+Why = Literal["overlap", "pinned", "sink", "picture"]
 
 
 class Look(NamedTuple):
-    """A past latent that a chunk looks at.
+    """A past latent that a chunk looks at, or a picture's, which stands where a world's start picture does.
 
     Args:
-        frame: the frame it was chosen by.
+        frame: the frame it was chosen by; 0 for a picture.
         latent: the latent that holds it.
-        pose_frame: the frame whose camera stands for that latent.
+        pose_frame: the frame whose camera stands for that latent; a picture has a camera of its own.
         query: the frame of the chunk it was chosen for, and seen from.
-        why: by its overlap with that frame's view, because it is pinned, or because it is the sink.
+        why: by its overlap with that frame's view, because it is pinned, because it is the sink, or by the overlap of
+            a picture.
         overlap: the share of that view that it saw, between 0 and 1.
+        picture: its number among the policy's pictures; `None`: it is of the past.
     """
 
     frame: int
@@ -41,6 +44,7 @@ class Look(NamedTuple):
     query: int
     why: Why
     overlap: float
+    picture: int | None = None
 
 
 class Memory(NamedTuple):
@@ -61,7 +65,7 @@ class Memory(NamedTuple):
 
     def __repr__(self) -> str:
         """Say it in one line."""
-        frames = " ".join(map(str, self.frames))
+        frames = " ".join(map(str, (look.frame for look in self.looks if look.picture is None)))
         return one_line(self, f"chunk {self.chunk}", number_of(self.looks, "look"), frames and f"frames {frames}")
 
 
@@ -76,7 +80,7 @@ def plan(
 
     The last slot holds the sink, those before it what is pinned: they belong to the chunk's earliest frames, which are
     nearest to what was. The other slots take, one after another, the frame that saw most of what their query sees; the
-    oldest of equals. A slot for which nothing is left stays away.
+    oldest of equals. A picture that sees as much takes its place. A slot for which nothing is left stays away.
 
     Args:
         poses: (frames, 4, 4) camera-to-world of all frames up to the chunk's end at least, or an index of them.
@@ -115,19 +119,47 @@ def plan(
 def _picks(
     index: PoseIndex, queries: Sequence[int], allowed: np.ndarray, policy: MemoryPolicy, spans: Spans
 ) -> list[Pick | None]:
-    """Pick a frame for each query; where no latent may come twice, what one takes is not there for the next."""
+    """Pick a frame for each query; where no latent may come twice, what one takes is not there for the next.
+
+    A picture counts as a frame before the first: number n as -1 - n.
+    """
     form = FORMS[policy.form]
     picks = index.picks(queries, allowed, form)
+    shares = seen_by_pictures(index, queries, policy)
     if not policy.distinct:
-        return picks
+        return [_better(pick, row) for pick, row in zip(picks, shares, strict=True)]
     taken: set[int] = set()
     for slot, pick in enumerate(picks):
         if pick is not None and spans.latent_of(pick.frame) in taken:
-            pick = picks[slot] = index.pick(queries[slot], allowed, form)
-        if pick is not None:
+            pick = index.pick(queries[slot], allowed, form)
+        pick = picks[slot] = _better(pick, shares[slot])
+        if pick is not None and pick.frame < 0:
+            shares[:, -1 - pick.frame] = 0
+        elif pick is not None:
             taken.add(spans.latent_of(pick.frame))
             _take(allowed, pick.frame, spans)
     return picks
+
+
+def seen_by_pictures(index: PoseIndex, queries: Sequence[int], policy: MemoryPolicy) -> np.ndarray:
+    """Return how much of each query's view each picture saw: (queries, pictures), between 0 and 1."""
+    count = len(policy.pictures)
+    if not count or not queries:
+        return np.zeros((len(queries), count))
+    form = FORMS[policy.form]
+    pictures = poses_from(torch.stack([picture.c2w for picture in policy.pictures]))
+    views = index.poses.part(np.array(queries, dtype=np.int64))
+    which = np.repeat(np.arange(len(queries)), count)
+    scores = form.score(views, which, pictures.part(np.tile(np.arange(count), len(queries))))
+    return scores.reshape(len(queries), count) / form.whole
+
+
+def _better(pick: Pick | None, shares: np.ndarray) -> Pick | None:
+    """Return a pick, or the first picture of those that saw most of the view, if it saw as much."""
+    best = int(shares.argmax()) if len(shares) else 0
+    if not len(shares) or not shares[best] or (pick is not None and shares[best] < pick.overlap):
+        return pick
+    return Pick(-1 - best, float(shares[best]))
 
 
 def seen_before(index: PoseIndex, query: int, frame: int, policy: MemoryPolicy) -> float:
@@ -138,13 +170,16 @@ def seen_before(index: PoseIndex, query: int, frame: int, policy: MemoryPolicy) 
     return int(score[0]) / form.whole
 
 
-def memory_latents(chunks: Sequence[Chunk], memory: Memory, spans: Spans = MATRIX_GAME_3) -> Tensor:
+def memory_latents(
+    chunks: Sequence[Chunk], memory: Memory, spans: Spans = MATRIX_GAME_3, pictures: Sequence[Picture] = ()
+) -> Tensor:
     """Gather the latents a chunk looks at from a world's chunks, which stay where they are.
 
     Args:
         chunks: the finished ones.
         memory: what to look at.
         spans: of the model.
+        pictures: of the policy.
 
     Returns:
         (channels, looks, h, w).
@@ -155,7 +190,10 @@ def memory_latents(chunks: Sequence[Chunk], memory: Memory, spans: Spans = MATRI
     first = spans.latent_of(spans.end(0))
     later = spans.later // spans.frames_per_latent
     found = []
-    for latent in memory.latents:
+    for latent, picture in ((look.latent, look.picture) for look in memory.looks):
+        if picture is not None:
+            found.append(pictures[picture].latent)
+            continue
         chunk, within = (0, latent) if latent < first else divmod(latent - first + later, later)
         if chunk >= len(chunks):
             raise ValueError(
@@ -167,6 +205,8 @@ def memory_latents(chunks: Sequence[Chunk], memory: Memory, spans: Spans = MATRI
 
 
 def _look(pick: Pick, query: int, why: Why, spans: Spans) -> Look:
+    if pick.frame < 0:
+        return Look(0, 0, 0, query, "picture", pick.overlap, -1 - pick.frame)
     latent = spans.latent_of(pick.frame)
     return Look(pick.frame, latent, spans.pose_frame(latent), query, why, pick.overlap)
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..reading.words import shortened
 from .forms import FORMS, FormName
 from .frames import MATRIX_GAME_3, Spans
+from .pictures import Picture
 
 MEGABYTE = 10**6
 MOST_SLOTS = 7
@@ -30,6 +31,7 @@ class MemoryPolicy(NamedTuple):
         dropped: first and last frames of ranges that are never looked at.
         budget_frames: how many past frames may be kept to look at, the newest beside those pinned and the sink.
         budget_megabytes: the same, by the size of their latents.
+        pictures: that stand beside past frames, and count against no budget.
     """
 
     form: FormName = "exact"
@@ -40,6 +42,7 @@ class MemoryPolicy(NamedTuple):
     dropped: tuple[tuple[int, int], ...] = ()
     budget_frames: int | None = None
     budget_megabytes: float | None = None
+    pictures: tuple[Picture, ...] = ()
 
 
 RELEASED = MemoryPolicy(form="released", distinct=False)

@@ -5,14 +5,17 @@ Symbols: F frames that were sampled, P points of a view, N cameras.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
+from .forms import poses_from
 from .frames import MATRIX_GAME_3, Spans
 from .index import PoseIndex
 from .overlap import shares
+from .pictures import Picture
 from .plan import Memory, plan
 from .policy import CORRECTED, MemoryPolicy
 from .views import FAR, Cameras, seen_from
@@ -79,12 +82,14 @@ class Survey(NamedTuple):
         overlaps: of frames with each other.
         returns: where loops close, by frame.
         coverage: of every frame that memory is asked for, by frame.
+        pictures: that stand in it.
     """
 
     memories: tuple[Memory, ...]
     overlaps: Overlaps
     returns: tuple[Return, ...]
     coverage: tuple[Covered, ...]
+    pictures: tuple[Picture, ...] = ()
 
     @property
     def uncovered(self) -> tuple[Covered, ...]:
@@ -117,8 +122,9 @@ def survey(
     latents = spans.latent_of(spans.end(chunks - 1))
     chosen = np.unique(np.linspace(0, latents - 1, min(samples, latents)).round().astype(int))
     overlaps = overlap_matrix(index, tuple(spans.pose_frame(int(latent)) for latent in chosen))
-    coverage = [each for memory in memories for each in coverage_of(index, memory, spans)]
-    return Survey(memories, overlaps, returns_in(overlaps), tuple(sorted(coverage, key=lambda each: each.frame)))
+    coverage = [each for memory in memories for each in coverage_of(index, memory, spans, policy.pictures)]
+    ordered = tuple(sorted(coverage, key=lambda each: each.frame))
+    return Survey(memories, overlaps, returns_in(overlaps), ordered, policy.pictures)
 
 
 def overlap_matrix(index: PoseIndex, frames: tuple[int, ...]) -> Overlaps:
@@ -149,14 +155,20 @@ def returns_in(overlaps: Overlaps) -> tuple[Return, ...]:
     )
 
 
-def coverage_of(index: PoseIndex, memory: Memory, spans: Spans = MATRIX_GAME_3) -> tuple[Covered, ...]:
+def coverage_of(
+    index: PoseIndex, memory: Memory, spans: Spans = MATRIX_GAME_3, pictures: Sequence[Picture] = ()
+) -> tuple[Covered, ...]:
     """Tell how much of what a chunk's frames will see is in what it looks at; nothing of the first chunk."""
     cameras = index.poses.cameras
     past = spans.samples(memory.chunk)[: spans.fixed(memory.chunk)]
-    looked_at = np.array([*(look.pose_frame for look in memory.looks), *past])
+    looked_at = cameras.part(np.array([*(look.pose_frame for look in memory.looks), *past], dtype=np.int64))
+    for place, look in enumerate(memory.looks):
+        if look.picture is not None:
+            own = poses_from(pictures[look.picture].c2w[None]).cameras
+            looked_at.axes[..., place], looked_at.places[:, place] = own.axes[..., 0], own.places[:, 0]
     found = []
     for look in memory.looks:
-        seen = _points_seen(cameras.part(slice(look.query, look.query + 1)), cameras.part(looked_at))
+        seen = _points_seen(cameras.part(slice(look.query, look.query + 1)), looked_at)
         by_memory = seen[:, : len(memory.looks)].any(1).mean()
         found.append(Covered(memory.chunk, look.query, float(by_memory), float(seen.any(1).mean())))
     return tuple(found)

@@ -84,7 +84,6 @@ class MemoryContext(KeepsNothing):
         spans, latents = self._spans, self._spans.latents(index)
         memory = self._plan(index)
         queries = [look.query for look in memory.looks]
-        seen = [look.pose_frame for look in memory.looks]
         kept = Kept(self.about.keep)
         self._kept = weakref.ref(kept)
         past = _last_rows(told[-2], spans.past) if index else None
@@ -94,9 +93,9 @@ class MemoryContext(KeepsNothing):
                 controls=controls if past is None else _joined(past, controls),
                 past=self._past(world, index),
                 memory=memory,
-                fetched=memory_latents(world.chunks[:index], memory, spans) if memory.looks else None,
+                fetched=self._fetched(world, memory, index) if memory.looks else None,
                 queries=self._cameras(told, queries),
-                memories=self._cameras(told, seen),
+                memories=self._memories(told, memory),
                 cameras=self._cameras(told, spans.samples(index)),
                 latents=latents,
                 kept=kept,
@@ -123,6 +122,17 @@ class MemoryContext(KeepsNothing):
         if not index:
             return world.start.image_condition[:, :given]
         return latents_of(world.chunks[index - 1], slice(-given, None))
+
+    def _fetched(self, world: World, memory: Memory, index: int) -> Tensor:
+        return memory_latents(world.chunks[:index], memory, self._spans, self._policy.pictures)
+
+    def _memories(self, told: Sequence[Controls], memory: Memory) -> Tensor:
+        """Return (M, 4, 4) the cameras of what is looked at; a picture has its own."""
+        cameras = self._cameras(told, [look.pose_frame for look in memory.looks])
+        for row, look in enumerate(memory.looks):
+            if look.picture is not None:
+                cameras[row] = self._policy.pictures[look.picture].c2w
+        return cameras
 
     def _cameras(self, told: Sequence[Controls], frames: Sequence[int]) -> Tensor:
         """Return (N, 4, 4) of absolute frames."""

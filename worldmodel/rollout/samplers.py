@@ -82,8 +82,13 @@ class Settings(NamedTuple):
 
     sampler: Sampler
     numbers: tuple[Any, ...] = ()
-    """Plain values that the context goes by, as the family has them; a window's length in latents, for one."""
+    """Values that the context goes by, as the family has them; a window's length in latents, for one."""
 
     def plain(self) -> list[Any]:
         """Return all that a chunk depends on, as plain values: the sampler's, then the context's."""
-        return [*self.sampler, *self.numbers]
+        return [*self.sampler, *map(_plain, self.numbers)]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value whose parts are plain; what is none has a digest."""
+    return tuple(map(_plain, value)) if type(value) is tuple else getattr(value, "digest", value)

@@ -21,7 +21,8 @@ MOST_ROWS = 24
 _UNIT, _WIDTH, _MAP, _MARGIN, _HEAD = 12, 98, 44, 1.5, 5.0
 _BACKGROUND, _PANEL = (17, 18, 20, 255), (24, 26, 29, 255)
 _BARE = (226, 92, 92, 255)
-_WHY = {"overlap": KEY, "pinned": TURN, "sink": FAINT}
+_PICTURE = (176, 140, 240, 255)
+_WHY = {"overlap": KEY, "pinned": TURN, "sink": FAINT, "picture": _PICTURE}
 _ROW, _LABEL, _SHOWN = 2.4, 15, 11
 
 
@@ -65,16 +66,22 @@ def _rows(survey: Survey) -> list[int]:
 def _draw_map(canvas: Canvas, c2w: Tensor, survey: Survey, spans: Spans) -> None:
     """The path from above, its first heading pointing up; a line from each view to the frame it is shown again."""
     canvas.box(_MARGIN, _HEAD, _MAP, _MAP, 0.6, _PANEL, EDGE)
-    poses = c2w.double().numpy()
-    places = poses[:, [0, 2], 3] * (1, -1)
+    poses = torch.cat([c2w.double(), *(picture.c2w[None] for picture in survey.pictures)]).numpy()
+    walked, places = len(c2w), poses[:, [0, 2], 3] * (1, -1)
     low, high = places.min(0), places.max(0)
     metre = (_MAP - 8) / max(2.0, (high - low).max())
     points = (places - (low + high) / 2) * metre + (_MARGIN + _MAP / 2, _HEAD + _MAP / 2)
     headings = poses[:, [0, 2], 2] * (1, -1)
     for look in (look for memory in survey.memories for look in memory.looks):
         colour = _mixed(_WHY[look.why], 0.25 + 0.6 * min(look.overlap, 1))
-        canvas.line([tuple(points[look.query]), tuple(points[look.pose_frame])], 0.07, colour)
-    canvas.line([tuple(point) for point in points], 0.26, INK)
+        seen_from = look.pose_frame if look.picture is None else walked + look.picture
+        canvas.line([tuple(points[look.query]), tuple(points[seen_from])], 0.07, colour)
+    canvas.line([tuple(point) for point in points[:walked]], 0.26, INK)
+    for number in range(len(survey.pictures)):
+        (x, y), along = points[walked + number], headings[walked + number]
+        canvas.shape(wedge((x, y), along / max(1e-9, np.linalg.norm(along)), 1.7), _mixed(_PICTURE, 0.35))
+        canvas.dot(x, y, 0.35, fill=_PICTURE)
+        canvas.text(x + 0.7, y, f"picture {number + 1}", 1.0, _PICTURE, anchor="lm")
     for frame in (each.frame for each in survey.uncovered):
         along = headings[frame] / max(1e-9, np.linalg.norm(headings[frame]))
         canvas.shape(wedge(points[frame], along, 1.7), _mixed(_BARE, 0.35))
@@ -86,14 +93,17 @@ def _draw_map(canvas: Canvas, c2w: Tensor, survey: Survey, spans: Spans) -> None
         x, y = points[0 if not chunk else spans.end(chunk - 1)]
         canvas.dot(x, y, 0.35, fill=_BACKGROUND, edge=INK, line=0.12)
         canvas.text(x + 0.7, y, str(chunk), 1.0, INK, anchor="lm")
-    canvas.shape(arrow(points[-1] + headings[-1] * 0.7, headings[-1], 1.4, 0.55), INK)
-    _legend(canvas, metre)
+    last = walked - 1
+    canvas.shape(arrow(points[last] + headings[last] * 0.7, headings[last], 1.4, 0.55), INK)
+    _legend(canvas, metre, "a picture" if survey.pictures else "")
 
 
-def _legend(canvas: Canvas, metre: float) -> None:
+def _legend(canvas: Canvas, metre: float, picture: str) -> None:
     x, y = _MARGIN + 1, _HEAD + _MAP + 1.3
-    told = {"by overlap": KEY, "pinned": TURN, "always": FAINT, "little shown": _BARE}
+    told = {"by overlap": KEY, "pinned": TURN, "always": FAINT, "little shown": _BARE, picture: _PICTURE}
     for word, colour in told.items():
+        if not word:
+            continue
         canvas.dot(x, y, 0.35, fill=colour)
         canvas.text(x + 0.8, y, word, 0.95, FAINT, anchor="lm")
         x += 2.4 + 0.55 * len(word)
@@ -156,8 +166,9 @@ def _draw_slots(canvas: Canvas, survey: Survey, rows: list[int], place: tuple[fl
 
 
 def _draw_look(canvas: Canvas, look: Look, left: float, y: float, width: float) -> None:
+    named = f"frame {look.frame}" if look.picture is None else f"picture {look.picture + 1}"
     canvas.box(left, y - 0.85, width - 0.6, 1.7, 0.3, _PANEL)
     canvas.box(left, y - 0.85, max((width - 0.6) * min(look.overlap, 1), 0.3), 1.7, 0.3, _mixed(_WHY[look.why], 0.5))
-    canvas.text(left + 0.5, y, f"frame {look.frame}", 1.0, INK, anchor="lm")
+    canvas.text(left + 0.5, y, named, 1.0, INK, anchor="lm")
     ink = SIGHT if look.overlap < 0.01 else INK
     canvas.text(left + width - 1.1, y, f"{look.overlap:.0%}", 0.95, ink, anchor="rm")

@@ -55,6 +55,8 @@ def _chunk(memory: Memory, spans: Spans, made: bool) -> list[str]:
 
 
 def _look(look: Look) -> str:
+    if look.picture is not None:
+        return f"for frame {look.query:>5}: picture {look.picture + 1:<18}  {look.overlap:>4.0%}  by overlap"
     why = {"overlap": "by overlap", "pinned": "pinned", "sink": "always"}[look.why]
     return f"for frame {look.query:>5}: frame {look.frame:>5}  latent {look.latent:>4}  {look.overlap:>4.0%}  {why}"
 

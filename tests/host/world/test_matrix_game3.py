@@ -233,6 +233,58 @@ def test_the_film_is_decoded_beside_the_network_or_in_turns_with_the_same_bits(
         assert all(torch.equal(one, two) for one, two in zip(films[0], other, strict=True))
 
 
+POSE = {"right": 0.0, "up": 0.0, "ahead": 0.0, "yaw": 0.0, "pitch": 0.0}
+
+
+def test_a_picture_in_memory_is_shown_looked_at_and_part_of_the_key(
+    case: SimpleNamespace, whole: Any, run: Callable, of_pack: Callable
+) -> None:
+    walk, world = case.parse(WALK), case.start()
+    there = {"track": walk, "frame": walk.frames - 1}
+    memory = run("WMAddPictureToMemory", case.image, case.vae, world, **POSE, **there)
+    (picture,) = memory.pictures
+    assert (
+        torch.equal(picture.c2w, whole.chunks[2].controls.c2w[-1])
+        and off(picture.latent, world.start.image_condition) < 1e-4
+    )
+    assert "picture 1 " in run("WMMemoryInspector", walk, world, memory)[1].split("chunk 2")[1]
+    grown, _ = run("WMRolloutWorld", case.model, world, walk, SEED, memory=memory)
+    assert torch.equal(grown.chunks[0].latents, whole.chunks[0].latents)  # which looks at nothing
+    assert not torch.equal(grown.chunks[2].latents, whole.chunks[2].latents)
+    variant = of_pack("worldmodel.variants").VARIANTS["matrix_game_3_distilled"]
+    settings_of = of_pack("worldmodel.families.begin").settings_of
+    assert picture.digest in json.dumps(settings_of(variant, memory=memory).plain())
+    two = run("WMAddPictureToMemory", case.image, case.vae, world, 1.0, 2.0, 3.0, 90.0, 0.0, memory)
+    assert len(two.pictures) == 2 and two.pictures[1].c2w[:3, 3].tolist() == [1, -2, 3]
+    assert torch.allclose(two.pictures[1].c2w[:3, 2], torch.tensor([1.0, 0, 0], dtype=torch.float64))
+
+
+def test_a_picture_that_cannot_be_in_memory_is_refused(
+    case: SimpleNamespace, tiny: SimpleNamespace, run: Callable, of_pack: Callable
+) -> None:
+    def add(image: Any = case.image, vae: Any = case.vae, world: Any = None, **more: Any) -> Any:
+        return run("WMAddPictureToMemory", image, vae, world or case.start(), **POSE | more)
+
+    small = case.start(image_condition=torch.randn(48, 1, 2, 2))
+    walk = case.parse(WALK)
+    refused = {
+        "pose: found NaN or infinity": lambda: add(yaw=float("nan")),
+        "pose: found a place beyond": lambda: add(ahead=1e9),
+        "frame: found 200, expected 0 to 136": lambda: add(track=walk, frame=200),
+        "image: found a batch of 2 pictures": lambda: add(case.image.repeat(2, 1, 1, 1)),
+        "vae: found the Tiny World VAE": lambda: add(vae=tiny.vae),
+        ".*only decodes": lambda: add(vae=case.light),
+        "world: found one of Tiny World": lambda: add(world=tiny.world),
+        "memory: found picture 1 with latents of shape": lambda: run(
+            "WMRolloutWorld", case.model, case.start(), walk, SEED, memory=add(world=small)
+        ),
+    }
+    for beginning, wrong in refused.items():
+        with pytest.raises(ValueError, match=f"^{beginning}") as caught:
+            wrong()
+        assert "\n" not in str(caught.value) and str(caught.value).endswith("."), beginning
+
+
 # ---------------------------------------------------------------- precisions and patches
 
 
