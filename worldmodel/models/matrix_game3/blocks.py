@@ -18,7 +18,15 @@ from ...layers.kept import Kept, once
 from ...layers.lean import activated
 from ...layers.norms import lean_norm_by, lean_unit_norm
 from ...layers.rope import rotate_grid
-from ...layers.wan import CrossAttention, SelfAttention, cast_like, gated, modulate, modulation_parameter
+from ...layers.wan import (
+    CrossAttention,
+    SelfAttention,
+    cast_like,
+    feed_forward_layers,
+    gated,
+    modulate,
+    modulation_parameter,
+)
 from .action import Actions, ClipActionModule, with_mouse
 
 GAINS = (0.0, 1.0, 0.0, 0.0, 1.0, 0.0)
@@ -94,11 +102,7 @@ class Block(CameraInjector):
         if action is not None:
             self.action_model = action
         self.norm2 = operations.LayerNorm(dim, eps=1e-6, elementwise_affine=False, **placement)
-        self.ffn = nn.Sequential(
-            operations.Linear(dim, ffn_dim, **placement),
-            nn.GELU(approximate="tanh"),
-            operations.Linear(ffn_dim, dim, **placement),
-        )
+        self.ffn = feed_forward_layers(dim, ffn_dim, operations=operations, **placement)
         self.modulation = modulation_parameter(6, dim, **placement)
 
     @property
