@@ -25,6 +25,9 @@ _RELEASED_FILES = {
     "text_encoders": ("models_t5_umt5-xxl-enc-bf16.pth",),
 }
 
+_GGUF_LOADERS = {MODELS: "Unet Loader (GGUF)", "text_encoders": "CLIPLoader (GGUF)"}
+"""Whose output our nodes take."""
+
 
 def offered(folder: str) -> list[str]:
     """Return what a loader offers: built-in weights, files, and folders with one model in them (they end in /).
@@ -47,7 +50,7 @@ def find(folder: str, name: str, field: str) -> Path:
         field: the input that messages name.
 
     Raises:
-        ValueError: there is no such file in the host's folders.
+        ValueError: there is no such file in the host's folders, or it is one that only another pack reads.
     """
     if name == BUILT_IN and folder in BUILT_IN_FILES:
         return _built_in(folder, field)
@@ -58,6 +61,11 @@ def find(folder: str, name: str, field: str) -> Path:
         return find(MODELS, name, field)
     # only listed names: a name such as ../x would leave the folder
     found = folder_paths.get_full_path(folder, name) if name in listed else None
+    if found is None and PurePath(name).suffix.lower() == ".gguf":
+        raise ValueError(
+            f"{field}: found {shortened(name)!r}, a GGUF file, expected safetensors or a PyTorch file; load it with "
+            f"{_GGUF_LOADERS.get(folder, 'a loader')} of the ComfyUI-GGUF pack."
+        )
     if found is None:
         raise ValueError(
             f"{field}: found no file {shortened(name)!r} in the host's {folder} folders, expected one of the list; "

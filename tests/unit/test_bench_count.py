@@ -93,6 +93,9 @@ def test_the_peak_is_what_lives_at_once_and_views_add_nothing(device):
         third = torch.zeros(50, device=device)
     assert counter.live == 40 + view.untyped_storage().nbytes() + third.nbytes == 640
     assert counter.peak == 840
+    with counted() as counter:
+        given[2:].add_(1)
+    assert counter.peak == 0, "what was there before counts only where it is said"
 
 
 @pytest.mark.parametrize("kept", [True, False])

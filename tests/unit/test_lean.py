@@ -1,4 +1,4 @@
-"""Products that take a sum along: what layer and sum give, at one pass less; a layer with more to it is called."""
+"""Products that take along what comes next give what both give apart; a layer with more to it is called."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from worldmodel.bench.counting import counted
-from worldmodel.layers.lean import added, raised
+from worldmodel.layers.lean import activated, added, raised
 
 
 class Other(nn.Linear):
@@ -44,6 +44,16 @@ def test_a_number_is_added_as_the_layer_makes_it(kind: type[nn.Linear]) -> None:
     assert torch.equal(layer.bias, bias)
 
 
+@pytest.mark.parametrize("kind", [nn.Linear, Other])
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+@torch.inference_mode()
+def test_a_sequence_gives_the_same(kind: type[nn.Linear], approximate: str) -> None:
+    layers = nn.Sequential(kind(6, 8), nn.GELU(approximate=approximate), nn.Linear(8, 4), nn.LayerNorm(4))
+    x = 3 * drawn(2, 5, 6)
+    torch.testing.assert_close(activated(layers, x), layers(x))
+    torch.testing.assert_close(activated(layers.bfloat16(), x.bfloat16()), layers(x.bfloat16()))
+
+
 def test_gradients_reach_all_of_it() -> None:
     layer, x, change = nn.Linear(6, 8, bias=False), drawn(2, 5, 8).requires_grad_(), drawn(2, 5, 6).requires_grad_()
     added(x, layer, change, in_place=True).sum().backward()
@@ -51,6 +61,9 @@ def test_gradients_reach_all_of_it() -> None:
     other = nn.Linear(6, 8)
     raised(other, change, 1).sum().backward()
     assert other.weight.grad is not None and other.bias.grad is not None
+    layers = nn.Sequential(nn.Linear(6, 8), nn.GELU())
+    activated(layers, change).sum().backward()
+    assert layers[0].weight.grad is not None
 
 
 @torch.inference_mode()
@@ -62,7 +75,12 @@ def test_who_hooks_a_layer_hears_of_it() -> None:
     other = nn.Linear(6, 6)
     other.register_forward_pre_hook(lambda module, given: heard.append("before"))
     raised(other, drawn(2, 6), 1)
-    assert heard == ["after", "before"]
+    layers = nn.Sequential(nn.Linear(6, 6), nn.GELU(), nn.Linear(6, 6))
+    for place in (layers, layers[0], layers[1]):
+        handle = place.register_forward_hook(lambda module, given, out: heard.append(type(module).__name__))
+        activated(layers, drawn(2, 6))
+        handle.remove()
+    assert heard == ["after", "before", "Sequential", "Linear", "GELU"]
 
 
 def test_a_sum_costs_no_pass_of_its_own() -> None:

@@ -72,7 +72,8 @@ class Counter(TorchDispatchMode):
         known = {storage_of(tensor) for tensor in tensors_of((args, kwargs))}
         name = operation._schema.name.removeprefix("aten::")
         for tensor in made:
-            self._notice(tensor)
+            if storage_of(tensor) not in known:  # a view of a weight makes nothing
+                self._notice(tensor)
         writes = any(result.alias_info and result.alias_info.is_write for result in operation._schema.returns)
         new = any(storage_of(tensor) not in known for tensor in made)
         if (writes or new) and not name.startswith(LAUNCH_NOTHING):
@@ -121,7 +122,7 @@ def run(operation: Any, args: tuple, kwargs: dict) -> Any:
 def flop_of(operation: Any, args: tuple, kwargs: dict, out: Any) -> int:
     """Return the multiplications and additions of a product, a convolution or an attention; 0 of all else."""
     name = operation._schema.name
-    if name == "aten::linear":
+    if name in ("aten::linear", "mkldnn::_linear_pointwise"):
         return 2 * out.numel() * args[0].shape[-1]
     if name == "aten::matmul":
         return 2 * out.numel() * args[0].shape[-1]

@@ -23,7 +23,7 @@ SAFETENSORS_SUFFIXES = (".safetensors", ".sft")
 _HEADER_LIMIT = 100_000_000
 """Bytes; the format's own limit."""
 _OTHERS = (
-    (b"GGUF", "a GGUF file", "load it with Unet Loader (GGUF) of the ComfyUI-GGUF pack"),
+    (b"GGUF", "a GGUF file", "load it with a loader of the ComfyUI-GGUF pack, such as Unet Loader (GGUF)"),
     (b"version https://git-lfs", "a Git LFS pointer, not the file it stands for", "download the file itself"),
     (b"<", "a web page", "download it again, and not the page about it"),
 )

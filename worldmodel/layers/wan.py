@@ -62,6 +62,19 @@ def modulation_parameter(
     return nn.Parameter((torch.randn(1, parts, dim, device=device) * dim**-0.5).to(dtype))
 
 
+def two_linears(
+    sizes: tuple[int, int, int], activation: nn.Module, *, operations: Any, **placement: Any
+) -> nn.Sequential:
+    """Return linear, activation, linear; `sizes` are the numbers in, between and out."""
+    first, second = (operations.Linear(*pair, **placement) for pair in (sizes[:2], sizes[1:]))
+    return nn.Sequential(first, activation, second)
+
+
+def feed_forward_layers(dim: int, between: int, *, operations: Any, **placement: Any) -> nn.Sequential:
+    """Return a block's feed-forward, `between` numbers wide inside."""
+    return two_linears((dim, between, dim), nn.GELU(approximate="tanh"), operations=operations, **placement)
+
+
 def by_latent(x: Tensor, latents: int) -> Tensor:
     """Return (B, T, S, C) of tokens (B, N, C); with `latents` 1, all tokens count as one latent's."""
     return x.unflatten(1, (latents, -1))

@@ -8,11 +8,12 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import comfy.ops
 import comfy.sd
 import folder_paths
 import pytest
 import torch
-from released_checkpoints import text_encoder_weights
+from released_checkpoints import matrix_game_3_weights, text_encoder_weights
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -101,7 +102,7 @@ def track_of(case: SimpleNamespace, tensors: dict[str, Tensor], name: str, of_pa
 def noise_of(case: SimpleNamespace, tensors: dict[str, Tensor], name: str) -> Any:
     """Return the authors' noise, of the latents that are sampled."""
     clips = len(case.config[f"{name}.frames"])
-    drawn = [tensors[f"{name}.clip{clip}.noise"][0, :, 4 if clip else 1 :] for clip in range(clips)]
+    drawn = [tensors[f"{name}.clip{clip}.noise"][0, :, -(10 if clip else 14) :] for clip in range(clips)]
     height, width = drawn[0].shape[2:]
     return case.state.RecordedNoise(torch.cat(drawn, 1), torch.zeros(clips, 0, 10, 48, height, width))
 
@@ -286,6 +287,26 @@ def test_a_picture_that_cannot_be_in_memory_is_refused(
 
 
 # ---------------------------------------------------------------- precisions and patches
+
+
+def test_ggufs_layers_come_in_as_an_instance(case: SimpleNamespace, run: Callable) -> None:
+    """Unet Loader (GGUF) hands the host its own layers as an instance, and no metadata of ours."""
+    made: list[str] = []
+
+    class Layers(comfy.ops.manual_cast):
+        class Linear(comfy.ops.manual_cast.Linear):
+            def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+                made.append("called")
+                return super().forward(*args, **kwargs)
+
+    def grown(**options: Any) -> Tensor:
+        model = comfy.sd.load_diffusion_model_state_dict(
+            matrix_game_3_weights(), model_options={"dtype": torch.float32, **options}
+        )
+        return latents(run("WMRolloutWorld", model, case.start(), case.parse("forward*57"), SEED)[0])
+
+    plain = grown()
+    assert not made and torch.equal(grown(custom_operations=Layers()), plain) and made
 
 
 @pytest.mark.parametrize("dtype", BOUNDS)

@@ -131,6 +131,22 @@ def test_a_path_outside_the_hosts_folders(name: str, run: Callable, refusal: Ref
     assert refusal(run, "WMLoadWorldVAE", name).startswith(f"vae_name: found no file {name!r}")
 
 
+@pytest.mark.parametrize("node, folder, loader", [
+    ("WMLoadWorldModel", "diffusion_models", "Unet Loader (GGUF)"),
+    ("WMLoadWorldTextEncoder", "text_encoders", "CLIPLoader (GGUF)"),
+    ("WMLoadWorldVAE", "vae", "a loader"),
+])  # fmt: skip
+def test_a_gguf_file_is_sent_to_who_reads_it(
+    node: str, folder: str, loader: str, run: Callable, refusal: Refusal, place_file: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "model-Q8_0.gguf").write_bytes(b"GGUF\x03\0\0\0" + bytes(64))
+    sentence = refusal(run, node, place_file(folder, tmp_path / "model-Q8_0.gguf"))
+    assert "a GGUF file, expected" in sentence and f"load it with {loader} of the ComfyUI-GGUF pack" in sentence
+    (tmp_path / "model.safetensors").write_bytes(b"GGUF\x03\0\0\0" + bytes(64))
+    sentence = refusal(run, node, place_file(folder, tmp_path / "model.safetensors"))
+    assert "found a GGUF file, expected weights; load it with a loader of the ComfyUI-GGUF pack" in sentence
+
+
 def test_built_in_weights_that_are_missing(
     of_pack: Callable[[str], ModuleType], run: Callable, refusal: Refusal, tmp_path: Path, monkeypatch: Any
 ) -> None:

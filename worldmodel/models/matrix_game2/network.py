@@ -22,10 +22,12 @@ from ...layers.wan import (
     SelfAttention,
     cast_like,
     common_level,
+    feed_forward_layers,
     gated,
     modulate,
     modulation_parameter,
     timestep_features,
+    two_linears,
 )
 from .. import NOT_A_SAMPLER
 from ..action import HEAD_SIZE, ActionInputs, ActionModule, action_rotation
@@ -111,11 +113,7 @@ class Block(nn.Module):
         if action is not None:
             self.action_model = action
         self.norm2 = operations.LayerNorm(dim, eps=1e-6, elementwise_affine=False, **placement)
-        self.ffn = nn.Sequential(
-            operations.Linear(dim, ffn_dim, **placement),
-            nn.GELU(approximate="tanh"),
-            operations.Linear(ffn_dim, dim, **placement),
-        )
+        self.ffn = feed_forward_layers(dim, ffn_dim, operations=operations, **placement)
         self.modulation = modulation_parameter(6, dim, **placement)
 
     def modulations(self, time: Tensor) -> Modulation:
@@ -204,9 +202,7 @@ class MatrixGame2(nn.Module):
         placement = {"dtype": dtype, "device": device}
         dim = sizes.dim
         self.patch_embedding = operations.Conv3d(sizes.in_dim, dim, kernel_size=PATCH, stride=PATCH, **placement)
-        self.time_embedding = nn.Sequential(
-            operations.Linear(sizes.freq_dim, dim, **placement), nn.SiLU(), operations.Linear(dim, dim, **placement)
-        )
+        self.time_embedding = two_linears((sizes.freq_dim, dim, dim), nn.SiLU(), operations=operations, **placement)
         self.time_projection = nn.Sequential(nn.SiLU(), operations.Linear(dim, 6 * dim, **placement))
         self.img_emb = ImageEmbedding(sizes.context_dim, dim, operations=operations, **placement)
         acting = frozenset(sizes.action_blocks)

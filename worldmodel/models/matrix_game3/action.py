@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...layers.attention import attention
-from ...layers.lean import added
+from ...layers.lean import activated, added
 from ...layers.norms import lean_unit_norm
 from ...layers.rope import rotate_first
 from ...layers.wan import by_latent
@@ -38,19 +38,14 @@ def action_turns(memories: int, latents: int, rotated: int, device: torch.device
 class ClipActionModule(ActionModule):
     """Add what mouse and keyboard do to the residual stream; every latent sees every other, and nothing is cached."""
 
-    def forward(
-        self, x: Tensor, actions: Actions, keys_values: tuple[Tensor, Tensor], change: Tensor | None = None
-    ) -> Tensor:
-        """Return x (B, N, C) with both residuals added.
+    def forward(self, x: Tensor, actions: Actions, keys_values: tuple[Tensor, Tensor]) -> Tensor:
+        """Return x (B, N, C) with both residuals added; `keys_values` are those of `keyboard_keys_values`."""
+        return self.act(with_mouse(x, None, actions.mouse), actions, keys_values)
 
-        Args:
-            x: tokens.
-            actions: of the pass.
-            keys_values: those of `keyboard_keys_values`.
-            change: (B, N, C), added to x before all else.
-        """
-        told = _with_mouse(x, change, actions.mouse)
-        x = added(told[..., : x.shape[2]], self.proj_mouse, self._mouse(told, actions))
+    def act(self, told: Tensor, actions: Actions, keys_values: tuple[Tensor, Tensor]) -> Tensor:
+        """Return (B, N, C), what `forward` does, of tokens with the mouse behind them, which `with_mouse` makes."""
+        tokens = told[..., : -actions.mouse.shape[2]]
+        x = added(tokens, self.proj_mouse, self._mouse(told, actions))
         return added(x, self.proj_keyboard, self._keyboard(x, actions.turns, keys_values), in_place=True)
 
     def keyboard_keys_values(self, actions: Actions) -> tuple[Tensor, Tensor]:
@@ -63,14 +58,14 @@ class ClipActionModule(ActionModule):
         """Attend over time at each place; a handful of keys, so no override of a host.
 
         Args:
-            told: (B, N, C + 24) of `_with_mouse`.
+            told: (B, N, C + 24) of `with_mouse`.
             actions: of the pass.
 
         Returns:
             (B, N, A), what `proj_mouse` is to read.
         """
         batch, latents = actions.mouse.shape[:2]
-        hidden = self.mouse_mlp(told).unflatten(1, (latents, -1))  # (B, T, S, A)
+        hidden = activated(self.mouse_mlp, told).unflatten(1, (latents, -1))  # (B, T, S, A)
         qkv = self.t_qkv(hidden).unflatten(-1, (3, self.heads, -1))  # (B, T, S, 3, H, d)
         turned = rotate_first(lean_unit_norm(qkv[..., :2, :, :], 1e-6), actions.turns[:, None, None, None])
         # (B, T, S, H, d) -> (B * S, T, H, d)
@@ -90,7 +85,7 @@ class ClipActionModule(ActionModule):
         return attention(q, *keys_values)
 
 
-def _with_mouse(x: Tensor, change: Tensor | None, mouse: Tensor) -> Tensor:
+def with_mouse(x: Tensor, change: Tensor | None, mouse: Tensor) -> Tensor:
     """Return (B, N, C + 24): x + change, and behind every token its latent's window of the mouse (B, T, 24)."""
     batch, latents, numbers = mouse.shape
     if torch.is_grad_enabled() or torch.compiler.is_compiling():

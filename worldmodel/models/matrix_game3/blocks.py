@@ -15,10 +15,19 @@ from torch import Tensor, nn
 from ...layers.attention import attention
 from ...layers.camera_rays import CameraInjector
 from ...layers.kept import Kept, once
+from ...layers.lean import activated
 from ...layers.norms import lean_norm_by, lean_unit_norm
 from ...layers.rope import rotate_grid
-from ...layers.wan import CrossAttention, SelfAttention, cast_like, gated, modulate, modulation_parameter
-from .action import Actions, ClipActionModule
+from ...layers.wan import (
+    CrossAttention,
+    SelfAttention,
+    cast_like,
+    feed_forward_layers,
+    gated,
+    modulate,
+    modulation_parameter,
+)
+from .action import Actions, ClipActionModule, with_mouse
 
 GAINS = (0.0, 1.0, 0.0, 0.0, 1.0, 0.0)
 """What is added to the six parts of a modulation: scales are stored as gain - 1."""
@@ -93,11 +102,7 @@ class Block(CameraInjector):
         if action is not None:
             self.action_model = action
         self.norm2 = operations.LayerNorm(dim, eps=1e-6, elementwise_affine=False, **placement)
-        self.ffn = nn.Sequential(
-            operations.Linear(dim, ffn_dim, **placement),
-            nn.GELU(approximate="tanh"),
-            operations.Linear(ffn_dim, dim, **placement),
-        )
+        self.ffn = feed_forward_layers(dim, ffn_dim, operations=operations, **placement)
         self.modulation = modulation_parameter(6, dim, **placement)
 
     @property
@@ -135,7 +140,10 @@ class Block(CameraInjector):
         change = self.cross_attn(x, words, options).to(x.dtype)
         if self.acts:
             keys = once(shared.kept, (index, "keys"), lambda: self.action_model.keyboard_keys_values(shared.actions))
-            x = self.action_model(x, shared.actions, keys, change)
+            x = with_mouse(x, change, shared.actions.mouse)
+            del change
+            x = self.action_model.act(x, shared.actions, keys)
         else:
             x = x + change
-        return gated(x, gate2, self.ffn(modulate(self.norm2(x), shift2, gain2)))
+            del change
+        return gated(x, gate2, activated(self.ffn, modulate(self.norm2(x), shift2, gain2)))

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ...layers.camera_rays import RayEmbedding
 from ...layers.kept import once
 from ...layers.rope import head_bases, headwise_grid_turns
-from ...layers.wan import Head, timestep_features
+from ...layers.wan import Head, timestep_features, two_linears
 from .action import Actions, ClipActionModule, action_turns
 from .blocks import GAINS, Block, Shared
 from .conditions import Call
@@ -44,14 +44,13 @@ class MatrixGame3(RayEmbedding):
         super().__init__()
         self.sizes, self.dtype = sizes, dtype
         place = {"dtype": dtype, "device": device}
-        dim, linear = sizes.dim, operations.Linear
+        dim = sizes.dim
         self.patch_embedding = operations.Conv3d(sizes.channels, dim, kernel_size=PATCH, stride=PATCH, **place)
         self.build_ray_embedding(dim, sizes.cell, operations=operations, **place)
-        self.text_embedding = nn.Sequential(
-            linear(sizes.text_dim, dim, **place), nn.GELU(approximate="tanh"), linear(dim, dim, **place)
-        )
-        self.time_embedding = nn.Sequential(linear(sizes.freq_dim, dim, **place), nn.SiLU(), linear(dim, dim, **place))
-        self.time_projection = nn.Sequential(nn.SiLU(), linear(dim, 6 * dim, **place))
+        words, times = ((size, dim, dim) for size in (sizes.text_dim, sizes.freq_dim))
+        self.text_embedding = two_linears(words, nn.GELU(approximate="tanh"), operations=operations, **place)
+        self.time_embedding = two_linears(times, nn.SiLU(), operations=operations, **place)
+        self.time_projection = nn.Sequential(nn.SiLU(), operations.Linear(dim, 6 * dim, **place))
 
         def action_module(index: int) -> ClipActionModule | None:
             if index not in sizes.action_blocks:
