@@ -17,7 +17,7 @@ from ..worldmodel.families import family_of
 from ..worldmodel.families.begin import begin, settings_of
 from ..worldmodel.memory.frames import spans_of
 from ..worldmodel.memory.policy import MemoryPolicy, check_policy
-from ..worldmodel.reading.words import shortened
+from ..worldmodel.reading.words import counted, shortened
 from ..worldmodel.rollout.samplers import Settings
 from ..worldmodel.rollout.sampling import LEAST_SHIFT, Levels, warped_steps
 from ..worldmodel.rollout.session import CONTEXT_BUDGET, NotFinite, Progress
@@ -133,8 +133,8 @@ class Pages:
 
     def sentences(self) -> list[str]:
         """Say what the journal did."""
-        did = [] if self._book is None else [f"{self.taken} chunks taken from the journal, {self.made} computed."]
-        return [*did, *filter(None, [self.trouble])]
+        did = f"{counted(self.taken, 'chunk')} taken from the journal, {self.made} computed."
+        return [*([] if self._book is None else [did]), *filter(None, [self.trouble])]
 
 
 def open_pages(model: Any, world: World, plan: Plan, hidden: Any) -> Pages:
@@ -358,7 +358,8 @@ def describe(plan: Plan, world: World, grown: World, pages: Pages) -> str:
     """Say what a rollout did, one sentence a line."""
     total, added = frames(grown), frames(grown) - frames(world)
     lines = [
-        f"{len(plan.controls)} chunks, {added} frames added; the world has {total} frames.",
+        f"{counted(len(plan.controls), 'chunk')}, {counted(added, 'frame')} added; the world has "
+        f"{counted(total, 'frame')}.",
         f"{plan.settings.sampler.said()}; {plan.fps:g} fps; seed {plan.seed}.",
         *pages.sentences(),
         f"fingerprint {fingerprint(grown)}; equal worlds have equal ones.",

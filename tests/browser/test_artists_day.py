@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,24 @@ UNPLUG = """title => {
 }"""
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 BRANCHES, RESUME = WORKFLOWS / "Branch and compare.json", WORKFLOWS / "Stop, save, resume.json"
+COLOURS = """() => ['WM_WORLD', 'WM_TRACK', 'WM_MEMORY'].flatMap(type => [
+    app.canvas.constructor.link_type_colors[type],
+    getComputedStyle(document.documentElement).getPropertyValue(`--color-datatype-${type}`) + ' of sockets',
+])"""
+REPORTED = """async () => {
+    wmClear()
+    const node = LiteGraph.createNode('WMLoadWorld')
+    app.graph.add(node)
+    node.setSize([330, 140])
+    const text = Array.from({ length: 4 }, (_, i) => `line ${i}: `.padEnd(80, 'a word ')).join('\\n')
+    const widget = node.addDOMWidget('$$node-text-preview', 'progressText', document.createElement('div'), {
+        getValue: () => text, setValue: () => {}, getMinHeight: () => 58,
+    })
+    window.comfyAPI.api.api.dispatchCustomEvent('progress_text', { nodeId: String(node.id), text })
+    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
+    return [node.size[1], widget.computeLayoutSize(node).minHeight]
+}"""
+"""What a node of ours does with four long lines in the host's own widget for them."""
 LENGTH = "Keep the track's length"
 
 
@@ -173,3 +192,28 @@ def test_a_track_for_a_saved_world_is_not_shown_red_before_there_is_one(page: Pa
     expect(editor.locator(".wm-status")).to_contain_text("0 in one that goes on")
     expect(editor.locator(".wm-sign")).to_have_count(0)
     expect(editor.locator(".wm-chip", has_text="dropped")).to_contain_text("0")
+
+
+def test_wires_are_told_apart_and_reports_are_seen_whole(page: Page, request: pytest.FixtureRequest) -> None:
+    colours = page.evaluate(COLOURS)
+    assert len(set(colours)) == len(colours) == 6 and all(colours), colours
+    if request.node.callspec.params["page"] == "classic":
+        height, shown = page.evaluate(REPORTED)
+        assert shown >= 8 * 16 and height >= shown + 60
+
+
+def test_a_camera_path_lists_each_look_once_and_says_how_near_the_model_comes(page: Page) -> None:
+    path = {
+        "type": "path",
+        "version": 1,
+        "frames": 57,
+        "keyframes": [{"f": 0, "p": [0, 0, 0]}, {"f": 56, "p": [2, 0, 4]}],
+    }
+    values = ["Tiny World", 0, json.dumps(path)]
+    open_saved(page, CAMERA | {"id": 1, "pos": [0, 0], "widgets_values": values})
+    expect(page.locator(".wm-strip")).to_contain_text(re.compile(r"The model walks this to within 0\.\d\d m\."))
+    page.locator(".wm-plot").first.focus()
+    page.keyboard.press("PageDown")
+    page.locator(".wm-inspect").get_by_role("button", name="look").click()
+    entries = page.locator(".wm-popup .wm-entry").all_inner_texts()
+    assert entries == ["along path", "at target", "keyed", "All keyframes along path"]

@@ -202,7 +202,10 @@ function lookSwitch(editor) {
   }
 }
 
-/** The entries that choose where keyframes look. @param {Editor} editor @param {readonly number[]} indices */
+/**
+ * The entries that choose where keyframes look; the last one gives all of them what the chosen have.
+ * @param {Editor} editor @param {readonly number[]} indices
+ */
 export function lookEntries(editor, indices) {
   const all = editor.state.path.keyframes.map((_, i) => i)
   const entry = (/** @type {typeof LOOKS[number]} */ look, /** @type {readonly number[]} */ which) => ({
@@ -213,9 +216,10 @@ export function lookEntries(editor, indices) {
     const own = editor.state.path.keyframes[indices[0]]?.look
     return typeof own === "string" ? own === look : look === "keyed"
   }
+  const own = LOOKS.find(now)
   return [
     ...LOOKS.map((look) => ({ ...entry(look, indices), checked: now(look) })),
-    { heading: WORDS.forAll },
-    ...LOOKS.map((look) => entry(look, all)),
+    { line: true },
+    ...(own ? [{ ...entry(own, all), label: WORDS.forAll(WORDS.lookNames[own]) }] : []),
   ]
 }
