@@ -27,10 +27,11 @@ class WorldModelExtension(ComfyExtension):
     """Everything the pack adds to the host."""
 
     async def on_load(self) -> None:
-        """Make the world models known to the host's loading path."""
+        """Make the world models known to the host's loading path, and answer what the page asks."""
+        from .archive import QUESTIONS
         from .host import register
 
-        register()
+        register(QUESTIONS)
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Collect the node classes of every module in `NODE_MODULES`."""

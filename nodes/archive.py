@@ -9,13 +9,15 @@ import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ..worldmodel.binding.unbind import walked_track
+from ..worldmodel.binding.unbind import told_track, walked_track
+from ..worldmodel.reading.json_text import shown
 from ..worldmodel.reading.words import counted
 from ..worldmodel.shown.world_sheet import Sheet, draw_world, shown_chunks
 from ..worldmodel.shown.world_words import describe_world, summary
 from ..worldmodel.track.track import Track as DenseTrack
+from ..worldmodel.track.track import write_track
 from ..worldmodel.variants import variant_named
-from ..worldmodel.world.archive import SUFFIX, is_world_file, load_world, save_world
+from ..worldmodel.world.archive import SUFFIX, is_world_file, load_told, load_world, save_world
 from ..worldmodel.world.state import World as WorldState
 from ..worldmodel.world.state import frames, rewind
 from .host import decoder, files, progress
@@ -288,4 +290,20 @@ def last_frames(world_vae: Any, world: WorldState, chunks: Sequence[int]) -> Ten
     return torch.stack(pictures)
 
 
+def world_behind(asked: dict[str, Any]) -> dict[str, Any]:
+    """Say what a track goes on from that a loaded world walks: {world_file} -> {chunks, track}.
+
+    The chunks are null where no such file can be read: that is for Load World to say when it runs.
+    """
+    name = asked.get("world_file")
+    if not isinstance(name, str):
+        raise ValueError(f"world_file must be the name of a file, not {shown(name)}")
+    try:
+        variant, told = load_told(WORLDS.path(name))
+    except ValueError:
+        return {"chunks": None, "track": ""}
+    return {"chunks": len(told), "track": write_track(told_track(told, variant)) if told else ""}
+
+
+QUESTIONS = {"world": world_behind}
 NODES = [SaveWorld, LoadWorld, RewindWorld, WorldInfo]

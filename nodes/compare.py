@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 from ..worldmodel.binding.unbind import walked_track
 from ..worldmodel.reading.words import counted
 from ..worldmodel.shown.overlay import MAX_SCALE
-from ..worldmodel.shown.side_by_side import Column, Errors, Span, parting, side_by_side
+from ..worldmodel.shown.side_by_side import Column, Errors, Span, parting, side_by_side, told_alike
 from ..worldmodel.variants import variant_named
 from ..worldmodel.world.state import World as WorldState
 from ..worldmodel.world.state import frames
@@ -37,14 +37,15 @@ class CompareWorlds(io.ComfyNode):
             display_name="Compare Worlds",
             category=CATEGORY,
             description="Shows two to four worlds side by side, frame by frame, with what each was told; beside the "
-            "truth, where there is one, it also measures how near each comes to it.",
+            "truth of the first, where there is one, it also measures how near each comes that walks the same way.",
             search_aliases=["side by side", "grid", "branches", "psnr", "versus", "diff", "ground truth"],
             inputs=_inputs(),
             outputs=[
                 io.Image.Output(display_name="images", tooltip="The frames, for Create Video."),
                 io.Float.Output(display_name="fps", tooltip="Frames per second of the worlds, for Create Video."),
                 io.String.Output(
-                    display_name="text", tooltip="Where the worlds part, and the PSNR of each chunk against the truth."
+                    display_name="text",
+                    tooltip="Where the worlds part, and the PSNR of each chunk against the truth of the same walk.",
                 ),
             ],
             has_intermediate_output=True,
@@ -96,8 +97,8 @@ def _inputs() -> list[io.Input]:
         io.Image.Input(
             "truth",
             optional=True,
-            tooltip="A last column, such as the true film of Tiny World View: its frame 0 belongs to frame 0 "
-            "of the worlds.",
+            tooltip="A last column, such as the true film of Tiny World View for world_1: its frame 0 belongs to "
+            "frame 0 of the worlds. A world is measured as long as it was told what world_1 was.",
         ),
     ]
 
@@ -142,10 +143,11 @@ def compare(worlds: Mapping[str, WorldState], world_vae: Any, truth: Tensor | No
     lengths = [frames(world) for world in worlds.values()] + ([] if truth is None else [len(truth)])
     total = max(lengths) if wishes.length == HOLD else min(lengths)
     span = chosen_span(wishes.first_frame, wishes.last_frame, total)
+    alike = [told_alike(first, world) for world in worlds.values()]
     columns = [
         Column(name, length, decoder.decode_frames(world_vae, world, *_within(span, length)),
-               walked_track(world) if wishes.controls else None)
-        for name, world, length in zip(names, worlds.values(), lengths, strict=False)
+               walked_track(world) if wishes.controls else None, same)
+        for name, world, length, same in zip(names, worlds.values(), lengths, alike, strict=False)
     ]  # fmt: skip
     variant, errors = variant_named(first.start.variant), None
     if truth is not None:
@@ -158,7 +160,17 @@ def compare(worlds: Mapping[str, WorldState], world_vae: Any, truth: Tensor | No
     measured = errors.lines() if errors else []
     said = [f"{counted(len(worlds), 'world')}, frames {span.first}-{span.last}, {variant.fps:g} fps."]
     said += [part.said for part in partings] + [f"PSNR against {names[-1]}, {line}" for line in measured[:1]]
+    said += _unlike(names, lengths, alike) if measured else []
     return Comparison(images, variant.fps, tuple(said), tuple(measured[1:]))
+
+
+def _unlike(names: Sequence[str], lengths: Sequence[int], alike: Sequence[int]) -> list[str]:
+    """Say which worlds walk another way than the first, whose truth is not theirs."""
+    return [
+        f"{name} is told something else than {names[0]} from frame {same} on, and is measured up to there."
+        for name, length, same in zip(names, lengths, alike, strict=False)
+        if same < min(length, lengths[0])
+    ]
 
 
 def check_worlds(worlds: Mapping[str, WorldState], world_vae: Any) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from ..worldmodel.families.begin import begin, settings_of
 from ..worldmodel.memory.frames import spans_of
 from ..worldmodel.memory.pictures import check_pictures
 from ..worldmodel.memory.policy import MemoryPolicy, check_policy
-from ..worldmodel.reading.words import shortened
+from ..worldmodel.reading.words import counted, shortened
 from ..worldmodel.rollout.samplers import Settings
 from ..worldmodel.rollout.sampling import LEAST_SHIFT, Levels, warped_steps
 from ..worldmodel.rollout.session import CONTEXT_BUDGET, NotFinite, Progress
@@ -143,9 +143,9 @@ class Pages:
 
     def sentences(self) -> list[str]:
         """Say what the journal did."""
-        did = [] if self._book is None else [f"{self.taken} chunks taken from the journal, {self.made} computed."]
+        did = f"{counted(self.taken, 'chunk')} taken from the journal, {self.made} computed."
         lost = self._on_disk and self.trouble and "keep_latents: those that the journal could not keep stay in memory."
-        return [*did, *filter(None, [self.trouble, lost])]
+        return [*([] if self._book is None else [did]), *filter(None, [self.trouble, lost])]
 
 
 def open_pages(model: Any, world: World, plan: Plan, hidden: Any) -> Pages:
@@ -370,7 +370,8 @@ def describe(plan: Plan, world: World, grown: World, pages: Pages) -> str:
     """Say what a rollout did, one sentence a line."""
     total, added = frames(grown), frames(grown) - frames(world)
     lines = [
-        f"{len(plan.controls)} chunks, {added} frames added; the world has {total} frames.",
+        f"{counted(len(plan.controls), 'chunk')}, {counted(added, 'frame')} added; the world has "
+        f"{counted(total, 'frame')}.",
         f"{plan.settings.sampler.said()}; {plan.fps:g} fps; seed {plan.seed}.",
         *pages.sentences(),
         f"fingerprint {fingerprint(grown)}; equal worlds have equal ones.",

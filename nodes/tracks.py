@@ -48,9 +48,7 @@ class ActionTrack(io.ComfyNode):
                     "track",
                     **edited_by("WM_TRACK_EDITOR"),
                     optional=True,
-                    tooltip="The track. Linked in, it is the JSON of a track or a short text: forward*24 "
-                    "right+yaw_right*12 idle holds keys together with +, for * frames; yaw_right is 1.5 degrees a "
-                    "frame, yaw_right(2.5) another angle.",
+                    tooltip="The track. Linked in: its JSON, or a short text such as forward*24 right*12.",
                 ),
             ],
             outputs=[

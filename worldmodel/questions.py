@@ -11,7 +11,8 @@ from .binding.follow import follow_poses
 from .camera.path_poses import parse_path, path_poses
 from .camera.poses import Poses, angles
 from .formats.poses_json import read_fps
-from .reading.json_text import checked_object, load, shown
+from .reading.json_text import checked_object, is_whole, load, shown
+from .reading.limits import MAX_FRAMES
 from .track.presets import PRESETS, preset
 from .track.track import parse_timeline, parse_track, write_track
 from .variants import NO_KEYS, TITLES, VARIANTS, Motion, Variant
@@ -51,12 +52,21 @@ def answer(question: str, body: bytes) -> dict[str, Any]:
     Raises:
         ValueError: one sentence that names the member or the frame.
     """
+    return QUESTIONS[question](read(body))
+
+
+def read(body: bytes) -> dict[str, Any]:
+    """Read what is asked, a JSON object.
+
+    Raises:
+        ValueError: it is none.
+    """
     check_length(len(body))
     try:
         text = body.decode()
     except UnicodeDecodeError:
         raise ValueError("found no text in UTF-8, expected a JSON object.") from None
-    return QUESTIONS[question](checked_object(load(text), "the question"))
+    return checked_object(load(text), "the question")
 
 
 def check_length(bytes_: int) -> None:
@@ -70,18 +80,20 @@ def check_length(bytes_: int) -> None:
 
 
 def _binding(asked: dict[str, Any]) -> dict[str, Any]:
-    """Say what a model gets of a text: {text, model} -> the binding report.
+    """Say what a model gets of a text: {text, model, chunks} -> the binding report.
 
+    `chunks` is how many the world has that walks it: 0, or left out, for a fresh one, null where that is not known.
     A camera path may come with the rate of its frames, fps; the report is then about the model's frames, and says as
     `followed` where the model walks: poses [x, z, yaw] in metres and radians, metres beside the path, and the track.
     """
-    text, variant = _text(asked), _variant_of(asked)
+    text, variant, chunks = _text(asked), _variant_of(asked), _chunks(asked)
     if not _is_path(text):
-        return binding_report(bind_track(parse_track(text), variant), variant).values()
+        bound = bind_track(parse_track(text), variant, chunks=chunks or 0)
+        return binding_report(bound, variant, chunks).values()
     followed = follow_poses(Poses(path_poses(parse_path(text)), fps=_rate(asked)), variant)
     walked = torch.cat([followed.poses[:, [0, 2], 3], angles(followed.poses[:, :3, :3])[:, :1]], 1)
     return {
-        **binding_report(bind_followed(followed, variant), variant).values(),
+        **binding_report(bind_followed(followed, variant, chunks=chunks or 0), variant, chunks).values(),
         "followed": {
             "poses": walked.round(decimals=_DECIMALS).tolist(),
             "position": followed.position.round(decimals=_DECIMALS).tolist(),
@@ -105,6 +117,14 @@ def _rate(asked: dict[str, Any]) -> float | None:
     """Return the rate of a path's frames; 0, or none, is the model's own."""
     fps = asked.get("fps")
     return read_fps(fps) if fps else None
+
+
+def _chunks(asked: dict[str, Any]) -> int | None:
+    """Return how many chunks the world has, `None` where that is not known."""
+    chunks = asked.get("chunks", 0)
+    if chunks is not None and not (is_whole(chunks) and 0 <= chunks <= MAX_FRAMES):
+        raise ValueError(f"chunks must be a whole number from 0 to {MAX_FRAMES}, or null, not {shown(chunks)}")
+    return chunks
 
 
 def _canonical(asked: dict[str, Any]) -> dict[str, Any]:

@@ -20,12 +20,18 @@ headless    the host without its server, for commands
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from . import network, routes
 
 __all__ = ["register"]
 
 
-def register() -> None:
-    """Make the world models known to the host's loading path, and answer what the page asks."""
+def register(questions: Mapping[str, routes.Question]) -> None:
+    """Make the world models known to the host's loading path, and answer what the page asks.
+
+    Args:
+        questions: of the page that the nodes answer, by their names.
+    """
     network.register()
-    routes.add_routes()
+    routes.add_routes(questions)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +26,16 @@ if TYPE_CHECKING:
 JSON = "application/json"
 
 
-def add_routes() -> None:
-    """Answer the editors and the settings dialog; without a running server nobody asks."""
+Question = Callable[[dict[str, Any]], dict[str, Any]]
+"""What is asked -> the answer, plain JSON values; raises ValueError with a sentence."""
+
+
+def add_routes(more: Mapping[str, Question]) -> None:
+    """Answer the editors and the settings dialog; without a running server nobody asks.
+
+    Args:
+        more: questions by their names, besides those that need no host.
+    """
     server = getattr(sys.modules.get("server"), "PromptServer", None)
     if not hasattr(server, "instance"):
         return
@@ -56,8 +64,8 @@ def add_routes() -> None:
     listing("/wm/variants", editor.variants)
     listing("/wm/presets", editor.presets)
     turns = asyncio.Semaphore(QUESTIONS_AT_ONCE)
-    for name in editor.QUESTIONS:
-        asked(f"/wm/{name}", partial(_answer, name, turns))
+    for name, act in {**editor.QUESTIONS, **more}.items():
+        asked(f"/wm/{name}", partial(_answer, act, turns))
 
     @routes.get("/wm/journal")
     async def tell_usage(_: web.Request) -> web.Response:
@@ -66,11 +74,11 @@ def add_routes() -> None:
     asked("/wm/journal/clear", lambda _: _of_journal(journal.clear))
 
 
-async def _answer(name: str, turns: asyncio.Semaphore, request: web.Request) -> bytes | None:
+async def _answer(act: Question, turns: asyncio.Semaphore, request: web.Request) -> bytes | None:
     """Answer a question; nobody hears the answer of one that was called off while it waited.
 
     Args:
-        name: one of `editor.QUESTIONS`.
+        act: answers it.
         turns: as many as there are threads, so that those who wait can still leave.
         request: whose body is the question.
 
@@ -81,12 +89,12 @@ async def _answer(name: str, turns: asyncio.Semaphore, request: web.Request) -> 
     async with turns:
         if request.transport is None or request.transport.is_closing():
             return None
-        return await asyncio.get_running_loop().run_in_executor(QUESTIONS, _answered, name, body)
+        return await asyncio.get_running_loop().run_in_executor(QUESTIONS, _answered, act, body)
 
 
-def _answered(name: str, body: bytes) -> bytes:
+def _answered(act: Question, body: bytes) -> bytes:
     with READING:
-        return written(editor.answer(name, body))
+        return written(act(editor.read(body)))
 
 
 async def _body_of(request: web.Request) -> bytes:

@@ -108,6 +108,7 @@ def test_keys_are_not_lost_in_a_drag_nor_taken_from_an_input_method(editor: Edit
 def test_a_take_that_ends_by_itself_keeps_the_held_key_from_the_host(editor: EditorPage) -> None:
     page = editor.page
     editor.add(track=track(frames=9), fps=20)
+    page.get_by_role("button", name="Keep the track's length").click()
     page.get_by_role("button", name="Record").click(modifiers=["Shift"])
     expect(page.locator(".wm-recordbar")).to_be_visible()
     page.keyboard.down("w")

@@ -245,7 +245,7 @@ def say_what_is_the_matter(page: Page, renderer: str) -> None:
 
 def lay_a_picture(editor: Editor) -> None:
     """A plan goes to the host's input folder and lies under the grid."""
-    editor.tool("Start from a ready-made path")
+    editor.tool("Ready-made paths")
     with editor.page.expect_file_chooser() as chooser:
         editor.page.get_by_role("menuitem", name="Picture below the path").click()
     chooser.value.set_files({"name": "plan.png", "mimeType": "image/png", "buffer": PLAN})

@@ -96,3 +96,15 @@ def test_loading_the_pack_touches_nothing_and_imports_nothing_heavy(comfyui: Pat
     assert report["same"], "the environment variables or torch's global settings changed"
     assert report["acts"] == [], "the pack wrote files or opened sockets while it was imported"
     assert set(report["new"]) <= sys.stdlib_module_names | {"worldmodel"}, report["new"]
+
+
+def test_the_tooltip_of_an_editor_is_short(comfy: ComfyHost) -> None:
+    """It lies over the editor while the pointer rests there, and what it does not say is in the help."""
+    listed = comfy.client.call("/object_info")
+    said = [listed[node]["input"] for node in ("WMActionTrack", "WMCameraPath")]
+    inputs = {
+        name: about[1] for one in said for group in one.values() for name, about in group.items() if len(about) > 1
+    }
+    tooltips = {name: about["tooltip"] for name, about in inputs.items() if "widgetType" in about}
+    assert tooltips.keys() == {"track", "path"}
+    assert all(len(text) < 90 for text in tooltips.values()), tooltips

@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 from comfy_host import ComfyHost
 
+from tests.unit.samples import made_up_world, world_file
+from worldmodel.binding.unbind import walked_track
+from worldmodel.track.track import write_track
+
 PATH = '{"type":"path","version":1,"frames":9}'
 
 
@@ -78,6 +82,22 @@ def test_a_text_is_bound_to_a_model(comfy: ComfyHost, model: str) -> None:
     assert report == {"model": "Tiny World", "frames": 21, "band": [["kept", 0, 21]], "rows": []}
 
 
+def test_frames_are_left_over_as_the_world_counts_that_walks_them(comfy: ComfyHost) -> None:
+    asked = {"text": "forward*24", "model": "Tiny World"}
+    bands = [comfy.client.call("/wm/binding", asked | more)["band"] for more in ({}, {"chunks": 3}, {"chunks": None})]
+    assert bands == [[["kept", 0, 21], ["dropped", 21, 3]], [["kept", 0, 24]], [["kept", 0, 24]]]
+
+
+def test_a_saved_world_says_what_it_was_told(comfy: ComfyHost) -> None:
+    world, path = made_up_world(), comfy.base / "input" / "told.world.safetensors"
+    path.write_bytes(world_file())
+    answer = comfy.client.call("/wm/world", {"world_file": path.name})
+    assert answer == {"chunks": len(world.chunks), "track": write_track(walked_track(world))}
+    gone = comfy.client.call("/wm/world", {"world_file": "../told.world.safetensors"})
+    assert gone == {"chunks": None, "track": ""}
+    path.unlink()
+
+
 @pytest.mark.parametrize(
     ("path", "body", "sentence"),
     [
@@ -92,6 +112,12 @@ def test_a_text_is_bound_to_a_model(comfy: ComfyHost, model: str) -> None:
         ("preset", {"name": "swim", "frames": 9}, "preset: found 'swim', expected one of walk"),
         ("preset", {"name": "walk", "frames": 0}, "frames must be a whole number from 1 to 100000, not 0"),
         ("preset", {"name": "walk", "frames": 9, "seed": "a"}, 'seed must be a whole number, not "a"'),
+        (
+            "binding",
+            {"text": "forward", "model": "Tiny World", "chunks": -1},
+            "chunks must be a whole number from 0 to",
+        ),
+        ("world", {"world_file": 5}, "world_file must be the name of a file, not 5"),
         ("canonical", {"text": "x" * 9_000_000}, "expected at most 8388608; make the track shorter."),
     ],
 )

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import * as record from "../../web/track_editor/record.mjs"
+import { setFrames } from "../../web/track/edits.mjs"
 import { heldAt, sampleCurve } from "../../web/track/sample.mjs"
-import { EMPTY, canonical, parse, write } from "../../web/track/timeline.mjs"
+import { EMPTY, MAX_FRAMES, canonical, parse, write } from "../../web/track/timeline.mjs"
 import { RUNNER, WALKER, anyTimeline, drawer } from "./any.mjs"
 
 const FRAME = 100
@@ -119,8 +120,46 @@ test("the take ends with its range", () => {
   const take = record.pass(record.press(begun({ range: [50, 57] }), "KeyW", 0), 100 * FRAME)
   assert.deepEqual([take.phase, take.rows.length], ["over", 7])
   assert.equal(record.press(take, "KeyS", 0), take)
-  assert.deepEqual(record.framesToRecord(EMPTY, 80, null), [56, 57])
-  assert.deepEqual(record.framesToRecord(EMPTY, 80, [9, 21]), [9, 21])
+})
+
+test("a take begins at the playhead, and anew where the track has no frame left", () => {
+  const from = (/** @type {number} */ playhead, grows = false) => record.framesToRecord(EMPTY, playhead, null, grows)
+  assert.deepEqual(
+    [from(20), from(55), from(56), from(80)],
+    [
+      [20, 57],
+      [55, 57],
+      [0, 57],
+      [0, 57],
+    ],
+  )
+  assert.deepEqual(
+    [from(20, true), from(56, true)],
+    [
+      [20, MAX_FRAMES],
+      [0, MAX_FRAMES],
+    ],
+  )
+  assert.deepEqual(record.framesToRecord(EMPTY, 80, [9, 21], true), [9, 21])
+})
+
+test("a take that goes on behind the end lengthens the track to whole chunks, in which nothing is held", () => {
+  let take = record.press(begun({ range: [50, MAX_FRAMES] }), "KeyW", 0)
+  take = record.move(take, 20, 0)
+  for (let frame = 1; frame <= 20; frame++) take = record.move(record.pass(take, frame * FRAME), 20, 0)
+  assert.equal(record.recorded(take).frames, 81)
+  const { keys, yaw } = record.recorded(record.end(take))
+  assert.deepEqual(keys.forward, [[50, 20]])
+  assert.deepEqual([...sampleCurve(yaw, 81)].slice(69, 71), [2, 0])
+  assert.equal(record.recorded(record.pass(begun(), 100 * FRAME)).frames, 57)
+})
+
+test("a take that turns to the end of the track leaves no keyframe outside it, and nothing turns if it is lengthened", () => {
+  let take = record.move(begun(), 20, 0)
+  for (let frame = 1; frame <= 57; frame++) take = record.move(record.pass(take, frame * FRAME), 20, 0)
+  const taken = record.recorded(take)
+  assert.deepEqual([take.phase, taken.yaw[taken.yaw.length - 1]], ["over", [56, 2, "linear"]])
+  assert.deepEqual([...sampleCurve(setFrames(taken, 69).yaw, 69)].slice(56, 59), [2, 0, 0])
 })
 
 test("a chunk that is taken back waits for the next key", () => {

@@ -19,7 +19,7 @@ from torch import Tensor
 from tests.tiny_models import GRID, controls_of, predict_of, start_of
 from worldmodel.families.begin import extend
 from worldmodel.variants import VARIANTS
-from worldmodel.world.archive import SUFFIX, _checksum, load_world, save_world
+from worldmodel.world.archive import SUFFIX, _checksum, load_told, load_world, save_world
 from worldmodel.world.state import Carried, Chunk, Controls, RecordedNoise, World, latents, new_world, rewind
 
 NAME = f"walk{SUFFIX}"
@@ -52,6 +52,17 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, tuple):
         return type(one) is type(other) and len(one) == len(other) and all(map(same, one, other))
     return type(one) is type(other) and one == other
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_what_a_world_was_told_is_read_without_its_latents(name: str, tmp_path: Path) -> None:
+    world = made_up(2, name=name)
+    path = save_world(world, tmp_path / NAME)
+    variant, told = load_told(path)
+    assert variant is VARIANTS[name] and same(told, tuple(chunk.controls for chunk in world.chunks))
+    with pytest.raises(ValueError, match="expected one saved by Save World"):
+        save_file({"chunk.0.keyboard": torch.zeros(1)}, path)
+        load_told(path)
 
 
 @pytest.mark.parametrize("name", VARIANTS)

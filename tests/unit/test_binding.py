@@ -257,3 +257,22 @@ def test_a_walk_through_a_camera_is_the_walk() -> None:
     walk = parse_track("forward*24 forward+yaw_right(2.5)*12 right*9 idle*12")
     bound = bind_track(filmed(Poses(integrate(walk, TINY.motion))), TINY)
     assert torch.equal(bound.controls.keyboard, bind_track(walk, TINY).controls.keyboard) and bound.rows == ()
+
+
+@pytest.mark.parametrize(("frames", "chunks", "lost"), [(24, 3, 0), (25, 3, 1), (60, 3, 0), (57, 3, 9), (57, 0, 0)])
+def test_frames_are_left_over_as_the_world_counts_that_walks_them(frames: int, chunks: int, lost: int) -> None:
+    track = parse_track(f"forward*{frames}")
+    found = binding_report(bind_track(track, TINY, chunks=chunks), TINY, chunks)
+    assert sum(length for kind, _, length in found.band() if kind == "dropped") == lost
+    assert not any("a world that goes on" in row.why for row in found.rows)
+
+
+def test_nobody_says_of_an_unknown_world_that_frames_are_left_over() -> None:
+    assert binding_report(bind_track(parse_track("forward*24"), TINY), TINY, None).rows == ()
+
+
+def test_a_sentence_waits_for_a_border_of_the_world_that_goes_on() -> None:
+    variant = VARIANTS["matrix_game_3_base"]
+    track = parse_track("forward*80")._replace(prompts=((40, "rain"),))
+    assert bind_track(track, variant, chunks=1).rows == ()
+    assert [row.kind for row in bind_track(track, variant).rows] == ["quantised"]

@@ -2,6 +2,9 @@
 /** The keyboard of a focused plot. Every handled key is taken, also when there is nothing to do; all others pass. */
 import { forTheHost, take } from "./dom.mjs"
 
+/** Elements in which Ctrl+A selects the text. */
+const TEXTS = "input, textarea, [contenteditable]"
+
 /**
  * @template E
  * @typedef {Record<string, (editor: E, event: KeyboardEvent) => void>} Keys name of a key -> what it does; a letter's
@@ -22,11 +25,22 @@ const EVERYWHERE = {
  * Listen to the keyboard on a plot.
  * @template {import("./editor.mjs").Base} E
  * @param {E} editor
- * @param {{view: Keys<E>, edit: Keys<E>, off?: () => boolean}} keys the editor's own; `view`: at any time, also while
- *   edits are off; `off`: while all keys are somebody else's
+ * @param {{view: Keys<E>, edit: Keys<E>, selectAll: (editor: E) => void, off?: () => boolean}} keys the editor's own;
+ *   `view`: at any time, also while edits are off; `off`: while all keys are somebody else's
  */
-export function listenToKeys(editor, { view, edit, off = () => false }) {
-  const { plot } = editor.shell
+export function listenToKeys(editor, { view, edit, selectAll, off = () => false }) {
+  const { plot, root } = editor.shell
+  root.addEventListener(
+    "keydown",
+    (/** @type {KeyboardEvent} */ event) => {
+      const all =
+        (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "a"
+      if (!all || off() || /** @type {HTMLElement} */ (event.target).matches(TEXTS)) return
+      take(event) // or the host selects every node of the graph
+      if (editor.ready && !editor.state.draft) selectAll(editor)
+    },
+    { signal: editor.signal },
+  )
   plot.addEventListener(
     "keydown",
     (/** @type {KeyboardEvent} */ event) => {

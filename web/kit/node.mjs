@@ -1,7 +1,9 @@
 // @ts-check
 /** An editor's ties to its node: its value, the model and rate beside it, links, runs, and who comes after it. */
 import { addEditor, comeAfter, handOver, standIn, takeOver, watchFocus } from "./host.mjs"
-import { getVariants } from "./server.mjs"
+import { goingOn } from "../track/chunks.mjs"
+import { TELLER, getVariants, onGraph } from "./server.mjs"
+import { watchWorld } from "./world.mjs"
 import { WORDS } from "./words.mjs"
 
 /**
@@ -36,6 +38,11 @@ export function tie(editor, { node, name, app, type, life, leastHeight, read, vi
     executed: showRun,
   })
   for (const other of ["model", "fps"]) host.onSibling(other, readNode)
+  const lookAtWorld = watchWorld(node, signal, TELLER, (world) => {
+    editor.set({ world })
+    readNode()
+  })
+  onGraph(signal, (ran) => lookAtWorld(modelOf(), ran))
   const focus = watchFocus(shell.root, signal)
   /** @type {any} */
   let left = null
@@ -52,13 +59,20 @@ export function tie(editor, { node, name, app, type, life, leastHeight, read, vi
   )
   learn()
 
+  /** The model that the node's widget names. */
+  function modelOf() {
+    const title = host.sibling("model")
+    return variants.find((one) => one.title === title || one.name === title) ?? variants[0] ?? null
+  }
+
   /** Read what the node's other widgets and links say. */
   function readNode() {
-    const title = host.sibling("model")
-    const variant = variants.find((one) => one.title === title || one.name === title) ?? variants[0] ?? null
+    const model = modelOf()
+    const variant = model && goingOn(model, editor.state.world?.chunks ?? 0)
     const fps = Number(host.sibling("fps"))
     editor.set({ variant, askedFps: fps > 0 ? fps : 0, linked: host.linked })
     editor.askBinding()
+    lookAtWorld(model)
   }
 
   /** Learn the models, and what else the editor asks for. */

@@ -1,6 +1,7 @@
 // @ts-check
 /** How an editor becomes a widget of the host. */
 import { forgetLeft } from "./host.mjs"
+import { tellOfGraph } from "./server.mjs"
 
 /**
  * @typedef {object} Made what a widget is to the host
@@ -36,5 +37,6 @@ export function register(app, extension, type, make, opening) {
       forgetLeft()
       await opening?.(workflow)
     },
+    afterConfigureGraph: () => tellOfGraph(false),
   })
 }

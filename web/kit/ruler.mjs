@@ -6,7 +6,7 @@
  * column's
  * place in the canvas in px.
  */
-import { chunkAt, firstFrame } from "../track/chunks.mjs"
+import { chunkAt, chunkNumber, firstFrame } from "../track/chunks.mjs"
 import { roundBox } from "./canvas.mjs"
 import { columnBoxes } from "./columns.mjs"
 
@@ -141,7 +141,7 @@ export function drawRuler(context, { view, palette, variant, frames, top, avoid 
 export function drawChunkRow(context, { view, palette, variant, frames, top }) {
   const font = `10px ${palette.font}`
   const room = variant.chunk * view.scale
-  const digits = String(chunkAt(variant, frames)).length
+  const digits = String(chunkNumber(variant, chunkAt(variant, frames))).length
   const every = Math.max(1, Math.ceil((CHUNK_LABEL.digit * Math.max(2, digits) + CHUNK_LABEL.around) / room))
   context.fillStyle = palette.second
   context.font = font
@@ -152,8 +152,9 @@ export function drawChunkRow(context, { view, palette, variant, frames, top }) {
   for (; firstFrame(variant, index) < until; index += every) {
     const from = Math.max(view.left, toX(view, firstFrame(variant, index)))
     const to = Math.min(view.left + view.width, toX(view, Math.min(frames, firstFrame(variant, index + 1))))
-    if (to - from >= palette.measure(context, String(index), font) + 2 || every > 1)
-      context.fillText(String(index), (from + to) / 2, top + CHUNK_HEIGHT / 2 + 0.5)
+    const text = String(chunkNumber(variant, index))
+    if (to - from >= palette.measure(context, text, font) + 2 || every > 1)
+      context.fillText(text, (from + to) / 2, top + CHUNK_HEIGHT / 2 + 0.5)
   }
 }
 

@@ -71,6 +71,33 @@ export const canonicalText = (text, signal) => ask("canonical", { text }, signal
  */
 export const presetText = (name, frames, seed) => ask("preset", { name, frames, seed }).then((said) => said.canonical)
 
+/** What the server knows of a world that a track goes on in. @type {import("./world.mjs").Teller} */
+export const TELLER = {
+  told: (file) => ask("world", { world_file: file }),
+  followed: ({ path, model, fps }) => ask("binding", { text: path, model, fps }).then((said) => said.followed.track),
+  canonical: canonicalText,
+}
+
+/** What asks to be told when the graph, or what a run left behind, may be another. @type {Set<(ran: boolean) => void>} */
+const listeners = new Set()
+
+/** Tell of another graph, or of a run. @param {boolean} ran */
+export function tellOfGraph(ran) {
+  for (const listener of listeners) listener(ran)
+}
+api.addEventListener("graphChanged", () => tellOfGraph(false))
+api.addEventListener("execution_success", () => tellOfGraph(true))
+
+/**
+ * Call back when the graph changed, and when one was run.
+ * @param {AbortSignal} signal
+ * @param {(ran: boolean) => void} listener
+ */
+export function onGraph(signal, listener) {
+  listeners.add(listener)
+  signal.addEventListener("abort", () => listeners.delete(listener))
+}
+
 /**
  * Keep a binding report up to date: asked for 120 ms after the last change, older answers are forgotten.
  * @param {AbortSignal} signal
@@ -121,7 +148,8 @@ export function makeBinding(signal, changed) {
      * Ask for the report of a text.
      * @param {string} text
      * @param {string} model title or name
-     * @param {{fps?: number}} [more] the rate a path is drawn at
+     * @param {{fps?: number, chunks?: number | null}} [more] the rate a path is drawn at; chunks of the world that walks
+     *   it, null if that is not known
      */
     ask(text, model, more = {}) {
       const question = { text, model, ...more }

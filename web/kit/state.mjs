@@ -11,6 +11,7 @@
  * @property {boolean} linked a link gives the value
  * @property {{text: string, value: V} | null} shown what the last run was given
  * @property {Variant | null} variant
+ * @property {import("./world.mjs").WorldBefore | null} world that the track is given to; null = not known
  * @property {string} offline why the models are not known; empty if they are
  * @property {number} askedFps the node's fps; 0 = the model's own
  * @property {number} first frame at the time axis's left edge
@@ -28,6 +29,7 @@ export const COMMON = Object.freeze({
   linked: false,
   shown: null,
   variant: null,
+  world: null,
   offline: "",
   askedFps: 0,
   first: 0,

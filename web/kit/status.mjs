@@ -1,6 +1,6 @@
 // @ts-check
 /** Status line, notice and binding strip as far as both editors say the same. */
-import { chunkAt, leftOver, wholeChunks } from "../track/chunks.mjs"
+import { chunkAt, chunkNumber, goingOn, leftOver, wholeChunks } from "../track/chunks.mjs"
 import { make } from "./dom.mjs"
 import { sign } from "./icons.mjs"
 import { openText } from "./menu.mjs"
@@ -33,7 +33,7 @@ export const joined = (parts) => parts.flatMap((part, i) => (i ? [dot(), part] :
  */
 export function showLine(editor, frames, { repairs, here }) {
   const { state, shell } = editor
-  const { variant } = state
+  const { variant, world } = state
   const fps = fpsOf(state)
   const over = leftOver(variant, frames)
   const chunks = wholeChunks(variant, frames)
@@ -43,9 +43,11 @@ export function showLine(editor, frames, { repairs, here }) {
     ...(frames === editor.frames ? [] : [WORDS.ofModel(frames)]),
     shell.narrow ? counted(chunks, "chunk") : chunkSum(chunks, variant.first_chunk, variant.chunk),
     ...(over ? [] : [`0 ${WORDS.left}`]),
+    ...(over && !world ? [WORDS.leftIfNew(over, leftOver(goingOn(variant, 1), frames))] : []),
+    ...(world?.chunks ? [WORDS.goesOn(world.frames, time(world.frames / variant.fps))] : []),
   ]
   const alarm = () => make("span", {}, dot(), sign(), make("b", { text: `${over} ${WORDS.left}` }))
-  showFacts(shell, parts, ...(over ? [alarm()] : []), ...(over && !editor.locked ? repairs(frames) : []))
+  showFacts(shell, parts, ...(over && world ? [alarm()] : []), ...(over && !editor.locked ? repairs(frames) : []))
   shell.right.replaceChildren(...joined(here))
 }
 
@@ -61,7 +63,7 @@ export const showFacts = ({ left }, facts, ...rest) =>
 /** The playhead's frame and chunk. @param {Base} editor @param {number} frame of the model @returns {Part[]} */
 export const placeParts = ({ state }, frame) => [
   make("span", {}, "frame ", make("b", { text: String(state.playhead) })),
-  `chunk ${chunkAt(state.variant, frame)}`,
+  `chunk ${chunkNumber(state.variant, chunkAt(state.variant, frame))}`,
 ]
 
 /**

@@ -14,8 +14,9 @@ import { WORDS, time } from "./words.mjs"
  * @param {number} own.most frames
  * @param {(index: number) => number} own.chunkStart frame at which a chunk starts
  * @param {(frames: number) => V} own.withFrames the value with another length
+ * @param {() => number} own.before frames that the world has before frame 0, at the value's rate; seconds count them
  */
-export function makeTimeFields(editor, { label, most, chunkStart, withFrames }) {
+export function makeTimeFields(editor, { label, most, chunkStart, withFrames, before }) {
   const { signal } = editor
   const axis = (/** @type {number} */ now) => ({ now, fps: fpsOf(editor.state), chunkStart })
   const field = (/** @type {string} */ name) => ({ label: name, hint: `${name}. ${WORDS.typed}`, signal })
@@ -37,8 +38,11 @@ export function makeTimeFields(editor, { label, most, chunkStart, withFrames }) 
     ...shared,
     unit: "s",
     columns: 5,
-    format: (value) => time(value / fpsOf(editor.state)),
-    parse: (text, now) => parseFrames(text, { ...axis(now), plain: "seconds" }),
+    format: (value) => time((value + before()) / fpsOf(editor.state)),
+    parse: (text, now) => {
+      const frame = parseFrames(text, { ...axis(now + before()), plain: "seconds" })
+      return frame === null ? null : frame - before()
+    },
   })
   const length = makeField({
     ...field(label),
@@ -59,7 +63,7 @@ export function makeTimeFields(editor, { label, most, chunkStart, withFrames }) 
     show(off) {
       const { frames } = editor
       frame.input.style.width = length.input.style.width = `${Math.max(2, String(frames).length)}ch`
-      second.input.style.width = `${Math.max(5, time((frames - 1) / fpsOf(editor.state)).length)}ch`
+      second.input.style.width = `${Math.max(5, time((frames - 1 + before()) / fpsOf(editor.state)).length)}ch`
       frame.show(editor.state.playhead)
       second.show(editor.state.playhead)
       length.show(frames)

@@ -238,6 +238,11 @@ export function setTarget(path, target) {
   return settled(path, { ...path, target, keyframes })
 }
 
+/** Take all keyframes and the target out; length and picture stay. @param {CameraPath} path */
+export function cleared(path) {
+  return settled(path, { ...path, keyframes: [], closed: false, target: null })
+}
+
 /** @param {CameraPath} path @param {import("./path.mjs").Background | null} background */
 export function setBackground(path, background) {
   return settled(path, { ...path, background })

@@ -5,7 +5,7 @@
  */
 import { SPEED_BAR, chevron, scaleBar, speedBar, stroke, trace, write } from "../kit/ground.mjs"
 import { DOT, decimal } from "../kit/words.mjs"
-import { firstFrame } from "../track/chunks.mjs"
+import { chunkNumber, firstFrame } from "../track/chunks.mjs"
 import { along, bezier, eased } from "../path/poses.mjs"
 import { chunkStart, chunksOf, limitOf } from "./state.mjs"
 import { gridStep, toGround, toPixel } from "./view.mjs"
@@ -165,7 +165,7 @@ function drawChevrons(context, { state, drawn, view, size, palette }) {
   const { x, z, yaw } = drawn.samples
   for (let index = 1; firstFrame(chunks, index) < drawn.path.frames; index += 1) {
     if (chunks.chunk * 0.1 * view.scale < 4 && index % 8) continue
-    const frame = chunkStart(state, index)
+    const frame = chunkStart(state, chunkNumber(chunks, index))
     if (frame >= x.length) break
     chevron(context, palette, toPixel(view, size, x[frame], z[frame]), yaw[frame])
   }

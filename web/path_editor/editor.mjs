@@ -53,12 +53,12 @@ export function makeEditor(place) {
   const drawn = () => drawnOf(base.state)
   const view = () => base.state.view ?? fitTop(boundsOf(drawn()), layers.top.size)
 
-  /** @param {PathState} state @returns {[text: string, model: string, more: {fps: number}] | null} */
+  /** @param {PathState} state @returns {[text: string, model: string, more: {fps: number, chunks: number | null}] | null} */
   function question(state) {
     const { variant, problem, linked, shown } = state
     const path = shownPath(state)
     if (!variant || problem || (linked && !shown) || path.keyframes.length < 2) return null
-    return [write(path), variant.name, { fps: fpsOf(state) }]
+    return [write(path), variant.name, { fps: fpsOf(state), chunks: state.world?.chunks ?? null }]
   }
 
   function playheadWords() {

@@ -30,6 +30,9 @@ export function facts() {
   }
 }
 
+/** The largest distance of the model's path from the one drawn, in metres. @param {readonly number[]} position */
+export const furthest = (position) => position.reduce((most, metres) => Math.max(most, metres), 0)
+
 /** What is known of the loop. @param {Editor} editor @returns {[string, string, boolean?][]} */
 export function loopFacts(editor) {
   const { path } = editor.drawn

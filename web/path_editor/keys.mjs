@@ -1,10 +1,11 @@
 // @ts-check
 /** What the keys of the focused plot do. */
 import { listenToKeys } from "../kit/keys.mjs"
-import { duplicate, insert, paste, remove, setTarget, sight, toggleLoop } from "../path/edits.mjs"
+import { cleared, duplicate, insert, paste, remove, setTarget, sight, toggleLoop } from "../path/edits.mjs"
 import { nudge } from "./gesture_top.mjs"
 import { locked, paceOf } from "./state.mjs"
 import { boundsOf, fitTop, zoomTop } from "./view.mjs"
+import { WORDS as SHARED } from "../kit/words.mjs"
 import { WORDS, keyframeWords } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
@@ -42,8 +43,8 @@ const VIEW = {
 /** Keys that edit. @type {Record<string, (editor: Editor, event: KeyboardEvent) => void>} */
 const EDIT = {
   Enter: (editor) => editor.parts.inspect(),
-  Delete: (editor) => removeChosen(editor),
-  Backspace: (editor) => removeChosen(editor),
+  Delete: (editor, { shiftKey }) => (shiftKey ? clearAll(editor) : removeChosen(editor)),
+  Backspace: (editor, { shiftKey }) => (shiftKey ? clearAll(editor) : removeChosen(editor)),
   X: (editor) => copy(editor) && removeChosen(editor),
   V: pasteCopied,
   d: duplicateChosen,
@@ -56,7 +57,19 @@ const EDIT = {
  * Listen to the keyboard on the plot.
  * @param {Editor} editor
  */
-export const listen = (editor) => listenToKeys(editor, { view: VIEW, edit: EDIT })
+export const listen = (editor) => listenToKeys(editor, { view: VIEW, edit: EDIT, selectAll })
+
+/** Select every keyframe. @param {Editor} editor */
+export function selectAll(editor) {
+  if (editor.locked) return
+  editor.set({ chosen: editor.state.path.keyframes.map((_, i) => i) })
+  editor.say(SHARED.allSelected)
+}
+
+/** Take all keyframes out. @param {Editor} editor */
+export function clearAll(editor) {
+  editor.edit(cleared(editor.state.path), { chosen: [], playhead: 0 }, SHARED.allCleared)
+}
 
 /**
  * @param {Editor} editor

@@ -1,7 +1,7 @@
 // @ts-check
 /** What a Camera Path editor knows, as one frozen object, and what follows from it. */
 import { COMMON, fpsOf } from "../kit/state.mjs"
-import { firstFrame } from "../track/chunks.mjs"
+import { chunkStart as startOf } from "../track/chunks.mjs"
 import { EMPTY, parse } from "../path/path.mjs"
 import { degrees, pathSpans, played, radians, samplePath, sampleSpan, speeds } from "../path/poses.mjs"
 import { tooFast } from "../path/timing.mjs"
@@ -134,8 +134,8 @@ export function chunksOf(state) {
   return rate === 1 ? variant : { ...variant, first_chunk: variant.first_chunk * rate, chunk: variant.chunk * rate }
 }
 
-/** The path's frame at which a chunk starts. @param {PathState} state @param {number} index */
-export const chunkStart = (state, index) => Math.round(firstFrame(chunksOf(state), index))
+/** The path's frame at which a chunk starts. @param {PathState} state @param {number} index its number in the world */
+export const chunkStart = (state, index) => Math.round(startOf(chunksOf(state), index))
 
 /** The first chosen keyframe. @param {PathState} state */
 export const leader = (state) => (state.chosen.length ? shownPath(state).keyframes[state.chosen[0]] : undefined)

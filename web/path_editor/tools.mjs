@@ -7,10 +7,10 @@ import { makeToolbar } from "../kit/toolbar.mjs"
 import { WORDS as SHARED } from "../kit/words.mjs"
 import { extendedFrames } from "../track/chunks.mjs"
 import { setBackground, setFrames, setLook, stretch } from "../path/edits.mjs"
-import { ZOOM, closeLoop, zoom } from "./keys.mjs"
+import { ZOOM, clearAll, closeLoop, selectAll, zoom } from "./keys.mjs"
 import { MAX_FRAMES } from "../path/path.mjs"
 import { PRESETS } from "../path/presets.mjs"
-import { chunkStart, locked, modelFrames, paceOf, pathFrames, shownPath } from "./state.mjs"
+import { chunkStart, locked, modelFrames, paceOf, pathFrames, rateOf, shownPath } from "./state.mjs"
 import { WORDS } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
@@ -37,6 +37,7 @@ export function makeTools(editor) {
     most: MAX_FRAMES,
     chunkStart: (index) => chunkStart(editor.state, index),
     withFrames: (frames) => setFrames(editor.state.path, frames),
+    before: () => (editor.state.variant?.frames_before ?? 0) * rateOf(editor.state),
   })
   const looks = lookSwitch(editor)
   /** @type {import("../kit/toolbar.mjs").Tool[]} */
@@ -137,6 +138,8 @@ function presetEntries(editor) {
     { heading: SHARED.presets },
     ...presets,
     { line: true },
+    { label: SHARED.selectAll, key: "Ctrl+A", disabled: off, press: () => selectAll(editor) },
+    { label: SHARED.clearAll, key: "Shift+Delete", disabled: off, press: () => clearAll(editor) },
     { label: WORDS.background, disabled: off, press: () => editor.parts.upload() },
     ...gone,
     { line: true },
@@ -199,7 +202,10 @@ function lookSwitch(editor) {
   }
 }
 
-/** The entries that choose where keyframes look. @param {Editor} editor @param {readonly number[]} indices */
+/**
+ * The entries that choose where keyframes look; the last one gives all of them what the chosen have.
+ * @param {Editor} editor @param {readonly number[]} indices
+ */
 export function lookEntries(editor, indices) {
   const all = editor.state.path.keyframes.map((_, i) => i)
   const entry = (/** @type {typeof LOOKS[number]} */ look, /** @type {readonly number[]} */ which) => ({
@@ -210,9 +216,10 @@ export function lookEntries(editor, indices) {
     const own = editor.state.path.keyframes[indices[0]]?.look
     return typeof own === "string" ? own === look : look === "keyed"
   }
+  const own = LOOKS.find(now)
   return [
     ...LOOKS.map((look) => ({ ...entry(look, indices), checked: now(look) })),
-    { heading: WORDS.forAll },
-    ...LOOKS.map((look) => entry(look, all)),
+    { line: true },
+    ...(own ? [{ ...entry(own, all), label: WORDS.forAll(WORDS.lookNames[own]) }] : []),
   ]
 }

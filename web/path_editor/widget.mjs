@@ -8,7 +8,7 @@ import { makeSheet } from "../kit/sheet.mjs"
 import { makeShell } from "../kit/shell.mjs"
 import { makeStrip } from "../kit/strip.mjs"
 import { makeTransport } from "../kit/transport.mjs"
-import { counted } from "../kit/words.mjs"
+import { counted, decimal } from "../kit/words.mjs"
 import { makeBackground } from "./background.mjs"
 import { makeCards } from "./cards.mjs"
 import { drawMarks, drawTopOverlay } from "./draw_marks.mjs"
@@ -17,6 +17,7 @@ import { drawGround, drawWords, residualLabel } from "./draw_top.mjs"
 import { makeEditor } from "./editor.mjs"
 import { listenToViews } from "./gestures.mjs"
 import { makeInspector } from "./inspector.mjs"
+import { furthest } from "./inspector_facts.mjs"
 import { listen } from "./keys.mjs"
 import { parse } from "../path/path.mjs"
 import { PROFILE_HEIGHT } from "./profile.mjs"
@@ -66,7 +67,7 @@ export function makeCameraPath(node, name, app) {
   })
   const strip = makeStrip({
     signal,
-    clean: () => WORDS.clean,
+    clean: () => WORDS.clean(decimal(furthest(editor.followed?.position ?? []))),
     chose: (row) => editor.goTo(row.from * rateOf(editor.state), true),
     toggled: () => height.follow(),
   })

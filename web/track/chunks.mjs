@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * What the model thinks in: chunks of frames. A world's first chunk is shorter, because its first latent spans one
- * frame. A track's frame 0 is taken as a fresh world's first new frame.
+ * frame. A track's frame 0 is taken as a fresh world's first new frame, unless `goingOn` says where it goes on.
  */
 
 /**
@@ -18,7 +18,42 @@
  * @property {import("./poses.mjs").Motion} motion
  * @property {number | null} max_yaw largest turn it was trained with, degrees per frame
  * @property {boolean} reads_text
+ * @property {number} [chunks_before] that the world has before the track's frame 0
+ * @property {number} [frames_before]
  */
+
+/** Models whose tracks go on, by the chunks there are before. @type {WeakMap<Variant, Map<number, Variant>>} */
+const going = new WeakMap()
+
+/**
+ * Return a model as a track sees it that goes on in a world: all its chunks are of one length. The same object for the
+ * same world.
+ * @param {Variant} variant for a fresh world
+ * @param {number} chunks of the world
+ * @returns {Variant}
+ */
+export function goingOn(variant, chunks) {
+  if (!chunks) return variant
+  const known = going.get(variant) ?? new Map()
+  const placed = known.get(chunks) ?? {
+    ...variant,
+    first_chunk: variant.chunk,
+    chunks_before: chunks,
+    frames_before: firstFrame(variant, chunks),
+  }
+  going.set(variant, known.set(chunks, placed))
+  return placed
+}
+
+/** Return the number that a chunk of a track has in its world. @param {Variant} variant @param {number} index */
+export function chunkNumber(variant, index) {
+  return index + (variant.chunks_before ?? 0)
+}
+
+/** Return the frame at which a chunk begins, by its number in the world. @param {Variant} variant @param {number} number */
+export function chunkStart(variant, number) {
+  return firstFrame(variant, number - (variant.chunks_before ?? 0))
+}
 
 /** Return the frames of a chunk. @param {Variant} variant @param {number} index */
 export function chunkFrames(variant, index) {

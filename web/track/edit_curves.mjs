@@ -158,7 +158,8 @@ export function curvePiece(curve, [from, to]) {
 }
 
 /**
- * Play a piece in [start, start + length) of a curve; outside nothing changes.
+ * Play a piece in [start, start + length) of a curve; outside nothing changes. A piece that ends with the track needs no
+ * keyframe behind the end, where nothing is played; its own last one says that it ends there.
  * @param {Timeline} timeline
  * @param {Axis} axis
  * @param {number} start
@@ -174,8 +175,9 @@ export function withPiece(timeline, axis, start, length, piece) {
   const rest = curve.length ? curve : /** @type {Keyframe[]} */ ([[0, 0, "linear"]])
   const opened = splitAt(start > 0 ? splitAt(rest, start - 1) : rest, end)
   const before = start > 0 ? opened.slice(0, after(opened, start - 1)) : []
-  const behind = opened.slice(after(opened, end - 1))
-  const seams = [curve.length ? start - 1 : 0, start - 1, start, end - 1, end]
+  const last = end === timeline.frames && !curve.some(([frame]) => frame >= end)
+  const behind = last ? [] : opened.slice(after(opened, end - 1))
+  const seams = [curve.length ? start - 1 : 0, start - 1, start, ...(last ? [] : [end - 1, end])]
   return withCurve(timeline, axis, tidied([...before, ...inside, ...behind], seams))
 }
 

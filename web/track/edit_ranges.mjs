@@ -1,13 +1,13 @@
 // @ts-check
 /** Edits of a range of frames with all that is in it, and of the track's length. */
 import { chunkFrames, extendedFrames, trimmedFrames } from "./chunks.mjs"
-import { curvePiece, endedBefore, withPiece } from "./edit_curves.mjs"
+import { curvePiece, endedBefore, withCurve, withPiece } from "./edit_curves.mjs"
 import { withPrompts } from "./edit_prompts.mjs"
 import { clamp, cut, holdSpans, withKeys } from "./edit_spans.mjs"
 import { spansIn } from "./sample.mjs"
 import { AXES, MAX_FRAMES, frozen, settled } from "./timeline.mjs"
 
-/** @import { Keyframe, Timeline } from "./timeline.mjs" */
+/** @import { Axis, Keyframe, Timeline } from "./timeline.mjs" */
 /** @import { Variant } from "./chunks.mjs" */
 /** @import { Range } from "./edits.mjs" */
 
@@ -57,6 +57,15 @@ export function copyRange(timeline, [from, to]) {
  */
 export function clearRange(timeline, [from, to]) {
   return AXES.reduce((result, axis) => withPiece(result, axis, from, to - from, []), withoutHeld(timeline, [from, to]))
+}
+
+/**
+ * Clear the whole track, what is kept behind its end included; the length stays.
+ * @param {Timeline} timeline
+ * @returns {Timeline}
+ */
+export function cleared(timeline) {
+  return settled(timeline, { ...timeline, keys: {}, yaw: [], pitch: [], prompts: [] })
 }
 
 /** Clear a range of keys and prompts. @param {Timeline} timeline @param {Range} range */
@@ -143,14 +152,29 @@ export function moveRange(timeline, variant, range, frames, { copy = false } = {
 }
 
 /**
- * Set the track's length; what lies beyond is kept.
+ * Set the track's length; what lies beyond is kept. In frames that are added nothing turns after a turn that ended with
+ * the track.
  * @param {Timeline} timeline
  * @param {number} frames
  * @returns {Timeline}
  */
 export function setFrames(timeline, frames) {
   const length = clamp(Math.round(frames), 1, MAX_FRAMES)
-  return length === timeline.frames ? timeline : Object.freeze({ ...timeline, frames: length })
+  if (length === timeline.frames) return timeline
+  const ended = length > timeline.frames ? AXES.reduce(endedWithTrack, timeline) : timeline
+  return Object.freeze({ ...ended, frames: length })
+}
+
+/**
+ * Let a curve whose last keyframe is on the track's last frame be zero behind it.
+ * @param {Timeline} timeline
+ * @param {Axis} axis
+ */
+function endedWithTrack(timeline, axis) {
+  const curve = timeline[axis]
+  const [frame, value] = curve[curve.length - 1] ?? [0, 0]
+  if (!curve.length || frame !== timeline.frames - 1 || value === 0) return timeline
+  return withCurve(timeline, axis, [...curve, [timeline.frames, 0, "linear"]])
 }
 
 /**

@@ -27,9 +27,14 @@ import { heldFlags, sampleInto } from "./sample.mjs"
  * @property {Float64Array} pitch radians up, (frames + 1)
  * @property {Timeline} timeline what they were made from
  * @property {Motion} motion
+ * @property {Place} start
  * @property {number} kept frames taken over from the former poses
  */
 
+/** @typedef {Readonly<{x: number, z: number, yaw: number, pitch: number}>} Place metres and radians */
+
+/** Where a fresh world begins. @type {Place} */
+export const ORIGIN = Object.freeze({ x: 0, z: 0, yaw: 0, pitch: 0 })
 const NONE = /** @type {const} */ ([])
 
 /** The plainest motion. @param {number} step metres per frame @returns {Motion} */
@@ -42,17 +47,20 @@ export function walking(step) {
  * @param {Timeline} timeline
  * @param {Motion} motion the model's
  * @param {Poses} [before] poses of a former state of the track; they are left as they are
+ * @param {Place} [start] where frame 0 is
  * @returns {Poses}
  */
-export function integrate(timeline, motion, before) {
+export function integrate(timeline, motion, before, start = ORIGIN) {
   const { frames } = timeline
   const { step_metres: step, diagonal_metres, least_degrees: least } = motion
   const diagonal = diagonal_metres ?? step * Math.SQRT1_2 // as fast as straight lines
   const share = motion.along === "mean" ? 0.5 : 0
-  const same = before && sameMotion(before.motion, motion) ? firstChange(before.timeline, timeline) : 0
+  const goesOn = before && before.start === start && sameMotion(before.motion, motion)
+  const same = goesOn ? firstChange(before.timeline, timeline) : 0
   if (before && same >= frames && before.frames === frames) return { ...before, timeline, kept: frames + 1 }
   const kept = before ? Math.min(same, frames, before.frames) : 0
   const [x, z, yaw, pitch] = Array.from({ length: 4 }, () => new Float64Array(frames + 1))
+  ;[x[0], z[0], yaw[0], pitch[0]] = [start.x, start.z, start.yaw, start.pitch]
   if (before && kept) {
     x.set(before.x.subarray(0, kept + 1))
     z.set(before.z.subarray(0, kept + 1))
@@ -76,7 +84,7 @@ export function integrate(timeline, motion, before) {
     yaw[i + 1] = yaw[i] + turned
     pitch[i + 1] = pitch[i] + radians(tilt[i], least)
   }
-  return { frames, x, z, yaw, pitch, timeline, motion, kept: kept ? kept + 1 : 0 }
+  return { frames, x, z, yaw, pitch, timeline, motion, start, kept: kept ? kept + 1 : 0 }
 }
 
 /**

@@ -58,6 +58,6 @@ function card(editor, preset) {
     note: preset.sentence,
     drawing: own ?? BARS,
     look: own ? "" : "wm-bars",
-    press: () => putIn(editor, preset),
+    press: () => putIn(editor, preset, "all"),
   })
 }

@@ -27,7 +27,8 @@ export function chosenRange({ range, spans, points, prompts, timeline }) {
     ...points.map(([, frame]) => frame + 1),
     ...prompts.map((frame) => frame + 1),
   ]
-  return starts.length ? [Math.min(...starts), Math.max(...ends)] : null
+  if (!starts.length) return null
+  return [starts.reduce((a, b) => Math.min(a, b)), ends.reduce((a, b) => Math.max(a, b))]
 }
 
 /** @param {Editor} editor */

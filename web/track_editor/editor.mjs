@@ -4,6 +4,7 @@ import { extended, makeBase } from "../kit/editor.mjs"
 import { walking } from "../track/poses.mjs"
 import { write } from "../track/timeline.mjs"
 import { layoutOf } from "./layout.mjs"
+import { pastCache } from "./past.mjs"
 import { SPOKEN, playheadWords } from "./spoken.mjs"
 import { START, extent, isEmpty, lanesOf, locked, poseCache, settled, shownTimeline, withText } from "./state.mjs"
 
@@ -38,7 +39,7 @@ export function makeEditor(place) {
   let layers = { all: () => {}, overlay: () => {}, size: { width: 0, height: 0 } }
   /** @type {{state: EditorState, size: any, narrow: boolean, layout: any} | null} */
   let laid = null
-  const poses = poseCache()
+  const [poses, past] = [poseCache(), pastCache()]
   /** @type {import("../kit/editor.mjs").BaseOf<Timeline, EditorState>} */
   const base = makeBase(place, {
     start: START,
@@ -50,7 +51,7 @@ export function makeEditor(place) {
       timeline === base.state.timeline
         ? null
         : { timeline, text: write(timeline), short: false, problem: "", failure: "" },
-    shown: shownTimeline,
+    shown: (state) => state.recording?.timeline ?? shownTimeline(state),
     locked,
     extent,
     question,
@@ -63,12 +64,12 @@ export function makeEditor(place) {
   /** @type {typeof base.parts & {record: (now?: boolean) => void, map: () => void, readShort: () => void}} */
   const parts = /** @type {any} */ (base.parts)
 
-  /** @param {EditorState} state @returns {[text: string, model: string] | null} */
+  /** @param {EditorState} state @returns {[text: string, model: string, more: {chunks: number | null}] | null} */
   function question(state) {
     const { variant, problem, short, text } = state
     const timeline = shownTimeline(state)
     if (!variant || problem || (state.linked && !state.shown) || (isEmpty(timeline) && !short)) return null
-    return [short ? text : write(timeline), variant.name]
+    return [short ? text : write(timeline), variant.name, { chunks: state.world?.chunks ?? null }]
   }
 
   function layout() {
@@ -116,8 +117,13 @@ export function makeEditor(place) {
     },
     /** @returns {[string, number, number][]} */
     band: () => base.binding.state.report?.band ?? [],
-    poses: () =>
-      poses(base.state.recording?.timeline ?? shownTimeline(base.state), base.state.variant?.motion ?? STANDING),
+    poses() {
+      const { recording, variant, world } = base.state
+      const motion = variant?.motion ?? STANDING
+      return poses(recording?.timeline ?? shownTimeline(base.state), motion, past(world, motion)?.end)
+    },
+    /** Where the world was walked that the track goes on in. */
+    past: () => past(base.state.world, base.state.variant?.motion ?? STANDING),
     /** Drop what a gesture left behind. */
     settle() {
       const { olds } = base.state

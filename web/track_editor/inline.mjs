@@ -5,7 +5,7 @@ import { makeField, parseFrames } from "../kit/fields.mjs"
 import { openPopup } from "../kit/menu.mjs"
 import { toX } from "../kit/ruler.mjs"
 import { fpsOf } from "../kit/state.mjs"
-import { firstFrame } from "../track/chunks.mjs"
+import { chunkStart } from "../track/chunks.mjs"
 import { deletePrompts, setPrompt, trimSpan } from "../track/edits.mjs"
 import { WORDS } from "./words.mjs"
 
@@ -81,7 +81,7 @@ export function typeSpan(editor, plot, { lane, span }) {
   const axis = (/** @type {number} */ now) => ({
     now,
     fps: fpsOf(editor.state),
-    chunkStart: (/** @type {number} */ index) => firstFrame(editor.variant, index),
+    chunkStart: (/** @type {number} */ index) => chunkStart(editor.variant, index),
   })
   const commit = (/** @type {number} */ from, /** @type {number} */ frames) => {
     const trimmed = trimSpan(editor.state.timeline, editor.variant, [lane.word, start], [from, from + frames])

@@ -8,6 +8,7 @@ import { copy, cutOut, paste, repeat } from "./clipboard.mjs"
 import { addKeyframe } from "./gesture_curves.mjs"
 import { nextChunk, stretched } from "./gesture_time.mjs"
 import { typePrompt } from "./inline.mjs"
+import { clearAll, selectAll } from "./select.mjs"
 import { extent, shownTimeline } from "./state.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
@@ -65,7 +66,7 @@ const EDIT = {
  * @param {Editor} editor
  */
 export const listen = (editor) =>
-  listenToKeys(editor, { view: VIEW, edit: EDIT, off: () => Boolean(editor.state.recording) })
+  listenToKeys(editor, { view: VIEW, edit: EDIT, selectAll, off: () => Boolean(editor.state.recording) })
 
 /** @param {Editor} editor @param {number} by @param {boolean} extend */
 function step(editor, by, extend) {
@@ -118,8 +119,9 @@ function pressKey(editor) {
   editor.edit(next, { cursor: true }, editor.spoken.span(place.title, range ?? [playhead, playhead + 1]))
 }
 
-/** @param {Editor} editor */
-function deleteChosen(editor) {
+/** @param {Editor} editor @param {KeyboardEvent} event */
+function deleteChosen(editor, { shiftKey }) {
+  if (shiftKey) return clearAll(editor)
   const { timeline, spans, points, prompts, range } = editor.state
   const none = { spans: [], points: [], prompts: [] }
   if (spans.length || points.length || prompts.length)

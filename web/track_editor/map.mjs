@@ -52,6 +52,7 @@ export function drawMap(context, { scene, palette, size, recording = false }) {
   const quiet = !scene.moves && !scene.turns
   drawGrid(context, scene, palette, beside && !quiet ? { ...size, width: legend.left } : size)
   drawHalo(context, scene, palette)
+  if (scene.past) drawPast(context, scene.past, scene, palette)
   drawPath(context, scene, palette)
   for (const frame of scene.chunkStarts) chevron(context, palette, placeOf(scene, frame), scene.poses.yaw[frame])
   drawEnds(context, scene, palette)
@@ -143,6 +144,21 @@ function drawPath(context, { runs }, palette) {
     trace(context, points)
     stroke(context, palette.speed(amount), 2.5)
   }
+}
+
+/**
+ * Draw where the world was walked before, thin, as it is no more to be changed.
+ * @param {Context} context @param {import("./past.mjs").Past} past @param {Scene} scene @param {Palette} palette
+ */
+function drawPast(context, { x, z }, { fit }, palette) {
+  const points = []
+  for (let i = 0; i < x.length; i++) {
+    const [px, py] = [fit.left + fit.scale * x[i], fit.top - fit.scale * z[i]]
+    const last = points.length - 2
+    if (last < 0 || Math.hypot(px - points[last], py - points[last + 1]) >= 1 || i === x.length - 1) points.push(px, py)
+  }
+  trace(context, points)
+  stroke(context, palette.second, 1.2)
 }
 
 /** Ring at the start, square at the end. @param {Context} context @param {Scene} scene @param {Palette} palette */

@@ -32,13 +32,14 @@ export function makeMapBox(editor) {
    * @param {import("../kit/canvas.mjs").Size} size
    */
   function scene(size) {
-    const poses = editor.poses()
+    const [poses, past] = [editor.poses(), editor.past()]
     const { variant } = editor
     const fps = fpsOf(editor.state)
     const frames = editor.state.recording ? Math.max(1, editor.state.playhead) : shownTimeline(editor.state).frames
     const same =
       drawn &&
       drawn.poses === poses &&
+      drawn.scene.past === past &&
       drawn.variant === variant &&
       drawn.fps === fps &&
       drawn.frames === frames &&
@@ -46,6 +47,7 @@ export function makeMapBox(editor) {
     if (!same) {
       const made = makeScene({
         poses,
+        past,
         frames,
         variant,
         fps,
@@ -128,6 +130,7 @@ export function makeMapBox(editor) {
         shownTimeline(state),
         state.recording?.timeline,
         state.variant,
+        state.world,
         state.askedFps,
         shell.narrow,
         state.map,

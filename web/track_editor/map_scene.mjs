@@ -8,6 +8,7 @@ import { chunkAt, firstFrame } from "../track/chunks.mjs"
 
 /** @import { Variant } from "../track/chunks.mjs" */
 /** @import { Poses } from "../track/poses.mjs" */
+/** @import { Past } from "./past.mjs" */
 
 /** @typedef {Readonly<{left: number, top: number, width: number, height: number}>} Area in px */
 /** @typedef {Readonly<{scale: number, left: number, top: number}>} Fit px per metre, and where the start lies */
@@ -15,6 +16,7 @@ import { chunkAt, firstFrame } from "../track/chunks.mjs"
 /**
  * @typedef {object} Scene
  * @property {Poses} poses
+ * @property {Past | null} past where the world was walked before
  * @property {number} frames that are shown
  * @property {Area} area of the path
  * @property {Fit} fit
@@ -51,6 +53,7 @@ const NOWHERE = []
  * Lay out a walk.
  * @param {object} what
  * @param {Poses} what.poses
+ * @param {Past | null} [what.past]
  * @param {number} [what.frames] of the poses, if not all are shown
  * @param {Variant} what.variant
  * @param {number} what.fps
@@ -58,11 +61,13 @@ const NOWHERE = []
  * @param {Fit} [what.keep] a fit that is kept while the walk stays inside, so that a growing path does not jump
  * @returns {Readonly<Scene>}
  */
-export function makeScene({ poses, frames = poses.frames, variant, fps, area, keep }) {
+export function makeScene({ poses, past = null, frames = poses.frames, variant, fps, area, keep }) {
   const ways = waysOf(poses, frames)
-  const fit = keep && fits(keep, poses, frames, area) ? keep : fitted(poses, frames, area)
+  const box = past ? around(bounds(past, past.x.length), bounds(poses, frames)) : bounds(poses, frames)
+  const fit = keep && fits(keep, box, area) ? keep : fitted(box, area)
   return Object.freeze({
     poses,
+    past,
     frames,
     area,
     fit,
@@ -72,7 +77,7 @@ export function makeScene({ poses, frames = poses.frames, variant, fps, area, ke
     metres: ways[frames - 1],
     fastest: poses.motion.step_metres * fps,
     moves: ways[frames - 1] > 0,
-    turns: poses.yaw.subarray(0, frames).some((yaw) => yaw !== 0),
+    turns: poses.yaw.subarray(0, frames).some((yaw) => yaw !== poses.yaw[0]),
   })
 }
 
@@ -202,9 +207,21 @@ function cellKey(column, row) {
   return ((column & 0x7fff) << 15) | (row & 0x7fff)
 }
 
-/** @param {Poses} poses @param {number} frames */
+/** @typedef {{left: number, right: number, near: number, far: number}} Box in metres */
+
+/** @param {Box} a @param {Box} b @returns {Box} */
+function around(a, b) {
+  return {
+    left: Math.min(a.left, b.left),
+    right: Math.max(a.right, b.right),
+    near: Math.min(a.near, b.near),
+    far: Math.max(a.far, b.far),
+  }
+}
+
+/** @param {Pick<Poses, "x" | "z">} poses @param {number} frames @returns {Box} */
 function bounds({ x, z }, frames) {
-  const box = { left: 0, right: 0, near: 0, far: 0 }
+  const box = { left: x[0], right: x[0], near: z[0], far: z[0] }
   for (let i = 0; i < frames; i++) {
     if (x[i] < box.left) box.left = x[i]
     if (x[i] > box.right) box.right = x[i]
@@ -214,9 +231,8 @@ function bounds({ x, z }, frames) {
   return box
 }
 
-/** @param {Poses} poses @param {number} frames @param {Area} area @returns {Fit} */
-function fitted(poses, frames, area) {
-  const { left, right, near, far } = bounds(poses, frames)
+/** @param {Box} box @param {Area} area @returns {Fit} */
+function fitted({ left, right, near, far }, area) {
   const room = [area.width - 2 * PADDING, area.height - 2 * PADDING].map((length) => Math.max(8, length))
   const scale = Math.min(
     MOST_SCALE,
@@ -230,9 +246,8 @@ function fitted(poses, frames, area) {
   })
 }
 
-/** @param {Fit} fit @param {Poses} poses @param {number} frames @param {Area} area */
-function fits({ scale, left, top }, poses, frames, area) {
-  const box = bounds(poses, frames)
+/** @param {Fit} fit @param {Box} box @param {Area} area */
+function fits({ scale, left, top }, box, area) {
   const inside = left + scale * box.left >= area.left && left + scale * box.right <= area.left + area.width
   return inside && top - scale * box.far >= area.top && top - scale * box.near <= area.top + area.height
 }

@@ -1,9 +1,11 @@
 // @ts-check
 /** Ready-made walks: the entries of the menu, the cards of an empty track, and putting one in. */
 import { getPresets, presetText } from "../kit/server.mjs"
-import { WORDS as SHARED } from "../kit/words.mjs"
-import { copyRange, pasteClip, setFrames } from "../track/edits.mjs"
-import { parse } from "../track/timeline.mjs"
+import { DOT, WORDS as SHARED, span } from "../kit/words.mjs"
+import { extendedFrames } from "../track/chunks.mjs"
+import { cleared, copyRange, pasteClip, setFrames } from "../track/edits.mjs"
+import { MAX_FRAMES, parse } from "../track/timeline.mjs"
+import { clearAll, selectAll } from "./select.mjs"
 import { isEmpty } from "./state.mjs"
 import { WORDS } from "./words.mjs"
 
@@ -39,41 +41,54 @@ export function suitable(editor) {
 /** @param {Editor} editor @returns {import("../kit/menu.mjs").Entry[]} */
 export function presetEntries(editor) {
   if (!editor.ready) return [{ heading: SHARED.presets }]
-  const { range, timeline } = editor.state
-  const where = range ? WORDS.intoRange : isEmpty(timeline) ? WORDS.intoTrack : WORDS.atPlayhead
+  const { range, timeline, playhead } = editor.state
   const suits = suitable(editor)
-  const entry = (/** @type {Preset} */ preset) => ({
+  const all = suits.map((preset) => ({
     label: title(preset),
     note: preset.sentence,
-    press: () => putIn(editor, preset),
-  })
-  return [{ heading: `${SHARED.presets} \u00b7 ${where}` }, ...suits.map(entry)]
+    press: () => putIn(editor, preset, "all"),
+  }))
+  const here = suits.map((preset) => ({ label: title(preset), press: () => putIn(editor, preset, "here") }))
+  return [
+    { heading: `${SHARED.presets} ${DOT} ${WORDS.replaceAll(wholeLength(editor))}` },
+    ...all,
+    ...(isEmpty(timeline) && !range
+      ? []
+      : [{ heading: range ? WORDS.intoRange(span(...range)) : WORDS.insertAt(playhead) }, ...here]),
+    { line: true },
+    { label: SHARED.selectAll, key: "Ctrl+A", press: () => selectAll(editor) },
+    { label: SHARED.clearAll, key: "Shift+Delete", press: () => clearAll(editor) },
+  ]
 }
 
 /** @param {Preset} preset */
 export const title = ({ name }) => WORDS.presetTitles[/** @type {"walk"} */ (name)] ?? name
 
+/** Frames of the track as whole chunks. @param {Editor} editor */
+const wholeLength = ({ state, variant }) => Math.min(MAX_FRAMES, extendedFrames(variant, state.timeline.frames))
+
 /**
- * Put a ready-made walk in: over the range, over all of an empty track, else at the playhead in its own length.
- * @param {Editor} editor @param {Preset} preset
+ * Put a ready-made walk in, so that it ends with a chunk: in place of the whole track and in its length, or into the
+ * range, or from the playhead on in its own length.
+ * @param {Editor} editor @param {Preset} preset @param {"all" | "here"} where
  */
-export async function putIn(editor, preset) {
+export async function putIn(editor, preset, where) {
   const { range, timeline, playhead } = editor.state
-  const [from, frames] = range
-    ? [range[0], range[1] - range[0]]
-    : isEmpty(timeline)
-      ? [0, timeline.frames]
-      : [playhead, preset.frames_hint]
+  const { variant } = editor
+  const end = Math.min(MAX_FRAMES, extendedFrames(variant, playhead + preset.frames_hint))
+  const [from, to] = where === "all" ? [0, wholeLength(editor)] : (range ?? [playhead, end])
+  const frames = to - from
   try {
     const text = await presetText(preset.name, frames, preset.seeded ? Math.floor(Math.random() * SEEDS) : 0)
     const made = parse(text).timeline
     if (!made || editor.signal.aborted || editor.state.timeline !== timeline) return
-    const pasted = pasteClip(timeline, editor.variant, copyRange(made, [0, frames]), from)
-    const whole = setFrames(pasted.timeline, Math.max(timeline.frames, from + frames))
+    const rest = where === "all" ? cleared(timeline) : timeline
+    const length = where === "all" ? to : Math.max(timeline.frames, to)
+    const pasted = pasteClip(setFrames(rest, length), variant, copyRange(made, [0, frames]), from)
     editor.edit(
-      whole,
-      { spans: [], points: [], prompts: [] },
-      `${title(preset)}, ${editor.spoken.range([from, from + frames])}`,
+      pasted.timeline,
+      { spans: [], points: [], prompts: [], ...(where === "all" ? { playhead: 0, range: null } : {}) },
+      `${title(preset)}, ${editor.spoken.range([from, to])}`,
     )
   } catch (error) {
     editor.fail(error)

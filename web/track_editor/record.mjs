@@ -8,8 +8,8 @@
  * A frame closes every 1000 / fps milliseconds. A key counts for it if it was down in any part of it; the counts of the
  * mouse are summed up over it.
  */
-import { chunkAt, firstFrame } from "../track/chunks.mjs"
-import { clamp, cut, holdSpans, ownWords, withKeys, withPiece } from "../track/edits.mjs"
+import { chunkAt, extendedFrames, firstFrame } from "../track/chunks.mjs"
+import { clamp, cut, holdSpans, ownWords, setFrames, withKeys, withPiece } from "../track/edits.mjs"
 import { thinned } from "../track/thin.mjs"
 import { AXES, MAX_DEGREES, MAX_FRAMES } from "../track/timeline.mjs"
 
@@ -23,7 +23,8 @@ import { AXES, MAX_DEGREES, MAX_FRAMES } from "../track/timeline.mjs"
  * @property {Timeline} timeline the track before the take
  * @property {Variant} variant
  * @property {number} fps
- * @property {Range} range frames to record; the take ends by itself at their end
+ * @property {Range} range frames to record; the take ends by itself at their end. Beyond the track's own end it grows, by
+ *   whole chunks
  * @property {number} sensitivity degrees per count of the mouse
  * @property {boolean} mouse whether the mouse is captured; without it the arrow keys turn the view
  */
@@ -183,14 +184,15 @@ export function end(take) {
 
 /**
  * Return the track with the take in it, which is the one change that a recording makes. Keys of other models, prompts
- * and a curve that the model does not read stay as they are.
+ * and a curve that the model does not read stay as they are; a take that goes on behind the end lengthens the track.
  * @param {Take} take
  * @returns {Timeline}
  */
 export function recorded({ settings, rows }) {
-  const { timeline, variant, range } = settings
+  const { variant, range } = settings
   const [from, to] = [range[0], range[0] + rows.length]
-  if (!rows.length) return timeline
+  if (!rows.length) return settings.timeline
+  const timeline = to > settings.timeline.frames ? lengthened(settings, to) : settings.timeline
   const lanes = ownWords(variant).map((word) => [word, cut(timeline.keys[word] ?? [], from, to)])
   const spans = rows.flatMap(({ held }, i) => held.map((word) => /** @type {const} */ ([word, from + i, 1])))
   const played = holdSpans(withKeys(timeline, Object.fromEntries(lanes)), variant, spans)
@@ -225,15 +227,22 @@ export function rangeOf(variant) {
 }
 
 /**
- * Return the frames to record: the range, or from the playhead to the end.
+ * Return the frames to record: the range, or from the playhead on; from the last frame, where nothing is left to be
+ * recorded, the track is recorded anew.
  * @param {Timeline} timeline
  * @param {number} playhead
  * @param {Range | null} range
+ * @param {boolean} grows whether the take goes on behind the track's end
  * @returns {Range}
  */
-export function framesToRecord(timeline, playhead, range) {
+export function framesToRecord(timeline, playhead, range, grows) {
   if (range) return [range[0], Math.min(range[1], MAX_FRAMES)]
-  return [clamp(playhead, 0, timeline.frames - 1), timeline.frames]
+  return [playhead >= timeline.frames - 1 ? 0 : Math.max(0, playhead), grows ? MAX_FRAMES : timeline.frames]
+}
+
+/** @param {Settings} settings @param {number} to first frame after the take @returns {Timeline} */
+function lengthened({ timeline, variant }, to) {
+  return setFrames(timeline, extendedFrames(variant, to))
 }
 
 const still = Object.freeze(/** @type {const} */ ([0, 0]))

@@ -6,7 +6,7 @@
 import { make } from "../kit/dom.mjs"
 import { fpsOf } from "../kit/state.mjs"
 import { signed, time } from "../kit/words.mjs"
-import { chunkAt, wholeChunks } from "../track/chunks.mjs"
+import { chunkAt, chunkNumber, wholeChunks } from "../track/chunks.mjs"
 import { rangeOf } from "./record.mjs"
 import { WORDS } from "./words.mjs"
 
@@ -92,7 +92,9 @@ export function makeRecordBar(editor) {
     for (const number of values.querySelectorAll("b"))
       number.textContent = signed(recording.values[number.dataset.axis])
     clock.replaceChildren(make("b", { text: time(state.playhead / fpsOf(state)) }), " s")
-    const chunk = editor.shell.narrow ? "" : `   chunk ${chunkAt(variant, state.playhead)} / ${chunks}`
+    const chunk = editor.shell.narrow
+      ? ""
+      : `   chunk ${chunkNumber(variant, chunkAt(variant, state.playhead))} / ${chunkNumber(variant, chunks)}`
     where.textContent = `frame ${state.playhead} / ${frames}${chunk}`
     const now = Math.floor((chunkAt(variant, state.playhead) / Math.max(1, chunks)) * segments.children.length)
     ;[...segments.children].forEach(
@@ -100,7 +102,11 @@ export function makeRecordBar(editor) {
         segment.className !== (i < now ? "wm-done" : i === now ? "wm-now" : "") &&
         (segment.className = i < now ? "wm-done" : i === now ? "wm-now" : ""),
     )
-    ends.textContent = recording.waiting ? WORDS.waiting : WORDS.endsAt(recording.range[1])
+    ends.textContent = recording.waiting
+      ? WORDS.waiting
+      : recording.grows
+        ? WORDS.grows
+        : WORDS.endsAt(recording.range[1])
   }
   return { element, show }
 }

@@ -4,6 +4,7 @@
  * is.
  */
 import { take as swallow } from "../kit/dom.mjs"
+import { lastSeen } from "../kit/ruler.mjs"
 import { fpsOf } from "../kit/state.mjs"
 import {
   COUNT_IN,
@@ -29,6 +30,8 @@ import { WORDS } from "./words.mjs"
 
 /** Milliseconds the browser may take to hand over the mouse. */
 const LOCK_WAIT = 500
+/** Milliseconds after a take, or after the last key of it, in which somebody may still be playing. */
+const STILL_PLAYING = 1000
 
 /**
  * Make the recorder of an editor.
@@ -81,12 +84,27 @@ async function capture(plot) {
   return Boolean(got)
 }
 
-/** Keep the repetitions of a key that is held on when a take ends from the host, which has shortcuts of one letter. */
-function swallowHeld() {
+/**
+ * Keep the keys of a take from the host, which has shortcuts of one letter, for a moment after the end: one goes on
+ * holding and pressing them until one sees that it is over.
+ * @param {import("./record.mjs").Settings} settings of the take
+ * @param {boolean} atEnd whether the take ended by itself, and a late Esc is meant for it too
+ */
+function swallowLate(settings, atEnd) {
   const life = new AbortController()
   const { signal } = life
-  const held = (/** @type {KeyboardEvent} */ event) => (event.repeat ? swallow(event) : life.abort())
-  window.addEventListener("keydown", held, { signal, capture: true })
+  let until = performance.now() + STILL_PLAYING
+  const late = (/** @type {KeyboardEvent} */ event) => {
+    if (event.ctrlKey || event.metaKey) return
+    const now = performance.now()
+    const stops = atEnd && event.key === "Escape"
+    const played = stops || event.key === "Backspace" || meaning(settings, event.code) !== undefined
+    if (event.repeat || (played && now < until)) swallow(event)
+    else life.abort()
+    if (stops) life.abort()
+    until = now + STILL_PLAYING
+  }
+  window.addEventListener("keydown", late, { signal, capture: true })
   window.addEventListener("blur", () => life.abort(), { signal })
 }
 
@@ -98,9 +116,9 @@ function swallowHeld() {
  * @returns {() => void} stops and keeps
  */
 function run(editor, captured, countIn, over) {
-  const { timeline, playhead, range } = editor.state
+  const { timeline, playhead, range, grows } = editor.state
   const variant = editor.variant
-  const frames = framesToRecord(timeline, playhead, range)
+  const frames = framesToRecord(timeline, playhead, range, grows)
   let take = begin(
     { timeline, variant, fps: fpsOf(editor.state), range: frames, sensitivity: SENSITIVITY, mouse: captured },
     performance.now(),
@@ -112,6 +130,7 @@ function run(editor, captured, countIn, over) {
   let made = timeline
 
   function show() {
+    const { frames: before } = made
     made = take.rows.length === editor.state.recording?.take.rows.length ? made : recorded(take)
     const { held, yaw, pitch } = shownNow(take)
     const counting = take.phase === "counting" ? Math.ceil((take.due - performance.now()) / 1000) : 0
@@ -120,6 +139,7 @@ function run(editor, captured, countIn, over) {
       before: timeline,
       timeline: made,
       range: frames,
+      grows: grows && !range,
       held: new Set(held),
       values: { yaw, pitch },
       count: counting,
@@ -129,19 +149,21 @@ function run(editor, captured, countIn, over) {
       waiting: take.phase === "waiting",
     }
     editor.set({ recording, playhead: Math.min(frameOf(take), frames[1] - 1) })
+    if (made.frames !== before) editor.redraw() // the whole time axis has another length
+    const view = editor.timeView
+    if (editor.state.playhead >= lastSeen(view)) editor.show({ ...view, first: editor.state.playhead })
   }
 
-  function stop() {
+  function stop(atEnd = false) {
     if (signal.aborted) return
     life.abort()
     cancelAnimationFrame(request)
-    swallowHeld()
+    swallowLate(take.settings, atEnd)
     take = end(take)
     if (document.pointerLockElement) document.exitPointerLock()
     const result = recorded(take)
-    const last = Math.min(frameOf(take), timeline.frames - 1)
     over()
-    editor.set({ recording: null, playhead: last })
+    editor.set({ recording: null, playhead: frames[0] }) // where it plays from, and where another take begins
     editor.edit(
       result,
       { spans: [], points: [], prompts: [] },
@@ -153,7 +175,7 @@ function run(editor, captured, countIn, over) {
   function step() {
     const before = take
     take = pass(take, performance.now())
-    if (take.phase === "over") return stop()
+    if (take.phase === "over") return stop(true)
     if (take !== before || take.phase === "counting") show()
     request = requestAnimationFrame(step)
   }
@@ -189,7 +211,7 @@ function run(editor, captured, countIn, over) {
     },
     { signal },
   )
-  window.addEventListener("blur", stop, { signal })
+  window.addEventListener("blur", () => stop(), { signal })
   document.addEventListener("visibilitychange", () => document.hidden && stop(), { signal })
   document.addEventListener("pointerlockchange", () => captured && document.pointerLockElement === null && stop(), {
     signal,

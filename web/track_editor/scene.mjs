@@ -38,6 +38,9 @@ import { extent, readsOf, shownTimeline } from "./state.mjs"
 
 export const GRIP = { width: 12, height: 5 }
 
+/** Frames of the track on show, or of what a recording makes of it. @param {import("./state.mjs").EditorState} state */
+const framesOf = (state) => (state.recording?.timeline ?? shownTimeline(state)).frames
+
 /** Draw what changes with the track and the view. @param {Context} context @param {Scene} scene */
 export function drawContent(context, { state, layout, palette, band }) {
   const timeline = shownTimeline(state)
@@ -47,7 +50,7 @@ export function drawContent(context, { state, layout, palette, band }) {
   context.beginPath()
   context.rect(view.left, 0, view.width, layout.height)
   context.clip()
-  const rows = { view, palette, variant, frames: timeline.frames, top: layout.chunks.top, bottom: layout.bottom }
+  const rows = { view, palette, variant, frames: framesOf(state), top: layout.chunks.top, bottom: layout.bottom }
   drawChunks(context, rows)
   drawRows(context, layout, palette)
   if (state.recording) drawTake(context, { state, layout, palette, ahead: true })
@@ -104,8 +107,8 @@ export function drawOverlay(context, { state, layout, palette, narrow }) {
     ...(label ? [[label.from - 6, label.to + 6]] : []),
     ...(range ?? []).map((frame) => [toX(view, frame) - 4, toX(view, frame) + 4]),
   ])
-  drawRuler(context, { view, palette, variant, frames: timeline.frames, top: layout.ruler.top, avoid })
-  drawChunkRow(context, { view, palette, variant, frames: timeline.frames, top: layout.chunks.top })
+  drawRuler(context, { view, palette, variant, frames: framesOf(state), top: layout.ruler.top, avoid })
+  drawChunkRow(context, { view, palette, variant, frames: framesOf(state), top: layout.chunks.top })
   drawPlayhead(context, { ...shared, text, recording: Boolean(recording) })
   if (state.cursor && document.activeElement?.contains(context.canvas)) drawCursor(context, layout, palette, state)
   if (state.pill) pill(context, palette, layout, state.pill.text, state.pill.x, state.pill.y)

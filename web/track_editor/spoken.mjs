@@ -3,7 +3,7 @@
 import { signed, span } from "../kit/words.mjs"
 import { curveAt } from "../track/sample.mjs"
 import { heldAt } from "../track/sample.mjs"
-import { chunkAt } from "../track/chunks.mjs"
+import { chunkAt, chunkNumber } from "../track/chunks.mjs"
 import { keyTitle, lanesOf, shownTimeline } from "./state.mjs"
 import { WORDS } from "./words.mjs"
 
@@ -33,7 +33,7 @@ export function playheadWords(state) {
   const held = heldAt(shownTimeline(state), state.playhead).map((word) => keyTitle(variant, word))
   return [
     `frame ${state.playhead}`,
-    `chunk ${chunkAt(variant, state.playhead)}`,
+    `chunk ${chunkNumber(variant, chunkAt(variant, state.playhead))}`,
     held.length ? held.join(" and ") : "no key",
   ].join(", ")
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** What an Action Track editor knows, as one frozen object, and what follows from it. */
 import { COMMON } from "../kit/state.mjs"
-import { integrate } from "../track/poses.mjs"
+import { ORIGIN, integrate } from "../track/poses.mjs"
 import { contentEnd, laneWords } from "../track/edits.mjs"
 import { EMPTY, parse } from "../track/timeline.mjs"
 import { WORDS } from "./words.mjs"
@@ -22,6 +22,7 @@ import { WORDS } from "./words.mjs"
  * @property {boolean} cursor whether the keyboard's lane is shown
  * @property {"off" | "frame" | "chunk"} snap
  * @property {number} times of a repetition
+ * @property {boolean} grows whether a recording goes on behind the track's end
  * @property {boolean} overview
  * @property {boolean} map
  * @property {{text: string, x: number, y: number} | null} pill
@@ -47,6 +48,7 @@ export const START = Object.freeze({
   cursor: false,
   snap: "chunk",
   times: 2,
+  grows: true,
   overview: true,
   map: true,
   pill: null,
@@ -67,6 +69,7 @@ const KEPT = /** @type {const} */ ([
   "cursor",
   "snap",
   "times",
+  "grows",
   "axis",
   "overview",
   "map",
@@ -108,7 +111,8 @@ export const shownTimeline = (state) =>
 export const locked = (state) => state.linked || state.problem !== "" || state.unread || !state.variant
 
 /** Frames there is something to see of: the track and what is kept behind its end. @param {EditorState} state */
-export const extent = (state) => Math.max(shownTimeline(state).frames, contentEnd(shownTimeline(state)))
+export const extent = (state) =>
+  Math.max(shownTimeline(state).frames, contentEnd(shownTimeline(state)), state.recording?.timeline.frames ?? 0)
 
 /** Whether nothing is asked for yet. @param {Timeline} timeline */
 export const isEmpty = (timeline) =>
@@ -156,8 +160,13 @@ export function keyTitle(variant, word) {
 export function poseCache() {
   /** @type {import("../track/poses.mjs").Poses | undefined} */
   let last
-  return (/** @type {Timeline} */ timeline, /** @type {import("../track/poses.mjs").Motion} */ motion) => {
-    if (last?.timeline !== timeline || last.motion !== motion) last = integrate(timeline, motion, last)
+  return (
+    /** @type {Timeline} */ timeline,
+    /** @type {import("../track/poses.mjs").Motion} */ motion,
+    /** @type {import("../track/poses.mjs").Place | undefined} */ start,
+  ) => {
+    if (last?.timeline !== timeline || last.motion !== motion || last.start !== (start ?? ORIGIN))
+      last = integrate(timeline, motion, last, start)
     return last
   }
 }

@@ -6,7 +6,7 @@ import { openMenu } from "../kit/menu.mjs"
 import { makeTimeFields } from "../kit/time_fields.mjs"
 import { makeToolbar } from "../kit/toolbar.mjs"
 import { WORDS as SHARED } from "../kit/words.mjs"
-import { firstFrame } from "../track/chunks.mjs"
+import { chunkStart } from "../track/chunks.mjs"
 import { setFrames } from "../track/edits.mjs"
 import { MAX_FRAMES } from "../track/timeline.mjs"
 import { ZOOM } from "./keys.mjs"
@@ -28,7 +28,8 @@ export function makeTools(editor) {
   const fields = makeTimeFields(editor, {
     label: WORDS.frames,
     most: MAX_FRAMES,
-    chunkStart: (index) => firstFrame(editor.variant, index),
+    chunkStart: (number) => chunkStart(editor.variant, number),
+    before: () => editor.state.variant?.frames_before ?? 0,
     withFrames: (frames) => setFrames(editor.state.timeline, frames),
   })
   const times = makeField({
@@ -74,6 +75,14 @@ export function makeTools(editor) {
     { id: "play", icon: "play", label: SHARED.play, key: "K", press: () => editor.play() },
     { id: "frame", kind: "part", element: fields.frames },
     { id: "time", kind: "part", element: fields.seconds, narrow: "menu" },
+    {
+      id: "keep",
+      kind: "toggle",
+      icon: "lock",
+      label: WORDS.keepLength,
+      press: () => editor.set({ grows: !editor.state.grows }),
+      narrow: "menu",
+    },
     { id: "line1", kind: "line", narrow: "gone" },
     { id: "space0", kind: "space", narrow: "bar" },
     { id: "copy", icon: "copy", label: WORDS.copy, key: "Shift+C", press: () => copy(editor) },
@@ -140,6 +149,7 @@ export function makeTools(editor) {
       icon: state.playing ? "pause" : "play",
       label: state.playing ? SHARED.pause : SHARED.play,
     })
+    bar.set("keep", { pressed: !state.grows, disabled: busy })
     bar.set("copy", { disabled: busy || !chosen })
     bar.set("paste", { disabled: off || busy || !hasClip() })
     bar.set("repeat", { disabled: off || busy || !chosen })

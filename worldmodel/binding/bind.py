@@ -46,13 +46,14 @@ class Bound(NamedTuple):
         return (*self.notes, *sentences(self.rows))
 
 
-def bind_track(track: Track, variant: Variant, behind: World | None = None) -> Bound:
+def bind_track(track: Track, variant: Variant, behind: World | None = None, chunks: int = 0) -> Bound:
     """Write a track in a variant's columns and units; a track with a camera follows it with this model's own keys.
 
     Args:
         track: what was asked for.
         variant: the model.
-        behind: the world that the track goes on from; `None`: a fresh one.
+        behind: the world that the track goes on from; `None`: a fresh one, or one of which no more is known than
+        chunks: how many it has.
 
     Returns:
         Controls of all the track's frames, and the report.
@@ -65,31 +66,41 @@ def bind_track(track: Track, variant: Variant, behind: World | None = None) -> B
         if rows is not None and not bool(torch.isfinite(rows).all()):
             raise ValueError(f"track: found NaN or infinity in its {name}, expected finite numbers; correct the track.")
     if track.camera is None or (variant.keyboard is None and variant.camera is not None):
-        return _bind(track, variant, behind)
+        return _bind(track, variant, behind, chunks)
     if can_follow(variant):
         followed = follow(track.camera.c2w, variant)
-        return bind_followed(followed._replace(track=followed.track._replace(prompts=track.prompts)), variant, behind)
-    bound = _bind(track, variant, behind)
+        followed = followed._replace(track=followed.track._replace(prompts=track.prompts))
+        return bind_followed(followed, variant, behind, chunks)
+    bound = _bind(track, variant, behind, chunks)
     why = f"{variant.title} does not turn with the mouse, so it follows no camera; the track's keys are played"
     row = Row("dropped", 0, track.frames - 1, "camera", "a camera's path", "keys", why)
     return bound._replace(rows=in_order([row, *bound.rows]))
 
 
-def bind_followed(followed: Followed, variant: Variant, behind: World | None = None) -> Bound:
+def bind_followed(followed: Followed, variant: Variant, behind: World | None = None, chunks: int = 0) -> Bound:
     """Bind the keys and the mouse that follow a camera in this variant, and report what they cannot follow."""
-    bound = _bind(followed.track, variant, behind)
+    bound = _bind(followed.track, variant, behind, chunks)
     return bound._replace(rows=in_order([*followed.rows, *bound.rows]), notes=followed.notes)
 
 
-def binding_report(bound: Bound, variant: Variant) -> Report:
-    """Say what a model gets of a track that a fresh world walks, the frames after the last whole chunk included."""
-    frames, chunks = len(bound.turns), 0
-    while variant.chunking.first_frame(chunks + 1) <= frames:
-        chunks += 1
-    whole, rows = variant.chunking.first_frame(chunks), bound.rows
+def binding_report(bound: Bound, variant: Variant, chunks: int | None = 0) -> Report:
+    """Say what a model gets of a track, the frames after the last whole chunk included.
+
+    Args:
+        bound: the track.
+        variant: the model.
+        chunks: of the world that walks it; 0 is a fresh one. `None`: not known, so that nobody can say whether frames
+            are left over, and no row does.
+    """
+    frames, rows = len(bound.turns), bound.rows
+    if chunks is None:
+        return Report(variant.title, frames, rows, bound.notes)
+    whole = number = 0
+    while whole + (length := variant.chunking.frames(chunks + number)) <= frames:
+        whole, number = whole + length, number + 1
     if whole < frames:
-        why = f"left over after {counted(chunks, 'whole chunk')}: {_ways_out(whole, variant.chunking.frames(chunks))}"
-        if frames % variant.chunking.frames(1) == 0:
+        why = f"left over after {counted(number, 'whole chunk')}: {_ways_out(whole, length)}"
+        if not chunks and frames % variant.chunking.frames(1) == 0:
             why += f"; a world that goes on walks all {frames}"
         row = Row("dropped", whole, frames - 1, "all", counted(frames - whole, "frame"), "none", why)
         rows = in_order([*rows, row])
@@ -143,11 +154,11 @@ def _ways_out(whole: int, next_length: int) -> str:
     return (f"shorten the track to {whole} or " if whole else "") + f"extend it to {whole + next_length} frames"
 
 
-def _bind(track: Track, variant: Variant, behind: World | None) -> Bound:
+def _bind(track: Track, variant: Variant, behind: World | None, chunks: int) -> Bound:
     """Write a track in a variant's columns and units, each part that the variant can be told by a binder of its own."""
     keyboard, rows = _keyboard(track, variant)
     turns, lost = _turns(track.mouse, variant)
-    events, late = events_of(track, variant, 0 if behind is None else len(behind.chunks))
+    events, late = events_of(track, variant, chunks if behind is None else len(behind.chunks))
     rows += lost + late
     mouse = None
     if variant.mouse is not None:

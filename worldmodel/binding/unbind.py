@@ -23,8 +23,12 @@ def walked_track(world: World, first_chunk: int = 0) -> Track:
         world: of any variant.
         first_chunk: 0 for the whole walk; the number of chunks gives a track without frames.
     """
-    variant = variant_named(world.start.variant)
     told = [chunk.controls for chunk in world.chunks[first_chunk:]]
+    return told_track(told, variant_named(world.start.variant), first_chunk)
+
+
+def told_track(told: Sequence[Controls], variant: Variant, first_chunk: int = 0) -> Track:
+    """Return the track that the controls of chunks say, which follow one another from `first_chunk` on."""
     prompts, frame, before = [], 0, ""
     for index, controls in enumerate(told, first_chunk):
         if controls.prompt != before:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from torch import Tensor
@@ -12,8 +13,14 @@ METADATA_KEY = "worldmodel"
 """Under it lie our own entries of a header, as JSON."""
 
 
-def load_safetensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, str]]:
+def load_safetensors(
+    path: Path | str, wanted: Callable[[str], bool] = lambda name: True
+) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors and the header metadata of a safetensors file.
+
+    Args:
+        path: of the file.
+        wanted: tells by its name whether a tensor is read.
 
     Raises:
         ValueError: the file is missing or damaged.
@@ -22,7 +29,7 @@ def load_safetensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, str
 
     try:
         with safe_open(str(path), framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})
+            return {key: file.get_tensor(key) for key in file.keys() if wanted(key)}, dict(file.metadata() or {})
     except FileNotFoundError:
         raise ValueError(
             f"{Path(path).name}: found no such file, expected a safetensors file; check the path."

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..binding.unbind import walked_track
 from ..metrics.pictures import psnr, squared_error
 from ..track.track import Track
 from ..variants import Variant, variant_named
@@ -37,6 +38,8 @@ class Column(NamedTuple):
     """(f, H, W, 3) from the first shown frame on, at least one frame."""
     track: Track | None = None
     """What it was told, drawn on its pictures."""
+    measured: int | None = None
+    """Frames that are measured against the truth; `None`: all of them."""
 
 
 class Span(NamedTuple):
@@ -99,6 +102,20 @@ def parting(one: World, other: World, labels: tuple[str, str]) -> Parting:
     return Parting(frame, f"{longer} goes on where {shorter} ends, at frame {frame}.")
 
 
+def told_alike(one: World, other: World) -> int:
+    """Return for how many frames two worlds were told the same, and so walk the same way, whatever became of it."""
+    if one.start.variant != other.start.variant:
+        return 0
+    first, second = walked_track(one), walked_track(other)
+    length = min(first.frames, second.frames)
+    differ = (first.keys[:length] != second.keys[:length]).any(1) | (first.mouse[:length] != second.mouse[:length]).any(
+        1
+    )
+    if first.camera is not None and second.camera is not None:
+        differ |= (first.camera.c2w[:length] != second.camera.c2w[:length]).flatten(1).any(1)
+    return int(differ.nonzero()[0]) if differ.any() else length
+
+
 def shared_chunks(one: World, other: World) -> int:
     """Return how many chunks two worlds have in common from their start on; 0 for two starts."""
     if one.digest != other.digest:
@@ -148,11 +165,15 @@ def side_by_side(
             if number == max(column.frames, span.first):
                 drawn[i] = enlarged(pictures[i], scale) * _HELD
         if errors is not None and number < columns[-1].frames:
-            lasting = [number < column.frames for column in columns[:-1]]
+            lasting = [number < min(column.frames, _measured(column)) for column in columns[:-1]]
             measured = [picture if lasts else None for picture, lasts in zip(pictures, lasting, strict=False)]
             if any(lasting):
                 errors.add(number, measured, pictures[-1])
         yield board.frame(number, drawn)
+
+
+def _measured(column: Column) -> int:
+    return column.frames if column.measured is None else column.measured
 
 
 def _stream(column: Column, first: int, scale: int) -> Iterator[tuple[Tensor, Tensor]]:

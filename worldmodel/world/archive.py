@@ -103,6 +103,25 @@ def load_world(path: Path | str) -> World:
         return _read(path, path.name)
 
 
+def load_told(path: Path | str) -> tuple[Variant, tuple[Controls, ...]]:
+    """Read only what a world was told, chunk by chunk; its latents, and with them the checksum, are not looked at.
+
+    Raises:
+        ValueError: as `load_world`, as far as that is looked at.
+    """
+    path = Path(path)
+    with readable(path):
+        mapped, metadata = load_safetensors(path, lambda name: name.startswith("chunk.") and "latents" not in name)
+        tensors = {key: tensor.clone() for key, tensor in mapped.items()}
+        del mapped
+    try:
+        entries, variant = _header_of(metadata)
+        told = entries["chunks"]
+        return variant, tuple(_controls(tensors, variant, index, one) for index, one in enumerate(told))
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from None
+
+
 def _read(path: Path, name: str) -> World:
     mapped, metadata = load_safetensors(path)
     # copied: a mapped tensor would change with the file, or end the process when the file gets shorter
@@ -148,14 +167,18 @@ def _checksum(header: str, tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _world_of(tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> World:
+def _header_of(metadata: Mapping[str, str]) -> tuple[dict[str, Any], Variant]:
     if _HEADER not in metadata:
         raise ValueError("found a safetensors file without a world, expected one saved by Save World; choose another.")
     entries = _entries(metadata[_HEADER])
     if entries["variant"] not in VARIANTS:
         found, known = shortened(entries["variant"]), ", ".join(VARIANTS)
         raise ValueError(f"found a world of the model {found!r}, expected one of {known}; update this pack.")
-    variant = VARIANTS[entries["variant"]]
+    return entries, VARIANTS[entries["variant"]]
+
+
+def _world_of(tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> World:
+    entries, variant = _header_of(metadata)
     if metadata.get(_CHECKSUM) != _checksum(metadata[_HEADER], tensors):
         raise ValueError(f"found content that does not match its checksum, expected it unchanged; {_AGAIN}.")
     noise = None
@@ -227,10 +250,6 @@ def _take(tensors: dict[str, Tensor], name: str, dtypes: tuple[torch.dtype, ...]
 
 
 def _chunk(tensors: dict[str, Tensor], world: World, variant: Variant, index: int, told: dict[str, Any]) -> Chunk:
-    def part(name: str, *dtypes: torch.dtype) -> Tensor | None:
-        whole = f"chunk.{index}.{name}"
-        return _take(tensors, whole, dtypes) if whole in tensors else None
-
     latents = _take(tensors, f"chunk.{index}.latents")
     expected = (variant.latents.channels, variant.chunking.latents(index), *world.start.grid)
     if tuple(latents.shape) != expected:
@@ -238,6 +257,14 @@ def _chunk(tensors: dict[str, Tensor], world: World, variant: Variant, index: in
             f"found latents of shape {tuple(latents.shape)} in chunk {index}, expected {expected} as the start has "
             f"them; {_AGAIN}."
         )
+    return Chunk(latents, _controls(tensors, variant, index, told), told["seed"], told["key"])
+
+
+def _controls(tensors: dict[str, Tensor], variant: Variant, index: int, told: dict[str, Any]) -> Controls:
+    def part(name: str, *dtypes: torch.dtype) -> Tensor | None:
+        whole = f"chunk.{index}.{name}"
+        return _take(tensors, whole, dtypes) if whole in tensors else None
+
     keyboard = part("keyboard", torch.float32)
     if keyboard is None and variant.keyboard is not None:
         keyboard = _take(tensors, f"chunk.{index}.keyboard", (torch.float32,))  # which says that there is none
@@ -248,7 +275,7 @@ def _chunk(tensors: dict[str, Tensor], world: World, variant: Variant, index: in
         )
     controls = Controls(keyboard, part("mouse", torch.float32), poses, told["prompt"])
     validate_controls(controls, variant, index)
-    return Chunk(latents, controls, told["seed"], told["key"])
+    return controls
 
 
 def _check_noise(noise: RecordedNoise | None, variant: Variant, grid: tuple[int, ...]) -> None:

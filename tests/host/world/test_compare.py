@@ -68,10 +68,14 @@ def test_cut_to_the_shortest_and_ranges(compare: Callable, branches: SimpleNames
     assert torch.equal(columns(late.images, 2)[1], columns(whole.images, 2)[1][40:])
 
 
-def test_the_measure_is_the_psnr_of_each_chunk(compare: Callable, branches: SimpleNamespace, run: Callable) -> None:
-    films = [run("WMDecodeWorld", world, branches.vae) for world in (branches.left, branches.right)]
+def test_the_measure_is_the_psnr_of_each_chunk(
+    compare: Callable, branches: SimpleNamespace, run: Callable, of_pack: Callable[[str], ModuleType]
+) -> None:
+    parse = of_pack("worldmodel.track.track").parse_track
+    again, _ = run("WMRolloutWorld", branches.model, branches.trunk, parse("left+yaw_left(4)*12"), 9)
+    films = [run("WMDecodeWorld", world, branches.vae) for world in (branches.left, again)]
     truth = torch.rand(40, 64, 96, 3)
-    shown = compare(truth=truth, labels="one, ,the way it was")
+    shown = compare(branches.left, again, truth=truth, labels="one, ,the way it was")
     assert torch.equal(columns(shown.images, 3)[2][:40], truth)
     measured = shown.lines[2:]
     assert [line.split(":")[0] for line in measured] == [
@@ -85,6 +89,15 @@ def test_the_measure_is_the_psnr_of_each_chunk(compare: Callable, branches: Simp
         said = f"one {psnr(films[0], rows):.1f} dB, world 2 {psnr(films[1], rows):.1f} dB."
         assert line.endswith(said), (line, said)
     assert measured[-1] == f"chunk 3: one {psnr(films[0], slice(33, 40)):.1f} dB."  # the other has ended
+
+
+def test_the_truth_of_one_walk_measures_no_other(compare: Callable, branches: SimpleNamespace) -> None:
+    """Right walks right, which the truth of left says nothing about."""
+    lines = compare(truth=torch.rand(45, 64, 96, 3), labels="left, right").lines
+    whole, said, *chunks = lines[2:]
+    assert "left" in whole and "right" in whole
+    assert said == "right is told something else than left from frame 21 on, and is measured up to there."
+    assert ["right" in line for line in chunks] == [True, True, False, False]
 
 
 def test_a_truth_of_another_size_or_with_alpha_is_fitted(compare: Callable) -> None:

@@ -162,6 +162,6 @@ def test_clones_know_their_file_and_can_be_loaded_again(tiny: SimpleNamespace, r
 def test_registering_twice_leaves_one_entry(of_pack: Callable[[str], ModuleType]) -> None:
     host, models = of_pack("nodes.host"), comfy.supported_models.models
     before = len(models)
-    host.register()
+    host.register({})
     assert len(models) == before
     assert [model.__name__ for model in models].count("WMWorldModel") == 1

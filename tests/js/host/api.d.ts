@@ -2,4 +2,5 @@
 export const api: {
   fetchApi(route: string, options?: RequestInit): Promise<Response>
   apiURL(route: string): string
+  addEventListener(type: string, listener: (event: any) => void): void
 }
