@@ -8,6 +8,7 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..worldmodel.binding.spoken import Template
 from ..worldmodel.memory.policy import MemoryPolicy
 from ..worldmodel.track.track import Track as DenseTrack
 from ..worldmodel.world.state import World as WorldState
@@ -16,7 +17,7 @@ from .frames import FIRST_FRAME, LAST_FRAME, chosen_span, gathered
 from .host import decoder, files, progress
 from .rolling import MOST_SHIFT, Wishes, check_shift, check_vae, describe, open_pages, parse_steps, plan_rollout, roll
 from .schema import CATEGORY, FPS, SEED, check_fps, validated
-from .types import Memory, Track, World
+from .types import Memory, Track, Words, World
 
 _UNCONNECTED = object()
 """Stands for an input that nothing is linked into; what a link brings is `None` when a graph is queued."""
@@ -68,10 +69,12 @@ class RolloutWorld(io.ComfyNode):
         context_budget: int = 0,
         clip: Any = None,
         memory: MemoryPolicy | None = None,
+        words: Template | None = None,
     ) -> io.NodeOutput:
         """Check everything, look up what is there, then roll."""
         check_fps(fps)
-        plan = plan_rollout(model, world, track, vae, Wishes(seed, steps, shift, fps, context_budget, clip, memory))
+        wishes = Wishes(seed, steps, shift, fps, context_budget, clip, memory, words)
+        plan = plan_rollout(model, world, track, vae, wishes)
         pages = open_pages(model, world, plan, cls.hidden)
         grown, film = roll(model, world, vae, plan, pages)
         report = describe(plan, world, grown, pages)
@@ -125,13 +128,19 @@ def _inputs() -> list[io.Input]:
         io.Clip.Input(
             "clip",
             optional=True,
-            tooltip="Text encoder, only where the track changes the prompt on the way.",
+            tooltip="Text encoder: where the track changes the prompt on the way, and for Yume 1.5, which is told its "
+            "keys in words.",
         ),
         Memory.Input(
             "memory",
             optional=True,
             tooltip="Which past frames the model looks at again, from World Memory; without it as the world's form "
-            "says. Only for a model that looks back at any frame, as Matrix-Game 3 does.",
+            "says. Only for a model that looks back at any frame, as Matrix-Game 3 and Yume 1.5 do.",
+        ),
+        Words.Input(
+            "words",
+            optional=True,
+            tooltip="How keys are put into words, from World Words. Only for Yume 1.5, which is told them so.",
         ),
     ]
 

@@ -22,8 +22,8 @@ from ...worldmodel.families import family_of
 from ...worldmodel.layers.threads import few_threads, is_small
 from ...worldmodel.vae.causal import STOCK, Manner
 from ...worldmodel.vae.tiny import TinyVAE
-from ...worldmodel.variants import Chunking, variant_named
-from ...worldmodel.world.state import World
+from ...worldmodel.variants import Chunking
+from ...worldmodel.world.state import World, variant_of
 from .vae import Kind, WorldVAE, kind_of, not_finite
 
 HOSTS_PIECE = 3
@@ -34,19 +34,20 @@ latent. Ours takes latent by latent."""
 class StreamingDecoder:
     """Decodes one stream of latents; make a new one for each film."""
 
-    def __init__(self, vae: comfy.sd.VAE, first: int = 0, manner: Manner = STOCK):
+    def __init__(self, vae: comfy.sd.VAE, first: int = 0, manner: Manner = STOCK, restarts: bool = False):
         """Begin a stream.
 
         Args:
             vae: from Load World VAE, or the host's Wan 2.1.
             first: absolute index of the first latent that will come; a multiple of `HOSTS_PIECE`.
             manner: how the family of the latents runs the VAE.
+            restarts: what each call of `push` hands in is a stream of its own.
 
         Raises:
             ValueError: another VAE.
         """
         self.kind: Kind = kind_of(vae)
-        self._vae, self._manner = vae, manner
+        self._vae, self._manner, self._restarts = vae, manner, restarts
         self._ours = isinstance(vae, WorldVAE)
         self._next, self._fresh = first, True
         self._waiting: Tensor | None = None
@@ -86,6 +87,9 @@ class StreamingDecoder:
         self.load(latents)
 
     def _push(self, latents: Tensor, last: bool, prepare: Callable[[Tensor], None]) -> Tensor:
+        if self._restarts:
+            assert self._ours, "a stream of the host's own VAE does not begin anew"
+            self._memory, self._waiting, self._fresh = {}, None, True
         waiting = latents if self._waiting is None else torch.cat((self._waiting, latents), dim=1)
         frames = []
         while waiting.shape[1] >= self._piece() or (last and waiting.shape[1]):
@@ -157,15 +161,17 @@ class StreamingDecoder:
 
 
 def _begin(vae: comfy.sd.VAE, world: World, first: int) -> StreamingDecoder:
-    return StreamingDecoder(vae, first, family_of(variant_named(world.start.variant)).manner)
+    variant = variant_of(world.start)
+    return StreamingDecoder(vae, first, family_of(variant).manner, variant.chunking.restarts)
 
 
 def primed(vae: comfy.sd.VAE, world: World) -> StreamingDecoder:
     """Return a decoder that has seen a world's last latents, so that it can go on behind it."""
-    if not world.chunks:
+    chunking = variant_of(world.start).chunking
+    end = chunking.preceded + chunking.first_latent(len(world.chunks))
+    if not end or chunking.restarts:
         return _begin(vae, world, 0)
-    chunking = variant_named(world.start.variant).chunking
-    first = _first_latent(chunking.first_latent(len(world.chunks)), kind_of(vae))
+    first = _first_latent(end, kind_of(vae))
     decoder = _begin(vae, world, first)
     for latents in _latents_from(world, first, chunking):
         decoder.push(latents)
@@ -178,10 +184,15 @@ def decode_frames(vae: comfy.sd.VAE, world: World, first: int, last: int) -> Ite
     Yields:
         (F, H, W, 3) in 0..1, together last - first + 1 frames.
     """
-    chunking = variant_named(world.start.variant).chunking
-    begin = _first_latent(chunking.latent_of(first), kind_of(vae))
+    chunking = variant_of(world.start).chunking
+    if chunking.restarts:
+        begin = chunking.first_latent(chunking.chunk_of(first))
+        position = chunking.first_frame(chunking.chunk_of(first))
+    else:
+        begin = _first_latent(chunking.preceded + chunking.latent_of(first), kind_of(vae))
+        position = chunking.frames_per_latent * begin  # of the stream's first frame; a latent ends with it
+        position -= max(0, chunking.frames_per_latent * (chunking.preceded - 1) + 1)
     decoder = _begin(vae, world, begin)
-    position = chunking.frames_per_latent * begin  # of the stream's first frame; a latent ends with it
     shown = world._replace(chunks=world.chunks[: chunking.chunk_of(last) + 1])
     for frames in decoder.stream(_latents_from(shown, begin, chunking)):
         wanted = frames[max(0, first - position) : max(0, last + 1 - position)]
@@ -197,7 +208,10 @@ def _first_latent(latent: int, kind: Kind) -> int:
 
 
 def _latents_from(world: World, first: int, chunking: Chunking) -> list[Tensor]:
-    """The latents of a world from an absolute one on, chunk by chunk."""
+    """The latents of a world's stream from one on, chunk by chunk; in front of them what precedes the first chunk."""
+    if first < chunking.preceded:
+        return [world.start.image_condition[:, first:], *(chunk.latents for chunk in world.chunks)]
+    first -= chunking.preceded
     chunk = chunking.chunk_of_latent(first)
     pieces = [chunk.latents for chunk in world.chunks[chunk:]]
     return [pieces[0][:, first - chunking.first_latent(chunk) :], *pieces[1:]] if pieces else []

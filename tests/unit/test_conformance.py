@@ -18,7 +18,7 @@ NEEDS_A_HOST = "clip_preprocess"
 CASES = sorted(
     f"{path.parent.name}/{path.stem}"
     for path in (*SET.iterdir(), *(GOLDEN / "matrix_game3").iterdir(), *(GOLDEN / "yume").iterdir())
-    if path.stem not in (NEEDS_A_HOST, "t5_tiny", "weights", "config", "rollout_i2v", "rollout_t2v")
+    if path.stem not in (NEEDS_A_HOST, "t5_tiny", "weights", "config")
 )
 ROLLOUT = "rollout_gta_drive.safetensors"
 

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from torch import Tensor
 
-from ..variants import Variant
+from ..variants import AS_RELEASED, Variant
 from ..world.state import Controls
 
 Signs = tuple[int, int]
@@ -67,6 +67,15 @@ class Template(NamedTuple):
     distance: float = OWN
     turn: float = OWN
     view: float = OWN
+
+
+RELEASED = Template(CAPTION_FILE)
+"""As the authors' batch program reads its captions."""
+
+
+def template_of(form: str) -> Template:
+    """Return how a form puts phrases together unless told otherwise."""
+    return RELEASED if form == AS_RELEASED else Template()
 
 
 def check_template(template: Template) -> None:

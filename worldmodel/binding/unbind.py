@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..camera.poses import Poses
 from ..track.track import Track
-from ..variants import Variant, variant_named
-from ..world.state import Controls, World
+from ..variants import Variant
+from ..world.state import Controls, World, variant_of
 
 
 def walked_track(world: World, first_chunk: int = 0) -> Track:
@@ -23,7 +23,7 @@ def walked_track(world: World, first_chunk: int = 0) -> Track:
         world: of any variant.
         first_chunk: 0 for the whole walk; the number of chunks gives a track without frames.
     """
-    variant = variant_named(world.start.variant)
+    variant = variant_of(world.start)
     told = [chunk.controls for chunk in world.chunks[first_chunk:]]
     prompts, frame, before = [], 0, ""
     for index, controls in enumerate(told, first_chunk):
