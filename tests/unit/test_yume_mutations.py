@@ -14,10 +14,14 @@ from torch.nn.functional import interpolate, pad
 from worldmodel.binding import spoken
 from worldmodel.conformance import __main__ as command
 from worldmodel.conformance import yume as judge
-from worldmodel.models.yume import blocks, history, network
+from worldmodel.conformance import yume_rollout as rollout
+from worldmodel.families import yume as family
+from worldmodel.memory.policy import MemoryPolicy
+from worldmodel.models.yume import blocks, conditions, history, network
 from worldmodel.models.yume.sizes import EMBEDDINGS
 from worldmodel.rollout import euler
 from worldmodel.rollout.sampling import Levels
+from worldmodel.variants import LAST_CHUNK
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "yume"
 Patch = pytest.MonkeyPatch
@@ -229,6 +233,33 @@ def stillness_said(patch: Patch) -> None:
     patch.setattr(spoken, "STILL", None)
 
 
+# ---------------------------------------------------------------- rollouts
+
+
+@mutation("rollout_t2v")
+def captions_in_time(patch: Patch) -> None:
+    patch.setattr(family, "lagging", lambda told, before, form: told)
+
+
+@mutation("rollout_i2v")
+def history_of_the_last_chunk(patch: Patch) -> None:
+    memory = MemoryPolicy(form=LAST_CHUNK)
+    wrap(patch, rollout, "settings_of", lambda original, *args, **more: original(*args, **more, memory=memory))
+
+
+@mutation("rollout_i2v")
+def the_usual_shift_of_wan(patch: Patch) -> None:
+    wrap(patch, rollout, "settings_of", lambda original, *args, **more: original(*args, **more, shift=5.0))
+
+
+@mutation("rollout_t2v")
+def history_that_is_not_clean(patch: Patch) -> None:
+    def around(original: Callable, call: Any, timestep: Any) -> Any:
+        return original(call, timestep)._replace(timesteps=torch.full_like(call.timesteps, float(timestep)))
+
+    wrap(patch, conditions.Call, "at", around)
+
+
 @pytest.mark.parametrize("case", sorted({case for case, _ in MUTATIONS.values()}))
 def test_the_unbroken_code_passes(case: str) -> None:
     assert command.main([str(GOLDEN), "--only", case]) == 0
@@ -241,4 +272,8 @@ def test_a_mistake_is_seen(name: str, monkeypatch: Patch, capsys: pytest.Capture
     assert command.main([str(GOLDEN), "--only", case]) == 1
     *lines, total = capsys.readouterr().out.splitlines()
     failed = [line for line in lines if "failed" in line]
-    assert failed and all("error" in line or "shape" in line for line in failed) and total == "0 passed, 1 failed"
+    assert (
+        failed
+        and all(any(word in line for word in ("error", "shape", "KeyError")) for line in failed)
+        and total == "0 passed, 1 failed"
+    )

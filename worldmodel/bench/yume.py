@@ -104,7 +104,10 @@ def levels() -> list[float]:
 def chunk_of(
     setting: Setting, network: Yume, latents: Tensor, count: int, plan: Callable[[int], Plan]
 ) -> Callable[[], float]:
-    """Return what times a chunk's passes; what the chunk before made of single latents is there, as in a walk."""
+    """Return what times a chunk: its first pass, and another one for each that follows it, which are all alike.
+
+    What the chunk before made of single latents is there, as in a walk.
+    """
     predict = bare(network)
     x = torch.randn(1, setting.sizes.channels, NEW, *setting.grid, device=setting.device)
     text = torch.randn(1, setting.words, setting.sizes.text_dim, device=setting.device)
@@ -117,15 +120,18 @@ def chunk_of(
     def once() -> float:
         cuts = Cuts()
         network.tokens(x.to(setting.dtype), call(max(count - NEW, 0), cuts))
-        begin, told = clock(setting.device), call(count, cuts)
-        for level in levels():
+        (first, later, *_), told = levels(), call(count, cuts)
+        times = [clock(setting.device)]
+        for level in (first, later):
             predict(x, told.at(level))
-        return clock(setting.device) - begin
+            times.append(clock(setting.device))
+        return times[1] - times[0] + (len(levels()) - 1) * (times[2] - times[1])
 
     def run() -> float:
+        warm = setting.device.type != "cpu"
         with torch.inference_mode():
-            times = [once() for _ in range(setting.repeats + 1)]
-        return statistics.median(times[1:])
+            times = [once() for _ in range(setting.repeats + warm)]
+        return statistics.median(times[warm:])
 
     return run
 

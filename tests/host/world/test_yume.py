@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import comfy.sd
 import pytest
 import torch
 from released_checkpoints import text_encoder_weights, wan22_weights, yume_weights
@@ -35,7 +36,8 @@ def case(of_pack: Callable, run: Callable, place_file: Callable[..., str], tmp_p
 
     def roll(world: Any, text: str, **options: Any) -> Any:
         track = text if not isinstance(text, str) else of_pack("worldmodel.track.track").parse_track(text)
-        return run("WMRolloutWorld", model, world, track, SEED, "1", **{"vae": vae, "clip": clip, **options})
+        used = options.pop("model", model)
+        return run("WMRolloutWorld", used, world, track, SEED, "1", **{"vae": vae, "clip": clip, **options})
 
     starts = {"image": film[:1], "video": film, "text": None}
     return SimpleNamespace(model=model, vae=vae, clip=clip, film=film, start=start, roll=roll, starts=starts)
@@ -133,6 +135,27 @@ def test_words_and_memory_change_what_is_made(case: SimpleNamespace, run: Callab
     assert torch.equal(latents(same), latents(plain)) and not torch.equal(latents(told), latents(plain))
     assert torch.equal(latents(short)[:, :16], latents(plain)[:, :16])
     assert not torch.equal(latents(short)[:, 16:], latents(plain)[:, 16:])
+
+
+def test_lora_and_8_bits_work_as_for_any_model_of_the_host(
+    case: SimpleNamespace, run: Callable, place_file: Callable[..., str], tmp_path: Path
+) -> None:
+    world, walk = case.start(case.starts["image"]), "forward*32"
+    plain, _ = case.roll(world, walk, vae=None)
+    save_file(yume_weights(), tmp_path / "again.safetensors")
+    name = place_file("diffusion_models", tmp_path / "again.safetensors")
+    halved, _ = case.roll(world, walk, vae=None, model=run("WMLoadWorldModel", name, "fp8_e4m3fn"))
+    difference = (latents(halved).float() - latents(plain)).norm() / latents(plain).norm()
+    assert 0 < difference < 0.2
+    down, up = torch.randn(4, 128), torch.randn(128, 4)
+    lora = {
+        f"diffusion_model.blocks.0.self_attn.q.lora_{part}.weight": value for part, value in (("A", down), ("B", up))
+    }
+    patched, _ = comfy.sd.load_lora_for_models(case.model, None, lora, 1.0, 0.0)
+    changed, _ = case.roll(world, walk, vae=None, model=patched)
+    assert not torch.equal(latents(changed), latents(plain))
+    with pytest.raises(ValueError, match="whose authors make no 8 bits of it"):
+        run("WMLoadWorldModel", name, "int8 attention (Matrix-Game 3)")
 
 
 def test_mistakes_are_told_in_a_sentence(case: SimpleNamespace, run: Callable, of_pack: Callable) -> None:
