@@ -18,6 +18,7 @@ NODE_MODULES: tuple[str, ...] = (
     "compare",
     "overlay",
     "memory",
+    "words",
     "record",
 )
 """Modules of this package whose `NODES` list goes to the host, in the order of the node menu."""

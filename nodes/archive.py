@@ -16,10 +16,9 @@ from ..worldmodel.shown.world_sheet import Sheet, draw_world, shown_chunks
 from ..worldmodel.shown.world_words import describe_world, summary
 from ..worldmodel.track.track import Track as DenseTrack
 from ..worldmodel.track.track import write_track
-from ..worldmodel.variants import variant_named
 from ..worldmodel.world.archive import SUFFIX, is_world_file, load_told, load_world, save_world
 from ..worldmodel.world.state import World as WorldState
-from ..worldmodel.world.state import frames, rewind
+from ..worldmodel.world.state import frames, rewind, variant_of
 from .host import decoder, files, progress
 from .host.vae import kind_of
 from .rolling import check_vae
@@ -269,7 +268,7 @@ def last_frames(world_vae: Any, world: WorldState, chunks: Sequence[int]) -> Ten
     Returns:
         (chunks, H, W, 3) in 0..1.
     """
-    variant = variant_named(world.start.variant)
+    variant = variant_of(world.start)
     together = 1 + kind_of(world_vae).reach // variant.chunking.later  # nearer ones share the frames before them
     runs: list[list[int]] = []
     for index in chunks:

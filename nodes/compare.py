@@ -14,9 +14,8 @@ from ..worldmodel.binding.unbind import walked_track
 from ..worldmodel.reading.words import counted
 from ..worldmodel.shown.overlay import MAX_SCALE
 from ..worldmodel.shown.side_by_side import Column, Errors, Span, parting, side_by_side, told_alike
-from ..worldmodel.variants import variant_named
 from ..worldmodel.world.state import World as WorldState
-from ..worldmodel.world.state import frames
+from ..worldmodel.world.state import frames, variant_of
 from .frames import FIRST_FRAME, LAST_FRAME, chosen_span, gathered
 from .host import decoder, progress
 from .rolling import check_vae
@@ -149,7 +148,7 @@ def compare(worlds: Mapping[str, WorldState], world_vae: Any, truth: Tensor | No
                walked_track(world) if wishes.controls else None, same)
         for name, world, length, same in zip(names, worlds.values(), lengths, alike, strict=False)
     ]  # fmt: skip
-    variant, errors = variant_named(first.start.variant), None
+    variant, errors = variant_of(first.start), None
     if truth is not None:
         columns.append(Column(names[-1], len(truth), _truth(truth, span, size)))
         errors = Errors(variant, names[:-1])
@@ -186,7 +185,7 @@ def check_worlds(worlds: Mapping[str, WorldState], world_vae: Any) -> tuple[int,
                 f"{field}: found no frames, expected a world that was rolled out; put Rollout World before."
             )
         check_vae(world, world_vae)
-        pixels = variant_named(world.start.variant).latents.pixels
+        pixels = variant_of(world.start).latents.pixels
         sizes[field] = tuple(pixels * side for side in world.start.grid)
     (first, size), *others = sizes.items()
     for field, other in others:

@@ -97,8 +97,8 @@ class LoadWorldVAE(io.ComfyNode):
             node_id="WMLoadWorldVAE",
             display_name="Load World VAE",
             category=CATEGORY,
-            description="Loads the VAE of a world model: Tiny World's own, Wan 2.1 for Matrix-Game 2, Wan 2.2 or the "
-            "decoders MG-LightVAE for Matrix-Game 3. The host's VAE nodes accept it.",
+            description="Loads the VAE of a world model: Tiny World's own, Wan 2.1 for Matrix-Game 2, Wan 2.2 for "
+            "Matrix-Game 3 and Yume 1.5, or the decoders MG-LightVAE. The host's VAE nodes accept it.",
             search_aliases=["wan vae", "tiny world", "autoencoder", "lightvae"],
             inputs=[
                 io.Combo.Input(
@@ -168,7 +168,7 @@ class LoadWorldTextEncoder(io.ComfyNode):
             node_id="WMLoadWorldTextEncoder",
             display_name="Load World Text Encoder",
             category=CATEGORY,
-            description="Loads the text encoder that Matrix-Game 3 and other models on Wan read a prompt with: "
+            description="Loads the text encoder that Matrix-Game 3, Yume 1.5 and other models on Wan read with: "
             "UMT5-XXL, as ComfyUI users have it or as the .pth of a release, which the host's loader does not read.",
             search_aliases=["umt5", "t5", "clip", "prompt", "text encoder", "matrix game"],
             inputs=[

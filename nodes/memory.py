@@ -11,6 +11,7 @@ from torch import Tensor
 from ..worldmodel.binding.bind import bind_track
 from ..worldmodel.camera.poses import poses_of, rotations
 from ..worldmodel.families import family_of
+from ..worldmodel.families.begin import check_memory
 from ..worldmodel.memory.asked import read_frames, read_ranges
 from ..worldmodel.memory.frames import spans_of
 from ..worldmodel.memory.index import PoseIndex
@@ -21,14 +22,14 @@ from ..worldmodel.reading.limits import MAX_FRAMES
 from ..worldmodel.shown.memory_sheet import draw_memory
 from ..worldmodel.shown.memory_words import memory_summary, memory_table
 from ..worldmodel.track.track import Track as DenseTrack
-from ..worldmodel.variants import AS_RELEASED, VARIANTS, Variant, variant_named
+from ..worldmodel.variants import AS_RELEASED, HISTORIES, VARIANTS, Variant, variant_named
 from ..worldmodel.world.state import World as WorldState
 from .host import progress
 from .host import vae as vae_host
 from .schema import CATEGORY, validated
 from .types import Memory, Track, World
 
-FORMS = {"exact overlap": "exact", "as released": "released"}
+FORMS = {"exact overlap": "exact", "as released": "released", **{name: name for name in HISTORIES}}
 """What the widget says, and what a policy does."""
 NO_LIMIT = -1
 _BYTES = 2
@@ -46,7 +47,8 @@ class WorldMemory(io.ComfyNode):
             display_name="World Memory",
             category=CATEGORY,
             description="Says which past frames Matrix-Game 3 looks at again while it makes the next ones: how they "
-            "are found, which are always looked at, and which never. For Rollout World and Memory Inspector.",
+            "are found, which are always looked at, and which never; and how much of the past Yume 1.5 is given. For "
+            "Rollout World and Memory Inspector.",
             search_aliases=["memory", "retrieval", "matrix game 3", "pin", "recall", "frustum", "overlap"],
             inputs=_inputs(),
             outputs=[Memory.Output(display_name="memory")],
@@ -88,8 +90,8 @@ def _inputs() -> list[io.Input]:
             "form",
             options=list(FORMS),
             default="exact overlap",
-            tooltip="How it is reckoned which past frame saw most of a view: by the volume that both see, or "
-            "by 1000 points, as the release does.",
+            tooltip="How it is reckoned which past frame saw most of a view: by the volume that both see, or by 1000 "
+            "points, as the release does. For Yume 1.5, where nothing else counts: all of the past, or the last chunk.",
         ),
         io.Int.Input(
             "slots",
@@ -295,6 +297,7 @@ def look_ahead(track: DenseTrack | None, world: WorldState | None, policy: Memor
             fit it.
     """
     variant, form = _variant_of(world), world.start.form if world is not None else ""
+    check_memory(variant, policy)
     spans, chunks = spans_of(variant), len(world.chunks) if world is not None else 0
     policy = policy or _policy_of(form)
     c2w = _cameras(track, world, variant)

@@ -13,6 +13,7 @@ from comfy_api.latest import Input
 from torch import Tensor
 
 from ..worldmodel.binding.bind import bind_track, chunk_controls, left_over_sentence
+from ..worldmodel.binding.spoken import Template
 from ..worldmodel.families import family_of
 from ..worldmodel.families.begin import begin, settings_of
 from ..worldmodel.memory.frames import spans_of
@@ -27,7 +28,8 @@ from ..worldmodel.track.track import Track
 from ..worldmodel.variants import Variant, variant_named
 from ..worldmodel.world.chunk_file import Expected
 from ..worldmodel.world.journal import Journal, chunk_key, fingerprint, parent_key
-from ..worldmodel.world.state import Chunk, Controls, World, frames, latents_of, validate_controls
+from ..worldmodel.world.state import Chunk, Controls, World, cut_for, frames, latents_of, validate_controls
+from . import told
 from .host import decoder, files, films, identity, journal, patches, progress, sampling, text, vae
 from .host.identity import ModelNames
 from .screen import Screen
@@ -49,6 +51,7 @@ class Wishes(NamedTuple):
     clip: Any = None
     """The host's CLIP, for sentences on the way."""
     memory: MemoryPolicy | None = None
+    words: Template | None = None
     on_disk: bool = False
     """Whether finished latents are left in the journal's files."""
 
@@ -207,6 +210,7 @@ def plan_rollout(model: Any, world: World, track: Track, world_vae: Any, wishes:
             f"world: found one that was started for {variant_named(world.start.variant).title}, expected one for "
             f"{variant.title}; connect the same model to Start World."
         )
+    variant = cut_for(variant, world.start)
     if world_vae is not None:
         check_vae(world, world_vae)
         if find_spec("imageio_ffmpeg") is None:
@@ -215,11 +219,13 @@ def plan_rollout(model: Any, world: World, track: Track, world_vae: Any, wishes:
                 "requirements.txt, or disconnect the VAE."
             )
     steps = parse_steps(wishes.steps)
-    settings = settings_of(variant, world.start.form, steps=steps, shift=wishes.shift, memory=wishes.memory)
+    settings = settings_of(
+        variant, world.start.form, steps=steps, shift=wishes.shift, memory=wishes.memory, template=wishes.words
+    )
     levels = settings.sampler.levels()
     controls, notes = _controls(track, world, variant)
-    _check_prompts(controls, variant, wishes.clip)
-    if wishes.memory is not None:
+    told.check_prompts(controls, variant, wishes.clip)
+    if wishes.memory is not None and variant.memories is not None:
         ends = variant.chunking.first_frame(len(world.chunks) + len(controls))
         check_policy(wishes.memory, ends, spans_of(variant), _latent_bytes(model, world))
         check_pictures(wishes.memory.pictures, variant.latents.channels, world.start.grid)
@@ -235,15 +241,6 @@ def plan_rollout(model: Any, world: World, track: Track, world_vae: Any, wishes:
 def _latent_bytes(model: Any, world: World) -> int:
     height, width = world.start.grid
     return world.start.image_condition.shape[0] * height * width * model.model.get_dtype_inference().itemsize
-
-
-def _check_prompts(controls: list[Controls], variant: Variant, clip: Any) -> None:
-    later = next((rows.prompt for rows in controls if rows.prompt), "")
-    if later and clip is None:
-        raise ValueError(
-            f"clip: found none, expected a text encoder for {variant.title}, because the track changes the prompt to "
-            f"{shortened(later)!r}; connect Load World Text Encoder."
-        )
 
 
 def _controls(track: Track, world: World, variant: Variant) -> tuple[list[Controls], list[str]]:
@@ -290,7 +287,9 @@ def roll(model: Any, world: World, world_vae: Any, plan: Plan, pages: Pages) -> 
 
         try:
             if None in pages.found:
-                plan = _encoded(plan, pages)
+                said = zip(sentences(world, plan), pages.found, strict=True)
+                texts = told.encoded(model, [text for text, chunk in said if chunk is None], plan.encode_text)
+                plan = plan._replace(encode_text=texts.__getitem__) if texts else plan
                 shape = (plan.variant.latents.channels, family_of(plan.variant).seen(plan.variant), *world.start.grid)
                 sampling.perform(model, plan.levels, shape, perform)
             else:
@@ -307,11 +306,9 @@ def roll(model: Any, world: World, world_vae: Any, plan: Plan, pages: Pages) -> 
     return grown, films.kept_film(film.path, lambda: film_again(world_vae, world, grown, plan.fps))
 
 
-def _encoded(plan: Plan, pages: Pages) -> Plan:
-    """Encode the sentences of the chunks that are missing, before the network is brought to its device."""
-    missing = [rows.prompt for rows, chunk in zip(plan.controls, pages.found, strict=True) if chunk is None]
-    texts = {prompt: plan.encode_text(prompt) for prompt in dict.fromkeys(filter(None, missing))}
-    return plan._replace(encode_text=texts.__getitem__) if texts else plan
+def sentences(world: World, plan: Plan) -> list[str]:
+    """Return what each chunk of a plan is told in words; "" is the start's own text."""
+    return family_of(plan.variant).sentences(world, plan.controls, plan.settings.numbers)
 
 
 def film_again(world_vae: Any, world: World, grown: World, fps: float) -> Path:
@@ -375,5 +372,6 @@ def describe(plan: Plan, world: World, grown: World, pages: Pages) -> str:
         f"{plan.settings.sampler.said()}; {plan.fps:g} fps; seed {plan.seed}.",
         *pages.sentences(),
         f"fingerprint {fingerprint(grown)}; equal worlds have equal ones.",
+        *(told.lines(sentences(world, plan), len(world.chunks)) if plan.variant.is_spoken_to else []),
     ]
     return "\n".join([*lines, *plan.notes])

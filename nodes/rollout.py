@@ -8,6 +8,7 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..worldmodel.binding.spoken import Template
 from ..worldmodel.memory.policy import MemoryPolicy
 from ..worldmodel.track.track import Track as DenseTrack
 from ..worldmodel.world.state import World as WorldState
@@ -16,7 +17,7 @@ from .frames import FIRST_FRAME, LAST_FRAME, chosen_span, gathered
 from .host import decoder, files, progress
 from .rolling import MOST_SHIFT, Wishes, check_shift, check_vae, describe, open_pages, parse_steps, plan_rollout, roll
 from .schema import CATEGORY, FPS, SEED, check_fps, validated
-from .types import Memory, Track, World
+from .types import Memory, Track, Words, World
 
 IN_MEMORY, ON_DISK = "in memory", "on disk"
 _UNCONNECTED = object()
@@ -69,11 +70,12 @@ class RolloutWorld(io.ComfyNode):
         context_budget: int = 0,
         clip: Any = None,
         memory: MemoryPolicy | None = None,
+        words: Template | None = None,
         keep_latents: str = IN_MEMORY,
     ) -> io.NodeOutput:
         """Check everything, look up what is there, then roll."""
         check_fps(fps)
-        wishes = Wishes(seed, steps, shift, fps, context_budget, clip, memory, on_disk=keep_latents == ON_DISK)
+        wishes = Wishes(seed, steps, shift, fps, context_budget, clip, memory, words, keep_latents == ON_DISK)
         plan = plan_rollout(model, world, track, vae, wishes)
         pages = open_pages(model, world, plan, cls.hidden)
         grown, film = roll(model, world, vae, plan, pages)
@@ -134,13 +136,19 @@ def _more_inputs() -> list[io.Input]:
         io.Clip.Input(
             "clip",
             optional=True,
-            tooltip="Text encoder, only where the track changes the prompt on the way.",
+            tooltip="Text encoder: where the track changes the prompt on the way, and for Yume 1.5, which is told its "
+            "keys in words.",
         ),
         Memory.Input(
             "memory",
             optional=True,
             tooltip="Which past frames the model looks at again, from World Memory; without it as the world's form "
-            "says. Only for a model that looks back at any frame, as Matrix-Game 3 does.",
+            "says. Only for a model that looks back at any frame, as Matrix-Game 3 and Yume 1.5 do.",
+        ),
+        Words.Input(
+            "words",
+            optional=True,
+            tooltip="How keys are put into words, from World Words. Only for Yume 1.5, which is told them so.",
         ),
         io.Combo.Input(
             "keep_latents",

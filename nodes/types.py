@@ -12,3 +12,6 @@ Track = io.Custom("WM_TRACK")
 
 Memory = io.Custom("WM_MEMORY")
 """A policy: which past frames are looked at again."""
+
+Words = io.Custom("WM_WORDS")
+"""A `worldmodel.binding.spoken.Template`: how keys are put into words."""

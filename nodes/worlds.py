@@ -78,7 +78,12 @@ class StartWorld(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="The world model, from Load World Model."),
                 io.Vae.Input("vae", tooltip="The VAE that belongs to it; it encodes the picture."),
-                io.Image.Input("image", tooltip="One picture: what the world looks like at its first frame."),
+                io.Image.Input(
+                    "image",
+                    optional=True,
+                    tooltip="One picture: what the world looks like at its first frame. Yume 1.5 also goes on from the "
+                    "frames of a film, or begins without any, from the prompt alone.",
+                ),
                 io.ClipVision.Input(
                     "clip_vision",
                     optional=True,
@@ -129,8 +134,8 @@ class StartWorld(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, model: Any, vae: Any, image: Tensor, clip_vision: Any = None, width: int = 0, height: int = 0,
-        clip: Any = None, prompt: str = "", negative: str = "", form: str = CORRECTED,
+        cls, model: Any, vae: Any, image: Tensor | None = None, clip_vision: Any = None, width: int = 0,
+        height: int = 0, clip: Any = None, prompt: str = "", negative: str = "", form: str = CORRECTED,
     ) -> io.NodeOutput:  # fmt: skip
         """Prepare the picture, encode it and let the model's encoders look at it and read the prompt."""
         wishes = Wishes((height, width), prompt, negative, form)
@@ -168,13 +173,18 @@ class Wishes(NamedTuple):
 
 
 def start_from(
-    model: Any, world_vae: Any, image: Tensor, clip_vision: Any, text_encoder: Any = None, wishes: Wishes | None = None
+    model: Any,
+    world_vae: Any,
+    image: Tensor | None,
+    clip_vision: Any,
+    text_encoder: Any = None,
+    wishes: Wishes | None = None,
 ) -> Start:
     """Build the start of a world from a picture.
 
     Args:
         model, world_vae, clip_vision, text_encoder: the host's MODEL, VAE and (or `None`) CLIP_VISION and CLIP.
-        image: (1, H, W, 3) in 0..1.
+        image: (1, H, W, 3) in 0..1; more pictures, or `None`, only where the model begins so.
         wishes: `None`: nothing else is said.
 
     Raises:
@@ -183,6 +193,8 @@ def start_from(
     """
     wishes = wishes or Wishes()
     variant = sampling.model_variant(model)
+    if image is None and variant.start.latents:
+        raise ValueError(f"image: found none, expected a picture for {variant.title} to begin with; connect one.")
     kind = vae.kind_for(world_vae, variant, variant.latent_format)
     if not network.same_latents(model.model.latent_format, kind.latents):
         raise ValueError(
@@ -199,10 +211,12 @@ def start_from(
     form = wishes.form if wishes.form in variant.forms else variant.forms[0]
     asked = Beginning(variant, image, size, wishes.prompt, wishes.negative, form)
     start = family.start(asked, encoders)
-    if tuple(image.shape[1:3]) != size:
+    if image is not None and tuple(image.shape[1:3]) != size:
         (height, width), (found_height, found_width) = size, image.shape[1:3]
+        stretched = form == AS_RELEASED and variant.start.stretched
         progress.tell(
-            f"image: found {found_width} x {found_height} pixels; the middle was cropped and resized to the "
+            f"image: found {found_width} x {found_height} pixels; {'all' if stretched else 'the middle'} was "
+            f"{'stretched' if stretched else 'cropped and resized'} to the "
             f"{width} x {height} of {'this world' if size != variant.picture else variant.title}."
         )
     _check_tokens(model, start)
@@ -215,6 +229,8 @@ def _text_of(variant: Variant, text_encoder: Any, wishes: Wishes) -> Callable[[s
         if wishes.prompt or wishes.negative:
             progress.tell(f"prompt: {variant.title} reads no text, so nothing is made of it.")
         return None
+    if variant.is_spoken_to:
+        return None  # its sentences are made of the keys, too, which nobody knows yet
     if text_encoder is None:
         raise ValueError(
             f"clip: found none, expected a text encoder for {variant.title}; connect Load World Text Encoder."

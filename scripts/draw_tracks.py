@@ -21,6 +21,10 @@ DRAWN = {
     "Matrix-Game 2 - Temple run": "matrix_game_2_templerun",
     "Matrix-Game 3 - distilled": "matrix_game_3_distilled",
     "Matrix-Game 3 - base": "matrix_game_3_base",
+    "Yume 1.5 - walk a photo": "yume_1_5",
+    "Yume 1.5 - text to world": "yume_1_5",
+    "Yume 1.5 - an event on the way": "yume_1_5",
+    "Yume 1.5 - go on from a video": "yume_1_5",
 }
 SIZE, FINER = (576, 384), 2
 LEFT, RIGHT, TOP, CURVE = 150, 20, 78, 88
@@ -32,7 +36,8 @@ def main() -> None:
     """Draw a JPEG beside each workflow."""
     for title, name in DRAWN.items():
         graph = json.loads((WORKFLOWS / "api" / f"{title}.json").read_text(encoding="utf-8"))
-        (text,) = [node["inputs"]["track"] for node in graph.values() if node["class_type"] == "WMActionTrack"]
+        tracks = [node["inputs"] for node in graph.values() if node["class_type"] == "WMActionTrack"]
+        (text,) = [inputs["track"] for inputs in tracks if inputs["model"] == VARIANTS[name].title]
         picture = draw(parse_track(text), VARIANTS[name])
         picture.resize(SIZE, Image.Resampling.LANCZOS).save(WORKFLOWS / f"{title}.jpg", quality=90)
 

@@ -101,6 +101,7 @@ NODES: dict[str, tuple[str, dict[str, Any]]] = {
     "see load": ("PreviewImage", {"images": ["decode load", 0]}),
     "long track": ("WMActionTrack", {"track": LONG_WALK, "model": "Matrix-Game 3.0 distilled"}),
     "memory": ("WMWorldMemory", {"pins": "40"}),
+    "words": ("WMWorldWords", {"template": "caption file"}),
     "inspector": ("WMMemoryInspector", {"track": ["long track", 0], "memory": ["memory", 0]}),
     "picture": (
         "WMAddPictureToMemory",
@@ -165,6 +166,7 @@ SCENES = {
     "WMWorldMemory": Scene("memory"),
     "WMAddPictureToMemory": Scene("picture"),
     "WMMemoryInspector": Scene("inspector", "inspector", (0.0,), 1, 460),
+    "WMWorldWords": Scene("words"),
     "WMOverlayControls": Scene("overlay", "see overlay", (0.2, 0.9), 1),
     "WMRecordTinyWorld": Scene("record", "see record"),
 }

@@ -19,6 +19,8 @@ from worldmodel.models.matrix_game2.network import MatrixGame2
 from worldmodel.models.matrix_game2.network import Sizes as Sizes2
 from worldmodel.models.matrix_game3.network import MatrixGame3
 from worldmodel.models.matrix_game3.sizes import Sizes
+from worldmodel.models.yume.network import Yume
+from worldmodel.models.yume.sizes import Sizes as YumeSizes
 from worldmodel.vae.wan21 import Wan21VAE
 from worldmodel.vae.wan22 import Wan22VAE
 
@@ -81,6 +83,15 @@ def matrix_game_3_weights() -> dict[str, Tensor]:
     return {key: value.detach() for key, value in MatrixGame3(MATRIX_GAME_3).state_dict().items()}
 
 
+YUME = YumeSizes(dim=128, ffn_dim=64, freq_dim=64, layers=2, text_dim=24, channels=48, heads=1)
+
+
+def yume_weights() -> dict[str, Tensor]:
+    """Return random weights of Yume 1.5 under the released names."""
+    torch.manual_seed(13)
+    return {key: value.detach() for key, value in Yume(YUME).state_dict().items()}
+
+
 def wan22_weights() -> dict[str, Tensor]:
     """Return a random Wan 2.2 VAE, four numbers wide."""
     torch.manual_seed(3)
@@ -115,6 +126,7 @@ def place_files(models: Path) -> None:
     save(models / "clip_vision" / "clip_vision_h.safetensors", tower_weights())
     for name in ("distilled", "base"):
         save(models / "diffusion_models" / f"matrix_game_3_{name}.safetensors", matrix_game_3_weights())
+    save(models / "diffusion_models" / "yume_1_5.safetensors", yume_weights())
     save(models / "vae" / "wan2.2_vae.safetensors", wan22_weights())
     save(models / "text_encoders" / "umt5_xxl_fp16.safetensors", text_encoder_weights())
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from worldmodel.binding.motion import integrate
+from worldmodel.reading.one_line import tensors_in
 from worldmodel.rollout.session import Predict
 from worldmodel.track.track import Track
 from worldmodel.variants import VARIANTS
@@ -30,7 +31,7 @@ def predict_of(dtype: torch.dtype = torch.float32) -> Predict:
 
     @torch.no_grad()
     def predict(x: Tensor, call: tuple) -> Tensor:
-        told = torch.stack([number_of(part) for part in call if isinstance(part, Tensor)]).sum()
+        told = torch.stack([number_of(part) for part in tensors_in(tuple(call))]).sum()
         here = x.to(dtype)
         cache = getattr(call, "cache", None)
         if cache is not None:
@@ -48,6 +49,11 @@ def number_of(part: Tensor) -> Tensor:
     return (flat * torch.arange(1, len(flat) + 1, dtype=torch.float64).cos()).sum()
 
 
+def said(sentence: str) -> Tensor:
+    """Return (words, width) that are others for another sentence, as a text encoder gives them."""
+    return torch.randn(TOKENS, WIDTH, generator=torch.Generator().manual_seed(sum(map(ord, sentence))))
+
+
 def start_of(name: str, grid: tuple[int, int] = GRID) -> Start:
     """Return a start of noise: to the laws of a rollout any picture is as good."""
     variant, generator = VARIANTS[name], torch.Generator().manual_seed(2)
@@ -55,8 +61,9 @@ def start_of(name: str, grid: tuple[int, int] = GRID) -> Start:
     def draw(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator)
 
-    channels, latents, tokens = variant.start
-    text = draw(TOKENS, WIDTH) if variant.text else None
+    channels, latents, tokens, _ = variant.start
+    latents = max(latents, variant.chunking.preceded)
+    text = draw(TOKENS, WIDTH) if variant.text and not variant.is_spoken_to else None
     return Start(
         name,
         variant.latent_format,
@@ -64,6 +71,7 @@ def start_of(name: str, grid: tuple[int, int] = GRID) -> Start:
         draw(TOKENS, WIDTH) if tokens else None,
         text=text,
         negative=text if variant.text and variant.text.negative else None,
+        prompt="a street" if variant.is_spoken_to else "",
     )
 
 

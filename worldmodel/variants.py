@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from .reading.words import shortened
+from .vae.chunking import Chunking as Chunking
 from .vae.latent_formats import TINY_WORLD, WAN21, WAN22, LatentFormat
 
 ImageContext = Literal["clip", "latent_patches"]
@@ -89,59 +90,6 @@ MATRIX_GAME_3_RELEASED = MATRIX_GAME_3_WALKING._replace(rounded=True)
 """The same to the last digit; after some hundred steps it is millimetres away."""
 
 
-class Chunking(NamedTuple):
-    """How the latents of a world are cut into chunks.
-
-    Args:
-        first, later: latents of a world's first chunk, and of every other one.
-        frames_per_latent: video frames that a latent spans; the first of a stream spans one.
-        restarts: every chunk is a stream of its own, so its first latent spans one frame.
-        given: latents of the first chunk that the start brings along, so that only the rest is sampled.
-    """
-
-    first: int
-    later: int
-    frames_per_latent: int = 4
-    restarts: bool = False
-    given: int = 0
-
-    def latents(self, index: int) -> int:
-        """Return the latents of chunk `index`."""
-        return self.later if index else self.first
-
-    def sampled(self, index: int) -> int:
-        """Return how many latents of chunk `index` are sampled, the last ones."""
-        return self.later if index else self.first - self.given
-
-    def first_latent(self, index: int) -> int:
-        """Return the absolute latent at which chunk `index` begins."""
-        return self.first + (index - 1) * self.later if index else 0
-
-    def frames(self, index: int) -> int:
-        """Return the video frames of chunk `index`."""
-        return self.first_frame(index + 1) - self.first_frame(index)
-
-    def first_frame(self, index: int) -> int:
-        """Return the absolute video frame at which chunk `index` begins."""
-        streams = index if self.restarts else min(index, 1)
-        return self.first_latent(index) * self.frames_per_latent - streams * (self.frames_per_latent - 1)
-
-    def chunk_of(self, frame: int) -> int:
-        """Return the chunk that an absolute video frame lies in."""
-        beyond = frame - self.frames(0)
-        return 0 if beyond < 0 else 1 + beyond // self.frames(1)
-
-    def chunk_of_latent(self, latent: int) -> int:
-        """Return the chunk that an absolute latent lies in."""
-        return 0 if latent < self.first else 1 + (latent - self.first) // self.later
-
-    def latent_of(self, frame: int) -> int:
-        """Return the absolute latent that holds an absolute video frame."""
-        chunk = self.chunk_of(frame) if self.restarts else 0
-        within = frame - self.first_frame(chunk)
-        return self.first_latent(chunk) + (within + self.frames_per_latent - 1) // self.frames_per_latent
-
-
 THREES = Chunking(first=3, later=3)
 """As Matrix-Game 2.0 denoises its latents."""
 
@@ -180,10 +128,12 @@ class Text(NamedTuple):
     Args:
         words: tokens of a prompt that it reads at most.
         negative: whether it also needs a prompt to be led away from.
+        spoken: whether keys and mouse reach it as sentences, too, one movement and one turn a chunk.
     """
 
     words: int
     negative: bool = False
+    spoken: bool = False
 
 
 class Experts(NamedTuple):
@@ -203,17 +153,23 @@ class StartParts(NamedTuple):
         channels: of its image condition: of a latent, and those of a mask in front of it.
         latents: that the image condition has at least.
         image_tokens: whether an image encoder looks at the picture, too.
+        stretched: whether a picture is stretched to the model's size as released, and not cropped.
     """
 
     channels: int
     latents: int
     image_tokens: bool
+    stretched: bool = False
 
 
 IMAGE_THEN_GREY = StartParts(channels=20, latents=2, image_tokens=True)
 """As Matrix-Game 2.0 is told of its picture."""
 IMAGE_ALONE = StartParts(channels=48, latents=1, image_tokens=False)
 """As Matrix-Game 3.0 is: its picture is the world's first latent."""
+MAYBE_FRAMES = StartParts(channels=48, latents=0, image_tokens=False, stretched=True)
+"""As Yume 1.5 is: latents that lie behind it, or none, where it begins from a sentence alone."""
+HISTORIES = FULL_HISTORY, LAST_CHUNK = ("full history", "last chunk")
+"""All latents of a world behind each other, or those of its start and of its last chunk."""
 CORRECTED, AS_RELEASED = "corrected", "as released"
 """Ways to run a model: ours, and as its authors run it where that is another one."""
 
@@ -239,6 +195,8 @@ class Variant:
     text: Text | None = None
     experts: Experts | None = None
     memories: Memories | None = None
+    histories: tuple[str, ...] = ()
+    """Ways in which it can be given all of its past latents, the default first; see `HISTORIES`."""
     guidance: float | None = None
     """How far its velocity is led away from that of the negative prompt; `None`: nobody asks for that one."""
     start: StartParts = IMAGE_THEN_GREY
@@ -250,6 +208,8 @@ class Variant:
     shift: float = 5.0
     action_window: int = 3
     chunking: Chunking = THREES
+    released_chunking: Chunking | None = None
+    """The same as released, where that is another one."""
     motion: Motion = WALKING
     """How its camera moves (an assumption for the released models: Matrix-Game 2 publishes no camera)."""
     released_motion: Motion | None = None
@@ -262,10 +222,23 @@ class Variant:
         """Return how its camera moves in a form."""
         return self.released_motion if form == AS_RELEASED and self.released_motion else self.motion
 
+    def cut_for(self, form: str, latents: int) -> Variant:
+        """Return it as it cuts a world of that form, whose start holds so many latents."""
+        if form == AS_RELEASED and self.released_chunking:
+            return replace(self, chunking=self.released_chunking)
+        if self.chunking.preceded not in (0, latents):
+            return replace(self, chunking=self.chunking._replace(preceded=latents))
+        return self
+
     @property
     def walks(self) -> bool:
         """Whether what it is told moves a camera over the ground."""
         return self.camera is not None or (self.keyboard is not None and "forward" in self.keyboard.words)
+
+    @property
+    def is_spoken_to(self) -> bool:
+        """Whether keys and mouse reach it as sentences."""
+        return self.text is not None and self.text.spoken
 
     @property
     def latent_format(self) -> str:
@@ -360,6 +333,24 @@ _ALL = (
         text=Text(words=512, negative=True),
         guidance=5.0,
         folder="base_model",
+    ),
+    Variant(
+        name="yume_1_5",
+        title="Yume 1.5",
+        keyboard=_WASD,
+        mouse=Mouse(degrees_per_unit=1.5),
+        steps=(4,),
+        picture=(704, 1280),
+        fps=16.0,
+        text=Text(words=512, spoken=True),
+        histories=HISTORIES,
+        start=MAYBE_FRAMES,
+        forms=(CORRECTED, AS_RELEASED),
+        latents=WAN22,
+        family="yume",
+        shift=7.0,
+        chunking=Chunking(first=8, later=8, preceded=5),
+        released_chunking=Chunking(first=8, later=8, restarts=True),
     ),
 )
 

@@ -22,8 +22,8 @@ from ...worldmodel.layers.beside import WAITING, Beside
 from ...worldmodel.layers.threads import few_threads, is_small
 from ...worldmodel.vae.causal import STOCK, Manner
 from ...worldmodel.vae.tiny import TinyVAE
-from ...worldmodel.variants import Chunking, variant_named
-from ...worldmodel.world.state import Chunk, World, latents_of
+from ...worldmodel.variants import Chunking
+from ...worldmodel.world.state import Chunk, World, latents_of, variant_of
 from .vae import Kind, WorldVAE, kind_of, not_finite
 
 HOSTS_PIECE = 3
@@ -34,19 +34,20 @@ latent. Ours takes latent by latent."""
 class StreamingDecoder:
     """Decodes one stream of latents; make a new one for each film."""
 
-    def __init__(self, vae: comfy.sd.VAE, first: int = 0, manner: Manner = STOCK):
+    def __init__(self, vae: comfy.sd.VAE, first: int = 0, manner: Manner = STOCK, restarts: bool = False):
         """Begin a stream.
 
         Args:
             vae: from Load World VAE, or the host's Wan 2.1.
             first: absolute index of the first latent that will come; a multiple of `HOSTS_PIECE`.
             manner: how the family of the latents runs the VAE.
+            restarts: what each call of `push` hands in is a stream of its own.
 
         Raises:
             ValueError: another VAE.
         """
         self.kind: Kind = kind_of(vae)
-        self.vae, self._manner = vae, manner
+        self.vae, self._manner, self._restarts = vae, manner, restarts
         self.network: nn.Module | None = None
         """Decodes in place of the VAE's own, with the same weights."""
         self._ours = isinstance(vae, WorldVAE)
@@ -100,6 +101,9 @@ class StreamingDecoder:
         Yields:
             (F, H, W, 3), as `push`.
         """
+        if self._restarts:
+            assert self._ours, "a stream of the host's own VAE does not begin anew"
+            self._memory, self._waiting, self._fresh = {}, None, True
         waiting = latents if self._waiting is None else torch.cat((self._waiting, latents), dim=1)
         while waiting.shape[1] >= self._piece() or (last and waiting.shape[1]):
             prepare(waiting)
@@ -173,15 +177,17 @@ class StreamingDecoder:
 
 
 def _begin(vae: comfy.sd.VAE, world: World, first: int) -> StreamingDecoder:
-    return StreamingDecoder(vae, first, family_of(variant_named(world.start.variant)).manner)
+    variant = variant_of(world.start)
+    return StreamingDecoder(vae, first, family_of(variant).manner, variant.chunking.restarts)
 
 
 def behind(vae: comfy.sd.VAE, world: World) -> tuple[StreamingDecoder, Sequence[Tensor]]:
     """Return a decoder, and the world's last latents, which it must see so that it can go on behind it."""
-    if not world.chunks:
+    chunking = variant_of(world.start).chunking
+    end = chunking.preceded + chunking.first_latent(len(world.chunks))
+    if not end or chunking.restarts:
         return _begin(vae, world, 0), []
-    chunking = variant_named(world.start.variant).chunking
-    first = _first_latent(chunking.first_latent(len(world.chunks)), kind_of(vae))
+    first = _first_latent(end, kind_of(vae))
     return _begin(vae, world, first), _latents_from(world, first, chunking)
 
 
@@ -199,10 +205,15 @@ def decode_frames(vae: comfy.sd.VAE, world: World, first: int, last: int) -> Ite
     Yields:
         (F, H, W, 3) in 0..1, together last - first + 1 frames.
     """
-    chunking = variant_named(world.start.variant).chunking
-    begin = _first_latent(chunking.latent_of(first), kind_of(vae))
+    chunking = variant_of(world.start).chunking
+    if chunking.restarts:
+        begin = chunking.first_latent(chunking.chunk_of(first))
+        position = chunking.first_frame(chunking.chunk_of(first))
+    else:
+        begin = _first_latent(chunking.preceded + chunking.latent_of(first), kind_of(vae))
+        position = chunking.frames_per_latent * begin  # of the stream's first frame; a latent ends with it
+        position -= max(0, chunking.frames_per_latent * (chunking.preceded - 1) + 1)
     decoder = _begin(vae, world, begin)
-    position = chunking.frames_per_latent * begin  # of the stream's first frame; a latent ends with it
     shown = world._replace(chunks=world.chunks[: chunking.chunk_of(last) + 1])
     for frames in decoder.stream(_latents_from(shown, begin, chunking)):
         wanted = frames[max(0, first - position) : max(0, last + 1 - position)]
@@ -218,20 +229,27 @@ def _first_latent(latent: int, kind: Kind) -> int:
 
 
 class _Pieces(Sequence[Tensor]):
-    """The latents of chunks, each read when it is asked for."""
+    """The latents of chunks, each read when it is asked for; in front of them what precedes the first chunk."""
 
-    def __init__(self, chunks: Sequence[Chunk], first: int):
-        """Take chunks; first: the latent of the first of them to begin with."""
+    def __init__(self, chunks: Sequence[Chunk], first: int, before: Tensor | None = None):
+        """Take chunks; first: the latent of the first of them to begin with; before: latents (C, T, h, w)."""
         self._chunks, self._first = chunks, first
+        self._before = () if before is None else (before,)
 
     def __len__(self) -> int:
-        return len(self._chunks)
+        return len(self._before) + len(self._chunks)
 
     def __getitem__(self, number: int) -> Tensor:
+        if number < len(self._before):
+            return self._before[number]
+        number -= len(self._before)
         return latents_of(self._chunks[number], slice(0 if number else self._first, None))
 
 
 def _latents_from(world: World, first: int, chunking: Chunking) -> Sequence[Tensor]:
-    """The latents of a world from an absolute one on, chunk by chunk."""
+    """The latents of a world's stream from one on, chunk by chunk; in front of them what precedes the first chunk."""
+    if first < chunking.preceded:
+        return _Pieces(world.chunks, 0, world.start.image_condition[:, first:])
+    first -= chunking.preceded
     chunk = chunking.chunk_of_latent(first)
     return _Pieces(world.chunks[chunk:], first - chunking.first_latent(chunk))

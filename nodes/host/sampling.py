@@ -76,7 +76,7 @@ class _Rollout(comfy.samplers.Sampler):
 
         def predict(x: Tensor, call: Call) -> Tensor:
             comfy.model_management.throw_exception_if_processing_interrupted()
-            timesteps = call.timesteps[:, -1].to(x.device)
+            timesteps = call.timesteps[:, -1].to(x.device, torch.float32)  # some devices have no float64
             # what the host's own batching of conditions would have set
             told = {"sigmas": timesteps / 1000, "cond_or_uncond": [0], "uuids": [uuid.uuid4()]}
             return model.apply_model(x, timesteps, c_crossattn=None, transformer_options={**options, **told}, call=call)

@@ -133,6 +133,7 @@ const PARTS = `
 .wm-editor[data-narrow] .wm-strip .wm-issue:not(.wm-alone) { visibility: hidden; border: 0; margin: 0; padding: 0; }
 .wm-report { margin-top: 4px; max-height: 190px; overflow: auto; font-size: 11.5px; overscroll-behavior: contain;
   user-select: text; -webkit-user-select: text; }
+.wm-report .wm-spoken { margin: 6px 0; padding-left: 24px; }
 .wm-report table { width: 100%; border-collapse: collapse; }
 .wm-report th { text-align: left; font-weight: 500; color: var(--wm-second); position: sticky; top: 0;
   background: var(--component-node-background, var(--wm-plot)); }

@@ -14,6 +14,7 @@ const QUIET = 120
  * @typedef {object} BindingReport
  * @property {string} model @property {number} frames
  * @property {[kind: string, start: number, length: number][]} band @property {BindingRow[]} rows
+ * @property {[frame: number, sentence: string][]} [sentences] of each chunk, where a model is told its keys in words
  * @property {any} [followed] for a camera path: what the model's keys and mouse make of it
  */
 

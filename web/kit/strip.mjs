@@ -132,7 +132,7 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
   /** @param {BindingReport} found */
   function table(found) {
     const rows = found.rows.filter((row) => !filter || row.kind === filter)
-    const now = JSON.stringify([rows, marked])
+    const now = JSON.stringify([rows, marked, found.sentences, found.frames])
     if (now === built) return
     built = now
     const body = make("tbody", {}, ...rows.map((row) => line(row, row === found.rows[marked])))
@@ -145,6 +145,7 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
     )
     report.replaceChildren(make("table", { "aria-label": WORDS.report }, make("thead", {}, head), body))
     if (!rows.length) report.append(make("p", { text: WORDS.nothing }))
+    if (found.sentences) report.append(spoken(found.sentences, found.frames))
     const press = (/** @type {MouseEvent} */ event) => {
       const element = /** @type {HTMLElement} */ (event.target).closest("tr")
       if (!element) return
@@ -235,6 +236,17 @@ function line(row, selected) {
   return element
 }
 
+/**
+ * List what a model that is told everything in words is told, chunk by chunk.
+ * @param {[frame: number, sentence: string][]} sentences @param {number} frames of the whole
+ */
+function spoken(sentences, frames) {
+  const lines = sentences.map(([from, text], index) =>
+    make("li", {}, make("b", { text: span(from, sentences[index + 1]?.[0] ?? frames) }), ` ${text}`),
+  )
+  return make("ol.wm-spoken", { "aria-label": WORDS.spoken }, ...lines)
+}
+
 /** Write a report as a text of columns. @param {BindingReport | null} report */
 function asText(report) {
   if (!report) return ""
@@ -244,5 +256,6 @@ function asText(report) {
   const rows = report.rows.map((row) =>
     [WORDS[row.kind], span(row.from, row.to + 1), row.what, row.asked, row.got, row.why].join("\t"),
   )
-  return [head, WORDS.columns.join("\t"), ...rows].join("\n")
+  const told = (report.sentences ?? []).map(([from, text]) => `${from}\t${text}`)
+  return [head, WORDS.columns.join("\t"), ...rows, ...told].join("\n")
 }

@@ -21,6 +21,7 @@ export const WORDS = {
   closeReport: "Close the report",
   copyReport: "Copy report",
   report: "Binding report",
+  spoken: "What each chunk is told",
   columns: ["kind", "frames", "what", "asked", "model gets", "why"],
   nothing: "Nothing to list.",
   more: "More tools",

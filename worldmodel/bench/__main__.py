@@ -21,6 +21,7 @@ from . import matrix_game2 as bench_matrix_game2
 from . import overlap as bench_overlap
 from . import quantization as bench_quantization
 from . import retrieval as bench_retrieval
+from . import yume as bench_yume
 
 
 def add_tiny_world(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +66,7 @@ def main(words: list[str] | None = None) -> int:
     bench_retrieval.add_arguments(kinds.add_parser("retrieval", help="finding past frames again, beside the release"))
     bench_count.add_arguments(kinds.add_parser("count", help="what released models cost, counted without a card"))
     bench_overlap.add_arguments(kinds.add_parser("overlap", help="decoding beside the network, and in turns"))
+    bench_yume.add_arguments(kinds.add_parser("yume", help="what a chunk costs as the history grows"))
     kinds.add_parser("long", help="whether 2,000 chunks stay as small and as fast as the first")
     options = parser.parse_args(words)
     if getattr(options, "threads", 0):
@@ -76,6 +78,8 @@ def main(words: list[str] | None = None) -> int:
             text = bench_count.report(options)
         elif options.what == "quantization":
             text = bench_quantization.report(options)
+        elif options.what == "yume":
+            text = bench_yume.report(options)
         elif options.what == "retrieval":
             text = bench_retrieval.report(options)
         elif options.what == "overlap":

@@ -14,10 +14,12 @@ from torch import Tensor
 from ..reading.words import counted
 from ..track.track import Track
 from ..variants import Keyboard, Variant
-from ..world.state import Controls, World
+from ..world.state import Controls, World, cut_for
 from .follow import Followed, can_follow, follow
 from .motion import DIRECTIONS
 from .report import Report, Row, degrees_a_frame, in_order, rows_of_labels, rows_where, sentences
+from .spoken_chunks import heard
+from .spoken_chunks import sentences as sentences_heard
 from .told import Events, camera_of_controls, events_of, sentences_of
 
 _OPPOSITES = (("forward", "back"), ("left", "right"))
@@ -32,6 +34,7 @@ class Bound(NamedTuple):
         rows: a finding for each thing that is not as it was asked, by frame.
         notes: sentences about the whole.
         events: (frame, text), from when on which sentence is to hold.
+        said: (frame, sentence) of each chunk, where keys and mouse reach the model in words.
     """
 
     controls: Controls
@@ -39,6 +42,7 @@ class Bound(NamedTuple):
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
     events: Events = ()
+    said: Events = ()
 
     @property
     def report(self) -> tuple[str, ...]:
@@ -104,7 +108,7 @@ def binding_report(bound: Bound, variant: Variant, chunks: int | None = 0) -> Re
             why += f"; a world that goes on walks all {frames}"
         row = Row("dropped", whole, frames - 1, "all", counted(frames - whole, "frame"), "none", why)
         rows = in_order([*rows, row])
-    return Report(variant.title, frames, rows, bound.notes)
+    return Report(variant.title, frames, rows, bound.notes, bound.said)
 
 
 def chunk_controls(
@@ -156,18 +160,25 @@ def _ways_out(whole: int, next_length: int) -> str:
 
 def _bind(track: Track, variant: Variant, behind: World | None, chunks: int) -> Bound:
     """Write a track in a variant's columns and units, each part that the variant can be told by a binder of its own."""
+    first_chunk = 0 if behind is None else len(behind.chunks)
+    if behind is not None:
+        variant = cut_for(variant, behind.start)
     keyboard, rows = _keyboard(track, variant)
     turns, lost = _turns(track.mouse, variant)
-    events, late = events_of(track, variant, chunks if behind is None else len(behind.chunks))
+    events, late = events_of(track, variant, chunks if behind is None else first_chunk)
     rows += lost + late
     mouse = None
     if variant.mouse is not None:
         columns = [turns[:, ("yaw", "pitch").index(axis)].double() for axis in variant.mouse.order]
         mouse = (torch.stack(columns, dim=1) / variant.mouse.degrees_per_unit).float()  # (frames, 2)
     controls = Controls(keyboard, mouse)
+    said: Events = ()
+    if variant.is_spoken_to:
+        controls, turns, merged = heard(controls, turns, variant, first_chunk)
+        rows, said = rows + merged, sentences_heard(controls, events, variant, behind)
     if variant.camera is not None:
         controls = controls._replace(c2w=camera_of_controls(controls, track, variant, behind))
-    return Bound(controls, turns, in_order(rows), events=events)
+    return Bound(controls, turns, in_order(rows), events=events, said=said)
 
 
 def _keyboard(track: Track, variant: Variant) -> tuple[Tensor | None, list[Row]]:

@@ -55,12 +55,14 @@ class Report(NamedTuple):
         frames: of the track.
         rows: by frame.
         notes: sentences about the whole.
+        said: (frame, sentence) of each chunk, where keys and mouse reach the model in words.
     """
 
     model: str
     frames: int
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    said: tuple[tuple[int, str], ...] = ()
 
     def band(self) -> list[tuple[str, int, int]]:
         """Return the worst kind of every frame as runs: (kind, first frame, length), which add up to the frames."""
@@ -71,8 +73,9 @@ class Report(NamedTuple):
         return [(KINDS[worst[first]], first, last + 1 - first) for first, last in _stretches(worst)]
 
     def text(self) -> str:
-        """Return the report as lines; empty if everything is kept."""
-        return "\n".join((*self.notes, *sentences(self.rows)))
+        """Return the report as lines; empty if everything is kept, and nothing is told in words."""
+        told = (f"from frame {first}: “{sentence}”" for first, sentence in self.said)
+        return "\n".join((*self.notes, *sentences(self.rows), *told))
 
     def values(self) -> dict[str, Any]:
         """Return the report as JSON values, as the editors read it."""
@@ -80,7 +83,9 @@ class Report(NamedTuple):
             {"kind": kind, "from": first, "to": last, "what": what, "asked": asked, "got": got, "why": why}
             for kind, first, last, what, asked, got, why in self.rows[:MAX_ROWS]
         ]
-        return {"model": self.model, "frames": self.frames, "band": [list(run) for run in self.band()], "rows": rows}
+        told = {"sentences": [list(said) for said in self.said[:MAX_ROWS]]} if self.said else {}
+        band = [list(run) for run in self.band()]
+        return {"model": self.model, "frames": self.frames, "band": band, "rows": rows, **told}
 
 
 def in_order(rows: Iterable[Row]) -> tuple[Row, ...]:

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..camera.poses import Poses
 from ..track.track import Track
-from ..variants import Variant, variant_named
-from ..world.state import Controls, World
+from ..variants import Variant
+from ..world.state import Controls, World, variant_of
 
 
 def walked_track(world: World, first_chunk: int = 0) -> Track:
@@ -24,7 +24,7 @@ def walked_track(world: World, first_chunk: int = 0) -> Track:
         first_chunk: 0 for the whole walk; the number of chunks gives a track without frames.
     """
     told = [chunk.controls for chunk in world.chunks[first_chunk:]]
-    return told_track(told, variant_named(world.start.variant), first_chunk)
+    return told_track(told, variant_of(world.start), first_chunk)
 
 
 def told_track(told: Sequence[Controls], variant: Variant, first_chunk: int = 0) -> Track:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-PREFIXES = ("model.", "diffusion_model.", "module.", "generator.", "_orig_mod.")
+PREFIXES = ("model.", "diffusion_model.", "module.", "generator.", "_orig_mod.", "_fsdp_wrapped_module.")
 """What trainers and wrappers put before every key, alone or behind one another."""
 
 # diffusers' names, and those of FastVideo's own modules, which some of its repacks were saved with

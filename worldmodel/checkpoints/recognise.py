@@ -147,6 +147,8 @@ def recognise(
     if stranger is not None:
         raise ValueError(f"{name}: found {stranger.found}, {_expected()}; {stranger.advice}.")
     family, variant, sizes = _identified(weights, entries, name)
+    if family.leftovers:
+        weights = {key: tensor for key, tensor in weights.items() if not re.match(family.leftovers, key)}
     expected, shapes = f"expected {family.title}", _shapes_of(family, sizes, name)
     packed = quantised_weights(weights)
     if found := misfit(weights, shapes, beside=is_companion, any_shape=packed, any_numbers=formats is None):

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ..binding.spoken import Template, template_of
 from ..memory.policy import MemoryPolicy
 from ..rollout.contexts import About
 from ..rollout.samplers import Settings
 from ..rollout.session import Predict, Progress, Session, Watchers
 from ..rollout.wrappers import away_from_null
-from ..variants import CORRECTED, Variant, variant_named
-from ..world.state import Chunk, Controls, World
+from ..variants import CORRECTED, HISTORIES, Variant
+from ..world.state import Chunk, Controls, World, variant_of
 from . import family_of
 
 
@@ -46,6 +47,7 @@ def settings_of(
     steps: tuple[int, ...] = (),
     shift: float = 0.0,
     memory: MemoryPolicy | None = None,
+    template: Template | None = None,
 ) -> Settings:
     """Return a variant's settings.
 
@@ -53,18 +55,44 @@ def settings_of(
         form: of the world.
         steps, shift: of the sampler, in place of the variant's own; none and 0 are those.
         memory: which past frames are looked at again, in place of the form's own way.
+        template: how keys are put into words, in place of the form's own way.
 
     Raises:
-        ValueError: there is no such sampler, or the variant looks at no memory.
+        ValueError: there is no such sampler, or the variant looks at no such memory, or is told no words.
     """
-    if memory is not None and variant.memories is None:
+    check_memory(variant, memory)
+    family = family_of(variant)
+    sampler = family.sampler(steps or variant.steps, shift or variant.shift, form)
+    numbers = family.numbers(variant, form, memory)
+    if variant.is_spoken_to:
+        numbers += tuple(template or template_of(form))
+    elif template is not None:
+        raise ValueError(
+            f"words: found World Words, expected none for {variant.title}, "
+            "which is told keys as they are; disconnect World Words."
+        )
+    return Settings(sampler, numbers)
+
+
+def check_memory(variant: Variant, memory: MemoryPolicy | None) -> None:
+    """Check that a variant can look back as a policy says; `None` is its own way.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if memory is None:
+        return
+    if variant.memories is None and not variant.histories:
         raise ValueError(
             f"memory: found a memory policy, expected none for {variant.title}, which looks at no past frames again; "
             "disconnect World Memory."
         )
-    family = family_of(variant)
-    sampler = family.sampler(steps or variant.steps, shift or variant.shift, form)
-    return Settings(sampler, family.numbers(variant, form, memory))
+    if (memory.form in HISTORIES) != bool(variant.histories):
+        expected = " or ".join(variant.histories) or "a form that chooses frames"
+        raise ValueError(
+            f"memory: found the form {memory.form!r}, expected {expected} for {variant.title}; change it in World "
+            "Memory."
+        )
 
 
 def begin(
@@ -88,7 +116,7 @@ def begin(
     Raises:
         ValueError: the start, a chunk or the settings are wrong.
     """
-    on, variant = Machine(**machine), variant_named(world.start.variant)
+    on, variant = Machine(**machine), variant_of(world.start)
     if variant.guidance is not None:
         predict = away_from_null(predict, variant.guidance if on.guidance is None else on.guidance)
     settings = settings or settings_of(variant, world.start.form)

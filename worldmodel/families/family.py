@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from ..rollout.contexts import About, Context
 from ..rollout.samplers import Sampler
 from ..vae.causal import STOCK, Manner
 from ..variants import CORRECTED, Variant
-from ..world.state import Start
+from ..world.state import Controls, Start, World
 
 
 class Encoders(NamedTuple):
@@ -36,7 +36,7 @@ class Beginning(NamedTuple):
 
     Args:
         variant: of the model.
-        image: (1, H, W, 3) in 0..1.
+        image: (F, H, W, 3) in 0..1, one picture; `None` only where the variant's start needs none.
         size: (h, w) pixels of the world.
         prompt: what is to be seen; "": nothing is said.
         negative: what is not; "": the model's own.
@@ -44,11 +44,16 @@ class Beginning(NamedTuple):
     """
 
     variant: Variant
-    image: Tensor
+    image: Tensor | None
     size: tuple[int, int]
     prompt: str = ""
     negative: str = ""
     form: str = CORRECTED
+
+
+def prompts_of(world: World, told: Sequence[Controls], numbers: tuple[Any, ...]) -> list[str]:
+    """Return the prompts of some chunks, as most families are told them."""
+    return [rows.prompt for rows in told]
 
 
 class Family(NamedTuple):
@@ -71,6 +76,9 @@ class Family(NamedTuple):
         kept: numbers that a rollout of a network keeps, of a latent grid (h, w).
         seen: latents that one pass looks at, at most, besides what is kept.
         manner: how it runs its VAE.
+        sentences: what each of some chunks is told in words, one behind the other: asked for with the world before
+            them, their controls, and the numbers of the context; "" is the start's own text.
+        leftovers: regular expression of tensors that are of use in training alone and left out; "": there are none.
         in_8_bits: regular expression of the linear layers whose weights and activations its authors make 8 bits of
             while loading; "": they do no such thing.
         picture: makes the latent (C, 1, h, w) of a picture (1, H, W, 3) in 0..1 for its memory, of a size (h, w) in
@@ -91,5 +99,7 @@ class Family(NamedTuple):
     kept: Callable[[nn.Module, Variant, tuple[int, int]], int]
     seen: Callable[[Variant], int]
     manner: Manner = STOCK
+    sentences: Callable[[World, Sequence[Controls], tuple[Any, ...]], list[str]] = prompts_of
+    leftovers: str = ""
     in_8_bits: str = ""
     picture: Callable[[Tensor, tuple[int, int], Callable[[Tensor], Tensor]], Tensor] | None = None

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .attention import Group, Override, attention, grouped_attention
-from .norms import casts, norm_by
+from .norms import casts, lean_norm_by, lean_unit_norm, norm_by
 from .rope import Rotation, as_float64, rotate
 
 
@@ -169,6 +169,31 @@ class CrossAttention(nn.Module):
         k, v = keys_values
         q = norm_by(self.norm_q, self.q(x)).unflatten(-1, (self.heads, -1)).to(v.dtype)
         return self.o(attention(q, k, v, override=self.override, transformer_options=options))
+
+
+class TextAttention(CrossAttention):
+    """Attention from tokens to all words, the empty ones behind a prompt included.
+
+    Nothing turns here, so a weight of the queries' norm may as well scale the keys, which are fewer and stay the same.
+    """
+
+    def keys_values(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Return keys and values (B, words, H, d) of the words (B, words, C)."""
+        v = self.v(context).unflatten(-1, (self.heads, -1))
+        k = lean_norm_by(self.norm_k, self.k(context))
+        return (k * self.norm_q.weight if self._scales_keys else k).unflatten(-1, (self.heads, -1)), v
+
+    def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], options: dict) -> Tensor:
+        """Return (B, N, C): the tokens x (B, N, C) attended to `keys_values`."""
+        k, v = keys_values
+        q = self.q(x)
+        q = lean_unit_norm(q, self.norm_q.eps) if self._scales_keys else lean_norm_by(self.norm_q, q)
+        q = q.unflatten(-1, (self.heads, -1))
+        return self.o(attention(q, k, v, override=self.override, transformer_options=options))
+
+    @property
+    def _scales_keys(self) -> bool:
+        return type(self.norm_q) is nn.RMSNorm  # a host's layer may have more to it than its weight
 
 
 class ImageEmbedding(nn.Module):

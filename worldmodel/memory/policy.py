@@ -5,15 +5,17 @@ Frames are absolute pixel frames. What is kept, dropped and looked at are whole 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from ..reading.words import shortened
+from ..variants import HISTORIES
 from .forms import FORMS, FormName
 from .frames import MATRIX_GAME_3, Spans
 from .pictures import Picture
 
+HistoryName = Literal["full history", "last chunk"]
 MEGABYTE = 10**6
 MOST_SLOTS = 7
 """Slots whose frames still lie in the chunk that asks: one every 8 frames of 56."""
@@ -23,7 +25,8 @@ class MemoryPolicy(NamedTuple):
     """Which past frames a chunk looks at again.
 
     Args:
-        form: how overlap is reckoned: the exact shared volume, or as Matrix-Game 3.0's release reckons it.
+        form: how overlap is reckoned: the exact shared volume, or as Matrix-Game 3.0's release reckons it. Or one of
+            `variants.HISTORIES`, for a model that is given all of its past; the rest then means nothing.
         slots: past latents a chunk looks at.
         sink: a frame that the last slot always holds; `None`: that slot is chosen like the others.
         distinct: whether no two slots hold the same latent.
@@ -34,7 +37,7 @@ class MemoryPolicy(NamedTuple):
         pictures: that stand beside past frames, and count against no budget.
     """
 
-    form: FormName = "exact"
+    form: FormName | HistoryName = "exact"
     slots: int = 5
     sink: int | None = 4
     distinct: bool = True
@@ -65,6 +68,8 @@ def check_policy(
     Raises:
         ValueError: the field, what was found, what was expected, what to do.
     """
+    if policy.form in HISTORIES:
+        return
     if policy.form not in FORMS:
         raise ValueError(f"form: found {shortened(str(policy.form))!r}, expected exact or released; choose one.")
     if not 1 <= policy.slots <= MOST_SLOTS:

@@ -84,14 +84,20 @@ class About(NamedTuple):
         Raises:
             ValueError: one that came later, and nobody encodes it.
         """
-        if not controls.prompt:
-            return self.start.text
+        return self.encoded(controls.prompt) if controls.prompt else self.start.text
+
+    def encoded(self, sentence: str) -> Tensor:
+        """Return (words, width) of a sentence.
+
+        Raises:
+            ValueError: nobody encodes it.
+        """
         if self.encode_text is None:
             raise ValueError(
-                f"clip: found none, expected a text encoder for the prompt {shortened(controls.prompt)!r}; connect "
-                "Load World Text Encoder."
+                f"clip: found none, expected a text encoder for the prompt {shortened(sentence)!r}; connect Load World "
+                "Text Encoder."
             )
-        return self.encode_text(controls.prompt)
+        return self.encode_text(sentence)
 
 
 class Context(Protocol):

@@ -12,8 +12,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..variants import Variant, variant_named
-from ..world.state import Carried, Chunk, Controls, World, latents_of, new_world, validate_chunk, validate_controls
+from ..variants import Variant
+from ..world.state import (
+    Carried,
+    Chunk,
+    Controls,
+    World,
+    latents_of,
+    new_world,
+    validate_chunk,
+    validate_controls,
+    variant_of,
+)
 from .contexts import Call, Context, RememberedCall
 from .samplers import Settings
 from .sampling import recorded_draws, seeded_draws
@@ -108,7 +118,7 @@ class Session:
             ValueError: the start, a chunk or the settings are wrong.
         """
         self.world: World = new_world(world.start)
-        self._variant: Variant = variant_named(world.start.variant)
+        self._variant: Variant = variant_of(world.start)
         self._predict, self._context, self._settings = predict, context, settings
         self._steps = len(settings.sampler.levels().sigmas)
         self._model, self._dtype, self._device = model, dtype, torch.device(device)

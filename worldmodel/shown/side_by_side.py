@@ -15,8 +15,8 @@ from torch import Tensor
 from ..binding.unbind import walked_track
 from ..metrics.pictures import psnr, squared_error
 from ..track.track import Track
-from ..variants import Variant, variant_named
-from ..world.state import World, latents_of
+from ..variants import Variant
+from ..world.state import World, latents_of, variant_of
 from .canvas import EDGE, FAINT, INK, TURN, Canvas
 from .overlay import draw_controls, enlarged, readable_scale
 
@@ -90,7 +90,7 @@ class Parting(NamedTuple):
 
 def parting(one: World, other: World, labels: tuple[str, str]) -> Parting:
     """Say from which frame on `other` is not `one`."""
-    variant, shared = variant_named(one.start.variant), shared_chunks(one, other)
+    variant, shared = variant_of(one.start), shared_chunks(one, other)
     frame, (first, second) = variant.chunking.first_frame(shared), labels
     if one.digest != other.digest:
         return Parting(0, f"{second} begins elsewhere than {first}.")

@@ -19,8 +19,8 @@ from ..binding.unbind import walked_track
 from ..reading.words import counted, shortened
 from ..track.timeline import held_spans
 from ..track.track import Track
-from ..variants import NO_KEYS, Variant, variant_named
-from ..world.state import World, frames
+from ..variants import NO_KEYS, Variant
+from ..world.state import World, frames, variant_of
 from .canvas import EDGE, FAINT, INK, KEY, SIGHT, TURN, Canvas, arrow, wedge
 from .film import contact_sheet
 from .world_words import held_frames, summary, told
@@ -57,7 +57,7 @@ def draw_world(world: World, sheet: Sheet | None = None) -> Tensor:
     Returns:
         (1, H, W, 3) float32 in 0..1.
     """
-    variant, track = variant_named(world.start.variant), walked_track(world)
+    variant, track = variant_of(world.start), walked_track(world)
     walks = variant.walks
     lines, left = summary(world)[1:], _MARGIN + (_MAP + 2 if walks else 0)
     bottom = _TOP + _LANE * len(_lanes(track)) + (_TURNS if variant.mouse is not None else 0)
@@ -105,7 +105,7 @@ def _draw_map(canvas: Canvas, track: Track, variant: Variant, left: float, top: 
 
 def _draw_lanes(canvas: Canvas, world: World, track: Track, left: float, width: float) -> None:
     """One row a key with the spans it was held and its share of all frames, one for the turns, over chunk borders."""
-    variant, total = variant_named(world.start.variant), frames(world)
+    variant, total = variant_of(world.start), frames(world)
     canvas.text(left, 2.6, variant.title, 1.5, INK, anchor="lm", bold=0.03)
     said = [counted(len(world.chunks), "chunk"), counted(total, "frame"), f"{total / variant.fps:.1f} s"]
     canvas.text(left, 4.7, "   ".join([*said, f"{variant.fps:g} fps"]), 1.1, FAINT, anchor="lm")

@@ -14,8 +14,8 @@ from ..binding.unbind import walked_track
 from ..camera.poses import angles
 from ..reading.words import counted
 from ..track.track import Track
-from ..variants import CORRECTED, Variant, variant_named
-from ..world.state import Chunk, World, frames
+from ..variants import CORRECTED, Variant
+from ..world.state import Chunk, World, frames, variant_of
 
 _LISTED_SEEDS = 6
 
@@ -27,7 +27,7 @@ def describe_world(world: World) -> str:
 
 def summary(world: World) -> tuple[str, ...]:
     """Say in a few lines how large a world is, how it began, and what was held and walked over its length."""
-    variant, total = variant_named(world.start.variant), frames(world)
+    variant, total = variant_of(world.start), frames(world)
     height, width = (side * variant.latents.pixels for side in world.start.grid)
     chunks = counted(len(world.chunks), "chunk")
     form = f"; {world.start.form}" if world.start.form != CORRECTED else ""
@@ -71,7 +71,7 @@ def told(track: Track, rows: slice) -> str:
 
 
 def _chunk_lines(world: World) -> Iterator[str]:
-    variant, track = variant_named(world.start.variant), walked_track(world)
+    variant, track = variant_of(world.start), walked_track(world)
 
     def said(index: int) -> tuple[str, int, str]:
         rows = slice(variant.chunking.first_frame(index), variant.chunking.first_frame(index + 1))

@@ -7,7 +7,7 @@ Tensors lie under plain names, all the rest as JSON in the header, and a checksu
     chunk.<i>.latents   [chunk.<i>.keyboard   chunk.<i>.mouse   chunk.<i>.poses]
 
 In brackets stands what a model may lack; `poses` is where the camera stands, and a form other than the default one
-is in the header.
+is in the header, as is the start's prompt where it has one in words.
 
 A context is not kept: it can be derived again. Shapes: c latents per chunk, h, w latent grid, F frames of a chunk.
 """
@@ -31,7 +31,17 @@ from ..storage.tensors import write_tensors
 from ..storage.writing import Numbered, Part, Target
 from ..variants import CORRECTED, VARIANTS, Variant
 from .chunk_file import CALLED
-from .state import Chunk, Controls, RecordedNoise, Start, World, latents_of, new_world, validate_controls
+from .state import (
+    Chunk,
+    Controls,
+    RecordedNoise,
+    Start,
+    World,
+    latents_of,
+    new_world,
+    validate_controls,
+    variant_of,
+)
 
 SUFFIX = ".world.safetensors"
 VERSION = 1
@@ -71,6 +81,8 @@ def save_world(world: World, target: Target | str) -> Path:
     entries = {"version": VERSION, "variant": start.variant, "latent_format": start.latent_format}
     if start.form != CORRECTED:
         entries["form"] = start.form
+    if start.prompt:
+        entries["prompt"] = start.prompt
     header = json.dumps({**entries, "digest": world.digest, "chunks": told})
     with Part(target, "world file") as part:
         with part.path.open("wb") as file:
@@ -188,10 +200,12 @@ def _world_of(tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> World:
     parts = {
         name: _take(tensors, f"start.{name}") for name in _START_PARTS if wanted.get(name) or f"start.{name}" in tensors
     }
-    if not all(part.numel() for part in parts.values()):
+    if not all(part.numel() or (name, variant.start.latents) == ("image_condition", 0) for name, part in parts.items()):
         raise ValueError(f"found a start without a picture, expected image latents and an image context; {_AGAIN}.")
     form = entries.get("form", CORRECTED)
-    world = new_world(Start(variant.name, entries["latent_format"], noise=noise, form=form, **parts))
+    prompt = entries.get("prompt", "")
+    world = new_world(Start(variant.name, entries["latent_format"], noise=noise, form=form, prompt=prompt, **parts))
+    variant = variant_of(world.start)
     _check_noise(noise, variant, world.start.grid)
     if world.digest != entries["digest"]:
         found, stated = (digest[:12] for digest in (world.digest, entries["digest"]))
@@ -217,8 +231,7 @@ def _entries(text: str) -> dict[str, Any]:
             f"found version {shortened(str(version))} of the format, expected {VERSION}; update this pack."
         )
     _check_fields(entries, _HEADER_FIELDS, "the header")
-    if "form" in entries:
-        _check_fields(entries, {"form": str}, "the header")
+    _check_fields(entries, {name: str for name in ("form", "prompt") if name in entries}, "the header")
     for index, told in enumerate(entries["chunks"]):
         _check_fields(told, _CHUNK_FIELDS, f"chunk {index}")
         if not 0 <= told["seed"] < 2**64:

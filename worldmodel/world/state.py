@@ -86,6 +86,8 @@ class Start(NamedTuple):
     """(words, width) of the prompt to be led away from."""
     form: str = CORRECTED
     """How the model is run, one of the variant's forms."""
+    prompt: str = ""
+    """What is to be seen, in words: only where a model reads it together with what the keys say."""
 
     @property
     def tensors(self) -> dict[str, Tensor]:
@@ -169,6 +171,20 @@ def new_world(start: Start) -> World:
     return World(start, (), start_digest(start))
 
 
+def variant_of(start: Start) -> Variant:
+    """Return a start's variant as it cuts this world into chunks, which may hang on the start and its form.
+
+    Raises:
+        ValueError: there is no such variant.
+    """
+    return cut_for(variant_named(start.variant), start)
+
+
+def cut_for(variant: Variant, start: Start) -> Variant:
+    """Return a variant as it cuts a world with this start."""
+    return variant.cut_for(start.form, start.image_condition.shape[1])
+
+
 def rewind(world: World, chunks: int) -> World:
     """Return the world as it was when it had only its first `chunks` chunks; they are shared, not copied.
 
@@ -186,7 +202,7 @@ def rewind(world: World, chunks: int) -> World:
 
 def frames(world: World) -> int:
     """Return the number of video frames the world holds."""
-    return variant_named(world.start.variant).chunking.first_frame(len(world.chunks))
+    return variant_of(world.start).chunking.first_frame(len(world.chunks))
 
 
 def latents_of(chunk: Chunk, part: slice = slice(None)) -> Tensor:
@@ -222,6 +238,8 @@ def start_digest(start: Start) -> str:
         _feed(digest, [tensor])
     if start.form != CORRECTED:
         digest.update(f"|form {start.form}".encode())
+    if start.prompt:
+        digest.update(f"|prompt {start.prompt}".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
@@ -248,7 +266,7 @@ def validate_start(start: Start) -> None:
             f"form: found {shortened(start.form)!r}, expected one of {', '.join(variant.forms)} for {variant.title}; "
             "make the world with Start World."
         )
-    condition, (channels, least, has_tokens) = start.image_condition, variant.start
+    condition, (channels, least, has_tokens, _) = start.image_condition, variant.start
     if condition.dim() != 4 or condition.shape[0] != channels or condition.shape[1] < least:
         raise ValueError(
             f"image_condition: found shape {tuple(condition.shape)}, expected ({channels}, latents >= {least}, height, "
@@ -260,8 +278,13 @@ def validate_start(start: Start) -> None:
             f"sides; use a picture whose sides are multiples of {variant.token_pixels}."
         )
     _validate_tokens("visual_context", start.visual_context, has_tokens, "tokens", variant)
-    _validate_tokens("text", start.text, variant.text is not None, "words", variant)
+    _validate_tokens("text", start.text, variant.text is not None and not variant.is_spoken_to, "words", variant)
     _validate_tokens("negative", start.negative, variant.text is not None and variant.text.negative, "words", variant)
+    if start.prompt and not variant.is_spoken_to:
+        raise ValueError(
+            f"prompt: found {shortened(start.prompt)!r}, expected none for {variant.title}; make the world with Start "
+            "World."
+        )
     for name, tensor in start.tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise ValueError(f"{name}: found NaN or infinity, expected finite numbers; check {_SOURCES[name]}.")
@@ -339,7 +362,7 @@ def validate_chunk(chunk: Chunk, start: Start, index: int) -> None:
     Raises:
         ValueError: the field, what was found, what was expected.
     """
-    variant = variant_named(start.variant)
+    variant = variant_of(start)
     expected = (variant.latents.channels, variant.chunking.latents(index), *start.grid)
     if tuple(chunk.latents.shape) != expected:
         raise ValueError(

@@ -10,17 +10,17 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...layers.attention import attention
 from ...layers.camera_rays import CameraInjector
 from ...layers.kept import Kept, once
 from ...layers.lean import activated
-from ...layers.norms import lean_norm_by, lean_unit_norm
+from ...layers.norms import lean_norm_by
 from ...layers.rope import rotate_grid
 from ...layers.wan import (
-    CrossAttention,
     SelfAttention,
+    TextAttention,
     cast_like,
     feed_forward_layers,
     gated,
@@ -59,31 +59,6 @@ class HeadwiseSelfAttention(SelfAttention):
         q = lean_norm_by(self.norm_q, self.q(x[:, skipped:])).unflatten(-1, heads)
         q = rotate_grid(q, (time[first:], *places))
         return self.o(attention(q, k, v, override=self.override, transformer_options=options))
-
-
-class TextAttention(CrossAttention):
-    """Attention from tokens to all words, the empty ones behind a prompt included.
-
-    Nothing turns here, so a weight of the queries' norm may as well scale the keys, which are fewer and stay the same.
-    """
-
-    def keys_values(self, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Return keys and values (B, words, H, d) of the words (B, words, C)."""
-        v = self.v(context).unflatten(-1, (self.heads, -1))
-        k = lean_norm_by(self.norm_k, self.k(context))
-        return (k * self.norm_q.weight if self._scales_keys else k).unflatten(-1, (self.heads, -1)), v
-
-    def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], options: dict) -> Tensor:
-        """Return (B, N, C): the tokens x (B, N, C) attended to `keys_values`."""
-        k, v = keys_values
-        q = self.q(x)
-        q = lean_unit_norm(q, self.norm_q.eps) if self._scales_keys else lean_norm_by(self.norm_q, q)
-        q = q.unflatten(-1, (self.heads, -1))
-        return self.o(attention(q, k, v, override=self.override, transformer_options=options))
-
-    @property
-    def _scales_keys(self) -> bool:
-        return type(self.norm_q) is nn.RMSNorm  # a host's layer may have more to it than its weight
 
 
 class Block(CameraInjector):

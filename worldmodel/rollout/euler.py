@@ -1,0 +1,79 @@
+"""Euler's way down the noise levels: every step straight along the velocity, and no noise on the way.
+
+Latents at a level are (1 - sigma) clean + sigma noise; the velocity is noise - clean.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .sampling import LEAST_SHIFT, LEVELS, Levels
+
+GREATEST_SHIFT = 1000.0
+
+
+class Euler(NamedTuple):
+    """The sampler, as data.
+
+    Args:
+        count: steps.
+        shift: of the noise levels shift * u / (1 + (shift - 1) * u), u evenly from 1 down, 0 left out.
+    """
+
+    count: int
+    shift: float = 7.0
+
+    def levels(self) -> Levels:
+        """Return the steps' levels, float64 and not rounded.
+
+        Raises:
+            ValueError: no steps, too many, or a shift that gives no levels.
+        """
+        if not 1 <= self.count <= LEVELS:
+            raise ValueError(f"steps: found {self.count}, expected 1 to {LEVELS}, such as 4; change it.")
+        if not LEAST_SHIFT <= self.shift <= GREATEST_SHIFT or math.isnan(self.shift):
+            raise ValueError(
+                f"shift: found {self.shift}, expected a number from {LEAST_SHIFT} to {GREATEST_SHIFT:g}, such as 7; "
+                "change it."
+            )
+        u = torch.linspace(1, 0, self.count + 1, dtype=torch.float64)[:-1]
+        sigmas = self.shift * u / (1 + (self.shift - 1) * u)
+        return Levels(1000 * sigmas, sigmas)
+
+    def said(self) -> str:
+        """Say its numbers."""
+        return f"{self.count} Euler steps; shift {self.shift:g}"
+
+    def sample(
+        self,
+        predict: Callable[[Tensor, Tensor], Tensor],
+        draws: Iterator[Tensor],
+        after_step: Callable[[int, Tensor], None] | None = None,
+    ) -> Tensor:
+        """Denoise, one pass of the network a step.
+
+        Args:
+            predict: (x, timestep) -> velocity.
+            draws: the initial noise, of which only the first is taken.
+            after_step: called with the step's number and its clean estimate; may raise to stop.
+
+        Returns:
+            The clean latents, in the layout and dtype of the noise.
+
+        Raises:
+            ValueError: as `levels` does.
+        """
+        timesteps, sigmas = self.levels()
+        falls = [*sigmas.tolist(), 0.0]
+        x = next(draws)
+        for number, timestep in enumerate(timesteps):
+            velocity = predict(x, timestep)
+            if after_step is not None:
+                after_step(number, x - falls[number] * velocity)
+            x = x + (falls[number + 1] - falls[number]) * velocity
+        return x
