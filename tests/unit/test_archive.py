@@ -58,6 +58,9 @@ def same(one: Any, other: Any) -> bool:
 def test_what_a_world_was_told_is_read_without_its_latents(name: str, tmp_path: Path) -> None:
     world = made_up(2, name=name)
     path = save_world(world, tmp_path / NAME)
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert path.stat().st_mode == plain.stat().st_mode, "others may read a world as any other file"
     variant, told = load_told(path)
     assert variant is VARIANTS[name] and same(told, tuple(chunk.controls for chunk in world.chunks))
     with pytest.raises(ValueError, match="expected one saved by Save World"):

@@ -17,6 +17,8 @@ import torch
 from comfy_api.latest import io
 from comfy_execution.graph import DynamicPrompt
 
+from worldmodel.reading.words import counted
+
 LONG = "forward*20 right+yaw_right*14 idle*11"
 """45 frames: 4 chunks."""
 GRAPH = {
@@ -106,7 +108,7 @@ def test_after_a_stop_exactly_the_missing_chunks_are_made(
     kept = len(list(folder.glob("*.safetensors")))
     assert kept == calls // 4  # three steps, and the clean pass before the next chunk
     resumed, report = roll(vae=tiny.vae)
-    assert journal_line(report) == f"{kept} chunks taken from the journal, {4 - kept} computed."
+    assert journal_line(report) == f"{counted(kept, 'chunk')} taken from the journal, {4 - kept} computed."
     assert torch.equal(*(torch.cat([chunk.latents for chunk in world.chunks]) for world in (resumed, whole)))
 
 
@@ -116,7 +118,9 @@ def test_the_film_of_a_resumed_rollout_is_whole(tiny: SimpleNamespace, roll: Rol
         for number in lost:
             (folder / f"{whole.chunks[number].key}.safetensors").unlink()
         _, report = roll(vae=tiny.vae)
-        assert journal_line(report) == f"{4 - len(lost)} chunks taken from the journal, {len(lost)} computed."
+        assert (
+            journal_line(report) == f"{counted(4 - len(lost), 'chunk')} taken from the journal, {len(lost)} computed."
+        )
     pictures = [film.get_components().images for film in films]
     assert all(torch.equal(again, pictures[0]) for again in pictures)
 
@@ -168,7 +172,7 @@ def test_another_rollout_takes_nothing(
 def test_the_films_speed_and_the_contexts_budget_change_no_chunk(tiny: SimpleNamespace, roll: Roll) -> None:
     roll("forward*9")
     _, report = roll("forward*9", fps=30.0, vae=tiny.vae, context_budget=1)
-    assert journal_line(report) == "1 chunks taken from the journal, 0 computed."
+    assert journal_line(report) == "1 chunk taken from the journal, 0 computed."
 
 
 def test_one_damaged_chunk_is_the_one_that_is_made_again(roll: Roll, folder: Path) -> None:

@@ -90,6 +90,11 @@ def test_the_report_says_what_was_not_done(tiny: SimpleNamespace, nodes: dict, t
     assert all(line.endswith(".") for line in lines)
 
 
+def test_one_chunk_is_no_chunks(tiny: SimpleNamespace, nodes: dict, track: Callable) -> None:
+    said = nodes["WMRolloutWorld"].execute(tiny.model, tiny.world, track("forward*9"), 0).ui["text"][0]
+    assert said.startswith("1 chunk, 9 frames added; the world has 9 frames.") and "1 chunks" not in said
+
+
 def test_the_film_shows_the_worlds_frames(tiny: SimpleNamespace, run: Callable) -> None:
     world, film = run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 0, vae=tiny.vae)
     frames = run("WMDecodeWorld", world, tiny.vae)

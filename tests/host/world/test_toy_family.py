@@ -149,7 +149,7 @@ def test_stop_loses_nothing(toy: SimpleNamespace, nodes: dict, track: Callable) 
     with pytest.raises(comfy.model_management.InterruptProcessingException):
         roll(stopping)
     report = roll(stopping).ui["text"][0]
-    assert "1 chunks taken from the journal, 2 computed" in report and "4 Euler steps; shift 2" in report
+    assert "1 chunk taken from the journal, 2 computed" in report and "4 Euler steps; shift 2" in report
 
 
 def test_a_prompt_on_the_way(toy: SimpleNamespace, run: Callable, track: Callable) -> None:
