@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -232,6 +233,30 @@ def test_a_world_longer_than_any_plan_forgets_behind_its_first_latent() -> None:
     short = begin(session.world, predict, encode_text=said, settings=settings_of(VARIANT, memory=memory))
     short.step(controls, 0)
     assert list(seen[-1].history.numbers) == [*range(5), *range(1373, 1381)]
+
+
+@torch.no_grad()
+def test_latents_in_files_are_read_as_they_are_cut_and_give_the_same() -> None:
+    network = bare(load_network(recognise(yume_weights()), dtype=torch.float32))
+    read: list[int] = []
+
+    def copied(latents: Tensor, part: slice = slice(None)) -> Tensor:
+        read.append(latents[:, part].shape[1])
+        return latents[:, part].clone()
+
+    def encode(text: str) -> Tensor:
+        return torch.ones(4, 24) * len(text) / 100
+
+    told = controls_of("yume_1_5", 4)
+    begun = begin(new_world(start_of("yume_1_5", (2, 4))), network, encode_text=encode)
+    for rows in told[:2]:
+        begun.step(rows, 1)
+    chunks = tuple(chunk._replace(place=SimpleNamespace(read=copied)) for chunk in begun.world.chunks)
+    filed = begin(begun.world._replace(chunks=chunks), network, encode_text=encode)
+    for rows in told[2:]:
+        assert torch.equal(filed.step(rows, 1).latents, begun.step(rows, 1).latents)
+        assert 0 < sum(read) <= 16  # later, those whose rate has not changed are known
+        read.clear()
 
 
 # ---------------------------------------------------------------- files

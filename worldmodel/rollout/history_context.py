@@ -11,12 +11,30 @@ import weakref
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from ..layers.kept import Kept
 from ..variants import LAST_CHUNK
-from ..world.state import Controls, World, latents_of
+from ..world.state import Chunk, Controls, World, latents_of
 from .contexts import About, Call, KeepsNothing
+
+
+class Stored:
+    """Latents of a chunk in a file, (C, c, h, w), of which only as much is read as is asked for."""
+
+    def __init__(self, chunk: Chunk):
+        """Read nothing yet."""
+        self._chunk = chunk
+
+    @property
+    def shape(self) -> torch.Size:
+        """Of all of them."""
+        return self._chunk.latents.shape
+
+    def __getitem__(self, at: tuple[slice, slice]) -> Tensor:
+        """Return some of them; `at` is all channels, and which latents."""
+        return latents_of(self._chunk, at[1])
 
 
 class Behind(NamedTuple):
@@ -26,7 +44,7 @@ class Behind(NamedTuple):
         about: of the context.
         world: the chunks before.
         controls: of the chunk.
-        parts: (C, c, h, w) each, the latents of history, in order.
+        parts: (C, c, h, w) each, the latents of history, in order; those in files are read when they are cut.
         numbers: (n,) of those latents, from the start's first one on.
         kept: for what stays the same in all passes of the chunk.
         said: the same for all passes, of later chunks too, that are told the same sentence.
@@ -35,7 +53,7 @@ class Behind(NamedTuple):
     about: About
     world: World
     controls: Controls
-    parts: tuple[Tensor, ...]
+    parts: tuple[Tensor | Stored, ...]
     numbers: list[int]
     kept: Kept
     said: Callable[[str], Kept]
@@ -75,14 +93,14 @@ class HistoryContext(KeepsNothing):
         before = world._replace(chunks=world.chunks[:index])
         return self._make_call(Behind(self.about, before, controls, parts, numbers, kept, self._of_sentence))
 
-    def _behind(self, world: World, index: int) -> tuple[tuple[Tensor, ...], list[int]]:
+    def _behind(self, world: World, index: int) -> tuple[tuple[Tensor | Stored, ...], list[int]]:
         """Return the latents of history, and their numbers."""
         start = world.start.image_condition
         numbered, at = [(0, start)], start.shape[1]
         seen = index - 1 if self.about.numbers[0] == LAST_CHUNK else 0
         for number, chunk in enumerate(world.chunks[:index]):
             if number >= seen:
-                numbered.append((at, latents_of(chunk)))
+                numbered.append((at, chunk.latents if chunk.place is None else Stored(chunk)))
             at += chunk.latents.shape[1]
         over = sum(latents.shape[1] for _, latents in numbered) - self._most
         if over > 0:
@@ -102,7 +120,7 @@ class HistoryContext(KeepsNothing):
         return self._said[1]
 
 
-def _without(numbered: list[tuple[int, Tensor]], over: int) -> list[tuple[int, Tensor]]:
+def _without(numbered: list[tuple[int, Tensor | Stored]], over: int) -> list[tuple[int, Tensor | Stored]]:
     """Leave out so many latents behind the first one."""
     first, *rest = [(at, latents) for at, latents in numbered if latents.shape[1]]
     rest.insert(0, (first[0] + 1, first[1][:, 1:]))
@@ -110,5 +128,6 @@ def _without(numbered: list[tuple[int, Tensor]], over: int) -> list[tuple[int, T
     for at, latents in rest:
         gone = min(over, latents.shape[1])
         over -= gone
-        found.append((at + gone, latents[:, gone:]))
+        if gone < latents.shape[1]:
+            found.append((at + gone, latents[:, gone:] if gone else latents))
     return found

@@ -14,9 +14,10 @@ from torch.nn.functional import layer_norm
 
 from ...layers.attention import attention
 from ...layers.kept import Kept, once
+from ...layers.lean import activated
 from ...layers.norms import lean_norm_by
 from ...layers.rope import rotate_first
-from ...layers.wan import SelfAttention, TextAttention, cast_like, modulation_parameter
+from ...layers.wan import SelfAttention, TextAttention, cast_like, feed_forward_layers, modulation_parameter
 
 GAINS = (0.0, 1.0, 0.0, 0.0, 1.0, 0.0)
 """What is added to the six parts of a modulation: scales are stored as gain - 1."""
@@ -57,11 +58,7 @@ class Block(nn.Module):
         self.self_attn = CompressedSelfAttention(dim, heads, operations=operations, **placement)
         self.norm3 = operations.LayerNorm(dim, eps=EPSILON, **placement)
         self.cross_attn = TextAttention(dim, heads, operations=operations, **placement)
-        self.ffn = nn.Sequential(
-            operations.Linear(dim, ffn_dim, **placement),
-            nn.GELU(approximate="tanh"),
-            operations.Linear(ffn_dim, dim, **placement),
-        )
+        self.ffn = feed_forward_layers(dim, ffn_dim, operations=operations, **placement)
         self.modulation = modulation_parameter(6, dim, **placement)
 
     def modulations(self, levels: Tensor, dtype: torch.dtype) -> tuple[Tensor, ...]:
@@ -90,7 +87,7 @@ class Block(nn.Module):
         x = gated(x, told[2], attended, history)
         words = once(shared.said, (index, "text"), lambda: self.cross_attn.keys_values(shared.text()))
         x = added(x, self.cross_attn(self.norm3(x), words, options))
-        return gated(x, told[5], self.ffn(modulated_norm(x, *told[3:5], history)), history)
+        return gated(x, told[5], activated(self.ffn, modulated_norm(x, *told[3:5], history)), history)
 
 
 def modulated_norm(x: Tensor, shift: Tensor, gain: Tensor, history: int) -> Tensor:

@@ -19,7 +19,7 @@ class History(NamedTuple):
     """Clean latents that lie behind the new ones, as they are stored: neither joined nor moved."""
 
     parts: tuple[Tensor, ...] = ()
-    """(C, c, h, w) each, one behind the other."""
+    """(C, c, h, w) each, one behind the other, or what gives them when it is sliced."""
     numbers: Sequence[int] = ()
     """(n,) what each latent is called, as long as anything is kept of it."""
 
@@ -34,20 +34,23 @@ class History(NamedTuple):
 
 
 class Cuts:
-    """Tokens of single latents at single rates: they depend on nothing else, so later chunks take them from here."""
+    """Tokens of single latents at single rates: they depend on nothing else, so later chunks take them from here.
+
+    What is kept lies in one piece, the last chunk's: small tensors that stay leave holes between those that pass.
+    """
 
     def __init__(self):
         """Keep nothing yet."""
         self._known: dict[tuple[int, int], Tensor] = {}
-        self._asked: dict[tuple[int, int], Tensor] = {}
+        self._asked: list[tuple[tuple[int, int], Tensor]] = []
 
     @property
     def bytes(self) -> int:
         """Memory that is held, in bytes."""
-        return sum(tokens.nbytes for tokens in {**self._known, **self._asked}.values())
+        return sum(tokens.nbytes for tokens in self._known.values())
 
-    def tokens(self, rate: int, numbers: Sequence[int], make: Callable[[int, int], list[Tensor]]) -> list[Tensor]:
-        """Return the tokens of some latents, those that are not known made run by run.
+    def ask(self, rate: int, numbers: Sequence[int], make: Callable[[int, int], list[Tensor]]) -> None:
+        """Put the tokens of some latents behind those asked for before, those that are not known made run by run.
 
         Args:
             rate: that they are cut at.
@@ -59,12 +62,15 @@ class Cuts:
             first = found.index(None)
             end = next((at for at in range(first, len(found)) if found[at] is not None), len(found))
             found[first:end] = make(first, end)
-        self._asked |= {(rate, number): tokens for number, tokens in zip(numbers, found, strict=True)}
-        return found
+        self._asked += [((rate, number), tokens) for number, tokens in zip(numbers, found, strict=True)]
 
-    def turn(self) -> None:
-        """Forget what was not asked for since the last time: no later chunk cuts those latents so."""
-        self._known, self._asked = self._asked, {}
+    def joined(self) -> Tensor:
+        """Return all that was asked for, (1, H, C), and forget the rest: no later chunk cuts those latents so."""
+        names, tokens = zip(*self._asked, strict=True)
+        whole = torch.cat(tokens)
+        self._known = dict(zip(names, whole.split([len(part) for part in tokens]), strict=True))
+        self._asked = []
+        return whole[None]
 
 
 class Call(NamedTuple):

@@ -16,7 +16,7 @@ from torch.nn.functional import pad
 
 from ...layers.kept import once
 from ...layers.rope import grid_rotation
-from ...layers.wan import Head, timestep_features
+from ...layers.wan import Head, timestep_features, two_linears
 from .. import NOT_A_SAMPLER
 from .blocks import GAINS, Block, Shared
 from .conditions import Call, Cuts
@@ -42,17 +42,16 @@ class Yume(nn.Module):
         super().__init__()
         self.sizes, self.dtype = sizes, dtype
         place = {"dtype": dtype, "device": device}
-        dim, linear = sizes.dim, operations.Linear
+        dim = sizes.dim
         for rate, name in EMBEDDINGS.items():
             kernel = (1, 2 * rate, 2 * rate)
             setattr(self, name, operations.Conv3d(sizes.channels, dim, kernel_size=kernel, stride=kernel, **place))
         halving = operations.Conv3d(sizes.channels, sizes.channels, kernel_size=(1, 4, 4), stride=(1, 4, 4), **place)
         setattr(self, HALVING, halving)
-        self.text_embedding = nn.Sequential(
-            linear(sizes.text_dim, dim, **place), nn.GELU(approximate="tanh"), linear(dim, dim, **place)
-        )
-        self.time_embedding = nn.Sequential(linear(sizes.freq_dim, dim, **place), nn.SiLU(), linear(dim, dim, **place))
-        self.time_projection = nn.Sequential(nn.SiLU(), linear(dim, 6 * dim, **place))
+        words, times = (sizes.text_dim, dim, dim), (sizes.freq_dim, dim, dim)
+        self.text_embedding = two_linears(words, nn.GELU(approximate="tanh"), operations=operations, **place)
+        self.time_embedding = two_linears(times, nn.SiLU(), operations=operations, **place)
+        self.time_projection = nn.Sequential(nn.SiLU(), operations.Linear(dim, 6 * dim, **place))
         self.blocks = nn.ModuleList(
             Block(dim, sizes.heads, sizes.ffn_dim, operations=operations, **place) for _ in range(sizes.layers)
         )
@@ -113,16 +112,14 @@ class Yume(nn.Module):
     def _history_tokens(self, call: Call, like: Tensor) -> Tensor:
         """Cut every piece of the history: (1, H, C)."""
         cuts, numbers = Cuts() if call.cuts is None else call.cuts, call.history.numbers
-        found: list[Tensor] = []
         for span in call.plan:
 
             def make(first: int, end: int, span: Any = span) -> list[Tensor]:
                 latents = call.history.latents(span.first + first, span.first + end)
                 return list(self._cut(latents, span.rate, like))
 
-            found += cuts.tokens(span.rate, numbers[span.first : span.end], make)
-        cuts.turn()
-        return torch.cat(found)[None]
+            cuts.ask(span.rate, numbers[span.first : span.end], make)
+        return cuts.joined()
 
     def _cut(self, latents: Tensor, rate: int, like: Tensor) -> Iterable[Tensor]:
         """Yield the tokens (h' * w', C) of each of the latents (C, f, h, w) at a rate.
