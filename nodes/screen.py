@@ -80,7 +80,7 @@ class Screen:
             self._answered(lambda made: made.take(), bar)
 
     def _answered(self, ask: Callable[[Beside], list[Tensor | None] | None], bar: progress.Progress) -> None:
-        """Ask the decoder's thread and show its newest picture; where the card is full, go on in turns."""
+        """Ask the decoder's thread and show what it made; where the card is full, go on in turns."""
         if self._beside is None:
             return
         try:
@@ -90,9 +90,9 @@ class Screen:
             if not beside.ran_out(error):
                 raise
         else:
-            newest = [picture for picture in pictures or () if picture is not None]
-            if newest:
-                bar.show(newest[-1])
+            for picture in pictures or ():
+                if picture is not None:
+                    bar.show(picture)
             return
         # outside of `except`, because the error holds on to what lies on the card
         self._stack.close()

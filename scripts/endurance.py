@@ -228,7 +228,7 @@ def report_of(run: Run) -> Report:
     if run.status != "success":
         raise HostError(f"the walk ended with {run.status}: {run.error}")
     text = run.outputs[ROLLOUT]["text"][0]
-    taken, computed = re.search(r"(\d+) chunks taken from the journal, (\d+) computed", text).groups()
+    taken, computed = re.search(r"(\d+) chunks? taken from the journal, (\d+) computed", text).groups()
     return Report(int(taken), int(computed), re.search(r"fingerprint (\w+)", text)[1])
 
 

@@ -157,7 +157,7 @@ def _start(variant: Variant, widths: dict[str, int], grid: tuple[int, int]) -> S
     def draw(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator)
 
-    channels, latents, has_tokens = variant.start
+    channels, latents, has_tokens, _ = variant.start
     condition = draw(channels, MOST_LATENTS if has_tokens else latents, *grid)
     tokens = draw(CLIP_TOKENS, widths["visual_context"]) if has_tokens else None
     text = draw(variant.text.words, widths["text"]) if variant.text else None

@@ -105,7 +105,7 @@ def test_model_space_is_the_hosts() -> None:
 def test_a_late_beginning_gives_the_same_frames(decoder: ModuleType, of_pack: Callable, vae: comfy.sd.VAE) -> None:
     state, latents = of_pack("worldmodel.world.state"), some_latents(45)
     chunks = tuple(state.Chunk(piece, None) for piece in latents.split(3, dim=1))
-    world = state.World(SimpleNamespace(variant="tiny_world"), chunks)
+    world = state.World(SimpleNamespace(variant="tiny_world", form="corrected", image_condition=latents[:, :0]), chunks)
     whole = torch.cat(list(decoder.decode_frames(vae, world, 0, 176)))
     for first, last in ((0, 4), (171, 175)):
         part = torch.cat(list(decoder.decode_frames(vae, world, first, last)))

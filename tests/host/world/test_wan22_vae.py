@@ -144,7 +144,7 @@ def test_a_world_is_decoded_in_its_familys_manner(
 ) -> None:  # fmt: skip
     state, latents = of_pack("worldmodel.world.state"), golden["in.z"][0, :, :9]
     chunks = tuple(state.Chunk(piece, None) for piece in latents.split(3, dim=1))
-    world = state.World(SimpleNamespace(variant="tiny_world"), chunks)
+    world = state.World(SimpleNamespace(variant="tiny_world", form="corrected", image_condition=latents[:, :0]), chunks)
     family = of_pack("worldmodel.variants").VARIANTS["tiny_world"].family
     families = of_pack("worldmodel.families").FAMILIES
     for manner in (None, matrix_game_3):
