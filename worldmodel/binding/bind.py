@@ -98,7 +98,7 @@ def binding_report(bound: Bound, variant: Variant, chunks: int | None = 0) -> Re
     """
     frames, rows = len(bound.turns), bound.rows
     if chunks is None:
-        return Report(variant.title, frames, rows, bound.notes)
+        return Report(variant.title, frames, rows, bound.notes, bound.said)
     whole = number = 0
     while whole + (length := variant.chunking.frames(chunks + number)) <= frames:
         whole, number = whole + length, number + 1
@@ -160,12 +160,12 @@ def _ways_out(whole: int, next_length: int) -> str:
 
 def _bind(track: Track, variant: Variant, behind: World | None, chunks: int) -> Bound:
     """Write a track in a variant's columns and units, each part that the variant can be told by a binder of its own."""
-    first_chunk = 0 if behind is None else len(behind.chunks)
+    first_chunk = chunks if behind is None else len(behind.chunks)
     if behind is not None:
         variant = cut_for(variant, behind.start)
     keyboard, rows = _keyboard(track, variant)
     turns, lost = _turns(track.mouse, variant)
-    events, late = events_of(track, variant, chunks if behind is None else first_chunk)
+    events, late = events_of(track, variant, first_chunk)
     rows += lost + late
     mouse = None
     if variant.mouse is not None:
