@@ -31,3 +31,12 @@ def test_mistakes_are_named(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):
             main(["yume", *words])
         assert f"{words[0]}: found" in capsys.readouterr().err
+
+
+def test_a_pass_of_the_released_size_is_counted_near_its_bound(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["count", "yume", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["weights bytes"] == 2 * 5_200_377_072
+    for row in found["passes"].values():
+        assert 1 <= row["gflop"] / row["bound gflop"] <= 1.02
+    assert set(found["peak bytes"]) == {"load", "encode, UMT5-XXL", "encode", "denoise", "decode"}

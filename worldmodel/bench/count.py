@@ -19,6 +19,9 @@ from torch import nn
 from .card import Phase, card_bytes, gigabytes, missing, plan
 from .counting import Cost, bytes_of, counted, weights_of
 from .released import ENCODERS, MODELS, PICTURES, SIDES, Form, Model
+from .released_yume import yume
+
+MODELS["yume"], PICTURES["yume"], SIDES["yume"] = yume, (704, 1280), 32
 
 BYTES_PER_PARAMETER = 2
 """Of the host's encoders, in bfloat16."""
@@ -44,7 +47,7 @@ def forms_of(options: argparse.Namespace, family: str) -> list[Form]:
         ValueError: the picture makes no sense.
     """
     picture = picture_of(options.picture, family)
-    if family == "matrix-game-2":
+    if family != "matrix-game-3":
         return [Form(picture)]
     int8 = (False, True) if options.attention is None else (options.attention == "int8",)
     kept = (True, False) if options.constants is None else (options.constants == "kept",)
