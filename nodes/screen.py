@@ -86,15 +86,13 @@ class Screen:
         try:
             with beside.stop_heard_here():
                 pictures = ask(self._beside)
-        except Exception as error:
-            if not beside.ran_out(error):
-                raise
+        except torch.OutOfMemoryError:
+            pass  # dealt with below, because the error holds on to what lies on the card
         else:
             for picture in pictures or ():
                 if picture is not None:
                     bar.show(picture)
             return
-        # outside of `except`, because the error holds on to what lies on the card
         self._stack.close()
         self._beside = self._aside = self._stream = None
         progress.tell("vae: found no room on the card to decode beside the network; from here on they take turns.")

@@ -3,7 +3,7 @@
 import { app } from "../../scripts/app.js"
 
 /** Told apart from each other and from the host's, of one lightness with them. @type {Record<string, string>} */
-const COLOURS = { WM_WORLD: "#3fbf9b", WM_TRACK: "#c6cf5a", WM_MEMORY: "#d08c6a" }
+const COLOURS = { WM_WORLD: "#3fbf9b", WM_TRACK: "#c6cf5a", WM_MEMORY: "#d08c6a", WM_WORDS: "#b48ede" }
 
 /**
  * Give types a colour where none is known: with each palette the host sets that of every type it knows, most to "".

@@ -130,11 +130,6 @@ def stop_heard_here() -> Iterator[None]:
         raise
 
 
-def ran_out(error: BaseException) -> bool:
-    """Return whether an error is a card's lack of memory."""
-    return isinstance(error, torch.OutOfMemoryError)
-
-
 def _threads(stream: StreamingDecoder, latents: Tensor) -> int:
     return 1 if stream.is_small(latents) else hosts_threads()
 

@@ -46,7 +46,8 @@ UNPLUG = """title => {
 }"""
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 BRANCHES, RESUME = WORKFLOWS / "Branch and compare.json", WORKFLOWS / "Stop, save, resume.json"
-COLOURS = """() => ['WM_WORLD', 'WM_TRACK', 'WM_MEMORY'].flatMap(type => [
+OWN_TYPES = re.findall(r'"(WM_[A-Z]+)"', (WORKFLOWS.parent / "nodes" / "types.py").read_text(encoding="utf-8"))
+COLOURS = """types => types.flatMap(type => [
     app.canvas.constructor.link_type_colors[type],
     getComputedStyle(document.documentElement).getPropertyValue(`--color-datatype-${type}`) + ' of sockets',
 ])"""
@@ -195,8 +196,8 @@ def test_a_track_for_a_saved_world_is_not_shown_red_before_there_is_one(page: Pa
 
 
 def test_wires_are_told_apart_and_reports_are_seen_whole(page: Page, request: pytest.FixtureRequest) -> None:
-    colours = page.evaluate(COLOURS)
-    assert len(set(colours)) == len(colours) == 6 and all(colours), colours
+    colours = page.evaluate(COLOURS, OWN_TYPES)
+    assert len(set(colours)) == len(colours) == 2 * len(OWN_TYPES) and all(colours), colours
     if request.node.callspec.params["page"] == "classic":
         height, shown = page.evaluate(REPORTED)
         assert shown >= 8 * 16 and height >= shown + 60

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from comfy_host import PACK, ComfyHost, PromptRefused
 from PIL import Image
+from workflow_forms import check_same, drawn_form
 
 from worldmodel.shown.film import read_film
 
@@ -54,14 +55,7 @@ def test_the_workflow_is_a_template_of_the_host(comfy: ComfyHost) -> None:
 
 
 def test_both_forms_hold_the_same_nodes(graph: Graph) -> None:
-    page = json.loads((WORKFLOWS / "First walk.json").read_text(encoding="utf-8"))
-    drawn = {str(node["id"]): node["type"] for node in page["nodes"] if node["type"] != "MarkdownNote"}
-    assert drawn == {node: item["class_type"] for node, item in graph.items()}
-    links = {(str(link[1]), link[2], str(link[3])) for link in page["links"]}
-    assert links == {
-        (value[0], value[1], node)
-        for node, item in graph.items() for value in item["inputs"].values() if isinstance(value, list)
-    }  # fmt: skip
+    check_same(drawn_form("First walk"), graph)
 
 
 def test_a_walk_is_filmed_shown_and_then_cached(comfy: ComfyHost, graph: Graph) -> None:

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
 import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
 from comfy_host import ComfyHost, PromptRefused
 from PIL import Image
+from workflow_forms import check_same, drawn_form, sent_form
 
 from worldmodel.shown.film import read_film
 from worldmodel.world.archive import load_world
 from worldmodel.world.state import frames
 
-WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 BRANCH, RESUME, LATER = "Branch and compare", "Stop, save, resume", "Stop, save, resume, part 2"
 MUTED = 2
 PARTS = {"Stop, save, resume": (RESUME, LATER)}
 """Workflows whose halves are muted in turn, by the API forms of both."""
 
 Graph = dict[str, Any]
-
-
-def api_form(name: str) -> Graph:
-    return json.loads((WORKFLOWS / "api" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def changed(graph: Graph, inputs: dict[str, dict[str, Any]]) -> Graph:
@@ -39,23 +33,17 @@ def changed(graph: Graph, inputs: dict[str, dict[str, Any]]) -> Graph:
 
 @pytest.mark.parametrize("name", [BRANCH, RESUME])
 def test_both_forms_hold_the_same_nodes_and_wires(name: str) -> None:
-    page = json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8"))
+    page = drawn_form(name)
     graph: Graph = {}
     for part in PARTS.get(name, (name,)):
-        graph |= api_form(part)
-    drawn = {str(node["id"]): node["type"] for node in page["nodes"] if node["type"] != "MarkdownNote"}
-    assert drawn == {node: item["class_type"] for node, item in graph.items()}
-    links = {(str(link[1]), link[2], str(link[3])) for link in page["links"]}
-    assert links == {
-        (value[0], value[1], node)
-        for node, item in graph.items() for value in item["inputs"].values() if isinstance(value, list)
-    }  # fmt: skip
-    active = {str(node["id"]) for node in page["nodes"] if node["mode"] != MUTED} & set(drawn)
-    assert active == set(api_form(name))
+        graph |= sent_form(part)
+    check_same(page, graph)
+    active = {str(node["id"]) for node in page["nodes"] if node["mode"] != MUTED} & set(graph)
+    assert active == set(sent_form(name))
 
 
 def test_branches_stand_side_by_side_and_only_a_changed_one_is_made_again(comfy: ComfyHost) -> None:
-    graph = api_form(BRANCH)
+    graph = sent_form(BRANCH)
     run = comfy.client.run(graph)
     assert run.status == "success", run.error
     saved = run.outputs["17"]["images"][0]
@@ -75,7 +63,7 @@ def test_branches_stand_side_by_side_and_only_a_changed_one_is_made_again(comfy:
 
 def test_a_world_is_saved_shown_and_gone_on_with(comfy: ComfyHost) -> None:
     walk = {"5": {"track": "forward*33 forward+yaw_right(2)*24"}}
-    run = comfy.client.run(changed(api_form(RESUME), walk))
+    run = comfy.client.run(changed(sent_form(RESUME), walk))
     assert run.status == "success", run.error
     said, name = run.outputs["7"]["text"][0].splitlines()
     assert said == "Saved 5 chunks, 57 frames:" and name.endswith(" [output]")
@@ -85,7 +73,7 @@ def test_a_world_is_saved_shown_and_gone_on_with(comfy: ComfyHost) -> None:
     with Image.open(comfy.base / "temp" / shown["subfolder"] / shown["filename"]) as picture:
         assert picture.size[0] == 1080
 
-    later = comfy.client.run(changed(api_form(LATER), {"10": {"world_file": name}}))
+    later = comfy.client.run(changed(sent_form(LATER), {"10": {"world_file": name}}))
     assert later.status == "success", later.error
     assert "the world has 141 frames" in later.outputs["12"]["text"][0]
     longer = load_world(comfy.output / later.outputs["13"]["text"][0].splitlines()[1].removesuffix(" [output]"))
@@ -93,12 +81,12 @@ def test_a_world_is_saved_shown_and_gone_on_with(comfy: ComfyHost) -> None:
     film = later.outputs["14"]["images"][0]
     assert len(read_film(comfy.output / film["subfolder"] / film["filename"]).frames) == 84
 
-    newest = comfy.client.run(changed(api_form(LATER), {"13": {"filename_prefix": "worldmodel/newest"}}))
+    newest = comfy.client.run(changed(sent_form(LATER), {"13": {"filename_prefix": "worldmodel/newest"}}))
     assert "the world has 225 frames" in newest.outputs["12"]["text"][0]
 
 
 def test_a_walk_that_was_stopped_is_taken_up_by_the_next_queue(comfy: ComfyHost) -> None:
-    graph = changed(api_form(RESUME), {"5": {"track": "forward*141"}, "6": {"seed": 77}})
+    graph = changed(sent_form(RESUME), {"5": {"track": "forward*141"}, "6": {"seed": 77}})
 
     def stop(event: dict[str, Any]) -> None:
         told = event["data"]
@@ -114,7 +102,7 @@ def test_a_walk_that_was_stopped_is_taken_up_by_the_next_queue(comfy: ComfyHost)
 
 
 def test_a_film_that_is_gone_from_temp_is_made_again_for_whoever_asks(comfy: ComfyHost) -> None:
-    graph = changed(api_form(RESUME), {"5": {"track": "forward*21"}, "6": {"seed": 78}})
+    graph = changed(sent_form(RESUME), {"5": {"track": "forward*21"}, "6": {"seed": 78}})
     graph["20"] = {"class_type": "GetVideoComponents", "inputs": {"video": ["6", 1]}}
     graph["21"] = {"class_type": "PreviewImage", "inputs": {"images": ["20", 0]}}
 
@@ -141,7 +129,7 @@ def test_a_film_that_is_gone_from_temp_is_made_again_for_whoever_asks(comfy: Com
     ],
 )
 def test_what_is_wrong_is_said_at_the_queue(comfy: ComfyHost, name: str, inputs: dict[str, Any], message: str) -> None:
-    graph = changed(api_form(name), inputs)
+    graph = changed(sent_form(name), inputs)
     graph.pop("9", None)  # a film that would be made all the same
     with pytest.raises(PromptRefused) as refused:
         comfy.client.run(graph)
@@ -151,6 +139,6 @@ def test_what_is_wrong_is_said_at_the_queue(comfy: ComfyHost, name: str, inputs:
 
 def test_a_saved_world_is_offered_at_once(comfy: ComfyHost) -> None:
     walk = {"5": {"track": "forward*9"}, "7": {"filename_prefix": "worldmodel/offered"}}
-    run = comfy.client.run(changed(api_form(RESUME), walk))
+    run = comfy.client.run(changed(sent_form(RESUME), walk))
     _, options = comfy.client.call("/object_info/WMLoadWorld")["WMLoadWorld"]["input"]["required"]["world_file"]
     assert run.outputs["7"]["text"][0].splitlines()[1] in options["options"]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 import pytest
 from comfy_host import ComfyHost
 from PIL import Image
+from workflow_forms import check_files, check_same, drawn_form, sent_form
 
 from worldmodel.shown.film import read_film
 
-WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 TITLES = {"distilled": "Matrix-Game 3 - distilled", "base": "Matrix-Game 3 - base"}
 LOOK = "Look before you render"
 START, ROLLOUT, FILM = "6", "7", "8"
@@ -22,14 +18,9 @@ FOLDERS = {"WMLoadWorldModel": "diffusion_models", "WMLoadWorldVAE": "vae", "WML
 pytestmark = pytest.mark.usefixtures("released_files")
 
 
-def as_shipped(title: str) -> dict[str, Any]:
-    """Return a workflow in API form."""
-    return json.loads((WORKFLOWS / "api" / f"{title}.json").read_text(encoding="utf-8"))
-
-
 @pytest.mark.parametrize(("name", "steps"), [("distilled", ""), ("base", "4")])
 def test_a_workflow_runs_and_drops_nothing_of_its_track(comfy: ComfyHost, name: str, steps: str) -> None:
-    graph = as_shipped(TITLES[name])
+    graph = sent_form(TITLES[name])
     graph[START]["inputs"] |= SMALL
     graph[ROLLOUT]["inputs"]["steps"] = steps  # 50 would only take longer
     run = comfy.client.run(graph)
@@ -44,7 +35,7 @@ def test_a_workflow_runs_and_drops_nothing_of_its_track(comfy: ComfyHost, name: 
 
 
 def test_a_walk_is_looked_at_before_anything_is_made(comfy: ComfyHost) -> None:
-    graph = as_shipped(LOOK)
+    graph = sent_form(LOOK)
     run = comfy.client.run(graph)
     assert run.status == "success", run.error
     table = run.outputs["3"]["text"][0]
@@ -56,23 +47,6 @@ def test_a_walk_is_looked_at_before_anything_is_made(comfy: ComfyHost) -> None:
 
 @pytest.mark.parametrize("title", [*TITLES.values(), LOOK])
 def test_both_forms_hold_the_same_nodes_and_say_where_the_files_are(title: str) -> None:
-    page, asked = json.loads((WORKFLOWS / f"{title}.json").read_text(encoding="utf-8")), as_shipped(title)
-    drawn = {str(node["id"]): node["type"] for node in page["nodes"] if node["type"] != "MarkdownNote"}
-    assert drawn == {node: item["class_type"] for node, item in asked.items()}
-    links = {(str(link[1]), link[2], str(link[3])) for link in page["links"]}
-    assert links == {
-        (value[0], value[1], node)
-        for node, item in asked.items() for value in item["inputs"].values() if isinstance(value, list)
-    }  # fmt: skip
-    models = {
-        node["type"]: node["properties"]["models"][0] for node in page["nodes"] if "models" in
-        node.get("properties", {})
-    }  # fmt: skip
-    assert {node: model["directory"] for node, model in models.items()} == ({} if title == LOOK else FOLDERS)
-    (note,) = [node for node in page["nodes"] if node["type"] == "MarkdownNote"]
-    for node in page["nodes"]:
-        if node["type"] in models:
-            model = models[node["type"]]
-            assert model["name"] == node["widgets_values"][0]
-            assert model["url"].startswith("https://huggingface.co/") and "/resolve/main/" in model["url"]
-            assert model["name"] in note["widgets_values"][0]
+    page = drawn_form(title)
+    check_same(page, sent_form(title))
+    check_files(page, {} if title == LOOK else FOLDERS)

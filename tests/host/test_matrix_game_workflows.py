@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from comfy_host import ComfyHost
+from workflow_forms import check_files, check_same, drawn_form, sent_form
 
 from worldmodel.shown.film import Film, read_film
 
-WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 TITLES = {
     "universal": "Matrix-Game 2 - universal",
     "gta_drive": "Matrix-Game 2 - GTA drive",
@@ -25,14 +24,9 @@ STEPS = {"universal": "1000, 666, 333", "gta_drive": "1000, 666, 333", "templeru
 pytestmark = pytest.mark.usefixtures("released_files")
 
 
-def as_shipped(name: str) -> dict[str, Any]:
-    """Return a workflow in API form."""
-    return json.loads((WORKFLOWS / "api" / f"{TITLES[name]}.json").read_text(encoding="utf-8"))
-
-
 def graph(name: str) -> dict[str, Any]:
     """Return a workflow in API form, its world made small."""
-    found = as_shipped(name)
+    found = sent_form(TITLES[name])
     found[START]["inputs"] |= SMALL
     return found
 
@@ -79,23 +73,9 @@ def test_the_hosts_loaders_fit_into_the_workflows(comfy: ComfyHost, walk: Walk) 
 
 @pytest.mark.parametrize("name", TITLES)
 def test_both_forms_hold_the_same_nodes_and_say_where_the_files_are(name: str) -> None:
-    page = json.loads((WORKFLOWS / f"{TITLES[name]}.json").read_text(encoding="utf-8"))
-    asked = as_shipped(name)
-    drawn = {str(node["id"]): node["type"] for node in page["nodes"] if node["type"] != "MarkdownNote"}
-    assert drawn == {node: item["class_type"] for node, item in asked.items()}
-    links = {(str(link[1]), link[2], str(link[3])) for link in page["links"]}
-    assert links == {
-        (value[0], value[1], node)
-        for node, item in asked.items() for value in item["inputs"].values() if isinstance(value, list)
-    }  # fmt: skip
-    models = {node["type"]: node["properties"]["models"][0] for node in page["nodes"] if "models" in
-              node.get("properties", {})}  # fmt: skip
+    page = drawn_form(TITLES[name])
+    check_same(page, sent_form(TITLES[name]))
     folders = {"WMLoadWorldModel": "diffusion_models", "WMLoadWorldVAE": "vae", "WMLoadWorldCLIPVision": "clip_vision"}
-    assert {node: model["directory"] for node, model in models.items()} == folders
-    for node in page["nodes"]:
-        if node["type"] in models:
-            model = models[node["type"]]
-            assert model["name"] == node["widgets_values"][0] == Path(model["url"]).name
-            assert model["url"].startswith("https://huggingface.co/") and "/resolve/main/" in model["url"]
-    (note,) = [node for node in page["nodes"] if node["type"] == "MarkdownNote"]
-    assert all(model["name"] in note["widgets_values"][0] for model in models.values())
+    check_files(page, folders)
+    loaders = [node for node in page["nodes"] if node["type"] in folders]
+    assert all(Path(node["properties"]["models"][0]["url"]).name == node["widgets_values"][0] for node in loaders)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 import pytest
 from comfy_host import ComfyHost
+from workflow_forms import check_files, check_same, drawn_form, sent_form
 
 from worldmodel.shown.film import read_film
 
-WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 FRAMES = {
     "Yume 1.5 - walk a photo": (5, 160),
     "Yume 1.5 - text to world": (4, 125),
@@ -26,14 +22,9 @@ FOLDERS = {"WMLoadWorldModel": "diffusion_models", "WMLoadWorldVAE": "vae", "WML
 pytestmark = pytest.mark.usefixtures("released_files")
 
 
-def as_shipped(title: str) -> dict[str, Any]:
-    """Return a workflow in API form."""
-    return json.loads((WORKFLOWS / "api" / f"{title}.json").read_text(encoding="utf-8"))
-
-
 @pytest.mark.parametrize("title", FRAMES)
 def test_a_workflow_runs_and_merges_nothing_of_its_track(comfy: ComfyHost, title: str) -> None:
-    graph, (chunks, frames) = as_shipped(title), FRAMES[title]
+    graph, (chunks, frames) = sent_form(title), FRAMES[title]
     graph[START]["inputs"] |= SMALL
     graph[ROLLOUT]["inputs"]["steps"] = "1"
     run = comfy.client.run(graph)
@@ -51,22 +42,6 @@ def test_a_workflow_runs_and_merges_nothing_of_its_track(comfy: ComfyHost, title
 
 @pytest.mark.parametrize("title", FRAMES)
 def test_both_forms_hold_the_same_nodes_and_say_where_the_files_are(title: str) -> None:
-    page, asked = json.loads((WORKFLOWS / f"{title}.json").read_text(encoding="utf-8")), as_shipped(title)
-    drawn = {str(node["id"]): node["type"] for node in page["nodes"] if node["type"] != "MarkdownNote"}
-    assert drawn == {node: item["class_type"] for node, item in asked.items()}
-    links = {(str(link[1]), link[2], str(link[3])) for link in page["links"]}
-    assert links == {
-        (value[0], value[1], node)
-        for node, item in asked.items() for value in item["inputs"].values() if isinstance(value, list)
-    }  # fmt: skip
-    models = {
-        node["type"]: node["properties"]["models"][0] for node in page["nodes"] if "models" in
-        node.get("properties", {})
-    }  # fmt: skip
-    assert {node: model["directory"] for node, model in models.items()} == FOLDERS
-    (note,) = [node for node in page["nodes"] if node["type"] == "MarkdownNote"]
-    for node in page["nodes"]:
-        if node["type"] in models:
-            model = models[node["type"]]
-            assert model["name"] == node["widgets_values"][0] and model["name"] in note["widgets_values"][0]
-            assert model["url"].startswith("https://huggingface.co/") and "/resolve/main/" in model["url"]
+    page = drawn_form(title)
+    check_same(page, sent_form(title))
+    check_files(page, FOLDERS)

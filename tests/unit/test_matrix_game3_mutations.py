@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.unit.breaking import Mistakes, Patch, with_network, wrap
 from worldmodel.binding import stances
 from worldmodel.conformance import __main__ as command
 from worldmodel.conformance import matrix_game3 as judge
@@ -17,22 +18,8 @@ from worldmodel.layers import camera_rays
 from worldmodel.models.matrix_game3 import action, blocks, conditions, network
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "matrix_game3"
-Patch = pytest.MonkeyPatch
-MUTATIONS: dict[str, tuple[str, Callable[[Patch], None]]] = {}
-
-
-def mutation(case: str) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
-    def remember(break_it: Callable[[Patch], None]) -> Callable[[Patch], None]:
-        MUTATIONS[break_it.__name__] = case, break_it
-        return break_it
-
-    return remember
-
-
-def wrap(patch: Patch, owner: Any, name: str, around: Callable[..., Any]) -> None:
-    """Replace a function by `around(original, *args, **kwargs)`."""
-    original = getattr(owner, name)
-    patch.setattr(owner, name, lambda *args, **kwargs: around(original, *args, **kwargs))
+MUTATIONS = Mistakes()
+mutation = MUTATIONS.seen_by
 
 
 def with_call(patch: Patch, change: Callable[[conditions.Call], conditions.Call]) -> None:
@@ -42,17 +29,6 @@ def with_call(patch: Patch, change: Callable[[conditions.Call], conditions.Call]
         return original(*args, call=change(call), **kwargs)
 
     wrap(patch, network.MatrixGame3, "forward", forward)
-
-
-def with_network(patch: Patch, change: Callable[[nn.Module], None]) -> None:
-    """Change the network after it is built."""
-
-    def build(original: Callable, *args: Any, **kwargs: Any) -> nn.Module:
-        built = original(*args, **kwargs)
-        change(built)
-        return built
-
-    wrap(patch, judge, "network_of", build)
 
 
 # ---------------------------------------------------------------- network
@@ -66,7 +42,7 @@ def stream_kept_beside_its_norm(patch: Patch) -> None:
             block.norm3.register_forward_hook(lambda module, given, out, seen=seen: seen.append(given[0] - out))
             block.cross_attn.register_forward_hook(lambda module, given, out, seen=seen: out + seen.pop())
 
-    with_network(patch, change)
+    with_network(patch, judge, change)
 
 
 @mutation("dit_forward")
@@ -150,7 +126,7 @@ def feed_forward_gelu_exact(patch: Patch) -> None:
         for block in built.blocks:
             block.ffn[1] = nn.GELU()
 
-    with_network(patch, change)
+    with_network(patch, judge, change)
 
 
 @mutation("dit_forward")
@@ -255,7 +231,7 @@ def activations_rounded(patch: Patch) -> None:
     wrap(patch, judge, "truncated_rows", around)
 
 
-@pytest.mark.parametrize("case", sorted({case for case, _ in MUTATIONS.values()}))
+@pytest.mark.parametrize("case", MUTATIONS.cases)
 def test_the_unbroken_code_passes(case: str) -> None:
     assert command.main([str(GOLDEN / f"{case}.safetensors")]) == 0
 

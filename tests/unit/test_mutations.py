@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
+from tests.unit.breaking import Patch, wrap
 from worldmodel.conformance import __main__ as command
 from worldmodel.conformance import matrix_game2 as judge
 from worldmodel.layers import cache
@@ -19,19 +20,12 @@ from worldmodel.models.matrix_game2 import conditions
 from worldmodel.models.matrix_game2 import network as network
 
 CASE = Path(__file__).parents[1] / "golden" / "matrix_game2" / "rollout_gta_drive.safetensors"
-Patch = pytest.MonkeyPatch
 MUTATIONS: dict[str, Callable[[Patch], None]] = {}
 
 
 def mutation(break_it: Callable[[Patch], None]) -> Callable[[Patch], None]:
     MUTATIONS[break_it.__name__] = break_it
     return break_it
-
-
-def wrap(patch: Patch, owner: Any, name: str, around: Callable[..., Any]) -> None:
-    """Replace a function by `around(original, *args, **kwargs)`."""
-    original = getattr(owner, name)
-    patch.setattr(owner, name, lambda *args, **kwargs: around(original, *args, **kwargs))
 
 
 def with_step(patch: Patch, change: Callable[[network.Step], network.Step]) -> None:

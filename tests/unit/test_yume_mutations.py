@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
+from tests.unit.breaking import Mistakes, Patch, with_network, wrap
 from worldmodel.binding import spoken
 from worldmodel.conformance import __main__ as command
 from worldmodel.conformance import yume as judge
@@ -24,33 +25,8 @@ from worldmodel.rollout.sampling import Levels
 from worldmodel.variants import LAST_CHUNK
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "yume"
-Patch = pytest.MonkeyPatch
-MUTATIONS: dict[str, tuple[str, Callable[[Patch], None]]] = {}
-
-
-def mutation(case: str) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
-    def remember(break_it: Callable[[Patch], None]) -> Callable[[Patch], None]:
-        MUTATIONS[break_it.__name__] = case, break_it
-        return break_it
-
-    return remember
-
-
-def wrap(patch: Patch, owner: Any, name: str, around: Callable[..., Any]) -> None:
-    """Replace a function by `around(original, *args, **kwargs)`."""
-    original = getattr(owner, name)
-    patch.setattr(owner, name, lambda *args, **kwargs: around(original, *args, **kwargs))
-
-
-def with_network(patch: Patch, change: Callable[[nn.Module], None]) -> None:
-    """Change the network after it is built."""
-
-    def build(original: Callable, *args: Any, **kwargs: Any) -> nn.Module:
-        built = original(*args, **kwargs)
-        change(built)
-        return built
-
-    wrap(patch, judge, "network_of", build)
+MUTATIONS = Mistakes()
+mutation = MUTATIONS.seen_by
 
 
 # ---------------------------------------------------------------- history
@@ -64,7 +40,7 @@ def embeddings_made_of_the_finest(patch: Patch) -> None:
             layer = getattr(built, name)
             layer.weight.data = interpolate(built.patch_embedding.weight, size, mode="trilinear")
 
-    with_network(patch, change)
+    with_network(patch, judge, change)
 
 
 @mutation("patchify")
@@ -180,7 +156,7 @@ def feed_forward_gelu_exact(patch: Patch) -> None:
         for block in built.blocks:
             block.ffn[1] = nn.GELU()
 
-    with_network(patch, change)
+    with_network(patch, judge, change)
 
 
 @mutation("dit_short")
@@ -260,7 +236,7 @@ def history_that_is_not_clean(patch: Patch) -> None:
     wrap(patch, conditions.Call, "at", around)
 
 
-@pytest.mark.parametrize("case", sorted({case for case, _ in MUTATIONS.values()}))
+@pytest.mark.parametrize("case", MUTATIONS.cases)
 def test_the_unbroken_code_passes(case: str) -> None:
     assert command.main([str(GOLDEN), "--only", case]) == 0
 

@@ -1,8 +1,7 @@
 """`python -m worldmodel.bench WHAT`: how fast things run here. This file: the built-in world, stage by stage.
 
-The others stand beside it. Figures are taken in one run on one
-machine and stand beside real time (the model's own frame rate) as ratios; the median of the repetitions counts, after
-one that warms up.
+The others stand beside it. Figures are taken in one run on one machine and stand beside real time (the model's own
+frame rate) as ratios; the median of the repetitions counts, after one that warms up.
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 
@@ -53,6 +54,39 @@ def report_tiny_world(options: argparse.Namespace) -> str:
     return "\n".join(lines)
 
 
+def report_matrix_game2(options: argparse.Namespace) -> str:
+    """Measure and return the table.
+
+    Raises:
+        ValueError: an option makes no sense.
+    """
+    setting = bench_matrix_game2.setting_of(options)
+    return bench_matrix_game2.report(setting, bench_matrix_game2.measure(setting), options.json)
+
+
+class Kind(NamedTuple):
+    """A benchmark: what its help says, what adds its options, and what runs it and returns its table."""
+
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    report: Callable[[argparse.Namespace], str]
+
+
+KINDS = {
+    "tiny-world": Kind("the built-in world, stage by stage", add_tiny_world, report_tiny_world),
+    "matrix-game-2": Kind(
+        "random weights of the release's layout", bench_matrix_game2.add_arguments, report_matrix_game2
+    ),
+    "yume": Kind("what a chunk costs as the history grows", bench_yume.add_arguments, bench_yume.report),
+    "quantization": Kind("errors of layers in 8 bits", bench_quantization.add_arguments, bench_quantization.report),
+    "retrieval": Kind(
+        "finding past frames again, beside the release", bench_retrieval.add_arguments, bench_retrieval.report
+    ),
+    "count": Kind("what released models cost, counted without a card", bench_count.add_arguments, bench_count.report),
+    "overlap": Kind("decoding beside the network, and in turns", bench_overlap.add_arguments, bench_overlap.report),
+}
+
+
 def main(words: list[str] | None = None) -> int:
     """Run one benchmark and print its table."""
     words = sys.argv[1:] if words is None else words
@@ -60,33 +94,14 @@ def main(words: list[str] | None = None) -> int:
         return bench_long.main(words[1:])
     parser = argparse.ArgumentParser(prog="python -m worldmodel.bench", description=__doc__.split("\n", 1)[0])
     kinds = parser.add_subparsers(dest="what", required=True)
-    add_tiny_world(kinds.add_parser("tiny-world", help="the built-in world, stage by stage"))
-    bench_matrix_game2.add_arguments(kinds.add_parser("matrix-game-2", help="random weights of the release's layout"))
-    bench_quantization.add_arguments(kinds.add_parser("quantization", help="errors of layers in 8 bits"))
-    bench_retrieval.add_arguments(kinds.add_parser("retrieval", help="finding past frames again, beside the release"))
-    bench_count.add_arguments(kinds.add_parser("count", help="what released models cost, counted without a card"))
-    bench_overlap.add_arguments(kinds.add_parser("overlap", help="decoding beside the network, and in turns"))
-    bench_yume.add_arguments(kinds.add_parser("yume", help="what a chunk costs as the history grows"))
+    for name, kind in KINDS.items():
+        kind.add_arguments(kinds.add_parser(name, help=kind.help))
     kinds.add_parser("long", help="whether 2,000 chunks stay as small and as fast as the first")
     options = parser.parse_args(words)
     if getattr(options, "threads", 0):
         torch.set_num_threads(options.threads)
     try:
-        if options.what == "tiny-world":
-            text = report_tiny_world(options)
-        elif options.what == "count":
-            text = bench_count.report(options)
-        elif options.what == "quantization":
-            text = bench_quantization.report(options)
-        elif options.what == "yume":
-            text = bench_yume.report(options)
-        elif options.what == "retrieval":
-            text = bench_retrieval.report(options)
-        elif options.what == "overlap":
-            text = bench_overlap.report(options)
-        else:
-            setting = bench_matrix_game2.setting_of(options)
-            text = bench_matrix_game2.report(setting, bench_matrix_game2.measure(setting), options.json)
+        text = KINDS[options.what].report(options)
     except ValueError as error:
         parser.error(str(error))
     sys.stdout.write(text + "\n")

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..families import FAMILIES, family_of
 from ..families.family import Family
+from ..models.shapes import filled
 from ..reading.json_text import is_whole, shown
 from ..reading.safetensors_files import METADATA_KEY
 from ..reading.safetensors_header import is_number, read_json
@@ -210,10 +211,7 @@ def load_network(
         raise ValueError("model file: found quantised weights, expected plain ones; load it in ComfyUI.")
     family = family_of(checkpoint.variant)
     network = family.network(**family.arguments(checkpoint.sizes), operations=operations, device="meta")
-    weights = {key: tensor.to(device, dtype) for key, tensor in checkpoint.weights.items()}
-    network.load_state_dict(weights, strict=True, assign=True)
-    network.dtype = dtype
-    return network.eval().requires_grad_(False)
+    return filled(network, checkpoint.weights, dtype, device)
 
 
 def check_latent_formats(model_format: str, vae_formats: str | Iterable[str], *, vae_name: str = "this VAE") -> None:

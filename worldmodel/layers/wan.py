@@ -15,6 +15,9 @@ from .attention import Group, Override, attention, grouped_attention
 from .norms import casts, lean_norm_by, lean_unit_norm, norm_by
 from .rope import Rotation, as_float64, rotate
 
+GAINS = (0.0, 1.0, 0.0, 0.0, 1.0, 0.0)
+"""What is added to the six parts of a modulation: scales are stored as gain - 1."""
+
 
 def cast_like(parameter: Tensor, like: Tensor) -> Tensor:
     """Return a raw parameter in the dtype and on the device of the activation it meets."""

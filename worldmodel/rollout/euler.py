@@ -5,16 +5,13 @@ Latents at a level are (1 - sigma) clean + sigma noise; the velocity is noise - 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from .sampling import LEAST_SHIFT, LEVELS, Levels
-
-GREATEST_SHIFT = 1000.0
+from .sampling import Levels, check_own_levels
 
 
 class Euler(NamedTuple):
@@ -32,15 +29,9 @@ class Euler(NamedTuple):
         """Return the steps' levels, float64 and not rounded.
 
         Raises:
-            ValueError: no steps, too many, or a shift that gives no levels.
+            ValueError: as `check_own_levels`.
         """
-        if not 1 <= self.count <= LEVELS:
-            raise ValueError(f"steps: found {self.count}, expected 1 to {LEVELS}, such as 4; change it.")
-        if not LEAST_SHIFT <= self.shift <= GREATEST_SHIFT or math.isnan(self.shift):
-            raise ValueError(
-                f"shift: found {self.shift}, expected a number from {LEAST_SHIFT} to {GREATEST_SHIFT:g}, such as 7; "
-                "change it."
-            )
+        check_own_levels(self.count, self.shift)
         u = torch.linspace(1, 0, self.count + 1, dtype=torch.float64)[:-1]
         sigmas = self.shift * u / (1 + (self.shift - 1) * u)
         return Levels(1000 * sigmas, sigmas)

@@ -23,6 +23,8 @@ from ..world.state import RecordedNoise
 
 LEVELS = 1000
 LEAST_SHIFT = 0.001
+GREATEST_SHIFT = 1000.0
+"""Of samplers that make their own levels: beyond it the first ones are 1 in float32, and their logarithms infinite."""
 """Below it the levels lose their digits in float32; from 5e-8 on there are none left, and 0 / 0 comes out."""
 
 
@@ -148,3 +150,21 @@ def recorded_draws(noise: RecordedNoise, chunk: int, chunking: Chunking) -> Iter
     raise ValueError(
         f"steps: found more steps than the {noise.renoise.shape[1] + 1} that were recorded; use the variant's own."
     )
+
+
+def check_own_levels(count: int, shift: float) -> None:
+    """Check what a sampler makes its own levels of.
+
+    Args:
+        count: steps.
+        shift: of the levels.
+
+    Raises:
+        ValueError: no steps, too many, or a shift that gives no levels.
+    """
+    if not 1 <= count <= LEVELS:
+        raise ValueError(f"steps: found {count}, expected 1 to {LEVELS}, such as 3 or 50; change it.")
+    if not LEAST_SHIFT <= shift <= GREATEST_SHIFT:
+        raise ValueError(
+            f"shift: found {shift}, expected a number from {LEAST_SHIFT} to {GREATEST_SHIFT:g}, such as 5; change it."
+        )

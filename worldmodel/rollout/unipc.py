@@ -18,12 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .sampling import LEAST_SHIFT, LEVELS, Levels
+from .sampling import LEVELS, Levels, check_own_levels
 
 GREATEST_SIGMA = float(np.float32(1 - 1 / LEVELS))
 """Of the levels before they are shifted; so the first step is a little less than pure noise."""
-GREATEST_SHIFT = 1000.0
-"""Beyond it the first levels are 1 in float32, and their logarithms infinite."""
 
 
 class UniPC(NamedTuple):
@@ -41,15 +39,9 @@ class UniPC(NamedTuple):
         """Return the steps' timesteps, whole numbers, and noise levels.
 
         Raises:
-            ValueError: no steps, too many, or a shift that gives no levels.
+            ValueError: as `check_own_levels`.
         """
-        if not 1 <= self.count <= LEVELS:
-            raise ValueError(f"steps: found {self.count}, expected 1 to {LEVELS}, such as 3 or 50; change it.")
-        if not LEAST_SHIFT <= self.shift <= GREATEST_SHIFT:
-            raise ValueError(
-                f"shift: found {self.shift}, expected a number from {LEAST_SHIFT} to {GREATEST_SHIFT:g}, such as 5; "
-                "change it."
-            )
+        check_own_levels(self.count, self.shift)
         u = np.linspace(GREATEST_SIGMA, 0, self.count + 1)[:-1]
         sigmas = self.shift * u / (1 + (self.shift - 1) * u)
         return Levels(torch.from_numpy(np.floor(sigmas * LEVELS)).float(), torch.from_numpy(sigmas).float())

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ...reading.safetensors_files import METADATA_KEY
 from ...variants import VARIANTS, Variant
+from ..shapes import MOST_BLOCKS, check_heads
 from .network import sizes_from_state_dict
 
 FAMILY = "matrix_game_2"
@@ -18,7 +18,6 @@ CHANNELS = 16
 """Of a latent."""
 IN_CHANNELS = 36
 """Of what the network embeds: noisy latent, mask, image latent."""
-_MOST_BLOCKS = 256
 _RELEASED_BLOCKS_WITH_ACTIONS = 15
 _ACTING = re.compile(r"blocks\.([0-9]{1,6})\.action_model\.")
 # sizes that the tensors' shapes speak of, and whether a network can have them
@@ -28,7 +27,7 @@ _SIZES: dict[str, Callable[[Any], bool]] = {
         lambda size: size >= 1,
     ),
     "freq_dim": lambda size: size >= 2 and size % 2 == 0,
-    "layers": lambda count: 1 <= count <= _MOST_BLOCKS,
+    "layers": lambda count: 1 <= count <= MOST_BLOCKS,
     "out_dim": lambda size: size == CHANNELS,
 }
 _BY_KEYS = {
@@ -64,12 +63,7 @@ def identified(
             f"{name}: found the Matrix-Game 2.0 foundation model, which has no interactive sampler, {EXPECTED}; load a "
             "distilled model."
         )
-    width = weights["patch_embedding.weight"].shape[0]
-    if not entries.get("heads") and width % 128:
-        raise ValueError(
-            f"{name}: found a network {width} wide whose metadata does not say how many heads it has, expected "
-            f"'heads' under {METADATA_KEY!r}; train or download it again."
-        )
+    check_heads(weights["patch_embedding.weight"].shape[0], entries, name)
     sizes = _sizes_of(weights, entries, name)
     return _variant_of(sizes, entries, name), sizes
 

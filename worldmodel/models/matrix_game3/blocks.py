@@ -29,9 +29,6 @@ from ...layers.wan import (
 )
 from .action import Actions, ClipActionModule, with_mouse
 
-GAINS = (0.0, 1.0, 0.0, 0.0, 1.0, 0.0)
-"""What is added to the six parts of a modulation: scales are stored as gain - 1."""
-
 
 class Shared(NamedTuple):
     """What all blocks of one pass share."""

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ...variants import VARIANTS, Variant
 from ..action import ROTATED
-from .sizes import HEAD_SIZE, sizes_of
+from ..shapes import check_heads
+from .sizes import sizes_of
 
 FAMILY = "matrix_game_3"
 EXPECTED = "expected a Matrix-Game 3.0 base or distilled model"
@@ -41,12 +42,7 @@ def identified(
     """
     if OWN_LAYER not in weights or not any(".action_model." in key for key in weights):
         return None
-    width = weights[OWN_LAYER].shape[0]
-    if not entries.get("heads") and width % HEAD_SIZE:
-        raise ValueError(
-            f"{name}: found a network {width} wide whose metadata does not say how many heads it has, expected 'heads' "
-            "in it; train or download it again."
-        )
+    check_heads(weights[OWN_LAYER].shape[0], entries, name)
     shapes = {key: tuple(tensor.shape) for key, tensor in weights.items()}
     try:
         rotated = entries.get("action_rotated") or ROTATED

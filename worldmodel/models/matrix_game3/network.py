@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from ...layers.camera_rays import RayEmbedding
 from ...layers.kept import once
 from ...layers.rope import head_bases, headwise_grid_turns
-from ...layers.wan import Head, timestep_features, two_linears
+from ...layers.wan import GAINS, Head, timestep_features, two_linears
+from .. import NOT_A_SAMPLER
+from ..shapes import filled
 from .action import Actions, ClipActionModule, action_turns
-from .blocks import GAINS, Block, Shared
+from .blocks import Block, Shared
 from .conditions import Call
 from .sizes import PATCH, Sizes
-
-NOT_A_SAMPLER = "This is a world model: use Rollout World instead of a sampler such as KSampler."
 
 
 class MatrixGame3(RayEmbedding):
@@ -169,7 +169,4 @@ def network_of(
         dtype: of the network. The release rounds its weights to bfloat16, whatever the file holds.
         operations: the layers it is built from.
     """
-    network = MatrixGame3(sizes, device="meta", operations=operations)
-    network.load_state_dict({key: value.to(device, dtype) for key, value in weights.items()}, strict=True, assign=True)
-    network.dtype = dtype
-    return network.eval().requires_grad_(False)
+    return filled(MatrixGame3(sizes, device="meta", operations=operations), weights, dtype, device)

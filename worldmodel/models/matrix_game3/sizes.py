@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ...reading.words import shortened
 from ..action import ROTATED, WINDOW_FRAMES
+from ..shapes import HEAD_SIZE, Shapes
 
 PATCH = (1, 2, 2)
-HEAD_SIZE = 128
 HEAD_SPREAD = 0.8
-MOST_BLOCKS = 256
-_BLOCK = re.compile(r"blocks\.([0-9]{1,6})\.")
 _EXPECTED = "expected the tensors of Matrix-Game 3.0"
 
 
@@ -61,25 +57,11 @@ def sizes_of(
     Raises:
         ValueError: a tensor is missing, or has a shape that no such network has.
     """
-
-    def shape(key: str, dimensions: int) -> tuple[int, ...]:
-        found = shapes.get(key)
-        if found is None:
-            raise ValueError(f"checkpoint: found no {key}, {_EXPECTED}; choose another file.")
-        if len(found) != dimensions or not all(found):
-            raise ValueError(
-                f"checkpoint: found {key} of shape {shortened(str(tuple(found)))}, expected {dimensions} dimensions; "
-                "choose another file."
-            )
-        return tuple(found)
-
-    blocks = {int(match[1]) for match in map(_BLOCK.match, shapes) if match}
-    acting = [block for block in sorted(blocks) if f"blocks.{block}.action_model.keyboard_embed.0.weight" in shapes]
-    if blocks != set(range(len(blocks))) or not 1 <= len(blocks) <= MOST_BLOCKS or not acting:
-        raise ValueError(
-            f"checkpoint: found {len(blocks)} blocks, {len(acting)} of them with actions, expected blocks 0 to at most "
-            f"{MOST_BLOCKS - 1} without a gap, some with actions; choose another file."
-        )
+    read = Shapes(shapes, _EXPECTED)
+    layers, shape = read.blocks(), read.of
+    acting = [block for block in range(layers) if f"blocks.{block}.action_model.keyboard_embed.0.weight" in shapes]
+    if not acting:
+        raise ValueError("checkpoint: found no block with actions, expected some; choose another file.")
     first = f"blocks.{acting[0]}.action_model"
     dim, channels = shape("patch_embedding.weight", 5)[:2]
     keyboard_width, keyboard_dim = shape(f"{first}.keyboard_embed.0.weight", 2)
@@ -88,7 +70,7 @@ def sizes_of(
         dim=dim,
         ffn_dim=shape("blocks.0.ffn.0.weight", 2)[0],
         freq_dim=shape("time_embedding.0.weight", 2)[1],
-        layers=len(blocks),
+        layers=layers,
         text_dim=shape("text_embedding.0.weight", 2)[1],
         channels=channels,
         cell=math.isqrt(shape("patch_embedding_wancamctrl.weight", 2)[1] // (6 * PATCH[1] * PATCH[2])),

@@ -19,8 +19,6 @@ from ...layers.norms import lean_norm_by
 from ...layers.rope import rotate_first
 from ...layers.wan import SelfAttention, TextAttention, cast_like, feed_forward_layers, modulation_parameter
 
-GAINS = (0.0, 1.0, 0.0, 0.0, 1.0, 0.0)
-"""What is added to the six parts of a modulation: scales are stored as gain - 1."""
 EPSILON = 1e-6
 
 

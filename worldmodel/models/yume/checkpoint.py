@@ -11,7 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from ...variants import VARIANTS, Variant
-from .sizes import EMBEDDINGS, HALVING, HEAD_SIZE, PATCH, sizes_of
+from ..shapes import HEAD_SIZE, check_heads
+from .sizes import EMBEDDINGS, HALVING, PATCH, sizes_of
 
 FAMILY = "yume"
 OWN_LAYERS = tuple(f"{name}.weight" for name in (*(EMBEDDINGS[rate] for rate in EMBEDDINGS if rate > 1), HALVING))
@@ -54,11 +55,7 @@ def identified(
             f"{name}: found no {missing[0]}, expected {_VARIANT.title} with all its tensors; download it again."
         )
     width = weights["patch_embedding.weight"].shape[0] if "patch_embedding.weight" in weights else HEAD_SIZE
-    if not entries.get("heads") and width % HEAD_SIZE:
-        raise ValueError(
-            f"{name}: found a network {width} wide whose metadata does not say how many heads it has, expected 'heads' "
-            "in it; train or download it again."
-        )
+    check_heads(width, entries, name)
     shapes = {key: tuple(tensor.shape) for key, tensor in weights.items()}
     try:
         sizes = sizes_of(shapes, heads=entries.get("heads"))

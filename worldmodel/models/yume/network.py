@@ -16,9 +16,10 @@ from torch.nn.functional import pad
 
 from ...layers.kept import once
 from ...layers.rope import grid_rotation
-from ...layers.wan import Head, timestep_features, two_linears
+from ...layers.wan import GAINS, Head, timestep_features, two_linears
 from .. import NOT_A_SAMPLER
-from .blocks import GAINS, Block, Shared
+from ..shapes import filled
+from .blocks import Block, Shared
 from .conditions import Call, Cuts
 from .history import FARTHEST, grid_of
 from .sizes import EMBEDDINGS, HALVING, PATCH, Sizes
@@ -180,7 +181,4 @@ def network_of(
         dtype: of the network.
         operations: the layers it is built from.
     """
-    network = Yume(sizes, device="meta", operations=operations)
-    network.load_state_dict({key: value.to(device, dtype) for key, value in weights.items()}, strict=True, assign=True)
-    network.dtype = dtype
-    return network.eval().requires_grad_(False)
+    return filled(Yume(sizes, device="meta", operations=operations), weights, dtype, device)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ...reading.words import shortened
+from ..shapes import HEAD_SIZE, Shapes
 
 PATCH = (1, 2, 2)
-HEAD_SIZE = 128
-MOST_BLOCKS = 256
 EMBEDDINGS = {1: "patch_embedding", **{rate: f"patch_embedding_{rate}x" for rate in (2, 4, 8, 16)}}
 """What cuts latents into tokens at each rate; trained weights of their own."""
 HALVING = "patch_embedding_2x_f"
 """What halves latents, from latents to latents, before the rate 16 that the farthest are cut at."""
-_BLOCK = re.compile(r"blocks\.([0-9]{1,6})\.")
 _EXPECTED = "expected the tensors of Yume 1.5"
 
 
@@ -42,30 +38,14 @@ def sizes_of(shapes: Mapping[str, tuple[int, ...]], *, heads: int | None = None)
     Raises:
         ValueError: a tensor is missing, or has a shape that no such network has.
     """
-
-    def shape(key: str, dimensions: int) -> tuple[int, ...]:
-        found = shapes.get(key)
-        if found is None:
-            raise ValueError(f"checkpoint: found no {key}, {_EXPECTED}; choose another file.")
-        if len(found) != dimensions or not all(found):
-            raise ValueError(
-                f"checkpoint: found {key} of shape {shortened(str(tuple(found)))}, expected {dimensions} dimensions; "
-                "choose another file."
-            )
-        return tuple(found)
-
-    blocks = {int(match[1]) for match in map(_BLOCK.match, shapes) if match}
-    if blocks != set(range(len(blocks))) or not 1 <= len(blocks) <= MOST_BLOCKS:
-        raise ValueError(
-            f"checkpoint: found {len(blocks)} blocks, expected blocks 0 to at most {MOST_BLOCKS - 1} without a gap; "
-            "choose another file."
-        )
+    read = Shapes(shapes, _EXPECTED)
+    layers, shape = read.blocks(), read.of
     dim, channels = shape("patch_embedding.weight", 5)[:2]
     found = Sizes(
         dim=dim,
         ffn_dim=shape("blocks.0.ffn.0.weight", 2)[0],
         freq_dim=shape("time_embedding.0.weight", 2)[1],
-        layers=len(blocks),
+        layers=layers,
         text_dim=shape("text_embedding.0.weight", 2)[1],
         channels=channels,
         heads=heads or max(dim // HEAD_SIZE, 1),
