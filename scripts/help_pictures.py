@@ -88,7 +88,7 @@ NODES: dict[str, tuple[str, dict[str, Any]]] = {
     "decode load": ("WMDecodeWorld", {"world": ["load", 0], "vae": ["vae", 0]}),
     "decode rewind": ("WMDecodeWorld", {"world": ["rewind", 0], "vae": ["vae", 0]}),
     "clip": ("WMLoadWorldCLIPVision", {}),
-    "text": ("WMLoadWorldTextEncoder", {}),
+    "text": ("WMLoadWorldTextEncoder", {"clip_name": "umt5_xxl_fp16.safetensors"}),
     "overlay": ("WMOverlayControls", {"images": ["decode", 0], "track": ["track", 0]}),
     "true overlay": ("WMOverlayControls", {"images": ["view", 1], "track": ["track", 0]}),
     "record": ("WMRecordTinyWorld", {"world_seed": 112, "pilot": "explore", "frames": 57}),
