@@ -14,10 +14,16 @@ NODE_MODULES: tuple[str, ...] = (
     "track_files",
     "track_edits",
     "rollout",
+    "play",
+    "film",
     "archive",
+    "info",
+    "camera_set",
+    "takes",
     "compare",
     "overlay",
     "memory",
+    "cache",
     "words",
     "record",
 )
@@ -29,10 +35,13 @@ class WorldModelExtension(ComfyExtension):
 
     async def on_load(self) -> None:
         """Make the world models known to the host's loading path, and answer what the page asks."""
-        from .archive import QUESTIONS
+        from ..worldmodel.tinyworld import truth
+        from ..worldmodel.tinyworld.scene import overhead
+        from . import archive, shelf
         from .host import register
 
-        register(QUESTIONS)
+        plan = {"plan": overhead.ground_plan}
+        register({**archive.QUESTIONS, **shelf.QUESTIONS, **truth.QUESTIONS, **plan}, {"view": overhead.picture})
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Collect the node classes of every module in `NODE_MODULES`."""

@@ -1,26 +1,24 @@
-"""Save, Load and Rewind World, World Info: a world kept, taken up again, and looked at."""
+"""Save, Load and Rewind World: a world kept, and taken up again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import torch
-from comfy_api.latest import io, ui
-from torch import Tensor
+from comfy_api.latest import io
 
 from ..worldmodel.binding.unbind import told_track, walked_track
 from ..worldmodel.reading.json_text import shown
 from ..worldmodel.reading.words import counted
-from ..worldmodel.shown.world_sheet import Sheet, draw_world, shown_chunks
-from ..worldmodel.shown.world_words import describe_world, summary
+from ..worldmodel.shown.world_words import summary
 from ..worldmodel.track.track import Track as DenseTrack
 from ..worldmodel.track.track import write_track
 from ..worldmodel.world.archive import SUFFIX, is_world_file, load_told, load_world, save_world
+from ..worldmodel.world.cards import made_picture
+from ..worldmodel.world.moments import chunk_near, extent_of, parse_moment
 from ..worldmodel.world.state import World as WorldState
-from ..worldmodel.world.state import frames, rewind, variant_of
-from .host import decoder, files, progress
-from .host.vae import kind_of
+from ..worldmodel.world.state import frames, rewind
+from .frames import last_frames
+from .host import files, progress
 from .rolling import check_vae
 from .schema import CATEGORY, INT32, SEED, validated
 from .types import Track, World
@@ -51,6 +49,12 @@ class SaveWorld(io.ComfyNode):
                     default="worldmodel/world",
                     tooltip="Name inside the output folder; a number and .world.safetensors are added.",
                 ),
+                io.Vae.Input(
+                    "vae",
+                    optional=True,
+                    tooltip="The VAE that belongs to it: the file then holds its last frame as a small picture, by "
+                    "which Load World shows it.",
+                ),
             ],
             outputs=[World.Output(display_name="world", tooltip="The same world.")],
             is_output_node=True,
@@ -62,9 +66,13 @@ class SaveWorld(io.ComfyNode):
         return validated(lambda prefix: files.check_prefix(prefix, SUFFIX), filename_prefix)
 
     @classmethod
-    def execute(cls, world: WorldState, filename_prefix: str = "worldmodel/world") -> io.NodeOutput:
+    def execute(cls, world: WorldState, filename_prefix: str = "worldmodel/world", vae: Any = None) -> io.NodeOutput:
         """Write the file and say where it is."""
-        path = save_world(world, files.new_file(filename_prefix, SUFFIX))
+        picture = None
+        if vae is not None and world.chunks:
+            check_vae(world, vae)
+            picture = made_picture(last_frames(vae, world, [len(world.chunks) - 1])[0])
+        path = save_world(world, files.new_file(filename_prefix, SUFFIX), picture)
         saved = f"Saved {counted(len(world.chunks), 'chunk')}, {counted(frames(world), 'frame')}:"
         report = f"{saved}\n{files.listed_name(path)}"
         progress.tell(report)
@@ -81,7 +89,8 @@ class LoadWorld(io.ComfyNode):
             node_id="WMLoadWorld",
             display_name="Load World",
             category=CATEGORY,
-            description="Reads a world that Save World wrote. Rollout World goes on as if it had never stopped.",
+            description="Reads a world that Save World wrote, chosen by its picture. Rollout World goes on as if it "
+            "had never stopped.",
             search_aliases=["load state", "resume", "go on", "restore world", "import world"],
             inputs=[
                 io.Combo.Input(
@@ -125,8 +134,8 @@ class RewindWorld(io.ComfyNode):
             node_id="WMRewindWorld",
             display_name="Rewind World",
             category=CATEGORY,
-            description="Takes a world back to an earlier chunk, so that it can walk on another way, or the same way "
-            "with another seed. The world that went in stays as it was.",
+            description="Takes a world back to an earlier chunk, frame or second, so that it can walk on another "
+            "way, or the same way with another seed. The world that went in stays as it was.",
             search_aliases=["undo", "fork", "branch", "go back", "trim", "try again", "reroll"],
             inputs=[
                 World.Input("world", tooltip="A world that has been rolled out."),
@@ -151,6 +160,13 @@ class RewindWorld(io.ComfyNode):
                     control_after_generate=io.ControlAfterGenerate.fixed,
                     tooltip="Goes out where new seed is chosen.",
                 ),
+                io.String.Input(
+                    "back_to",
+                    default="",
+                    optional=True,
+                    tooltip="Where to go back to, in place of chunks: a frame such as 33, a second such as 2.5s, or "
+                    "-2s, which is 2 seconds before the end; rounded to where a chunk begins.",
+                ),
             ],
             outputs=[
                 World.Output(display_name="world", tooltip="The world without the removed chunks."),
@@ -162,55 +178,24 @@ class RewindWorld(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, world: WorldState, chunks: int = -1, seed: str = SAME, new_seed: int = 0) -> io.NodeOutput:
+    def validate_inputs(cls, back_to: str | None = None) -> bool | str:
+        """Name a mistake when the graph is queued."""
+        return validated(lambda text: parse_moment(text, "back_to"), back_to)
+
+    @classmethod
+    def execute(
+        cls, world: WorldState, chunks: int = -1, seed: str = SAME, new_seed: int = 0, back_to: str = ""
+    ) -> io.NodeOutput:
         """Drop the chunks and say which."""
+        moment, said = parse_moment(back_to, "back_to"), ""
+        if moment is not None and world.chunks:
+            chunks, said = chunk_near(moment, extent_of(world), "back_to", len(world.chunks))
         rewound = rewind_to(world, chunks, new_seed if seed == NEW else None)
+        rewound = rewound._replace(report="\n".join(filter(None, (said, rewound.report))))
         progress.tell(rewound.report)
         return io.NodeOutput(
             rewound.world, rewound.seed, rewound.track, frames(rewound.world), ui={"text": [rewound.report]}
         )
-
-
-class WorldInfo(io.ComfyNode):
-    """What is in a world."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Describe the node to the host."""
-        return io.Schema(
-            node_id="WMWorldInfo",
-            display_name="World Info",
-            category=CATEGORY,
-            description="Shows what is in a world: chunks, frames, seeds, what was held when, the path from above, and "
-            "with a VAE a picture of every chunk.",
-            search_aliases=["inspect", "contact sheet", "timeline", "statistics", "map", "describe world"],
-            inputs=[
-                World.Input("world", tooltip="Any world."),
-                io.Vae.Input(
-                    "vae", optional=True, tooltip="The VAE that belongs to it; adds the last frame of every chunk."
-                ),
-            ],
-            outputs=[
-                io.String.Output(display_name="text", tooltip="A line for each run of chunks that were told the same."),
-                io.Image.Output(display_name="image", tooltip="The drawing that the node shows."),
-                Track.Output(display_name="track", tooltip="What the world was told, from its first frame on."),
-            ],
-            is_output_node=True,
-        )
-
-    @classmethod
-    def execute(cls, world: WorldState, vae: Any = None) -> io.NodeOutput:
-        """Draw it and say it."""
-        sheet = None
-        if vae is not None:
-            check_vae(world, vae)
-            shown = shown_chunks(len(world.chunks))
-            sheet = Sheet(shown, last_frames(vae, world, shown)) if shown else None
-        picture = draw_world(world, sheet)
-        progress.tell(summary(world)[0])
-        text = describe_world(world)
-        shown = ui.PreviewImage(picture, cls=cls).as_dict()
-        return io.NodeOutput(text, picture, walked_track(world), ui={**shown, "text": [text]})
 
 
 class Rewound(NamedTuple):
@@ -258,51 +243,22 @@ def rewind_to(world: WorldState, chunks: int, new_seed: int | None) -> Rewound:
     return Rewound(earlier, seed, walked_track(world, kept), "\n".join(lines))
 
 
-def last_frames(world_vae: Any, world: WorldState, chunks: Sequence[int]) -> Tensor:
-    """Decode the last frame of some chunks, without decoding what lies far from all of them.
-
-    Args:
-        world_vae: belongs to the world.
-        chunks: rising.
-
-    Returns:
-        (chunks, H, W, 3) in 0..1.
-    """
-    variant = variant_of(world.start)
-    together = 1 + kind_of(world_vae).reach // variant.chunking.later  # nearer ones share the frames before them
-    runs: list[list[int]] = []
-    for index in chunks:
-        if runs and index - runs[-1][-1] <= together:
-            runs[-1].append(index)
-        else:
-            runs.append([index])
-    pictures = []
-    bar = progress.Progress(len(chunks))
-    for run in runs:
-        ends = [variant.chunking.first_frame(index + 1) - 1 for index in run]
-        frame = ends[0]
-        for piece in decoder.decode_frames(world_vae, world, ends[0], ends[-1]):
-            wanted = [end - frame for end in ends if frame <= end < frame + len(piece)]
-            pictures.extend(piece[wanted])
-            frame += len(piece)
-            bar.advance(len(wanted))
-    return torch.stack(pictures)
-
-
 def world_behind(asked: dict[str, Any]) -> dict[str, Any]:
-    """Say what a track goes on from that a loaded world walks: {world_file} -> {chunks, track}.
+    """Say what a track goes on from that a loaded world walks: {world_file} -> {chunks, track, begun}.
 
-    The chunks are null where no such file can be read: that is for Load World to say when it runs.
+    How it began, {form, image}, says how it is cut into chunks. Both are null where no such file can be read: that is
+    for Load World to say when it runs.
     """
     name = asked.get("world_file")
     if not isinstance(name, str):
         raise ValueError(f"world_file must be the name of a file, not {shown(name)}")
     try:
-        variant, told = load_told(WORLDS.path(name))
+        variant, form, pictured, told = load_told(WORLDS.path(name))
     except ValueError:
-        return {"chunks": None, "track": ""}
-    return {"chunks": len(told), "track": write_track(told_track(told, variant)) if told else ""}
+        return {"chunks": None, "track": "", "begun": None}
+    track = write_track(told_track(told, variant)) if told else ""
+    return {"chunks": len(told), "track": track, "begun": {"form": form, "image": pictured}}
 
 
 QUESTIONS = {"world": world_behind}
-NODES = [SaveWorld, LoadWorld, RewindWorld, WorldInfo]
+NODES = [SaveWorld, LoadWorld, RewindWorld]

@@ -14,9 +14,11 @@ from ..worldmodel.camera.poses import Poses
 from ..worldmodel.formats import three_camera
 from ..worldmodel.reading.no_search import READING
 from ..worldmodel.track.track import write_track
+from ..worldmodel.world.state import World as WorldState
+from ..worldmodel.world.state import variant_of
 from .host import progress
 from .schema import CATEGORY, FPS, WALKERS, check_fps, edited_by, shown_by_editor, validated, validated_text
-from .types import Track
+from .types import Track, World
 
 
 class CameraPath(io.ComfyNode):
@@ -54,6 +56,12 @@ class CameraPath(io.ComfyNode):
                     **edited_by("WM_PATH_EDITOR"),
                     tooltip="The path. Linked in, it is the JSON of a path.",
                 ),
+                World.Input(
+                    "world",
+                    optional=True,
+                    tooltip="The world that the path goes on in, whose chunks the report counts on from; without it, "
+                    "a new one.",
+                ),
             ],
             outputs=[
                 Track.Output(display_name="track"),
@@ -71,7 +79,10 @@ class CameraPath(io.ComfyNode):
 
     @classmethod
     @READING
-    def execute(cls, model: str, fps: float, path: str, start_camera: Mapping[str, Any] | None = None) -> io.NodeOutput:
+    def execute(
+        cls, model: str, fps: float, path: str, start_camera: Mapping[str, Any] | None = None,
+        world: WorldState | None = None,
+    ) -> io.NodeOutput:  # fmt: skip
         """Play the path, and find the keys and the mouse that walk it."""
         check_fps(fps)
         drawn, variant = parse_path(path), WALKERS[model]
@@ -81,7 +92,10 @@ class CameraPath(io.ComfyNode):
         followed = follow_poses(Poses(c2w, fps=fps or variant.fps), variant)
         track = followed.track
         said = f"{drawn.frames} frames at {fps or variant.fps:g} a second -> {track.frames} for {variant.title}."
-        report = f"{said}\n{binding_report(bind_followed(followed, variant), variant).text()}"
+        chunks = 0 if world is None else len(world.chunks)
+        behind = world if world is not None and variant_of(world.start) == variant else None
+        bound = binding_report(bind_followed(followed, variant, behind, chunks), variant, chunks)
+        report = f"{said}\n{bound.text()}"
         progress.tell(report)
         return io.NodeOutput(track, write_track(track), report, ui=shown_by_editor(write_path(drawn)))
 

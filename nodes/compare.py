@@ -1,4 +1,4 @@
-"""Compare Worlds: two to four worlds side by side, and how near each is to the truth."""
+"""Compare Worlds: up to five worlds side by side, of one model or of several, and how near each is to the truth."""
 
 from __future__ import annotations
 
@@ -13,9 +13,19 @@ from torch.nn.functional import interpolate
 from ..worldmodel.binding.unbind import walked_track
 from ..worldmodel.reading.words import counted
 from ..worldmodel.shown.overlay import MAX_SCALE
-from ..worldmodel.shown.side_by_side import Column, Errors, Span, parting, side_by_side, told_alike
+from ..worldmodel.shown.side_by_side import (
+    Column,
+    Errors,
+    Span,
+    common_size,
+    fitted,
+    parting,
+    side_by_side,
+    told_alike,
+)
+from ..worldmodel.shown.ways import way_words
 from ..worldmodel.world.state import World as WorldState
-from ..worldmodel.world.state import frames, variant_of
+from ..worldmodel.world.state import frames, picture_size, variant_of
 from .frames import FIRST_FRAME, LAST_FRAME, chosen_span, gathered
 from .host import decoder, progress
 from .rolling import check_vae
@@ -35,8 +45,9 @@ class CompareWorlds(io.ComfyNode):
             node_id="WMCompareWorlds",
             display_name="Compare Worlds",
             category=CATEGORY,
-            description="Shows two to four worlds side by side, frame by frame, with what each was told; beside the "
-            "truth of the first, where there is one, it also measures how near each comes that walks the same way.",
+            description="Shows up to five worlds side by side, frame by frame, with what each was told, those of other "
+            "models too; with a reference render it also measures how close each world that walks the same way comes "
+            "to it (PSNR).",
             search_aliases=["side by side", "grid", "branches", "psnr", "versus", "diff", "ground truth"],
             inputs=_inputs(),
             outputs=[
@@ -44,7 +55,8 @@ class CompareWorlds(io.ComfyNode):
                 io.Float.Output(display_name="fps", tooltip="Frames per second of the worlds, for Create Video."),
                 io.String.Output(
                     display_name="text",
-                    tooltip="Where the worlds part, and the PSNR of each chunk against the truth of the same walk.",
+                    tooltip="How far each world walks and turns, where they part, and the PSNR of each chunk against "
+                    "the reference of the same walk.",
                 ),
             ],
             has_intermediate_output=True,
@@ -52,14 +64,17 @@ class CompareWorlds(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, world_1: WorldState, world_2: WorldState, vae: Any, labels: str = "", length: str = HOLD,
+        cls, world_1: WorldState, vae: Any, world_2: WorldState | None = None, labels: str = "", length: str = HOLD,
         first_frame: int = 0, last_frame: int = -1, controls: bool = True, scale: int = 0,
         world_3: WorldState | None = None, world_4: WorldState | None = None, truth: Tensor | None = None,
+        world_5: WorldState | None = None, vae_2: Any = None, vae_3: Any = None, vae_4: Any = None, vae_5: Any = None,
     ) -> io.NodeOutput:  # fmt: skip
         """Decode all of them in step, one piece of each at a time."""
-        given = {1: world_1, 2: world_2, 3: world_3, 4: world_4}
-        worlds = {f"world_{number}": world for number, world in given.items() if world is not None}
-        result = compare(worlds, vae, truth, Wishes(labels, length, first_frame, last_frame, controls, scale))
+        given = ((world_1, vae), (world_2, vae_2), (world_3, vae_3), (world_4, vae_4), (world_5, vae_5))
+        shown = {f"world_{number}": pair for number, pair in enumerate(given, 1) if pair[0] is not None}
+        worlds = {field: world for field, (world, _) in shown.items()}
+        vaes = {field: vae if own is None else own for field, (_, own) in shown.items()}
+        result = compare(worlds, vaes, truth, Wishes(labels, length, first_frame, last_frame, controls, scale))
         progress.tell("\n".join(result.summary))
         text = "\n".join((*result.summary, *result.chunks))
         return io.NodeOutput(result.images, result.fps, text, ui={"text": [text]})
@@ -69,12 +84,12 @@ def _inputs() -> list[io.Input]:
     """Describe what is compared, and how it is shown."""
     return [
         World.Input("world_1", tooltip="The first column. The others are compared with it."),
-        World.Input("world_2", tooltip="The second column, often another branch of the same world."),
-        io.Vae.Input("vae", tooltip="The VAE that belongs to all of them."),
+        World.Input("world_2", optional=True, tooltip="The second column, often another branch of the same world."),
+        io.Vae.Input("vae", tooltip="The VAE that belongs to world_1, and to all that have none of their own."),
         io.String.Input(
             "labels",
             default="",
-            tooltip="Names of the columns, separated by commas, the truth's last. Empty: world 1, world 2 ...",
+            tooltip="Names of the columns, separated by commas, the reference's last. Empty: world 1, world 2 ...",
         ),
         io.Combo.Input(
             "length",
@@ -96,9 +111,14 @@ def _inputs() -> list[io.Input]:
         io.Image.Input(
             "truth",
             optional=True,
-            tooltip="A last column, such as the true film of Tiny World View for world_1: its frame 0 belongs to "
-            "frame 0 of the worlds. A world is measured as long as it was told what world_1 was.",
+            tooltip="A reference render as the last column, such as the true film of Tiny World View for world_1: its "
+            "frame 0 belongs to frame 0 of the worlds. A world is measured as long as it was told what world_1 was.",
         ),
+        World.Input("world_5", optional=True, tooltip="A fifth column."),
+        io.Vae.Input("vae_2", optional=True, tooltip="The VAE that belongs to world_2, if vae does not."),
+        io.Vae.Input("vae_3", optional=True, tooltip="The VAE that belongs to world_3, if vae does not."),
+        io.Vae.Input("vae_4", optional=True, tooltip="The VAE that belongs to world_4, if vae does not."),
+        io.Vae.Input("vae_5", optional=True, tooltip="The VAE that belongs to world_5, if vae does not."),
     ]
 
 
@@ -124,42 +144,53 @@ class Comparison(NamedTuple):
     """A line for each chunk that was measured."""
 
 
-def compare(worlds: Mapping[str, WorldState], world_vae: Any, truth: Tensor | None, wishes: Wishes) -> Comparison:
+def compare(
+    worlds: Mapping[str, WorldState], vaes: Mapping[str, Any], truth: Tensor | None, wishes: Wishes
+) -> Comparison:
     """Show worlds side by side and measure them against the truth.
 
     Args:
         worlds: by the inputs they came from, the first one's variant says how long a chunk is.
-        world_vae: belongs to all of them.
+        vaes: what decodes each of them, by the same names.
         truth: (frames, H, W, channels), shown as a last column.
         wishes: what the widgets say.
 
     Raises:
         ValueError: the input, what was found, what was expected, what to do.
     """
-    size = check_worlds(worlds, world_vae)
-    names = column_names(wishes.labels, [*worlds, *([] if truth is None else ["truth"])])
+    if len(worlds) == 1 and truth is None:
+        raise ValueError(
+            "world_2, truth: found none, expected something to compare world_1 with; connect another world, or a "
+            "reference render as truth."
+        )
+    sizes = check_worlds(worlds, vaes)
+    size = common_size(sizes)
+    names = column_names(wishes.labels, [*own_names(worlds), *([] if truth is None else ["reference"])])
     first, *others = worlds.values()
     lengths = [frames(world) for world in worlds.values()] + ([] if truth is None else [len(truth)])
     total = max(lengths) if wishes.length == HOLD else min(lengths)
     span = chosen_span(wishes.first_frame, wishes.last_frame, total)
     alike = [told_alike(first, world) for world in worlds.values()]
     columns = [
-        Column(name, length, decoder.decode_frames(world_vae, world, *_within(span, length)),
+        Column(name, length, _decoded(vaes[field], world, _within(span, length), size),
                walked_track(world) if wishes.controls else None, same)
-        for name, world, length, same in zip(names, worlds.values(), lengths, alike, strict=False)
+        for name, (field, world), length, same in zip(names, worlds.items(), lengths, alike, strict=False)
     ]  # fmt: skip
     variant, errors = variant_of(first.start), None
     if truth is not None:
         columns.append(Column(names[-1], len(truth), _truth(truth, span, size)))
-        errors = Errors(variant, names[:-1])
+        errors = Errors(variant, names[:-1]) if len(set(sizes)) == 1 else None
     partings = [parting(first, other, (names[0], name)) for name, other in zip(names[1:], others, strict=False)]
     marks = sorted({part.frame for part in partings if span.first < part.frame <= span.last})
     pictures = side_by_side(columns, span, size, scale=wishes.scale, branches=marks, errors=errors)
     images = gathered((picture[None] for picture in pictures), span)
     measured = errors.lines() if errors else []
     said = [f"{counted(len(worlds), 'world')}, frames {span.first}-{span.last}, {variant.fps:g} fps."]
+    said += [f"{name}: {way_words(world)}" for name, world in zip(names, worlds.values(), strict=False)]
     said += [part.said for part in partings] + [f"PSNR against {names[-1]}, {line}" for line in measured[:1]]
     said += _unlike(names, lengths, alike) if measured else []
+    if len(set(sizes)) > 1:
+        said.append("The pictures have several sizes: they are shown in one, and nothing is measured.")
     return Comparison(images, variant.fps, tuple(said), tuple(measured[1:]))
 
 
@@ -172,29 +203,39 @@ def _unlike(names: Sequence[str], lengths: Sequence[int], alike: Sequence[int]) 
     ]
 
 
-def check_worlds(worlds: Mapping[str, WorldState], world_vae: Any) -> tuple[int, int]:
-    """Return the (height, width) of all worlds' pictures.
+def own_names(worlds: Mapping[str, WorldState]) -> list[str]:
+    """Return what worlds are called without labels: by their models where these differ or one is alone."""
+    titles = [variant_of(world.start).title for world in worlds.values()]
+    return titles if len(set(titles)) == len(titles) else list(worlds)
+
+
+def _decoded(world_vae: Any, world: WorldState, span: Span, size: tuple[int, int]) -> Iterator[Tensor]:
+    """Yield a world's frames in the cell that they are shown in."""
+    for frames_of in decoder.decode_frames(world_vae, world, *span):
+        yield fitted(frames_of, size)
+
+
+def check_worlds(worlds: Mapping[str, WorldState], vaes: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """Return the (height, width) of each world's pictures.
 
     Raises:
-        ValueError: one has no frames, needs another VAE, or has pictures of another size.
+        ValueError: one has no frames, needs another VAE, or has pictures of another size than those of its own model.
     """
-    sizes = {}
+    sizes: dict[str, tuple[int, int]] = {}
     for field, world in worlds.items():
         if not frames(world):
             raise ValueError(
                 f"{field}: found no frames, expected a world that was rolled out; put Rollout World before."
             )
-        check_vae(world, world_vae)
-        pixels = variant_of(world.start).latents.pixels
-        sizes[field] = tuple(pixels * side for side in world.start.grid)
-    (first, size), *others = sizes.items()
-    for field, other in others:
-        if other != size:
-            raise ValueError(
-                f"{field}: found pictures of {other[1]} x {other[0]}, expected {size[1]} x {size[0]} as {first} has; "
-                "compare worlds of one size."
-            )
-    return size
+        check_vae(world, vaes[field])
+        sizes[field] = own = picture_size(world.start)
+        for first, size in sizes.items():
+            if own != size and worlds[first].start.variant == world.start.variant:
+                raise ValueError(
+                    f"{field}: found pictures of {own[1]} x {own[0]}, expected {size[1]} x {size[0]} as {first} has; "
+                    "compare worlds of one size, or of several models."
+                )
+    return list(sizes.values())
 
 
 def column_names(labels: str, fields: Sequence[str]) -> list[str]:
@@ -218,7 +259,7 @@ def _within(span: Span, length: int) -> Span:
 
 
 def _truth(truth: Tensor, span: Span, size: tuple[int, int]) -> Iterator[Tensor]:
-    """Yield the truth frame by frame, in the size of the worlds' pictures."""
+    """Yield the truth frame by frame, stretched to the size of the worlds' pictures."""
     first, last = _within(span, len(truth))
     for picture in truth[first : last + 1, ..., :3]:
         if tuple(picture.shape[:2]) != size:

@@ -26,8 +26,9 @@ class LoadWorldModel(io.ComfyNode):
                     "model_name",
                     options=model_files.offered("diffusion_models"),
                     default=model_files.BUILT_IN,
-                    tooltip="The small world that comes with this pack, or a file in the folder diffusion_models; "
-                    "an entry that ends in / is a folder with one model in it.",
+                    tooltip="The small world of this pack, as it is, with memory or with events, or a file in the "
+                    "folder diffusion_models; an entry that ends in / is a folder with one model in it. Mind the "
+                    "licences: LingBot-World 2's is CC BY-NC-SA 4.0, so not for commercial use.",
                 ),
                 io.Combo.Input(
                     "weight_dtype",
@@ -59,8 +60,8 @@ class LoadWorldModel(io.ComfyNode):
                     default=checkpoints.AUTO,
                     optional=True,
                     advanced=True,
-                    tooltip="Which model it is, where files of several look the same. auto: as the release's folder "
-                    "or the precision tells, else the distilled one.",
+                    tooltip="Which model it is, where files of several look the same. auto: as the release's folder, "
+                    "high_noise or low_noise in a name, or the precision tells, else the distilled one.",
                 ),
             ],
             outputs=[io.Model.Output(display_name="model")],
@@ -107,20 +108,29 @@ class LoadWorldVAE(io.ComfyNode):
                     default=model_files.BUILT_IN,
                     tooltip="The VAE of the built-in Tiny World, or a file in the folder vae; those of a Matrix-Game "
                     "release are also found in diffusion_models.",
-                )
+                ),
+                io.Combo.Input(
+                    "decoding",
+                    options=list(vae.DECODING),
+                    default=vae.AUTO,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Tiny World's frames. auto: in bfloat16 where the CPU multiplies in it, less than a film "
+                    "file loses; exact: in float32, the same on every CPU but for last bits. Worlds are the same.",
+                ),
             ],
             outputs=[io.Vae.Output(display_name="vae")],
         )
 
     @classmethod
-    def fingerprint_inputs(cls, vae_name: str) -> str:
+    def fingerprint_inputs(cls, vae_name: str, decoding: str = vae.AUTO) -> str:
         """Load again when the file changed."""
         return model_files.fingerprint("vae", vae_name, "vae_name")
 
     @classmethod
-    def execute(cls, vae_name: str) -> io.NodeOutput:
+    def execute(cls, vae_name: str, decoding: str = vae.AUTO) -> io.NodeOutput:
         """Load the file."""
-        return io.NodeOutput(vae.load_world_vae(model_files.find("vae", vae_name, "vae_name")))
+        return io.NodeOutput(vae.load_world_vae(model_files.find("vae", vae_name, "vae_name"), decoding))
 
 
 class LoadWorldCLIPVision(io.ComfyNode):

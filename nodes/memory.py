@@ -24,6 +24,7 @@ from ..worldmodel.shown.memory_words import memory_summary, memory_table
 from ..worldmodel.track.track import Track as DenseTrack
 from ..worldmodel.variants import AS_RELEASED, HISTORIES, VARIANTS, Variant, variant_named
 from ..worldmodel.world.state import World as WorldState
+from ..worldmodel.world.state import picture_size
 from .host import progress
 from .host import vae as vae_host
 from .schema import CATEGORY, validated
@@ -90,7 +91,7 @@ def _inputs() -> list[io.Input]:
             "form",
             options=list(FORMS),
             default="exact overlap",
-            tooltip="How it is reckoned which past frame saw most of a view: by the volume that both see, or by 1000 "
+            tooltip="How the past frame that saw most of a view is found: by the volume that both see, or by 1000 "
             "points, as the release does. For Yume 1.5, where nothing else counts: all of the past, or the last chunk.",
         ),
         io.Int.Input(
@@ -173,7 +174,7 @@ class AddPictureToMemory(io.ComfyNode):
         check_pose(c2w)
         vae_host.kind_for(vae, variant, world.start.latent_format)
         family = family_of(variant)
-        size = tuple(side * variant.latents.pixels for side in world.start.grid)
+        size = picture_size(world.start)
         latent = family.picture(image, size, lambda frames: vae_host.encode_video(vae, frames, family.manner))
         policy = memory or _policy_of(world.start.form)
         return io.NodeOutput(policy._replace(pictures=(*policy.pictures, Picture(latent, c2w))))

@@ -13,14 +13,16 @@ from torch import Tensor
 
 from ..worldmodel.binding.bind import bind_track
 from ..worldmodel.reading.limits import MAX_FRAMES
-from ..worldmodel.tinyworld import engine, pilot, record, walk_files, walks
+from ..worldmodel.tinyworld import pilot, record, walk_files, walks
+from ..worldmodel.tinyworld.scene import engine, menu
 from ..worldmodel.track.track import Track as DenseTrack
-from ..worldmodel.variants import VARIANTS
+from ..worldmodel.variants import BUILT_IN, VARIANTS
 from .host import files, films, progress
 from .schema import CATEGORY, INT32, SEED, validated
 from .types import Track
+from .worlds import known_level
 
-TINY_WORLD = VARIANTS["tiny_world"]
+TINY_WORLD = VARIANTS[BUILT_IN]
 HEIGHT, WIDTH = TINY_WORLD.picture
 PILOTS = {kind.replace("_", " "): kind for kind in (*walks.KINDS, walks.MIXED)}
 
@@ -43,8 +45,9 @@ class RecordTinyWorld(io.ComfyNode):
             node_id="WMRecordTinyWorld",
             display_name="Record Tiny World",
             category=CATEGORY,
-            description="Walks through the true Tiny World, by a track or as a pilot likes, and writes film, table, "
-            "arrays and captions into the output folder: data to train on, or the truth beside a rollout.",
+            description="Walks through Tiny World itself, rendered and not generated, by a track or as a pilot likes, "
+            "and writes film, table, arrays and captions into the output folder: data to train on, or a "
+            "reference beside a rollout.",
             search_aliases=[
                 "data engine",
                 "dataset",
@@ -74,10 +77,10 @@ class RecordTinyWorld(io.ComfyNode):
     @classmethod
     def execute(
         cls, world_seed: int, place: int, pilot: str, frames: int, seed: int, width: int, height: int, depth: bool,
-        folder: str, track: DenseTrack | None = None,
+        folder: str, track: DenseTrack | None = None, level: str | None = None,
     ) -> io.NodeOutput:  # fmt: skip
         """Walk, write the walk down, and show its film."""
-        begin = walks.place_in(world_seed, place)
+        begin = menu.place_in(known_level(level, world_seed), world_seed, place, range(INT32 + 1))
         chosen = walk_track(*begin, track) if track else walk_pilot(*begin, PILOTS[pilot], frames, seed)
         recording = record.Recording(files.output_folder(folder), {}, wait_for_turn(folder))
         frames_seen = Frames(chosen.walk.frames)
@@ -106,7 +109,8 @@ def _inputs() -> list[io.Input]:
             default=7,
             min=0,
             max=INT32,
-            tooltip="Which world. The built-in model was trained on worlds from 10000 on, on none below.",
+            tooltip="Which random layout, read for that alone. The built-in model was trained on layouts from 10000 "
+            "on, on none below.",
         ),
         io.Int.Input("place", default=0, min=0, max=INT32, tooltip="Where in it, and facing where."),
         io.Combo.Input(
@@ -130,11 +134,19 @@ def _inputs() -> list[io.Input]:
         ),
         io.Int.Input("width", default=WIDTH, **side, tooltip="Width of the frames in pixels."),
         io.Int.Input("height", default=HEIGHT, **side, tooltip="Height of the frames in pixels."),
-        io.Boolean.Input("depth", default=False, tooltip="Adds a depth map of every frame to the NPZ."),
+        io.Boolean.Input(
+            "depth", default=False, tooltip="Adds a depth map and a material map of every frame to the NPZ."
+        ),
         io.String.Input(
             "folder",
             default="worldmodel/recording",
             tooltip="Folder inside the output folder. Walks are added to it, none is written over.",
+        ),
+        io.Combo.Input(
+            "level",
+            options=list(menu.MENU),
+            optional=True,
+            tooltip="One of the levels, in whose streets the model was trained, or a random layout.",
         ),
         Track.Input("track", optional=True, tooltip="The walk, instead of the pilot's."),
     ]
@@ -178,12 +190,12 @@ def wait_for_turn(folder: str) -> Callable[[], None]:
         if not waiting:
             progress.tell(f"Another process records into output/{folder}; this one waits for its turn.")
             waiting = True
-        progress.let_stop()
+        progress.let_stop_through()
 
     return wait
 
 
-def walk_track(worlds: engine.Worlds, start: tuple[Tensor, Tensor], track: DenseTrack) -> Chosen:
+def walk_track(worlds: engine.Places, start: tuple[Tensor, Tensor], track: DenseTrack) -> Chosen:
     """Walk as the artist asks, whatever comes of it.
 
     Raises:
@@ -196,7 +208,7 @@ def walk_track(worlds: engine.Worlds, start: tuple[Tensor, Tensor], track: Dense
     return Chosen(walks.play(worlds, start, actions, "track"), 0, bound.report)
 
 
-def walk_pilot(worlds: engine.Worlds, start: tuple[Tensor, Tensor], kind: str, frames: int, seed: int) -> Chosen:
+def walk_pilot(worlds: engine.Places, start: tuple[Tensor, Tensor], kind: str, frames: int, seed: int) -> Chosen:
     """Let the pilot walk; a walk in which nothing moves is drawn anew."""
     turned_down = 0
     while True:

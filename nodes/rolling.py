@@ -19,6 +19,7 @@ from ..worldmodel.families.begin import begin, settings_of
 from ..worldmodel.memory.frames import spans_of
 from ..worldmodel.memory.pictures import check_pictures
 from ..worldmodel.memory.policy import MemoryPolicy, check_policy
+from ..worldmodel.models.causal_wan.vocabulary import reads_words
 from ..worldmodel.reading.words import counted, shortened
 from ..worldmodel.rollout.samplers import Settings
 from ..worldmodel.rollout.sampling import LEAST_SHIFT, Levels, warped_steps
@@ -26,12 +27,12 @@ from ..worldmodel.rollout.session import CONTEXT_BUDGET, NotFinite, Progress
 from ..worldmodel.shown.film import FilmWriter
 from ..worldmodel.track.track import Track
 from ..worldmodel.variants import Variant, variant_named
-from ..worldmodel.world.chunk_file import Expected
-from ..worldmodel.world.journal import Journal, chunk_key, fingerprint, parent_key
-from ..worldmodel.world.state import Chunk, Controls, World, cut_for, frames, latents_of, validate_controls
-from . import told
-from .host import decoder, files, films, identity, journal, patches, progress, sampling, text, vae
-from .host.identity import ModelNames
+from ..worldmodel.world.journal import fingerprint
+from ..worldmodel.world.state import Controls, World, cut_for, frames, latents_of, validate_controls
+from . import room, told
+from .experts import chained_by, check_chain, check_experts, unused_of_low
+from .host import decoder, files, films, patches, progress, reels, sampling, text, vae
+from .pages import Pages
 from .screen import Screen
 
 MOST_SHIFT = 100.0
@@ -72,6 +73,8 @@ class Plan(NamedTuple):
     encode_text: Callable[[str], Tensor] | None = None
     on_disk: bool = False
     """See `Wishes`."""
+    chained_by: Any = None
+    """The VAE through which each clip begins with the last frame of the one before; `None`: none does."""
 
 
 class NoFilm(Input.Video):
@@ -84,87 +87,6 @@ class NoFilm(Input.Video):
         )
 
     get_components = save_to = as_trimmed = _missing
-
-
-class Pages:
-    """The journal's part in one rollout: the chunks that are there already, and a place for those that are made."""
-
-    def __init__(self, book: Journal | None, names: ModelNames, world: World, plan: Plan, off: str = ""):
-        """Look every chunk up.
-
-        Args:
-            book: `None`: finished chunks are not kept.
-            names: of the model; without any of them there is no `book`.
-            world: where the rollout begins.
-            plan: of the rollout.
-            off: why there is no `book`.
-        """
-        self.model = names.content or names.own
-        self.keys = [""] * len(plan.controls)
-        self.found: list[Chunk | None] = [None] * len(plan.controls)
-        self.made = self.kept = 0
-        self.trouble = off and f"journal: off, because {off}; finished chunks are not kept, and Stop loses them."
-        self._book, self._root, self._on_disk = book, "", plan.on_disk
-        if book is None:
-            return
-        book.enter(world)
-        known = [names.own, names.other, *(book.other_names(names.content, names.own) if names.content else ())]
-        models = [name for name in dict.fromkeys(known) if name]
-        parent = self._root = parent_key(world)
-        for number, controls in enumerate(plan.controls):
-            keys = [chunk_key(parent, controls, plan.settings.plain(), plan.seed, model) for model in models]
-            expected = Expected(world.start, len(world.chunks) + number, controls, plan.seed)
-            chunk = self.found[number] = book.find(*keys, expected=expected, on_disk=plan.on_disk)
-            parent = self.keys[number] = keys[0] if chunk is None else chunk.key
-
-    @property
-    def taken(self) -> int:
-        """Chunks that were there."""
-        return sum(chunk is not None for chunk in self.found)
-
-    def keep(self, number: int, chunk: Chunk) -> Chunk:
-        """Put a finished chunk into the journal; where that fails the rollout goes on, and the user is told.
-
-        Returns:
-            The chunk; its latents are left in the file, where that was asked for.
-        """
-        self.made += 1
-        if self._book is None:
-            return chunk
-        try:
-            self._book.keep(chunk, self.keys[number - 1] if number else self._root)
-            self.kept += 1
-            return self._book.on_disk(chunk) if self._on_disk else chunk
-        except OSError as error:
-            if not self.trouble:
-                self.trouble = (
-                    f"journal: found no way to keep finished chunks ({error.strerror or error}), expected a folder "
-                    "with room; make room on the disk, else Stop loses them."
-                )
-                progress.tell(self.trouble)
-        return chunk
-
-    def sentences(self) -> list[str]:
-        """Say what the journal did."""
-        did = f"{counted(self.taken, 'chunk')} taken from the journal, {self.made} computed."
-        lost = self._on_disk and self.trouble and "keep_latents: those that the journal could not keep stay in memory."
-        return [*([] if self._book is None else [did]), *filter(None, [self.trouble, lost])]
-
-
-def open_pages(model: Any, world: World, plan: Plan, hidden: Any) -> Pages:
-    """Look a rollout up in the host's journal.
-
-    Args:
-        hidden: the node's hidden inputs, with the graph; `None` outside of one.
-    """
-    graph = (hidden.dynprompt, hidden.unique_id) if hidden else (None, None)
-    names = identity.model_names(model, *graph)
-    book = journal.open_journal() if names.own else None
-    off = names.trouble if not names.own else "" if book else "its size in ComfyUI's settings is 0"
-    pages = Pages(book, names, world, plan, off)
-    if pages.trouble:
-        progress.tell(pages.trouble)  # where it shows while there is still time to do something about it
-    return pages
 
 
 def check_shift(shift: float) -> None:
@@ -197,14 +119,18 @@ def parse_steps(text: str) -> tuple[int, ...]:
     return steps
 
 
-def plan_rollout(model: Any, world: World, track: Track, world_vae: Any, wishes: Wishes) -> Plan:
-    """Check all that a user can get wrong, before anything is loaded.
+def plan_settings(model: Any, world: World, world_vae: Any, wishes: Wishes) -> Plan:
+    """Check all that a user can get wrong but the track, before anything is loaded.
+
+    Returns:
+        A plan without controls.
 
     Raises:
         ValueError: the input, what was found, what was expected, what to do.
     """
     variant = sampling.model_variant(model)
     patches.check_patches(model)
+    check_experts(model, variant)
     if variant.name != world.start.variant:
         raise ValueError(
             f"world: found one that was started for {variant_named(world.start.variant).title}, expected one for "
@@ -223,19 +149,35 @@ def plan_rollout(model: Any, world: World, track: Track, world_vae: Any, wishes:
         variant, world.start.form, steps=steps, shift=wishes.shift, memory=wishes.memory, template=wishes.words
     )
     levels = settings.sampler.levels()
-    controls, notes = _controls(track, world, variant)
-    told.check_prompts(controls, variant, wishes.clip)
-    if wishes.memory is not None and variant.memories is not None:
-        ends = variant.chunking.first_frame(len(world.chunks) + len(controls))
-        check_policy(wishes.memory, ends, spans_of(variant), _latent_bytes(model, world))
-        check_pictures(wishes.memory.pictures, variant.latents.channels, world.start.grid)
     context_bytes = wishes.context_budget * 1_000_000 or CONTEXT_BUDGET
-    notes += patches.unused_patches(model)
-    encode_text = None if wishes.clip is None else partial(text.encode_text, wishes.clip)
+    encode_text = reads_words(variant) or (None if wishes.clip is None else partial(text.encode_text, wishes.clip))
     return Plan(
-        variant, controls, settings, levels, wishes.fps or variant.fps, wishes.seed, context_bytes, tuple(notes),
-        encode_text, wishes.on_disk,
+        variant, [], settings, levels, wishes.fps or variant.fps, wishes.seed, context_bytes,
+        tuple(patches.unused_patches(model) + unused_of_low(model)), encode_text, wishes.on_disk,
+        world_vae if variant.is_chained else None,
     )  # fmt: skip
+
+
+def plan_rollout(model: Any, world: World, track: Track, world_vae: Any, wishes: Wishes) -> Plan:
+    """Check all that a user can get wrong, before anything is loaded; as `plan_settings`, and the track."""
+    plan = plan_settings(model, world, world_vae, wishes)
+    controls, notes = _controls(track, world, plan.variant)
+    told.check_prompts(controls, plan.variant, wishes.clip)
+    check_chain(plan.variant, world, len(controls), world_vae)
+    check_memory(model, world, plan.variant, wishes.memory, len(controls))
+    return plan._replace(controls=controls, notes=(*notes, *plan.notes))
+
+
+def check_memory(model: Any, world: World, variant: Variant, memory: MemoryPolicy | None, chunks: int) -> None:
+    """Check what a memory policy says of the frames there will be when so many chunks have been added.
+
+    Raises:
+        ValueError: it names frames that there are not, takes more than there is, or its pictures do not fit.
+    """
+    if memory is not None and variant.memories is not None:
+        ends = variant.chunking.first_frame(len(world.chunks) + chunks)
+        check_policy(memory, ends, spans_of(variant), _latent_bytes(model, world))
+        check_pictures(memory.pictures, variant.latents.channels, world.start.grid)
 
 
 def _latent_bytes(model: Any, world: World) -> int:
@@ -268,21 +210,35 @@ def check_vae(world: World, world_vae: Any) -> None:
     vae.kind_for(world_vae, variant_named(world.start.variant), world.start.latent_format)
 
 
-def roll(model: Any, world: World, world_vae: Any, plan: Plan, pages: Pages) -> tuple[World, Input.Video]:
+class Rolled(NamedTuple):
+    """What came of a rollout."""
+
+    world: World
+    film: Input.Video
+    reel: reels.Reel | None
+    """What the page plays; `None`: without a VAE, or if no page looks."""
+
+
+def roll(model: Any, world: World, world_vae: Any, plan: Plan, pages: Pages, part: int = 0) -> Rolled:
     """Roll out inside one sampling session of the host; the film is complete when this returns.
+
+    Args:
+        model, world, world_vae, plan, pages: what was checked and looked up.
+        part: number of this walk among those that one node shows.
 
     Raises:
         ValueError: what the network made, or the decoder, is not finite; then no more is kept.
     """
     grown = world
     with ExitStack() as stack:
-        film = None
+        film = reel = None
         if world_vae is not None:
             film = stack.enter_context(FilmWriter(files.new_film(FILM), plan.fps))
+            reel = reels.open_reel(world, plan.controls, world_vae, plan.fps, part)
 
         def perform(stage: sampling.Stage) -> None:
             nonlocal grown
-            with nullcontext() if film is None else Screen(film, world_vae, world, stage) as screen:
+            with nullcontext() if film is None else Screen(film, world_vae, world, stage, reel) as screen:
                 grown = _walk(stage, world, plan, pages, screen)
 
         try:
@@ -291,6 +247,8 @@ def roll(model: Any, world: World, world_vae: Any, plan: Plan, pages: Pages) -> 
                 texts = told.encoded(model, [text for text, chunk in said if chunk is None], plan.encode_text)
                 plan = plan._replace(encode_text=texts.__getitem__) if texts else plan
                 shape = (plan.variant.latents.channels, family_of(plan.variant).seen(plan.variant), *world.start.grid)
+                for line in room.said(model, plan.settings, world, world_vae):
+                    progress.tell(line)
                 sampling.perform(model, plan.levels, shape, perform)
             else:
                 perform(sampling.without_network(model))
@@ -301,9 +259,11 @@ def roll(model: Any, world: World, world_vae: Any, plan: Plan, pages: Pages) -> 
             if isinstance(error, NotFinite):
                 raise patches.not_finite(error, model) from error
             raise
+    if reel is not None:
+        reel.finish(grown)
     if film is None:
-        return grown, NoFilm()
-    return grown, films.kept_film(film.path, lambda: film_again(world_vae, world, grown, plan.fps))
+        return Rolled(grown, NoFilm(), None)
+    return Rolled(grown, films.kept_film(film.path, lambda: film_again(world_vae, world, grown, plan.fps)), reel)
 
 
 def sentences(world: World, plan: Plan) -> list[str]:
@@ -342,9 +302,9 @@ def _walk(stage: sampling.Stage, world: World, plan: Plan, pages: Pages, screen:
             screen.look(bar)
 
     session = begin(
-        world, stage.predict, settings=plan.settings, model=pages.model, stages=stage.stages, dtype=stage.dtype,
-        device=stage.device, encode_text=plan.encode_text, keep=stage.keep, after_step=after_step,
-        after_clean=after_clean,
+        world, stage.predict, low=stage.low, chained=chained_by(plan.chained_by, world, stage.reload),
+        settings=plan.settings, model=pages.model, stages=stage.stages, dtype=stage.dtype, device=stage.device,
+        encode_text=plan.encode_text, keep=stage.keep, after_step=after_step, after_clean=after_clean,
     )  # fmt: skip
     for number, (controls, chunk) in enumerate(zip(plan.controls, pages.found, strict=True)):
         if chunk is None:
@@ -371,7 +331,7 @@ def describe(plan: Plan, world: World, grown: World, pages: Pages) -> str:
         f"{counted(total, 'frame')}.",
         f"{plan.settings.sampler.said()}; {plan.fps:g} fps; seed {plan.seed}.",
         *pages.sentences(),
-        f"fingerprint {fingerprint(grown)}; equal worlds have equal ones.",
+        f"World id {fingerprint(grown)} (the same world, made again, has the same id).",
         *(told.lines(sentences(world, plan), len(world.chunks)) if plan.variant.is_spoken_to else []),
     ]
     return "\n".join([*lines, *plan.notes])

@@ -14,8 +14,9 @@ from ..worldmodel.track.track import Track as DenseTrack
 from ..worldmodel.world.state import World as WorldState
 from ..worldmodel.world.state import frames as frames_of
 from .frames import FIRST_FRAME, LAST_FRAME, chosen_span, gathered
-from .host import decoder, files, progress
-from .rolling import MOST_SHIFT, Wishes, check_shift, check_vae, describe, open_pages, parse_steps, plan_rollout, roll
+from .host import decoder, files, progress, reels, sampling
+from .pages import open_pages
+from .rolling import MOST_SHIFT, Wishes, check_shift, check_vae, describe, parse_steps, plan_rollout, roll
 from .schema import CATEGORY, FPS, SEED, check_fps, validated
 from .types import Memory, Track, Words, World
 
@@ -35,7 +36,7 @@ class RolloutWorld(io.ComfyNode):
             display_name="Rollout World",
             category=CATEGORY,
             description="Walks into a world as the track says, chunk after chunk, and hands out the grown world. "
-            "With a VAE connected it shows the newest frame of each chunk and writes the film while rolling.",
+            "With a VAE connected it plays the newest chunk and writes the film while rolling.",
             search_aliases=["world model", "sample", "generate", "walk", "play", "interactive video", "ksampler"],
             inputs=[*_inputs(), *_more_inputs()],
             outputs=[
@@ -72,17 +73,19 @@ class RolloutWorld(io.ComfyNode):
         memory: MemoryPolicy | None = None,
         words: Template | None = None,
         keep_latents: str = IN_MEMORY,
+        low_noise_model: Any = None,
     ) -> io.NodeOutput:
         """Check everything, look up what is there, then roll."""
         check_fps(fps)
+        model = sampling.with_low_noise(model, low_noise_model)
         wishes = Wishes(seed, steps, shift, fps, context_budget, clip, memory, words, keep_latents == ON_DISK)
         plan = plan_rollout(model, world, track, vae, wishes)
         pages = open_pages(model, world, plan, cls.hidden)
-        grown, film = roll(model, world, vae, plan, pages)
+        grown, film, reel = roll(model, world, vae, plan, pages)
         report = describe(plan, world, grown, pages)
         progress.tell(report)
         written = files.results([] if vae is None else [Path(film.get_stream_source())])
-        return io.NodeOutput(grown, film, ui={"text": [report], **written})
+        return io.NodeOutput(grown, film, ui={"text": [report], **written, **reels.results(reel)})
 
 
 def _inputs() -> list[io.Input]:
@@ -116,7 +119,7 @@ def _inputs() -> list[io.Input]:
             **FPS,
             tooltip="Frames per second of the film; it does not change the walk. 0: the model's own.",
         ),
-        io.Vae.Input("vae", optional=True, tooltip="Decodes the preview and the film. Without it: no film."),
+        io.Vae.Input("vae", optional=True, tooltip="Decodes the moving picture and the film. Without it: neither."),
     ]
 
 
@@ -156,8 +159,15 @@ def _more_inputs() -> list[io.Input]:
             default=IN_MEMORY,
             optional=True,
             advanced=True,
-            tooltip="Where the grown world has its latents. on disk: in the journal's files, from which they are read "
-            "when they are looked at, so that a long world takes little RAM. The frames are the same.",
+            tooltip="Where the grown world has its latents. on disk: in the journal, the folder of finished chunks, "
+            "from which they are read when they are looked at, so that a long world takes little RAM. The frames "
+            "are the same.",
+        ),
+        io.Model.Input(
+            "low_noise_model",
+            optional=True,
+            tooltip="Only for a model of two networks, LingBot-World base-cam: the expert for little noise, from a "
+            "Load World Model of its own. The one for much noise goes into model.",
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""What a rollout shows while it rolls: each chunk's newest frame on the node, and all of them in the film."""
+"""What a rollout shows while it rolls: all frames in the film, and to a page that plays them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..worldmodel.layers.beside import Beside
 from ..worldmodel.shown.film import FilmWriter
-from ..worldmodel.world.state import Chunk, World, latents_of
-from .host import beside, decoder, progress, sampling
+from ..worldmodel.world.state import Chunk, World, latents_of, variant_of
+from .host import beside, decoder, progress, reels, sampling
 
 
 class _Piece(NamedTuple):
@@ -32,21 +32,25 @@ class Screen:
     rollout, which shows what was decoded after each of its steps. Else the two take turns.
     """
 
-    def __init__(self, film: FilmWriter, world_vae: Any, world: World, stage: sampling.Stage):
-        """Begin behind a world's last chunk."""
-        self._film, self._vae, self._stage = film, world_vae, stage
+    def __init__(
+        self, film: FilmWriter, world_vae: Any, world: World, stage: sampling.Stage, reel: reels.Reel | None = None
+    ) -> None:
+        """Begin behind a world's last chunk; `reel`: for the page that plays what comes."""
+        self._film, self._reel, self._vae, self._stage = film, reel, world_vae, stage
         self._world = world  # as far as all of it is in the film
         self._filmed = 0  # frames of the chunk behind it
         self._cells = world.start.image_condition  # only for its size
         self._stream, seen = decoder.behind(world_vae, world)
         self._seen = torch.cat([*seen], dim=1) if seen else None
+        self._newest: Chunk | None = None
         self._given: deque[_Piece] = deque()  # chunks that are not wholly in the film
         self._stack = ExitStack()
         self._aside: beside.Aside | None = None
         self._beside: Beside[_Piece, Tensor | None] | None = None
 
     def __enter__(self) -> Screen:
-        self._aside = beside.find_place(self._stream, self._cells, self._stage)
+        if not variant_of(self._world.start).is_chained:  # else the rollout's thread needs the VAE, too
+            self._aside = beside.find_place(self._stream, self._cells, self._stage)
         if self._aside is None:
             self._take_turns()
             if self._seen is not None:
@@ -63,15 +67,24 @@ class Screen:
 
     def show(self, chunk: Chunk, last: bool, bar: progress.Progress) -> None:
         """Decode a finished chunk and show it; beside the next one, unless it is the last."""
-        piece = _Piece(latents_of(chunk), chunk, last)
+        self._newest = chunk
+        self._give(_Piece(latents_of(chunk), chunk, last), bar)
+
+    def finish(self, bar: progress.Progress) -> None:
+        """Decode what was held back, as of a rollout of which nobody knew that its last chunk was the last."""
+        if self._newest is not None:
+            self._give(_Piece(latents_of(self._newest)[:, :0], self._newest, last=True), bar)
+
+    def _give(self, piece: _Piece, bar: progress.Progress) -> None:
         if self._beside is not None:
             self._given.append(piece)
             self._answered(lambda made: made.give(piece, progress.let_stop_through), bar)
-            self._answered(lambda made: made.take_all(progress.let_stop_through) if last else made.take(), bar)
+            self._answered(lambda made: made.take_all(progress.let_stop_through) if piece.last else made.take(), bar)
             return
-        pictures = self._stream.push(piece.latents, last=last)
-        self._film.append(pictures)
-        bar.show(pictures[-1])
+        pictures = self._stream.push(piece.latents, last=piece.last)
+        if len(pictures):
+            self._keep(pictures)
+            self._preview(pictures[-1], bar)
         self._stage.reload()
 
     def look(self, bar: progress.Progress) -> None:
@@ -91,7 +104,7 @@ class Screen:
         else:
             for picture in pictures or ():
                 if picture is not None:
-                    bar.show(picture)
+                    self._preview(picture, bar)
             return
         self._stack.close()
         self._beside = self._aside = self._stream = None
@@ -99,10 +112,24 @@ class Screen:
         self._take_turns()
         for piece in self._given:
             pictures = self._stream.push(piece.latents, last=piece.last)
-            self._film.append(pictures[self._filmed :])
+            self._keep(pictures[self._filmed :])
             self._filmed = 0
-            bar.show(pictures[-1])
+            if len(pictures):
+                self._preview(pictures[-1], bar)
         self._stage.reload()
+
+    def _keep(self, pictures: Tensor) -> None:
+        """Put frames that follow one another into film and reel, in whatever thread."""
+        self._film.append(pictures)
+        if self._reel is not None:
+            self._reel.append(pictures)
+
+    def _preview(self, picture: Tensor, bar: progress.Progress) -> None:
+        """Show a chunk's newest frame, unless the page plays all of them in that place."""
+        if self._reel is None or self._reel.off:
+            bar.show(picture)
+        else:
+            progress.let_stop_through()
 
     def _take_turns(self) -> None:
         """Decode in the rollout's thread from here on, behind what is in the film."""
@@ -114,7 +141,7 @@ class Screen:
         for pictures in self._aside.frames(piece.latents, piece.last):
             if piece.chunk is None:
                 continue
-            self._film.append(pictures)
+            self._keep(pictures)
             self._filmed += len(pictures)
             newest = pictures[-1]
             if self._beside.over:

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..worldmodel.models.causal_wan.vocabulary import words_of
 from ..worldmodel.reading.words import shortened
 from ..worldmodel.variants import Variant
 from ..worldmodel.world.state import Controls
@@ -17,11 +18,15 @@ MOST_LINES, MOST_LETTERS = 20, 300
 
 
 def check_prompts(controls: Sequence[Controls], variant: Variant, clip: Any) -> None:
-    """Check that there is a text encoder where one is needed.
+    """Check that there is a text encoder where one is needed, and that a model knows the words where none is.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or it does not.
     """
+    if variant.text is not None and variant.text.vocabulary:
+        for rows in controls:
+            words_of(variant, rows.prompt)
+        return
     if clip is None and variant.is_spoken_to:
         raise ValueError(
             f"clip: found none, expected a text encoder for {variant.title}, which is told keys and prompt in words; "

@@ -145,8 +145,8 @@ class LoadTrack(io.ComfyNode):
         fps: float = 0.0,
     ) -> io.NodeOutput:
         """Read the file; follow the camera where it has no keys."""
-        asked = Asked(camera, fps, progress.let_stop)
-        plain = Asked(check=progress.let_stop)
+        asked = Asked(camera, fps, progress.let_stop_through)
+        plain = Asked(check=progress.let_stop_through)
         path, content, notes = TRACKS.read(
             track_file, lambda path: read_track_file(path, asked), lambda path: read_track_file(path, plain)
         )
@@ -156,7 +156,7 @@ class LoadTrack(io.ComfyNode):
         else:
             reading = Reading(metres, up, timing == WALKED)
             try:
-                followed = follow_file(content.poses, WALKERS[model], reading, progress.let_stop)
+                followed = follow_file(content.poses, WALKERS[model], reading, progress.let_stop_through)
             except ValueError as error:
                 cause = f"{content.notes[0]} " if content.notes else ""
                 raise ValueError(f"{path.name}: {cause}{error}") from None

@@ -9,8 +9,10 @@ from ..worldmodel.reading.no_search import READING
 from ..worldmodel.reading.words import shortened
 from ..worldmodel.track.track import parse_timeline, sample, write_track
 from ..worldmodel.variants import TITLES
+from ..worldmodel.world.state import World as WorldState
+from ..worldmodel.world.state import variant_of
 from .schema import CATEGORY, FPS, edited_by, shown_by_editor, validated_text
-from .types import Track
+from .types import Track, World
 
 _FROM_TEXT = "from the text"
 """What graphs of the first release say in their `preset` where the text counts."""
@@ -50,6 +52,12 @@ class ActionTrack(io.ComfyNode):
                     optional=True,
                     tooltip="The track. Linked in: its JSON, or a short text such as forward*24 right*12.",
                 ),
+                World.Input(
+                    "world",
+                    optional=True,
+                    tooltip="The world that the track goes on in, whose chunks the report counts on from; without it, "
+                    "a new one.",
+                ),
             ],
             outputs=[
                 Track.Output(display_name="track"),
@@ -72,11 +80,15 @@ class ActionTrack(io.ComfyNode):
 
     @classmethod
     @READING
-    def execute(cls, track: str | None = None, model: str = next(iter(TITLES)), **_: object) -> io.NodeOutput:
+    def execute(
+        cls, track: str | None = None, model: str = next(iter(TITLES)), world: WorldState | None = None, **_: object
+    ) -> io.NodeOutput:
         """Hand out the dense track, its canonical JSON, and what the model gets of it."""
-        timeline = parse_timeline(track)
+        timeline, variant = parse_timeline(track), TITLES[model]
         dense, text = sample(timeline), write_track(timeline)
-        report = binding_report(bind_track(dense, TITLES[model]), TITLES[model])
+        chunks = 0 if world is None else len(world.chunks)
+        behind = world if world is not None and variant_of(world.start) == variant else None
+        report = binding_report(bind_track(dense, variant, behind, chunks), variant, chunks)
         return io.NodeOutput(dense, text, report.text(), ui=shown_by_editor(text))
 
 

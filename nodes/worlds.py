@@ -10,18 +10,22 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..worldmodel.binding.bind import bind_track
+from ..worldmodel.binding.start_camera import start_camera
+from ..worldmodel.binding.track_camera import lens_of
+from ..worldmodel.camera.poses import Poses
 from ..worldmodel.families import family_of
 from ..worldmodel.families.family import Beginning, Encoders
-from ..worldmodel.tinyworld import engine, pilot
-from ..worldmodel.tinyworld.walks import place_in
+from ..worldmodel.reading.words import shortened
+from ..worldmodel.tinyworld import pilot
+from ..worldmodel.tinyworld.scene import engine, events, menu, overhead
 from ..worldmodel.track.track import Track as DenseTrack
-from ..worldmodel.variants import AS_RELEASED, CORRECTED, VARIANTS, Variant
+from ..worldmodel.variants import AS_RELEASED, BUILT_IN, CORRECTED, VARIANTS, Variant
 from ..worldmodel.world.state import Start, new_world
 from .host import clip, network, progress, sampling, text, vae
 from .schema import CATEGORY, INT32
 from .types import Track, World
 
-TINY_WORLD = VARIANTS["tiny_world"]
+TINY_WORLD = VARIANTS[BUILT_IN]
 _PIXELS = {"optional": True, "default": 0, "min": 0, "max": 8192, "step": 16}
 
 
@@ -35,8 +39,9 @@ class TinyWorldView(io.ComfyNode):
             node_id="WMTinyWorldView",
             display_name="Tiny World View",
             category=CATEGORY,
-            description="Renders a place in a procedural world that the built-in model has never seen: a picture to "
-            "start from, and the true film of a track to compare a rollout with.",
+            description="Renders a place of Tiny World, in a level or a random layout, as the built-in model has never "
+            "seen it: a picture to start from, and a reference render of a track, the true film, to compare a rollout "
+            "with.",
             search_aliases=["tiny world", "start image", "raycaster", "procedural", "ground truth"],
             inputs=[
                 io.Int.Input(
@@ -44,22 +49,38 @@ class TinyWorldView(io.ComfyNode):
                     default=7,
                     min=0,
                     max=engine.HELD_OUT_SEEDS - 1,
-                    tooltip="Which world. All of these were kept out of the training.",
+                    tooltip="Which random layout, read for that alone. All of these were kept out of the training.",
                 ),
                 io.Int.Input("place", default=0, min=0, max=INT32, tooltip="Where in it, and facing where."),
+                io.Combo.Input(
+                    "level",
+                    options=list(menu.MENU),
+                    optional=True,
+                    tooltip="One of the levels, in whose streets the model was trained, or a random layout.",
+                ),
                 Track.Input("track", optional=True, tooltip="The walk of the true film; without it, the place only."),
             ],
             outputs=[
                 io.Image.Output(display_name="image", tooltip="What one sees at the place: a start for Start World."),
                 io.Image.Output(display_name="true_film", tooltip="What one would see on the walk, frame by frame."),
+                io.Mask.Output(
+                    display_name="depth",
+                    tooltip="Of the true film, in metres along the optical axis; 0 in the sky. For Save Camera Set.",
+                ),
+                Track.Output(
+                    display_name="walk",
+                    tooltip="The track with the camera of the true film, which stops at walls. For Save Camera Set.",
+                ),
             ],
         )
 
     @classmethod
-    def execute(cls, world_seed: int, place: int, track: DenseTrack | None = None) -> io.NodeOutput:
+    def execute(
+        cls, world_seed: int, place: int, track: DenseTrack | None = None, level: str | None = None
+    ) -> io.NodeOutput:
         """Render the walk; its first frame is the start."""
-        film = true_film(world_seed, place, track)
-        return io.NodeOutput(film[:1].clone(), film)
+        film = true_film(menu.place_in(known_level(level, world_seed), world_seed, place), track)
+        return io.NodeOutput(film.pixels[:1].clone(), *film)
 
 
 class StartWorld(io.ComfyNode):
@@ -109,7 +130,8 @@ class StartWorld(io.ComfyNode):
                     default="",
                     multiline=True,
                     optional=True,
-                    tooltip="What is to be seen, for a model that reads text.",
+                    tooltip="What is to be seen, for a model that reads text; Tiny World with events knows clear, "
+                    "night, fog, snow and red light.",
                 ),
                 io.String.Input(
                     "negative",
@@ -128,6 +150,12 @@ class StartWorld(io.ComfyNode):
                     tooltip="as released: run as the authors run it, where this pack does something better. "
                     "Most models have one form only.",
                 ),
+                Track.Input(
+                    "track",
+                    optional=True,
+                    tooltip="For LingBot-World: the walk whose longest step the model reads as 1, and whose camera's "
+                    "lens counts; both then hold for this world, whatever is walked. Without it: a step of W.",
+                ),
             ],
             outputs=[World.Output(display_name="world")],
         )
@@ -136,30 +164,66 @@ class StartWorld(io.ComfyNode):
     def execute(
         cls, model: Any, vae: Any, image: Tensor | None = None, clip_vision: Any = None, width: int = 0,
         height: int = 0, clip: Any = None, prompt: str = "", negative: str = "", form: str = CORRECTED,
+        track: DenseTrack | None = None,
     ) -> io.NodeOutput:  # fmt: skip
         """Prepare the picture, encode it and let the model's encoders look at it and read the prompt."""
-        wishes = Wishes((height, width), prompt, negative, form)
+        wishes = Wishes((height, width), prompt, negative, form, track)
         return io.NodeOutput(new_world(start_from(model, vae, image, clip_vision, clip, wishes)))
 
 
-def true_film(world_seed: int, place: int, track: DenseTrack | None) -> Tensor:
-    """Render Tiny World along a track.
+class TrueFilm(NamedTuple):
+    """What is seen on a walk through Tiny World: pixels (F, h, w, 3) in 0..1, depth (F, h, w) in metres, the walk."""
+
+    pixels: Tensor
+    depth: Tensor
+    walk: DenseTrack
+
+
+def known_level(level: str | None, world_seed: int) -> str:
+    """Return the level that is asked for, or, where a graph of the first Tiny World asks for none, a random layout."""
+    if level is not None:
+        return level
+    progress.tell(
+        "level: found none, as in graphs of the first Tiny World, whose views are gone; random layout "
+        f"{world_seed} of the present one is shown."
+    )
+    return menu.LAYOUT
+
+
+def true_film(stood: tuple[engine.Places, tuple[Tensor, Tensor]], track: DenseTrack | None) -> TrueFilm:
+    """Render Tiny World along a track, from a place and a start in it as `menu.place_in` returns them.
 
     Returns:
-        (frames, h, w, 3) in 0..1, as many frames as the track has (one without a track): row i moves the camera from
-        frame i to frame i + 1, so the last row's effect is not seen.
+        As many frames as the track has (one without a track): row i moves the camera from frame i to frame i + 1, so
+        the last row's effect is not seen. The walk has the camera of every frame; depth is 0 in the sky.
     """
-    (worlds, start), which = place_in(world_seed, place), torch.zeros(1, dtype=torch.long)
+    (worlds, start), which = stood, torch.zeros(1, dtype=torch.long)
     if track is None:
         track = DenseTrack((), torch.zeros(1, 0), torch.zeros(1, 2))
     if track.frames < 1:
         raise ValueError("track: found 0 frames, expected at least one; lengthen the track.")
-    bound = bind_track(track, TINY_WORLD)
-    if bound.report:
-        progress.tell("\n".join(bound.report))
+    bound = bind_track(track._replace(prompts=()), TINY_WORLD)  # what the prompt lane says is for the engine
+    weather, unknown = events.told(track.prompts, track.frames)
     actions = pilot.Actions(bound.controls.keyboard[None], bound.turns[None, :, 0].double())
     walks = pilot.play(worlds, which, start, actions)
-    return pilot.film(worlds, walks, TINY_WORLD.picture, slice(0, track.frames))[0]
+    shown = slice(0, track.frames)
+    said = [*bound.report, overhead.stopped_words(walks.bumped[0, shown]), _unknown_words(unknown)]
+    if any(said):
+        progress.tell("\n".join(filter(None, said)))
+    view = pilot.views(worlds, walks, TINY_WORLD.picture, shown)
+    pixels = events.under(engine.View(*(part[0] for part in view)), weather).pixels
+    c2w = pilot.poses(walks.places[0, shown], walks.yaws[0, shown])
+    (height, width), lens = TINY_WORLD.picture, lens_of(TINY_WORLD)
+    walk = track._replace(camera=Poses(c2w, lens, TINY_WORLD.fps, picture=(width, height)))
+    return TrueFilm(pixels, view.depth[0].nan_to_num(posinf=0.0), walk)
+
+
+def _unknown_words(sentences: list[str]) -> str:
+    """Say which sentences of a track change nothing here."""
+    if not sentences:
+        return ""
+    said = ", ".join(f"“{shortened(sentence)}”" for sentence in sentences)
+    return f"prompt: the true film shows {', '.join(events.EVENTS)}, so nothing is made of {said}."
 
 
 class Wishes(NamedTuple):
@@ -170,6 +234,7 @@ class Wishes(NamedTuple):
     prompt: str = ""
     negative: str = ""
     form: str = CORRECTED
+    track: DenseTrack | None = None
 
 
 def start_from(
@@ -209,7 +274,14 @@ def start_from(
         text=_text_of(variant, text_encoder, wishes),
     )
     form = wishes.form if wishes.form in variant.forms else variant.forms[0]
-    asked = Beginning(variant, image, size, wishes.prompt, wishes.negative, form)
+    camera = None
+    if wishes.track is not None:
+        if variant.camera is None or variant.memories is not None:
+            raise ValueError(
+                f"track: found one, expected none for {variant.title}, whose camera needs nothing fixed; disconnect it."
+            )
+        camera = start_camera(wishes.track, variant)
+    asked = Beginning(variant, image, size, wishes.prompt, wishes.negative, form, camera)
     start = family.start(asked, encoders)
     if image is not None and tuple(image.shape[1:3]) != size:
         (height, width), (found_height, found_width) = size, image.shape[1:3]
@@ -231,6 +303,8 @@ def _text_of(variant: Variant, text_encoder: Any, wishes: Wishes) -> Callable[[s
         return None
     if variant.is_spoken_to:
         return None  # its sentences are made of the keys, too, which nobody knows yet
+    if variant.text.vocabulary:
+        return None  # its words need no encoder
     if text_encoder is None:
         raise ValueError(
             f"clip: found none, expected a text encoder for {variant.title}; connect Load World Text Encoder."

@@ -86,6 +86,45 @@ CASES = (
 STEPS = 3
 
 
+def authors_class(folder: Path, needed: str, address: str, module: str, name: str) -> type[nn.Module]:
+    """Return a network class of authors who build on diffusers, able to run on a CPU.
+
+    Args:
+        folder: of their code.
+        needed: a file that is there, below it.
+        address: where their code is to be had.
+        module: that holds the class, importable from the folder.
+        name: of the class.
+
+    Raises:
+        HostError: the folder holds no such code.
+    """
+    if not (folder / needed).is_file():
+        raise HostError(
+            f"--authors: found no {needed} in {folder}, expected the authors' code; fetch {address} and name its "
+            "folder."
+        )
+    packages = module.split(".")[:-1]
+    above = [".".join(packages[: deep + 1]) for deep in range(len(packages))]
+    plain = type("ConfigMixin", (), {})
+    stands = {
+        **{package: {"__path__": [str(folder / package.replace(".", "/"))]} for package in above},
+        "diffusers": {},
+        "diffusers.configuration_utils": {"ConfigMixin": plain, "register_to_config": lambda function: function},
+        "diffusers.models": {},
+        "diffusers.models.modeling_utils": {"ModelMixin": type("ModelMixin", (nn.Module,), {})},
+    }
+    for package, members in stands.items():
+        sys.modules[package] = types.ModuleType(package)
+        vars(sys.modules[package]).update(members)
+    warnings.filterwarnings("ignore")
+    theirs = importlib.import_module(module)
+    for attention in ("flash_attention", "attention"):
+        if hasattr(theirs, attention):
+            setattr(theirs, attention, attend)
+    return getattr(theirs, name)
+
+
 def authors_model(folder: Path, device: str, dtype: torch.dtype) -> Callable[..., nn.Module]:
     """Return the authors' network class, able to run on a CPU.
 

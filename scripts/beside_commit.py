@@ -1,9 +1,14 @@
-"""How fast Tiny World is beside an older commit, in the real host: `python scripts/beside_commit.py 35f7552`.
+"""How fast Tiny World is beside an older commit: `python scripts/beside_commit.py 35f7552 [--library]`.
 
 Two hosts run side by side, one with this tree's pack and one with the commit's, on the same few cores. They take turns
-with the workflow *First walk*, each time in another world with another seed so that neither a cache nor the journal
-helps; first while the cores are idle, then while a loop keeps one of them busy. Loading Tiny World in the library is
-timed in turns too, in a fresh process each time. Medians are printed, and the old figure divided by the new one.
+with the workflow *Beside the true film*, each time in another world with another seed so that neither a cache nor the
+journal helps; first while the cores are idle, then while a loop keeps one of them busy. Loading Tiny World in the
+library is timed in turns too, in a fresh process each time. Medians are printed, and the old figure divided by the new
+one.
+
+With `--library` no host is started: in a process for the commit and one for each way in which this tree decodes on this
+CPU, all with the commit's weights, a world is generated and decoded in turns. The least of a thread's own seconds
+counts, and ratios follow.
 
 The cores are chosen with the system's affinity where it has one (Linux); elsewhere all cores are used.
 """
@@ -31,15 +36,15 @@ from comfy_host import ComfyHost, HostError
 from environment import run_inside, say
 from repository import REPOSITORY
 
-WALK = json.loads((REPOSITORY / "workflows" / "api" / "First walk.json").read_text(encoding="utf-8"))
+WALK = json.loads((REPOSITORY / "workflows" / "api" / "Beside the true film.json").read_text(encoding="utf-8"))
 VIEW, ROLLOUT = "4", "6"
 STAGES = {
     "the true film": ("4",),
     "start": ("5",),
     "rollout and film": ("6",),
-    "decode again": ("8",),
+    "decode again": ("7",),
     "drawing controls": ("9", "10", "11"),
-    "saving": ("7", "12", "13"),
+    "saving": ("12", "13"),
 }
 """What is shown, and the workflow's nodes that do it."""
 LOADING = """
@@ -49,6 +54,31 @@ begin = time.perf_counter()
 load_player()
 print(time.perf_counter() - begin)
 """
+GENERATING = """
+import sys, time, torch
+from pathlib import Path
+torch.set_num_threads(int(sys.argv[1]))
+try:
+    from worldmodel.tinyworld.evaluate import speed
+except ImportError:
+    from worldmodel import bench as speed
+from worldmodel.tinyworld.player import load_player
+
+def own_seconds(work, repeats):
+    work()
+    began = time.thread_time()
+    work()
+    return time.thread_time() - began
+
+speed.median_seconds = own_seconds
+player = load_player(Path(sys.argv[2]), Path(sys.argv[3]))
+way = {"exact": {"exact": True}, "bfloat16": {"exact": False}, "old": {}}[sys.argv[4]]
+for _ in sys.stdin:
+    stages, _ = speed.tiny_world(1, int(sys.argv[5]), player, **way)
+    print(*(stage.seconds for stage in stages if stage.name in ("generate", "decode")), flush=True)
+"""
+HAS_BFLOAT16 = "from worldmodel.layers.precision import has_bfloat16; print(has_bfloat16('cpu'))"
+WEIGHTS = "from worldmodel.tinyworld import player; print(player.MODEL_FILE); print(player.VAE_FILE)"
 Seconds = dict[str, float]
 
 
@@ -66,10 +96,53 @@ def tree_of(commit: str, folder: Path) -> Path:
     return folder
 
 
+def said(tree: Path, program: str) -> list[str]:
+    """Return the lines that a program says in a tree's library."""
+    done = subprocess.run([sys.executable, "-c", program], cwd=tree, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
 def load_seconds(tree: Path) -> float:
     """Load Tiny World in the library, in a fresh process."""
-    done = subprocess.run([sys.executable, "-c", LOADING], cwd=tree, capture_output=True, text=True, check=True)
-    return float(done.stdout)
+    return float(said(tree, LOADING)[0])
+
+
+def library_seconds(trees: dict[str, Path], options: argparse.Namespace) -> dict[str, Seconds]:
+    """Generate and decode in the library, in turns: the least of the rounds of each way."""
+    files = said(trees["old"], WEIGHTS)
+    ways = ["old", "exact", *(["bfloat16"] if said(trees["new"], HAS_BFLOAT16) == ["True"] else [])]
+    taken: dict[str, list[tuple[float, ...]]] = {}
+    with ExitStack() as stack:
+        workers = {}
+        for way in ways:
+            words = [sys.executable, "-c", GENERATING, str(options.threads), *files, way, str(options.chunks)]
+            tree = trees["old" if way == "old" else "new"]
+            workers[way] = stack.enter_context(
+                subprocess.Popen(words, cwd=tree, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
+        for _ in range(options.rounds):
+            for way, worker in workers.items():
+                worker.stdin.write("\n")
+                worker.stdin.flush()
+                line = worker.stdout.readline()
+                if not line:
+                    raise HostError(f"{way}: found no figures, expected those of a round; see what its process wrote.")
+                taken.setdefault(way, []).append(tuple(map(float, line.split())))
+    least = {way: [min(column) for column in zip(*rounds, strict=True)] for way, rounds in taken.items()}
+    return {way: {"generate": one[0], "decode": one[1], "generate and decode": sum(one)} for way, one in least.items()}
+
+
+def library_table(found: dict[str, Seconds]) -> str:
+    """Return lines of each way's seconds, and how many times as fast as the commit it is."""
+    stages = list(found["old"])
+    lines = [f"{'library':<10}" + "".join(f"{stage:>22}" for stage in stages)]
+    lines += [f"{way:<10}" + "".join(f"{one[stage]:>21.3f}s" for stage in stages) for way, one in found.items()]
+    if "bfloat16" not in found:
+        lines.append("no bfloat16: this CPU does not multiply in it, and the nodes decode exactly")
+    for way in list(found)[1:]:
+        for stage in stages:
+            lines.append(f"ratio {stage.replace(' ', '-')}-{way} {found['old'][stage] / found[way][stage]:.2f}")
+    return "\n".join(lines)
 
 
 def walk_seconds(host: ComfyHost, turn: int) -> Seconds:
@@ -145,6 +218,10 @@ def compare(comfyui: Path, options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="worldmodel-beside-")))
         trees = {"old": tree_of(options.commit, scratch / "tree"), "new": REPOSITORY}
+        if options.library:
+            say(f"Generating and decoding in the library on cores {cores or 'all'}, {options.threads} threads each")
+            print(library_table(library_seconds(trees, options)))
+            return 0
         say("Loading Tiny World in the library")
         loads = {name: [load_seconds(tree) for _ in range(options.rounds)] for name, tree in trees.items()}
         print(table("library", {name: {"loading": statistics.median(values)} for name, values in loads.items()}))
@@ -167,6 +244,8 @@ def main(words: list[str]) -> int:
     parser.add_argument("commit", nargs="?", default="35f7552", help="what to stand beside (default %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="counted runs of each (default %(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="cores and OpenMP threads (default %(default)s)")
+    parser.add_argument("--library", action="store_true", help="generate and decode in the library alone")
+    parser.add_argument("--chunks", type=int, default=5, help="that --library generates (default %(default)s)")
     options = parser.parse_args(words)
     return run_inside(__file__, lambda comfyui: compare(comfyui, options), words)
 

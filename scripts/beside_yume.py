@@ -9,18 +9,14 @@ size, too. Attention, which needs a GPU there, is torch's own on both sides.
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
-import types
-import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from beside_authors import attend, check_equal, count, in_turns
-from comfy_host import HostError
+from beside_authors import authors_class, check_equal, count, in_turns
 from environment import run_inside, say
 from torch import Tensor, nn
 
@@ -44,31 +40,12 @@ CASES = (
 
 @cache
 def authors_model(folder: Path) -> type[nn.Module]:
-    """Return the authors' network class, able to run on a CPU.
+    """Return the authors' network class.
 
     Raises:
         HostError: the folder holds no such code.
     """
-    if not (folder / NEEDED).is_file():
-        raise HostError(
-            f"--authors: found no {NEEDED} in {folder}, expected the authors' code; fetch "
-            "https://github.com/stdstu12/YUME and name its folder."
-        )
-    plain = type("ConfigMixin", (), {})
-    stands = {
-        **{name: {"__path__": [str(folder / name.replace(".", "/"))]} for name in ("wan23", "wan23.modules")},
-        "diffusers": {},
-        "diffusers.configuration_utils": {"ConfigMixin": plain, "register_to_config": lambda function: function},
-        "diffusers.models": {},
-        "diffusers.models.modeling_utils": {"ModelMixin": type("ModelMixin", (nn.Module,), {})},
-    }
-    for name, members in stands.items():
-        sys.modules[name] = types.ModuleType(name)
-        vars(sys.modules[name]).update(members)
-    warnings.filterwarnings("ignore")
-    model = importlib.import_module("wan23.modules.model")
-    model.flash_attention = attend
-    return model.WanModel
+    return authors_class(folder, NEEDED, "https://github.com/stdstu12/YUME", "wan23.modules.model", "WanModel")
 
 
 def runners(folder: Path, sizes: Sizes, grid: tuple[int, int], words: int, history: int, device: str) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def write_contact_sheet(film: Path, sheet: Path) -> None:
 
     frames = read_film(film).frames  # (frames, H, W, 3)
     shown = range(0, len(frames), 1 + len(frames) // SHEET_PICTURES)
-    scale = max(1, SHEET_WIDTH // (SHEET_COLUMNS * frames.shape[2]))
+    scale = SHEET_WIDTH / (SHEET_COLUMNS * frames.shape[2])
     contact_sheet(frames[list(shown)], SHEET_COLUMNS, [f"frame {index}" for index in shown], scale=scale).save(sheet)
 
 

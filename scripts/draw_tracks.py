@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 from repository import REPOSITORY
 
 from worldmodel.binding.bind import bind_track
+from worldmodel.binding.follow import follow_poses
+from worldmodel.camera.path_poses import parse_path, path_poses
+from worldmodel.camera.poses import Poses
 from worldmodel.track.track import Track, parse_track
 from worldmodel.variants import VARIANTS, Variant
 
@@ -25,7 +29,11 @@ DRAWN = {
     "Yume 1.5 - text to world": "yume_1_5",
     "Yume 1.5 - an event on the way": "yume_1_5",
     "Yume 1.5 - go on from a video": "yume_1_5",
+    "LingBot 1.3B - drawn path": "lingbot_2_1_3b",
+    "GameCraft-2's method - events on the way": "lingbot_2_1_3b",
 }
+WALKER = VARIANTS["yume_1_5"]
+"""Whose keys are drawn where a model has none and goes by the camera that they lead."""
 SIZE, FINER = (576, 384), 2
 LEFT, RIGHT, TOP, CURVE = 150, 20, 78, 88
 """Margins of the lanes, and the height of the curve, in pixels."""
@@ -36,20 +44,26 @@ def main() -> None:
     """Draw a JPEG beside each workflow."""
     for title, name in DRAWN.items():
         graph = json.loads((WORKFLOWS / "api" / f"{title}.json").read_text(encoding="utf-8"))
-        tracks = [node["inputs"] for node in graph.values() if node["class_type"] == "WMActionTrack"]
-        (text,) = [inputs["track"] for inputs in tracks if inputs["model"] == VARIANTS[name].title]
-        picture = draw(parse_track(text), VARIANTS[name])
+        (track,) = [track for node in graph.values() if (track := _track_of(node, VARIANTS[name])) is not None]
+        picture = draw(track, VARIANTS[name])
         picture.resize(SIZE, Image.Resampling.LANCZOS).save(WORKFLOWS / f"{title}.jpg", quality=90)
+
+
+def _track_of(node: dict[str, Any], variant: Variant) -> Track | None:
+    """Return the track that a node of a workflow makes for a model, `None` if it makes none."""
+    kind, inputs = node["class_type"], node["inputs"]
+    if kind == "WMCameraPath":
+        return follow_poses(Poses(path_poses(parse_path(inputs["path"])), fps=WALKER.fps), WALKER).track
+    return parse_track(inputs["track"]) if kind == "WMActionTrack" and inputs["model"] == variant.title else None
 
 
 def draw(track: Track, variant: Variant) -> Image.Image:
     """Return lanes of held keys over frames and chunks, and the curve of the mouse where the variant has one."""
     picture = Image.new("RGB", (SIZE[0] * FINER, SIZE[1] * FINER), BACK)
     pen = ImageDraw.Draw(picture)
-    keys = [
-        (word, letter) for word, letter in zip(variant.keyboard.words, variant.keyboard.letters, strict=True) if letter
-    ]
-    bottom = SIZE[1] - 24 - (CURVE if variant.mouse else 0)
+    moved = WALKER if variant.keyboard is None else variant
+    keys = [(word, letter) for word, letter in zip(moved.keyboard.words, moved.keyboard.letters, strict=True) if letter]
+    bottom = SIZE[1] - 24 - (CURVE if moved.mouse else 0)
     lane = min(40.0, (bottom - TOP) / len(keys))
     _write(pen, (20, 18), variant.title, 22)
     _write(pen, (20, 48), f"{track.frames} frames, {_chunks(track, variant)} chunks", 14)
@@ -59,16 +73,16 @@ def draw(track: Track, variant: Variant) -> Image.Image:
         x = _across(variant.chunking.first_frame(chunk), track)
         pen.line(_box(x, TOP - 6, x, SIZE[1] - 14), GRID, 2)
         chunk += 1
-    bound = bind_track(track, variant).controls.keyboard
+    bound = bind_track(track, moved).controls.keyboard
     for row, (word, letter) in enumerate(keys):
         y = TOP + row * lane
         pen.rounded_rectangle(_box(20, y + 4, 20 + lane - 10, y + lane - 6), 5 * FINER, outline=TEXT, width=2)
         _write(pen, (20 + (lane - 10) / 2, y + lane / 2 - 1), letter, 15, "mm")
         _write(pen, (20 + lane, y + lane / 2 - 1), word.replace("_", " "), 15, "lm")
-        for first, last in _held(bound[:, variant.keyboard.words.index(word)].tolist()):
+        for first, last in _held(bound[:, moved.keyboard.words.index(word)].tolist()):
             ends = _across(first, track) + 1, _across(last, track) - 1
             pen.rounded_rectangle(_box(ends[0], y + 5, ends[1], y + lane - 7), 5 * FINER, HELD)
-    if variant.mouse:
+    if moved.mouse:
         _curve(pen, track, SIZE[1] - 20 - CURVE / 2)
     return picture
 

@@ -16,7 +16,7 @@ from worldmodel.variants import VARIANTS
 
 DRAWN = REPOSITORY / "tests" / "golden" / "paths" / "drawn.json"
 PATHS = 60
-TINY_WORLD = VARIANTS["tiny_world"]
+TINY_WORLD = VARIANTS["tiny_world_2"]
 EASES = ("even", "even", "smooth", "in", "out", "hold")
 
 

@@ -207,7 +207,7 @@ def graph_of(chunks: int, fps: float) -> dict[str, Any]:
         "1": ("WMLoadWorldModel", {"model_name": "Tiny World", "weight_dtype": "auto", "attention": "auto"}),
         "2": ("WMLoadWorldVAE", {"vae_name": "Tiny World"}),
         "3": ("WMActionTrack", {"track": text}),
-        "4": ("WMTinyWorldView", {"world_seed": 5, "place": 0}),
+        "4": ("WMTinyWorldView", {"world_seed": 5, "place": 0, "level": "random layout"}),
         "5": ("WMStartWorld", {"model": ["1", 0], "vae": ["2", 0], "image": ["4", 0]}),
         ROLLOUT: (
             "WMRolloutWorld",
@@ -228,8 +228,8 @@ def report_of(run: Run) -> Report:
     if run.status != "success":
         raise HostError(f"the walk ended with {run.status}: {run.error}")
     text = run.outputs[ROLLOUT]["text"][0]
-    taken, computed = re.search(r"(\d+) chunks? taken from the journal, (\d+) computed", text).groups()
-    return Report(int(taken), int(computed), re.search(r"fingerprint (\w+)", text)[1])
+    taken, computed = re.search(r"(\d+) chunks? from the journal on disk, (\d+) computed", text).groups()
+    return Report(int(taken), int(computed), re.search(r"World id (\w+)", text)[1])
 
 
 def endure(comfyui: Path, wanted: argparse.Namespace) -> int:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import stat
 import subprocess
@@ -22,10 +21,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from comfy_host import HostError
+from comfy_host import HOST_VERSION, HostError, dotted, host_version
 from repository import REPOSITORY
 
-HOST_VERSION = (0, 33, 0)
 HOST_TAG = "v" + ".".join(map(str, HOST_VERSION))
 HOST_URL = "https://github.com/Comfy-Org/ComfyUI.git"
 HOST_CLONE = REPOSITORY / ".host" / "ComfyUI"
@@ -34,7 +32,8 @@ HOST_CLONE = REPOSITORY / ".host" / "ComfyUI"
 TORCH = ("torch==2.11.0", "torchvision==0.26.0", "torchaudio==2.11.0")
 TEST_TOOLS = (
     "pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "ruff", "playwright", "pycolmap==4.2.1", "evo==1.38.1",
-    "deno==2.9.8", "oxfmt==0.74.0",
+    "deno==2.9.8", "oxfmt==0.74.0", "ray==2.60.0", "gymnasium==1.4.0",
+    "jsonschema", "setuptools",
 )  # fmt: skip
 
 PREPARED = "WM_PREPARED"
@@ -133,16 +132,6 @@ def run_inside(script: str, action: Callable[[Path], int], arguments: Sequence[s
 # --- the host -------------------------------------------------------------------------------------------------------
 
 
-def host_version(folder: Path) -> tuple[int, ...] | None:
-    """Read a ComfyUI checkout's version, or None where the folder holds no ComfyUI."""
-    try:
-        text = (folder / "comfyui_version.py").read_text(encoding="utf-8")
-    except OSError:
-        return None
-    found = re.search(r"__version__\s*=\s*[\"'](\d+)\.(\d+)\.(\d+)", text)
-    return tuple(map(int, found.groups())) if found and (folder / "main.py").is_file() else None
-
-
 def find_host() -> Path:
     """Find the host: `COMFYUI_PATH`, the ComfyUI this pack is installed in, or a clone of the tagged version.
 
@@ -198,11 +187,6 @@ def clone_host() -> Path:
     remove_folder(HOST_CLONE)
     partial.rename(HOST_CLONE)
     return HOST_CLONE
-
-
-def dotted(version: tuple[int, ...]) -> str:
-    """Write a version with dots."""
-    return ".".join(map(str, version))
 
 
 def remove_folder(folder: Path) -> None:

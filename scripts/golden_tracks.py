@@ -26,7 +26,7 @@ from worldmodel.track.track import Track, parse_timeline, sample, sample_curve, 
 from worldmodel.variants import VARIANTS, Motion, Variant
 
 GOLDEN = REPOSITORY / "tests" / "golden" / "tracks" / "tracks.json"
-WALKERS = ("tiny_world", "matrix_game_3_distilled")
+WALKERS = ("tiny_world_2", "matrix_game_3_distilled")
 """Variants whose motions differ: all others move as one of them."""
 SAMPLES, BORDERS = 30, 8
 """Most frames that are sampled of one track, and most chunks whose beginnings are listed."""

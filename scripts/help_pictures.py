@@ -11,6 +11,7 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,9 +50,9 @@ NODES: dict[str, tuple[str, dict[str, Any]]] = {
     "vae": ("WMLoadWorldVAE", {}),
     "track": ("WMActionTrack", {"track": WALK}),
     "path": ("WMCameraPath", {"path": PATH}),
-    "view path": ("WMTinyWorldView", {"world_seed": 112, "track": ["path", 0]}),
+    "view path": ("WMTinyWorldView", {"place": 40, "level": "Lighthouse Square", "track": ["path", 0]}),
     "path overlay": ("WMOverlayControls", {"images": ["view path", 1], "track": ["path", 0]}),
-    "view": ("WMTinyWorldView", {"world_seed": 112, "track": ["track", 0]}),
+    "view": ("WMTinyWorldView", {"place": 40, "level": "Lighthouse Square", "track": ["track", 0]}),
     "start": ("WMStartWorld", {"model": ["model", 0], "vae": ["vae", 0], "image": ["view", 0]}),
     "rollout": (
         "WMRolloutWorld",
@@ -62,17 +63,26 @@ NODES: dict[str, tuple[str, dict[str, Any]]] = {
         "WMRolloutWorld",
         {"model": ["model", 0], "world": ["start", 0], "track": ["track", 0], "seed": 5},
     ),
-    "save": ("WMSaveWorld", {"world": ["saved rollout", 0]}),
+    "play": ("WMPlayWorld", {"model": ["model", 0], "world": ["start", 0], "vae": ["vae", 0], "seed": 0}),
+    "save": ("WMSaveWorld", {"world": ["saved rollout", 0], "vae": ["vae", 0]}),
     "load": ("WMLoadWorld", {}),
+    "camera set": ("WMSaveCameraSet", {"world": ["rollout", 0], "vae": ["vae", 0]}),
+    "film": (
+        "WMFilmWorld",
+        {"world": ["rollout", 0], "vae": ["vae", 0], "filename_prefix": "worldmodel/film"},
+    ),
+    "takes": ("WMTakeWorld", {"model": ["model", 0], "world": ["rollout", 0], "vae": ["vae", 0], "keep": 2}),
+    "decode takes": ("WMDecodeWorld", {"world": ["takes", 0], "vae": ["vae", 0]}),
+    "see takes": ("PreviewImage", {"images": ["decode takes", 0]}),
     "save track": ("WMSaveTrack", {"track": ["track", 0], "format": "TUM"}),
     "load track": ("WMLoadTrack", {"timing": "the model's own speed"}),
-    "view load": ("WMTinyWorldView", {"world_seed": 112, "track": ["load track", 0]}),
+    "view load": ("WMTinyWorldView", {"place": 40, "level": "Lighthouse Square", "track": ["load track", 0]}),
     "load overlay": ("WMOverlayControls", {"images": ["view load", 1], "track": ["load track", 0]}),
     "join": ("WMJoinTracks", {"track_1": ["track", 0], "track_2": ["other track", 0]}),
     "repeat": ("WMRepeatTrack", {"track": ["track", 0]}),
     "retime": ("WMRetimeTrack", {"track": ["track", 0]}),
     "reverse": ("WMReverseTrack", {"track": ["track", 0]}),
-    "view reverse": ("WMTinyWorldView", {"world_seed": 112, "track": ["reverse", 0]}),
+    "view reverse": ("WMTinyWorldView", {"place": 40, "level": "Lighthouse Square", "track": ["reverse", 0]}),
     "reverse overlay": ("WMOverlayControls", {"images": ["view reverse", 1], "track": ["reverse", 0]}),
     "other track": ("WMActionTrack", {"track": OTHER_WALK}),
     "rewind": ("WMRewindWorld", {"world": ["rollout", 0], "chunks": 1}),
@@ -91,7 +101,7 @@ NODES: dict[str, tuple[str, dict[str, Any]]] = {
     "text": ("WMLoadWorldTextEncoder", {"clip_name": "umt5_xxl_fp16.safetensors"}),
     "overlay": ("WMOverlayControls", {"images": ["decode", 0], "track": ["track", 0]}),
     "true overlay": ("WMOverlayControls", {"images": ["view", 1], "track": ["track", 0]}),
-    "record": ("WMRecordTinyWorld", {"world_seed": 112, "pilot": "explore", "frames": 57}),
+    "record": ("WMRecordTinyWorld", {"place": 40, "level": "Lighthouse Square", "pilot": "explore", "frames": 57}),
     "see view": ("PreviewImage", {"images": ["view", 1]}),
     "see decode": ("PreviewImage", {"images": ["decode", 0]}),
     "see overlay": ("PreviewImage", {"images": ["overlay", 0]}),
@@ -102,6 +112,7 @@ NODES: dict[str, tuple[str, dict[str, Any]]] = {
     "long track": ("WMActionTrack", {"track": LONG_WALK, "model": "Matrix-Game 3.0 distilled"}),
     "memory": ("WMWorldMemory", {"pins": "40"}),
     "words": ("WMWorldWords", {"template": "caption file"}),
+    "cache": ("WMWorldCache", {}),
     "inspector": ("WMMemoryInspector", {"track": ["long track", 0], "memory": ["memory", 0]}),
     "picture": (
         "WMAddPictureToMemory",
@@ -132,6 +143,7 @@ class Scene(NamedTuple):
         frames: which of them, by their share of the film, 0 to 1.
         columns: how many lie in a row.
         width: of the node, in pixels of the page.
+        played: whether somebody must walk while the node runs; the picture is taken meanwhile.
     """
 
     node: str
@@ -139,6 +151,7 @@ class Scene(NamedTuple):
     frames: tuple[float, ...] = (0.0, 1 / 3, 2 / 3, 1.0)
     columns: int = 2
     width: int = WIDTH
+    played: bool = False
 
 
 SCENES = {
@@ -156,20 +169,27 @@ SCENES = {
     "WMRepeatTrack": Scene("repeat"),
     "WMReverseTrack": Scene("reverse", "see reverse overlay", (0.2, 0.47, 0.8, 1.0)),
     "WMRetimeTrack": Scene("retime"),
-    "WMRolloutWorld": Scene("rollout", "see decode"),
+    "WMRolloutWorld": Scene("rollout", "see decode", (), width=360),
+    "WMPlayWorld": Scene("play", width=460, played=True),
     "WMDecodeWorld": Scene("decode", "see decode", tuple(i / 11 for i in range(12)), 3),
     "WMSaveWorld": Scene("save"),
     "WMLoadWorld": Scene("load", "see load"),
+    "WMFilmWorld": Scene("film", "film", (), width=420),
+    "WMTakeWorld": Scene("takes", "see takes", (), width=560),
+    "WMSaveCameraSet": Scene("camera set", "see decode", width=340),
     "WMRewindWorld": Scene("rewind", "see rewind"),
-    "WMWorldInfo": Scene("info", "info", ()),
+    "WMWorldInfo": Scene("info", "info", (), width=360),
     "WMCompareWorlds": Scene("compare", "see compare", (0.4, 0.95), 1),
     "WMWorldMemory": Scene("memory"),
     "WMAddPictureToMemory": Scene("picture"),
     "WMMemoryInspector": Scene("inspector", "inspector", (0.0,), 1, 460),
     "WMWorldWords": Scene("words"),
+    "WMWorldCache": Scene("cache"),
     "WMOverlayControls": Scene("overlay", "see overlay", (0.2, 0.9), 1),
     "WMRecordTinyWorld": Scene("record", "see record"),
 }
+_NUMBERS = count(1)
+"""No node has the number of one before it: the page would give it that one's values."""
 SAVED = "save", "save track"
 """Nodes that are run first, for the sake of those that read what they wrote."""
 LISTED = "models/clip_vision/clip_vision_h.safetensors", "models/text_encoders/umt5_xxl_fp16.safetensors"
@@ -198,6 +218,33 @@ PLACE = """id => {
     const box = document.querySelector(`[data-node-id="${id}"]`).getBoundingClientRect()
     return [box.x, box.y, box.width, box.height]
 }"""
+REST = """async () => {
+    const { playerOfNode } = await import('/extensions/ComfyUI-WorldModel/player/widget.mjs')
+    for (const player of app.graph.nodes.map(playerOfNode).filter(Boolean)) {
+        player.pause()
+        player.seek(17)
+    }
+}"""
+WALK_ON = """async ([id, codes, chunks]) => {
+    const { gameOfNode } = await import('/extensions/ComfyUI-WorldModel/play/widget.mjs')
+    const frame = () => new Promise(requestAnimationFrame)
+    const key = (type, code) => window.dispatchEvent(new KeyboardEvent(type, { code, key: code, cancelable: true }))
+    const node = app.graph.nodes.find(node => String(node.id) === String(id))
+    while (gameOfNode(node)?.work.phase !== 'ready' || !gameOfNode(node).player.state.frames) await frame()
+    const game = gameOfNode(node)
+    game.walk()
+    while (game.work.phase !== 'walking') await frame()
+    for (const code of codes) {
+        const { chunks: before } = game.work.place
+        key('keydown', code)
+        while (game.work.place.chunks < before + chunks) await frame()
+        key('keyup', code)
+    }
+    const last = game.work.place.frames - 2 // of those there are: more come as long as it walks
+    while (game.player.state.frame < last) await frame()
+    window.wmGame = game
+}"""
+"""Walk on a Play World that runs: hold one key after the other, each for some chunks."""
 RUN = """() => new Promise((resolve, reject) => {
     const api = app.api ?? window.comfyAPI.api.api
     api.addEventListener('execution_success', event => resolve(event.detail.prompt_id), { once: true })
@@ -251,17 +298,26 @@ def picture(host: ComfyHost, page: Any, scene: Scene) -> Any:
     page.evaluate(SHOW, [place(page.evaluate(OPEN, [graph]), node, scene.width), *CORNER])
     page.wait_for_timeout(1000)
     pictures = []
+    if scene.played:
+        page.evaluate(f"() => {{ window.wmRun = ({RUN})() }}")
+        page.evaluate(WALK_ON, [node, ["KeyW", "KeyD"], 1])
     if scene.result:
         prompt = page.evaluate(RUN)
         outputs = host.client.call(f"/history/{prompt}")[prompt]["outputs"]
         files = [file_of(host, saved) for saved in outputs[ids[scene.result]]["images"]]
         pictures = [files[round(share * (len(files) - 1))] for share in scene.frames]
+    page.evaluate(REST)
     page.evaluate(PRUNE, node)
     page.mouse.move(5, 5)
     page.wait_for_timeout(2000)  # what the run shows on the node is drawn
     x, y, width, height = page.evaluate(PLACE, node)
     clip = {"x": x - MARGIN, "y": y - MARGIN, "width": width + 2 * MARGIN, "height": height + 2 * MARGIN}
-    return beneath(Image.open(BytesIO(page.screenshot(clip=clip))).convert("RGB"), pictures, scene.columns)
+    shot = Image.open(BytesIO(page.screenshot(clip=clip))).convert("RGB")
+    if scene.played:
+        if page.locator(".wm-slow").count():
+            raise HostError(f"{scene.node}: its player says that it is too slow here; run this while nothing else runs")
+        page.evaluate("() => { wmGame.end(); return wmRun }")
+    return beneath(shot, pictures, scene.columns)
 
 
 def graph_of(*names: str) -> tuple[dict[str, str], dict[str, Any]]:
@@ -272,7 +328,8 @@ def graph_of(*names: str) -> tuple[dict[str, str], dict[str, Any]]:
         for value in NODES[name][1].values():
             if isinstance(value, list):
                 need(value[0])
-        ids.setdefault(name, str(len(ids) + 1))
+        if name not in ids:
+            ids[name] = str(next(_NUMBERS))
 
     for name in filter(None, names):
         need(name)

@@ -16,11 +16,16 @@ from torch import Tensor
 from worldmodel.camera import poses as geometry
 from worldmodel.camera.poses import Poses, interpolate, to_z_up
 from worldmodel.formats import blender
+from worldmodel.formats.camera_set import ENDING, CameraSet
 from worldmodel.formats.files import FORMATS, OF_CAMERAS, Content, write_track_file
+from worldmodel.formats.frames import picture_names
+from worldmodel.storage.writing import Numbered
 
 FRAMES = 24
 HALF_DEGREES = 1e-3
 """Largest error of the direction halfway between two frames."""
+SIDE, GREY = 128, 10
+"""Of the pictures of a set: the longer side in pixels, and by how much each is lighter than the one before, of 255."""
 
 
 def flight(seed: int) -> Tensor:
@@ -36,6 +41,8 @@ WALKS = {
     "portrait off centre": Poses(flight(4), (0.9, 0.51, 0.44, 0.56), 24000 / 1001, picture=(1080, 1920)),
 }
 """The second one's pixels are not quite square."""
+NUMBERS = {"tiny world": range(33, 33 + FRAMES), "portrait off centre": range(4, 4 + 3 * FRAMES, 3)}
+"""Of the frames of the sets, in a longer world."""
 
 
 def points_of(poses: Poses) -> Tensor:
@@ -67,11 +74,29 @@ def write_walks(folder: Path) -> None:
         for form in OF_CAMERAS:
             end = f".colmap{FORMATS[form]}" if form == "COLMAP" else FORMATS[form]
             write_track_file(Content(poses=poses), folder / f"{name}{end}", form)
+        write_set(folder, name, poses)
     shutil.copy(blender.WRITE_POSES, folder)
     points = {name: points_of(poses) for name, poses in WALKS.items()}
     _dump(folder / "points.json", {name: each.tolist() for name, each in points.items()})
     _dump(folder / "points_z_up.json", {name: _z_up(each).tolist() for name, each in points.items()})
     _dump(folder / "pixels.json", {name: pixels_of(poses) for name, poses in WALKS.items()})
+
+
+def set_picture(poses: Poses) -> tuple[int, int]:
+    """Return the width and height of a set's pictures."""
+    width, height = (round(side * SIDE / max(poses.picture)) for side in poses.picture)
+    return width, height
+
+
+def write_set(folder: Path, name: str, poses: Poses) -> None:
+    """Write a walk as a set: pictures that tell their number by their grey, and the depth of as many metres."""
+    width, height = set_picture(poses)
+    with CameraSet(Numbered(folder, f"{name} set", 1, ENDING, "set"), poses, NUMBERS[name]) as written:
+        for frame in range(poses.frames):
+            written.add(
+                torch.full((1, height, width, 3), frame * GREY / 255), torch.full((1, height, width), frame + 1.0)
+            )
+        written.finish()
 
 
 def compare(probe: str, found: dict[str, Any], folder: Path) -> Iterator[Line]:
@@ -110,6 +135,12 @@ def _nerfstudio(poses: Poses, found: dict[str, Any], _: Path) -> Iterator[Line]:
     world = _z_up(torch.einsum("fij,pj->pfi", poses.c2w[:, :3, :3], rays / rays.norm(dim=1, keepdim=True)))
     yield Line("rays", _apart(_tensor(found["rays"]).reshape(world.shape), world), NEAR)
     yield Line("order of frames", float(found["files"] != sorted(found["files"])), 0.0)
+    a_set, frames = found["set"], range(poses.frames)
+    yield Line("set: poses", _apart(a_set["poses"], found["poses"]), NEAR)
+    pictures = poses._replace(picture=set_picture(poses))
+    yield from (line._replace(what=f"set: {line.what}") for line in _lens(pictures, a_set))
+    yield Line("set: pictures", float(a_set["greys"] != [GREY * frame for frame in frames]), 0.0)
+    yield Line("set: depth", _apart(a_set["depths"], [frame + 1 for frame in frames]), NEAR)
 
 
 def _blender(poses: Poses, found: dict[str, Any], path: Path) -> Iterator[Line]:
@@ -127,6 +158,10 @@ def _blender(poses: Poses, found: dict[str, Any], path: Path) -> Iterator[Line]:
     yield Line("keys that are not linear", float(not found["linear"]), 0.0)
     yield Line("what was in the scene is changed", float(not found["untouched"]), 0.0)
     back = blender.read(path.with_name(f"{path.name}.walk.json").read_text(encoding="utf-8"))
+    a_set, names = found["set"], picture_names(poses.frames, NUMBERS[path.name])
+    yield Line("set: pictures behind the camera", float(a_set["behind"] != names), 0.0)
+    yield Line("set: their size", float(a_set["size"] != [*set_picture(poses)]), 0.0)
+    yield Line("set: poses", _apart(a_set["poses"], found["poses"]), NEAR)
     yield Line("written back: poses", _apart(back.c2w, poses.c2w), NEAR)
     yield Line("written back: lens", _apart(back.intrinsics, poses.intrinsics), LENS)
     yield Line("written back: rate", abs(back.fps / poses.fps - 1), RATE)

@@ -3,9 +3,10 @@
     python scripts/round_trips.py [tool …]
 
 Each tool gets an environment of its own, with pinned packages, in `.round_trips` (several GB; what is there is used
-again). Two walks are written in every format, each tool reads them, and what it makes of them is held against what was
-written: where the cameras stand, what their lenses see, how fast they go. Blender also writes cameras back. The table
-that is printed ends in `ok` or `WRONG` on each line; the exit status is 0 only when all is right.
+again). Two walks are written in every format, and as sets with pictures and depth. Each tool reads them, and what it
+makes of them is held against what was written: where the cameras stand, what their lenses see, how fast they go.
+Blender also writes cameras back. The table that is printed ends in `ok` or `WRONG` on each line; the exit status is 0
+only when all is right.
 """
 
 from __future__ import annotations

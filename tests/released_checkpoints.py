@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -15,6 +16,8 @@ from torch import Tensor
 
 from worldmodel.checkpoints.clip_tower import tower_shapes
 from worldmodel.checkpoints.text_encoder import TOKENIZER, encoder_weights
+from worldmodel.models.causal_wan.network import CausalWan
+from worldmodel.models.causal_wan.sizes import Sizes as CausalSizes
 from worldmodel.models.matrix_game2.network import MatrixGame2
 from worldmodel.models.matrix_game2.network import Sizes as Sizes2
 from worldmodel.models.matrix_game3.network import MatrixGame3
@@ -36,6 +39,7 @@ SIZES: dict[str, Any] = {
     "action_heads": 2, "action_blocks": (0,),
 }  # fmt: skip
 CONTROLS = {"universal": (4, True), "gta_drive": (2, True), "templerun": (7, False)}
+LINGBOT = CausalSizes(dim=128, ffn_dim=192, freq_dim=32, layers=2, text_dim=24, in_dim=36, channels=16, cell=8, heads=1)
 
 
 def network_weights(name: str, **changes: Any) -> dict[str, Tensor]:
@@ -92,6 +96,12 @@ def yume_weights() -> dict[str, Tensor]:
     return {key: value.detach() for key, value in Yume(YUME).state_dict().items()}
 
 
+def lingbot_weights(seed: int = 17) -> dict[str, Tensor]:
+    """Return random weights of a causal Wan model with a camera under the released names."""
+    torch.manual_seed(seed)
+    return {key: value.detach() for key, value in CausalWan(LINGBOT).state_dict().items()}
+
+
 def wan22_weights() -> dict[str, Tensor]:
     """Return a random Wan 2.2 VAE, four numbers wide."""
     torch.manual_seed(3)
@@ -127,6 +137,8 @@ def place_files(models: Path) -> None:
     for name in ("distilled", "base"):
         save(models / "diffusion_models" / f"matrix_game_3_{name}.safetensors", matrix_game_3_weights())
     save(models / "diffusion_models" / "yume_1_5.safetensors", yume_weights())
+    entries = {"worldmodel": json.dumps({"variant": "lingbot_2_1_3b"})}
+    save(models / "diffusion_models" / "lingbot_world_2_1.3b.safetensors", lingbot_weights(), entries)
     save(models / "vae" / "wan2.2_vae.safetensors", wan22_weights())
     save(models / "text_encoders" / "umt5_xxl_fp16.safetensors", text_encoder_weights())
 

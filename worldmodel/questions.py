@@ -15,7 +15,7 @@ from .reading.json_text import checked_object, is_whole, load, shown
 from .reading.limits import MAX_FRAMES
 from .track.presets import PRESETS, preset
 from .track.track import parse_timeline, parse_track, write_track
-from .variants import NO_KEYS, TITLES, VARIANTS, Motion, Variant
+from .variants import CAMERA_KEYS, NO_KEYS, TITLES, VARIANTS, Motion, Mouse, Variant
 
 MAX_BYTES = 8 * 2**20
 """Largest question; the longest track with a keyframe on every frame is about half of it."""
@@ -25,7 +25,7 @@ _DECIMALS = 4
 
 def variants() -> list[dict[str, Any]]:
     """Say of every model what an editor draws, in the order of menus."""
-    return [_variant(variant) for variant in TITLES.values()]
+    return [facts_of(variant) for variant in TITLES.values()]
 
 
 def presets() -> list[dict[str, Any]]:
@@ -80,20 +80,22 @@ def check_length(bytes_: int) -> None:
 
 
 def _binding(asked: dict[str, Any]) -> dict[str, Any]:
-    """Say what a model gets of a text: {text, model, chunks} -> the binding report.
+    """Say what a model gets of a text: {text, model, chunks, begun} -> the binding report.
 
     `chunks` is how many the world has that walks it: 0, or left out, for a fresh one, null where that is not known.
+    `begun` is how it began, {form, image}, or null: models may cut worlds that began otherwise into other chunks.
     A camera path may come with the rate of its frames, fps; the report is then about the model's frames, and says as
     `followed` where the model walks: poses [x, z, yaw] in metres and radians, metres beside the path, and the track.
     """
-    text, variant, chunks = _text(asked), _variant_of(asked), _chunks(asked)
+    text, (variant, form), chunks = _text(asked), _begun(asked), _chunks(asked)
     if not _is_path(text):
-        bound = bind_track(parse_track(text), variant, chunks=chunks or 0)
+        bound = bind_track(parse_track(text), variant, chunks=chunks or 0, form=form)
         return binding_report(bound, variant, chunks).values()
     followed = follow_poses(Poses(path_poses(parse_path(text)), fps=_rate(asked)), variant)
     walked = torch.cat([followed.poses[:, [0, 2], 3], angles(followed.poses[:, :3, :3])[:, :1]], 1)
+    bound = bind_followed(followed, variant, chunks=chunks or 0, form=form)
     return {
-        **binding_report(bind_followed(followed, variant, chunks=chunks or 0), variant, chunks).values(),
+        **binding_report(bound, variant, chunks).values(),
         "followed": {
             "poses": walked.round(decimals=_DECIMALS).tolist(),
             "position": followed.position.round(decimals=_DECIMALS).tolist(),
@@ -161,17 +163,48 @@ def _variant_of(asked: dict[str, Any]) -> Variant:
     return found
 
 
+def _begun(asked: dict[str, Any]) -> tuple[Variant, str]:
+    """Return the variant as it cuts a world that began as is said, and the world's form."""
+    variant, begun = _variant_of(asked), asked.get("begun")
+    if begun is None:
+        return variant, variant.forms[0]
+    begun = checked_object(begun, "begun")
+    form, image = begun.get("form"), begun.get("image")
+    if not isinstance(form, str) or not isinstance(image, bool):
+        raise ValueError(f"begun must hold a form and whether there is an image, not {shown(begun)}")
+    form = form if form in variant.forms else variant.forms[0]  # as Start World has it
+    return variant.cut_as(form, image), form
+
+
+def _cuts(variant: Variant) -> list[dict[str, Any]]:
+    """Say which worlds it cuts into other chunks than most, by how they began."""
+    found = []
+    for form in variant.forms:
+        for image in (True, False) if variant.start.latents == 0 else (True,):
+            frames = _lengths(variant.cut_as(form, image))
+            if frames != _lengths(variant):
+                found.append({"form": form, "image": image, **frames})
+    return found
+
+
+def _lengths(variant: Variant) -> dict[str, int]:
+    return {"first_chunk": variant.chunking.frames(0), "chunk": variant.chunking.frames(1)}
+
+
 def _motion(motion: Motion) -> dict[str, Any]:
     """Say how a camera moves; the page knows a step along the heading before it, or along the mean."""
     return {name: getattr(motion, name) for name in ("step_metres", "diagonal_metres", "least_degrees", "along")}
 
 
-def _variant(variant: Variant) -> dict[str, Any]:
-    mouse = variant.mouse
+def facts_of(variant: Variant) -> dict[str, Any]:
+    """Say of a model what an editor draws."""
+    mouse, keyboard = variant.mouse, variant.keyboard
+    if keyboard is None and variant.camera is not None:  # keys and mouse move the camera, which is what it is told of
+        mouse, keyboard = Mouse(degrees_per_unit=1.0), CAMERA_KEYS
     return {
         "name": variant.name,
         "title": variant.title,
-        "keyboard": (variant.keyboard or NO_KEYS)._asdict(),
+        "keyboard": (keyboard or NO_KEYS)._asdict(),
         "mouse": None
         if mouse is None
         else {
@@ -179,8 +212,8 @@ def _variant(variant: Variant) -> dict[str, Any]:
             "reads_pitch": mouse.reads_pitch,
         },
         "max_yaw": None if mouse is None else mouse.max_yaw,
-        "first_chunk": variant.chunking.frames(0),
-        "chunk": variant.chunking.frames(1),
+        **_lengths(variant),
+        "cuts": _cuts(variant),
         "fps": variant.fps,
         "step_metres": variant.motion.step_metres,
         "motion": _motion(variant.motion),

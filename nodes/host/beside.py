@@ -42,7 +42,7 @@ class Aside:
         self._stream, self._queue = stream, None
         if network is None:
             return
-        stream.network = network
+        stream.network = stream.vae.ready(network)
         if stream.device.type == "cuda":
             self._queue = torch.cuda.Stream(stream.device)
             self._queue.wait_stream(torch.cuda.current_stream(stream.device))  # the weights must have arrived

@@ -19,10 +19,12 @@ from torch import Tensor
 
 from ...worldmodel.checkpoints.file_kinds import kind_of_file, load_pickle, parts_of
 from ...worldmodel.checkpoints.recognise import Checkpoint, latent_statistics, read_metadata, recognise
+from ...worldmodel.checkpoints.twins import expert_named, twins_of
 from ...worldmodel.families import family_of
 from ...worldmodel.reading.json_text import is_whole
 from ...worldmodel.reading.safetensors_header import read_json
 from ...worldmodel.reading.words import shortened
+from ...worldmodel.rollout.wrappers import HIGH, LOW
 from ...worldmodel.vae.latent_formats import TINY_WORLD
 from ...worldmodel.variants import VARIANTS, Variant
 from . import model_files, progress
@@ -43,6 +45,8 @@ WEIGHT_DTYPES: dict[str, torch.dtype | None] = {
 LONGEST_WINDOW = 1000
 LARGEST_CONFIG = 1_000_000
 """Bytes; a release's has some hundred."""
+MUCH_OR_LITTLE = {HIGH: "much", LOW: "little"}
+"""Noise, for which each of two experts was trained."""
 IDENTITY = "worldmodel"
 """Key of the patcher's attachment."""
 
@@ -189,7 +193,7 @@ def choose_twin(asked: str, checkpoint: Checkpoint, path: Path, metadata: Mappin
         ValueError: the choice is a model with other tensors, or unknown.
     """
     found = checkpoint.variant
-    twins = [twin for twin in VARIANTS.values() if twin.family == found.family and twin.folder and found.folder]
+    twins = twins_of(found)
     if asked != AUTO:
         twin = next((twin for twin in twins if twin.title == asked), None)
         if twin is None:
@@ -204,8 +208,11 @@ def choose_twin(asked: str, checkpoint: Checkpoint, path: Path, metadata: Mappin
     twin = next((twin for twin in twins if twin.folder in named), None)
     if twin is not None:
         return twin, f"Its folder is called {twin.folder}."
+    twin = next((twin for twin in twins if twin.experts), None) if expert_named(path) else None
+    if twin is not None:
+        return twin, f"Its name says that it is the expert for {MUCH_OR_LITTLE[expert_named(path)]} noise."
     others = " or ".join(twin.title for twin in twins if twin is not found)
-    if float_bits(checkpoint.weights) == 32:
+    if float_bits(checkpoint.weights) == 32 and not found.twins:  # of Matrix-Game 3 only one is
         return found, f"It has 32 bits, as only this one is released; if it is {others}, choose that as variant."
     return found, f"Nothing tells it from {others}; choose that as variant if it is."
 

@@ -20,40 +20,44 @@ from torch import Tensor, nn
 from ...worldmodel.families import family_of
 from ...worldmodel.layers.beside import WAITING, Beside
 from ...worldmodel.layers.threads import few_threads, is_small
+from ...worldmodel.models.matrix_game2.conditions import image_then_grey
 from ...worldmodel.vae.causal import STOCK, Manner
 from ...worldmodel.vae.tiny import TinyVAE
-from ...worldmodel.variants import Chunking
+from ...worldmodel.variants import THREES, Chunking
 from ...worldmodel.world.state import Chunk, World, latents_of, variant_of
-from .vae import Kind, WorldVAE, kind_of, not_finite
+from .vae import Kind, WorldVAE, encode_video, kind_of, not_finite
 
 HOSTS_PIECE = 3
 """Latents of one call of the host's own Wan 2.1 network: it remembers only its last call, which must not be a lone
-latent. Ours takes latent by latent."""
+latent. How many ours take says their `Kind`."""
 
 
 class StreamingDecoder:
     """Decodes one stream of latents; make a new one for each film."""
 
-    def __init__(self, vae: comfy.sd.VAE, first: int = 0, manner: Manner = STOCK, restarts: bool = False):
+    def __init__(self, vae: comfy.sd.VAE, first: int = 0, manner: Manner = STOCK, chunking: Chunking = THREES):
         """Begin a stream.
 
         Args:
             vae: from Load World VAE, or the host's Wan 2.1.
-            first: absolute index of the first latent that will come; a multiple of `HOSTS_PIECE`.
+            first: absolute index of the first latent that will come; where a piece begins, see `_first_latent`.
             manner: how the family of the latents runs the VAE.
-            restarts: what each call of `push` hands in is a stream of its own.
+            chunking: of the latents. Where it restarts, each call of `push` is handed in a stream of its own.
 
         Raises:
             ValueError: another VAE.
         """
         self.kind: Kind = kind_of(vae)
-        self.vae, self._manner, self._restarts = vae, manner, restarts
+        self.vae, self._manner, self._chunking = vae, manner, chunking
         self.network: nn.Module | None = None
         """Decodes in place of the VAE's own, with the same weights."""
         self._ours = isinstance(vae, WorldVAE)
         self._next, self._fresh = first, True
         self._waiting: Tensor | None = None
-        self._memory: Any = {} if self._ours else [None] * count_cache_layers(vae.first_stage_model.decoder)
+        self._memory = self._new_memory()
+
+    def _new_memory(self) -> Any:
+        return {} if self._ours else [None] * count_cache_layers(self.vae.first_stage_model.decoder)
 
     @property
     def device(self) -> torch.device:
@@ -101,15 +105,16 @@ class StreamingDecoder:
         Yields:
             (F, H, W, 3), as `push`.
         """
-        if self._restarts:
-            assert self._ours, "a stream of the host's own VAE does not begin anew"
-            self._memory, self._waiting, self._fresh = {}, None, True
+        if self._chunking.restarts:
+            self._memory, self._waiting, self._fresh = self._new_memory(), None, True
         waiting = latents if self._waiting is None else torch.cat((self._waiting, latents), dim=1)
         while waiting.shape[1] >= self._piece() or (last and waiting.shape[1]):
             prepare(waiting)
             size = min(self._piece(), waiting.shape[1])
             piece, waiting = waiting[:, :size], waiting[:, size:]
             frames = self._decode(piece)
+            if self._chunking.restarts and self._fresh and self._next:
+                frames = frames[self._chunking.repeated :]
             self._next, self._fresh = self._next + size, False
             yield frames
         self._waiting = waiting
@@ -119,26 +124,33 @@ class StreamingDecoder:
         self.load(latents)
 
     def _piece(self) -> int:
-        """Latents from here to the next fixed border: each one for ours, else 0 | 1 2 | 3 4 5 | 6 7 8 ..."""
-        if self._ours or self._fresh:
-            return 1
-        return HOSTS_PIECE - self._next % HOSTS_PIECE
+        """Latents from here to a fixed border: of the host's 0 | 1 2 | 3 4 5 | 6 7 8 ..., of ours see `_cut`."""
+        if self._ours:
+            return _cut(self._next, self.kind, self._chunking)[1]
+        return 1 if self._fresh else HOSTS_PIECE - self._next % HOSTS_PIECE
 
     def stream(self, pieces: Sequence[Tensor]) -> Iterator[Tensor]:
         """Yield the frames of latents (C, T, h, w) that follow each other and end there, some at a time."""
         if isinstance(self.vae.first_stage_model, TinyVAE) and self.is_small(pieces[0]):
-            yield from self._in_halves([latent for latents in pieces for latent in latents.split(1, dim=1)])
+            yield from self._in_halves([piece for latents in pieces for piece in self._cuts(latents)])
             return
         for number, latents in enumerate(pieces, 1):
             yield self.push(latents, last=number == len(pieces))
 
-    def _in_halves(self, pieces: Sequence[Tensor]) -> Iterator[Tensor]:
-        """Decode latent by latent; the first half of the network works on the next ones in a thread of its own."""
-        model, memory, device = self.vae.first_stage_model, self._memory, self.vae.device
+    def _cuts(self, latents: Tensor) -> Iterator[Tensor]:
+        """Cut latents (C, T, h, w), which follow those before and end at a border, at the fixed borders."""
+        while latents.shape[1]:
+            size = self._piece()
+            yield latents[:, :size]
+            latents, self._next = latents[:, size:], self._next + size
 
-        def begin(latent: Tensor) -> tuple[Tensor, bool]:
+    def _in_halves(self, pieces: Sequence[Tensor]) -> Iterator[Tensor]:
+        """Decode piece by piece; the first half of the network works on the next ones in a thread of its own."""
+        model, memory, device = self.vae.decoding, self._memory, self.vae.device
+
+        def begin(piece: Tensor) -> tuple[Tensor, bool]:
             first = not memory
-            latents = self.kind.latents.process_out(latent[None].float()).to(device, self.vae.vae_dtype)
+            latents = self.kind.latents.process_out(piece[None].float()).to(device, self.vae.vae_dtype)
             return model.begin_decode(latents, memory), first
 
         def finish(begun: Tensor, first: bool) -> Tensor:
@@ -148,10 +160,10 @@ class StreamingDecoder:
 
         self.load(pieces[0])
         with Beside(begin) as beside:
-            for latent in pieces[:WAITING]:
-                beside.give(latent)
-            for latent in pieces[WAITING:]:
-                beside.give(latent)
+            for piece in pieces[:WAITING]:
+                beside.give(piece)
+            for piece in pieces[WAITING:]:
+                beside.give(piece)
                 yield finish(*beside.next())
             for _ in pieces[:WAITING]:
                 yield finish(*beside.next())
@@ -168,17 +180,19 @@ class StreamingDecoder:
         latents = self.kind.latents.process_out(latents[None].float())
         with comfy.model_management.cuda_device_context(vae.device):
             latents = latents.to(vae.device, vae.vae_dtype)
-            model = self.network or vae.first_stage_model
             if self._ours:
+                model = self.network or (vae.decoding if self.is_small(latents[0]) else vae.first_stage_model)
                 pixels = model.decode(latents, self._memory, self._manner)
             else:
+                model = vae.first_stage_model
                 pixels = torch.cat(model.decoder(model.conv2(latents), feat_cache=self._memory, feat_idx=[0]), dim=2)
             return self._pictures(pixels)
 
 
 def _begin(vae: comfy.sd.VAE, world: World, first: int) -> StreamingDecoder:
     variant = variant_of(world.start)
-    return StreamingDecoder(vae, first, family_of(variant).manner, variant.chunking.restarts)
+    chunking = variant.chunking
+    return StreamingDecoder(vae, first, family_of(variant).manner, chunking)
 
 
 def behind(vae: comfy.sd.VAE, world: World) -> tuple[StreamingDecoder, Sequence[Tensor]]:
@@ -186,8 +200,8 @@ def behind(vae: comfy.sd.VAE, world: World) -> tuple[StreamingDecoder, Sequence[
     chunking = variant_of(world.start).chunking
     end = chunking.preceded + chunking.first_latent(len(world.chunks))
     if not end or chunking.restarts:
-        return _begin(vae, world, 0), []
-    first = _first_latent(end, kind_of(vae))
+        return _begin(vae, world, end), []
+    first = _first_latent(end, kind_of(vae), chunking)
     return _begin(vae, world, first), _latents_from(world, first, chunking)
 
 
@@ -197,6 +211,19 @@ def primed(vae: comfy.sd.VAE, world: World) -> StreamingDecoder:
     for latents in seen:
         decoder.push(latents)
     return decoder
+
+
+def chained(vae: comfy.sd.VAE, world: World, latents: Tensor) -> Tensor:
+    """Return the last frame of a clip, and nothing behind it, as latents (C, L, h, w) in model space.
+
+    Args:
+        vae: decodes and encodes.
+        world: of the clip.
+        latents: (C, c, h, w) of the clip.
+    """
+    frame = _begin(vae, world, 0).push(latents, last=True)[-1]
+    manner = family_of(variant_of(world.start)).manner
+    return encode_video(vae, image_then_grey(frame, kind_of(vae).settles), manner)
 
 
 def decode_frames(vae: comfy.sd.VAE, world: World, first: int, last: int) -> Iterator[Tensor]:
@@ -210,7 +237,7 @@ def decode_frames(vae: comfy.sd.VAE, world: World, first: int, last: int) -> Ite
         begin = chunking.first_latent(chunking.chunk_of(first))
         position = chunking.first_frame(chunking.chunk_of(first))
     else:
-        begin = _first_latent(chunking.preceded + chunking.latent_of(first), kind_of(vae))
+        begin = _first_latent(chunking.preceded + chunking.latent_of(first), kind_of(vae), chunking)
         position = chunking.frames_per_latent * begin  # of the stream's first frame; a latent ends with it
         position -= max(0, chunking.frames_per_latent * (chunking.preceded - 1) + 1)
     decoder = _begin(vae, world, begin)
@@ -222,10 +249,25 @@ def decode_frames(vae: comfy.sd.VAE, world: World, first: int, last: int) -> Ite
             yield wanted
 
 
-def _first_latent(latent: int, kind: Kind) -> int:
+def _first_latent(latent: int, kind: Kind, chunking: Chunking) -> int:
     """The latent at which a decoder must begin so that this one comes out as if it had begun at the start."""
     first = max(0, latent - kind.reach)
-    return first - first % HOSTS_PIECE
+    return _cut(first, kind, chunking)[0] if kind.piece > 1 else first - first % HOSTS_PIECE
+
+
+def _cut(latent: int, kind: Kind, chunking: Chunking) -> tuple[int, int]:
+    """Where the piece that a latent lies in begins, and how many latents from this one to its end.
+
+    A chunk is cut from its first latent on, and so is what precedes them all; the last piece is what is left. So
+    nothing waits for the next chunk.
+    """
+    place, length = latent, chunking.preceded
+    if latent >= chunking.preceded:
+        chunk = chunking.chunk_of_latent(latent - chunking.preceded)
+        place = latent - chunking.preceded - chunking.first_latent(chunk)
+        length = chunking.latents(chunk)
+    past = place % kind.piece
+    return latent - past, min(kind.piece - past, length - place)
 
 
 class _Pieces(Sequence[Tensor]):

@@ -17,7 +17,7 @@ import folder_paths
 from ...worldmodel.storage.listing import Finder, Found, look_at
 from ...worldmodel.storage.troubles import shown, told
 from ...worldmodel.storage.writing import Numbered, check_letters, try_out
-from . import progress
+from . import progress, runs
 
 NEWEST = "the newest"
 """What a loader's list calls the file that was written last."""
@@ -98,6 +98,13 @@ class SavedFiles:
         """Return what a loader offers: the newest, then the files in the input and output folders."""
         return [NEWEST, *self._offered()]
 
+    def newest_first(self) -> list[tuple[str, Found]]:
+        """Return the files that a loader offers, by the names it offers them under, the newest first."""
+        self._listed(fresh=True)
+        offered = set(self._offered())
+        listed = [(name, file) for name, file in self._listed(fresh=False).items() if name in offered]
+        return sorted(listed, key=lambda item: _date(item[1]), reverse=True)
+
     def check(self, name: str) -> None:
         """Check a name when a graph is queued, at little cost: many other requests wait meanwhile.
 
@@ -141,7 +148,7 @@ class SavedFiles:
         for count, file in enumerate(self._from_newest(listed)):
             if count == _MOST_READ:
                 break
-            progress.let_stop()
+            progress.let_stop_through()
             path = Path(file.path)
             try:
                 state = self._state(path)
@@ -168,6 +175,9 @@ class SavedFiles:
             found = [(self._finder.files(root, fresh=fresh), mark) for root, mark in roots]
             if self._version != self._finder.version:
                 self._last = {file.name + mark: file for files, mark in found for file in files}
+                there = {file.path for file in self._last.values()}
+                for gone in [path for path in list(self._glances) if path not in there]:
+                    self._glances.pop(gone, None)  # another thread may look at a file meanwhile
                 self._version = self._finder.version
             return self._last
 
@@ -295,7 +305,7 @@ def new_file(prefix: str, ending: str) -> Numbered:
     check_prefix(prefix, ending)
     with told("filename_prefix", Path(folder_paths.get_output_directory(), os.path.normpath(prefix))):
         folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, folder_paths.get_output_directory())
-    return Numbered(Path(folder), name, counter, ending, "filename_prefix")
+    return Numbered(Path(folder), name, runs.number_of_run(Path(folder), counter), ending, "filename_prefix")
 
 
 def new_film(prefix: str) -> Path:

@@ -15,18 +15,19 @@ from . import progress
 
 
 class _Source:
-    """A film's file, wherever it lies now."""
+    """A film's file, wherever it lies now; `None`: nowhere yet."""
 
-    def __init__(self, path: Path, make: Callable[[], Path]):
+    def __init__(self, path: Path | None, make: Callable[[], Path]):
         self._path, self._make = path, make
-        self._mark = _mark(path)
+        self._mark = None if path is None else _mark(path)
         self._turn = threading.Lock()
 
     def path(self) -> Path:
         """Return where the film lies; made again if it is gone, or if another file has taken its name."""
         with self._turn:
             if self._mark is None or _mark(self._path) != self._mark:
-                progress.tell("film: its file is gone; it is made again.")
+                gone = self._path is not None
+                progress.tell("film: its file is gone; it is made again." if gone else "film: it is made now.")
                 with torch.inference_mode():
                     self._path = self._make()
                 self._mark = _mark(self._path)
@@ -48,9 +49,10 @@ class KeptFilm(InputImpl.VideoFromFile):
     Whatever is asked, by the host's nodes or by others, the file is looked for first.
     """
 
-    def __init__(self, source: _Source, start_time: float = 0.0, duration: float = 0.0):
+    def __init__(self, source: _Source, start_time: float = 0.0, duration: float = 0.0, *, now: bool = True):
         self._source, self._span = source, (start_time, duration)
-        self._look()
+        if now:
+            self._look()
 
     def _look(self) -> None:
         start_time, duration = self._span
@@ -87,3 +89,12 @@ def kept_film(path: Path, make: Callable[[], Path]) -> KeptFilm:
         make: makes it again, in a new file, and returns where that lies.
     """
     return KeptFilm(_Source(path, make))
+
+
+def late_film(make: Callable[[], Path]) -> KeptFilm:
+    """Return a film that is made when somebody asks for it.
+
+    Args:
+        make: makes it in a new file, and returns where that lies.
+    """
+    return KeptFilm(_Source(None, make), now=False)

@@ -26,12 +26,13 @@ from torch.nn import Module
 from ...worldmodel.world.journal import VERSION
 from .checkpoints import IDENTITY
 from .contents import Deep, Nameless, digest_of, shallow
+from .sampling import LOW_NOISE, low_noise_of
 
 log = logging.getLogger(__name__)
 LONGEST_NAME = 1024
 """Characters that a file's name may have; longer texts are none."""
-_NOT_TOLD = ("additional_models", "injections", "hook_patches", "current_hooks", "forced_hooks")
-"""What a patcher may carry that has no name: other models, and objects that act when they are asked."""
+_NOT_TOLD = ("injections", "hook_patches", "current_hooks", "forced_hooks")
+"""What a patcher may carry that has no name: objects that act when they are asked."""
 _TOLD = ("patches", "object_patches", "weight_wrapper_patches", "model_options", "attachments", "wrappers", "callbacks")
 
 
@@ -48,27 +49,33 @@ class ModelNames(NamedTuple):
     """Why there is no name of its own."""
 
 
-def model_names(model: ModelPatcher, dynprompt: DynamicPrompt | None, node_id: str | None) -> ModelNames:
+def model_names(
+    model: ModelPatcher, dynprompt: DynamicPrompt | None, node_id: str | None, vae: Any = None
+) -> ModelNames:
     """Return names for all that decides what a model makes of its inputs.
 
     Args:
-        model: the MODEL that came in through the input `model`.
+        model: the MODEL that came in through the input `model`; the expert that it may carry through `low_noise_model`.
         dynprompt: the running graph, nodes made by expansion included.
         node_id: of the running node.
+        vae: that decides, too, which came in through the input `vae`; `None`: none does.
     """
     if dynprompt is None or node_id is None:
         return ModelNames("", "", "", "no graph runs this node")
     content, graph, plain, trouble = "", "", False, ""
+    low = low_noise_of(model)
+    more = [(name, one) for name, one in (("low_noise_model", low), ("vae", vae)) if one is not None]
     try:
-        content = digest_of([VERSION, "content", _state(model), _machine(model)])
+        content = digest_of([VERSION, "content", _state(model), _machine(model), *map(_state_of_more, more)])
     except Nameless as error:
         trouble = f"the model comes as a value, from a loop or an expansion, and {error}"
     try:
-        link = dynprompt.get_node(node_id)["inputs"].get("model")
+        inputs = dynprompt.get_node(node_id)["inputs"]
         ancestors = _Ancestors(dynprompt)
-        told = [ancestors.name(link), _list_index()]
+        told = [ancestors.name(inputs.get("model")), _list_index()]
         weights = [shallow(model.get_attachment(IDENTITY)), shallow(model.patches)]
-        graph, plain = digest_of([VERSION, told, weights, _machine(model)]), ancestors.plain
+        besides = [[ancestors.name(inputs.get(name)), _weights_of_more(one)] for name, one in more]
+        graph, plain = digest_of([VERSION, told, weights, _machine(model), *besides]), ancestors.plain
     except (Nameless, NodeNotFoundError, RecursionError) as error:
         log.info("World Model: the graph does not tell the model: %s", error)
     # values of a loop's turn, which no queue could hold, make a graph's name that no other turn and no other queue has
@@ -120,13 +127,35 @@ def _state(model: ModelPatcher) -> list:
     content = Deep({id(module): f"network {name}" for name, module in modules.items()})
     if model.get_attachment(IDENTITY) is None and model.cached_patcher_init is None:
         raise Nameless("its file is not known")
-    for name in _NOT_TOLD:
-        if getattr(model, name, None):
-            raise Nameless(f"what stands in its {name.replace('_', ' ')} has no name")
+    others = {name for name, models in model.additional_models.items() if models} - {LOW_NOISE}
+    for name in (*others, *(name for name in _NOT_TOLD if getattr(model, name, None))):
+        raise Nameless(f"what stands in its {name.replace('_', ' ')} has no name")
     loader = content(model.cached_patcher_init)
     files = [path for path in _texts(loader) if os.path.isabs(path)]
     told = [content(getattr(model, name)) for name in _TOLD]
     return [loader, list(_files(files)), told, model.force_cast_weights, content(list(_changed(model, modules)))]
+
+
+def _state_of_more(named: tuple[str, Any]) -> list:
+    """Name what decides besides the first MODEL, an expert or a VAE, by what it is.
+
+    Raises:
+        Nameless: something of it cannot be told.
+    """
+    name, one = named
+    if isinstance(one, ModelPatcher):
+        return [name, _state(one), _machine(one)]
+    if one.patcher.cached_patcher_init is None:
+        raise Nameless("the file of the vae is not known")
+    loader = Deep({})(one.patcher.cached_patcher_init)
+    return [name, loader, list(_files([path for path in _texts(loader) if os.path.isabs(path)])), str(one.vae_dtype)]
+
+
+def _weights_of_more(one: Any) -> list:
+    """Name what the graph alone does not tell of it."""
+    if isinstance(one, ModelPatcher):
+        return [shallow(one.get_attachment(IDENTITY)), shallow(one.patches), _machine(one)]
+    return [str(one.vae_dtype)]
 
 
 def _changed(model: ModelPatcher, modules: dict[str, Module]) -> Iterator[tuple]:

@@ -13,10 +13,17 @@ import folder_paths
 from ...worldmodel.checkpoints.file_kinds import DIFFUSERS_FOLDER, is_part, parts_of
 from ...worldmodel.reading.words import shortened
 
-BUILT_IN = "Tiny World"
+BUILT_IN, WITH_MEMORY, WITH_EVENTS = "Tiny World", "Tiny World with memory", "Tiny World with events"
 """What the lists call the weights that the pack brings along."""
 WEIGHTS = Path(__file__).resolve().parents[2] / "worldmodel" / "tinyworld" / "weights"
-BUILT_IN_FILES = {"diffusion_models": "tiny_world.safetensors", "vae": "tiny_world_vae.safetensors"}
+BUILT_IN_FILES = {
+    "diffusion_models": {
+        BUILT_IN: "tiny_world_2.safetensors",
+        WITH_MEMORY: "tiny_world_2_memory.safetensors",
+        WITH_EVENTS: "tiny_world_2_events.safetensors",
+    },
+    "vae": {BUILT_IN: "tiny_world_2_vae.safetensors"},
+}
 MODELS = "diffusion_models"
 _RELEASED_FOLDERS = ("base_distilled_model", "gta_distilled_model", "templerun_distilled_model", "base_model")
 _RELEASED_FILES = {
@@ -35,8 +42,7 @@ def offered(folder: str) -> list[str]:
     Args:
         folder: the host's name of a model folder.
     """
-    built_in = [BUILT_IN] if folder in BUILT_IN_FILES else []
-    own = [*built_in, *folder_paths.get_filename_list(folder)]
+    own = [*_there(folder), *folder_paths.get_filename_list(folder)]
     more = sorted(_model_folders(own)) if folder == MODELS else _from_releases(folder)
     return [*own, *(name for name in more if name not in own)]
 
@@ -52,8 +58,8 @@ def find(folder: str, name: str, field: str) -> Path:
     Raises:
         ValueError: there is no such file in the host's folders, or it is one that only another pack reads.
     """
-    if name == BUILT_IN and folder in BUILT_IN_FILES:
-        return _built_in(folder, field)
+    if name in BUILT_IN_FILES.get(folder, ()):
+        return _built_in(folder, name, field)
     listed = folder_paths.get_filename_list(folder)
     if folder == MODELS and name in _model_folders(listed):
         return next(path for base in folder_paths.get_folder_paths(folder) if (path := Path(base) / name).is_dir())
@@ -93,11 +99,17 @@ def stamp(path: Path, name: str) -> tuple[str, int, int]:
     return str(path), sum(part.st_size for part in status), max(part.st_mtime_ns for part in status)
 
 
-def _built_in(folder: str, field: str) -> Path:
-    path = WEIGHTS / BUILT_IN_FILES[folder]
+def _there(folder: str) -> list[str]:
+    """Return the names of the weights that are built in; Tiny World's own even where its file is missing."""
+    files = BUILT_IN_FILES.get(folder, {})
+    return [name for name, file in files.items() if name == BUILT_IN or (WEIGHTS / file).is_file()]
+
+
+def _built_in(folder: str, name: str, field: str) -> Path:
+    path = WEIGHTS / BUILT_IN_FILES[folder][name]
     if not path.is_file():
         raise ValueError(
-            f"{field}: found no {path.name} in the pack's own folder {path.parent}, expected the built-in {BUILT_IN}; "
+            f"{field}: found no {path.name} in the pack's own folder {path.parent}, expected the built-in {name}; "
             "install the pack again."
         )
     return path

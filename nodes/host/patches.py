@@ -30,8 +30,11 @@ _CONDITIONS = ("extra_conds", "extra_conds_shapes", "concat_cond", "encode_adm",
 """Methods of the host's model that only its own samplers call."""
 
 
-def check_patches(model: ModelPatcher) -> None:
+def check_patches(model: ModelPatcher, field: str = "model") -> None:
     """Refuse what another node put on a world model and it cannot honour.
+
+    Args:
+        field: the input that messages name.
 
     Raises:
         ValueError: the patch by name, and what to do.
@@ -60,25 +63,25 @@ def check_patches(model: ModelPatcher) -> None:
     }
     for what, (found, why) in refused.items():
         if found:
-            raise ValueError(f"model: found {what}, expected none, because {why}; remove that node.")
+            raise ValueError(f"{field}: found {what}, expected none, because {why}; remove that node.")
 
 
-def unused_patches(model: ModelPatcher) -> list[str]:
-    """Return one sentence for each kind of patch that a rollout never calls."""
+def unused_patches(model: ModelPatcher, field: str = "model") -> list[str]:
+    """Return one sentence for each kind of patch that a rollout never calls; `field` is the input they name."""
     options = model.model_options
     inner = options["transformer_options"]
     found = [kind for kind in (WrappersMP.PREDICT_NOISE, WrappersMP.CALC_COND_BATCH) if _wrappers(model, kind)]
     found += [name for name in _GUIDANCE if options.get(name)]
-    said = [f"model: a {name} patch has no effect here, because a rollout uses no guidance." for name in found]
+    said = [f"{field}: a {name} patch has no effect here, because a rollout uses no guidance." for name in found]
     blocks = [name for name, patches in inner.get("patches", {}).items() if patches]
     blocks += [f"patches_replace ({name})" for name, patches in inner.get("patches_replace", {}).items() if patches]
     blocks += [name for name in ("rope_options",) if inner.get(name)]
     said += [
-        f"model: a {shortened(str(name))} patch has no effect here, because a world model's blocks do not call it."
+        f"{field}: a {shortened(str(name))} patch has no effect here, because a world model's blocks do not call it."
         for name in blocks
     ]
     uncalled = [name for name in _CONDITIONS if name in model.object_patches]
-    said += [f"model: a patch of {name} has no effect here, because a rollout does not call it." for name in uncalled]
+    said += [f"{field}: a patch of {name} has no effect here, because a rollout does not call it." for name in uncalled]
     return said
 
 

@@ -6,14 +6,19 @@ import logging
 
 import comfy.model_management
 import comfy.utils
-import torch
 from comfy_execution.utils import get_executing_context
 from PIL import Image
 from torch import Tensor
 
+from ...worldmodel.storage.pixels import to_bytes
+
 log = logging.getLogger(__name__)
 PREVIEW = 512
 """Longer side of a preview; small worlds are enlarged to it, else one would see a stamp."""
+
+
+Stopped = comfy.model_management.InterruptProcessingException
+"""What the user's Stop raises."""
 
 
 class Progress:
@@ -35,8 +40,7 @@ class Progress:
 
     def show(self, frame: Tensor) -> None:
         """Show a frame (H, W, 3) in 0..1 on the node."""
-        pixels = (frame.float().clamp(0, 1) * 255).round().to("cpu", torch.uint8)
-        picture = Image.fromarray(pixels.numpy())
+        picture = Image.fromarray(to_bytes(frame))
         scale = PREVIEW / max(picture.size)
         size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
         self._bar.update_absolute(self._done, preview=("JPEG", picture.resize(size, Image.Resampling.BICUBIC), PREVIEW))
@@ -45,11 +49,6 @@ class Progress:
 
 def let_stop_through() -> None:
     """Raise the host's interruption if the user asked to stop; for the thread that runs the node."""
-    comfy.model_management.throw_exception_if_processing_interrupted()
-
-
-def let_stop() -> None:
-    """Let the user's Stop through, where nothing is counted."""
     comfy.model_management.throw_exception_if_processing_interrupted()
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import comfy.model_management
+import comfy.model_patcher
+import comfy.patcher_extension
 import comfy.sample
 import comfy.samplers
 import torch
@@ -26,6 +28,9 @@ from ...worldmodel.rollout.session import Predict
 from ...worldmodel.variants import LATENTS_OF_TOKEN, Variant
 from .network import WorldModel
 from .patches import check_patches
+
+LOW_NOISE = "worldmodel_low_noise"
+"""Under which a MODEL carries the expert for little noise."""
 
 
 class Stage(NamedTuple):
@@ -43,6 +48,8 @@ class Stage(NamedTuple):
     """Bytes that are free on the device for what stays the same over the passes of a chunk."""
     room: int = 0
     """Bytes that are free on it for a decoder besides."""
+    low: Predict | None = None
+    """Of a model of two networks, the one for little noise."""
     threads: int | None = None
     """Of the CPU that a pass takes: 0 where the network runs elsewhere, 1 where it is so little work that one is best,
     and then what is called here runs on one; `None`: there is no network to run."""
@@ -61,6 +68,20 @@ def model_variant(model: ModelPatcher) -> Variant:
     return model.model.variant
 
 
+def with_low_noise(model: ModelPatcher, low: ModelPatcher | None) -> ModelPatcher:
+    """Return a MODEL that carries another one as its expert for little noise; without one, the MODEL itself."""
+    if low is None:
+        return model
+    both = model.clone()
+    both.set_additional_models(LOW_NOISE, [low.clone()])
+    return both
+
+
+def low_noise_of(model: ModelPatcher) -> ModelPatcher | None:
+    """Return the expert for little noise that a MODEL carries."""
+    return next(iter(model.get_additional_models_with_key(LOW_NOISE)), None)
+
+
 class _Rollout(comfy.samplers.Sampler):
     """The host's sampler interface around our own loop; what it returns is thrown away."""
 
@@ -72,30 +93,66 @@ class _Rollout(comfy.samplers.Sampler):
     ) -> Tensor:
         """Run the rollout in the prepared model; `noise` only says where."""
         model: WorldModel = model_wrap.inner_model
-        options = extra_args["model_options"]["transformer_options"]
-
-        def predict(x: Tensor, call: Call) -> Tensor:
-            comfy.model_management.throw_exception_if_processing_interrupted()
-            timesteps = call.timesteps[:, -1].to(x.device, torch.float32)  # some devices have no float64
-            # what the host's own batching of conditions would have set
-            told = {"sigmas": timesteps / 1000, "cond_or_uncond": [0], "uuids": [uuid.uuid4()]}
-            return model.apply_model(x, timesteps, c_crossattn=None, transformer_options={**options, **told}, call=call)
-
-        network = model.diffusion_model
+        predict = _predict_of(model, extra_args["model_options"]["transformer_options"])
+        network, low = model.diffusion_model, low_noise_of(self._patcher)
         small = noise.device.type == "cpu" and is_small(network, _tokens(noise.shape))
         with few_threads() if small else nullcontext():
             keep = _free(self._patcher, noise) // 2  # half of it, because a decoder may come as well
             threads = torch.get_num_threads() if noise.device.type == "cpu" else 0
             dtype, stages = model.get_dtype_inference(), stages_of(network)
-            self._perform(Stage(predict, noise.device, dtype, self._reload, stages, keep, keep, threads))
+            stage = Stage(
+                predict, noise.device, dtype, self._reload, stages, keep, keep,
+                None if low is None else _predict_of(low.model, _own_options(low, sigmas)), threads,
+            )  # fmt: skip
+            with nullcontext() if low is None else _running(low):
+                self._perform(stage)
         return noise
+
+
+def _predict_of(model: WorldModel, options: dict) -> Predict:
+    """Return the `Predict` of a model that the host has prepared."""
+
+    def predict(x: Tensor, call: Call) -> Tensor:
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        timesteps = call.timesteps[:, -1].to(x.device, torch.float32)  # some devices have no float64
+        # what the host's own batching of conditions would have set
+        told = {"sigmas": timesteps / 1000, "cond_or_uncond": [0], "uuids": [uuid.uuid4()]}
+        return model.apply_model(x, timesteps, c_crossattn=None, transformer_options={**options, **told}, call=call)
+
+    return predict
+
+
+def _own_options(model: ModelPatcher, sigmas: Tensor) -> dict:
+    """Return what the host's sampler would hand to a MODEL's network, if it were the one that is sampled."""
+    options = comfy.model_patcher.create_model_options_clone(model.model_options)["transformer_options"]
+    for kind in ("wrappers", "callbacks"):
+        comfy.patcher_extension.merge_nested_dicts(
+            options.setdefault(kind, {}), getattr(model, kind), copy_dict1=False
+        )  # fmt: skip
+    return {**options, "sample_sigmas": sigmas}
+
+
+@contextmanager
+def _running(model: ModelPatcher) -> Iterator[None]:
+    """Tell a MODEL that comes along when its rollout begins and ends, as the host's sampler tells the first one."""
+    model.pre_run()
+    try:
+        yield
+    finally:
+        model.cleanup()
 
 
 def _free(model: ModelPatcher, noise: Tensor) -> int:
     """Return bytes that are free beside a model's weights, those not loaded yet too, and what a pass needs."""
-    waiting = max(model.model_size() - model.loaded_size(), 0)
+    models = [model, *model.get_nested_additional_models()]
+    waiting = sum(max(each.model_size() - each.loaded_size(), 0) for each in models)
     free = comfy.model_management.get_free_memory(noise.device) - waiting - model.memory_required(noise.shape)
     return max(int(free), 0)
+
+
+def card_of(device: torch.device) -> int | None:
+    """Return the bytes of a card; `None` of what is none."""
+    return None if device.type == "cpu" else int(comfy.model_management.get_total_memory(device))
 
 
 def _tokens(shape: Sequence[int]) -> int:

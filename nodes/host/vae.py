@@ -16,28 +16,33 @@ import comfy.ldm.wan.vae
 import comfy.ldm.wan.vae2_2
 import comfy.model_management
 import comfy.model_patcher
-import comfy.ops
 import comfy.sd
 import torch
+from comfy.cli_args import args
 from torch import Tensor
 
 from ...worldmodel.checkpoints.recognise import check_latent_formats, latent_statistics
 from ...worldmodel.checkpoints.vae_files import EXPECTED, WAN21_VAE, VAEKind, recognise_vae
 from ...worldmodel.layers.threads import few_threads
-from ...worldmodel.vae.causal import STOCK, CausalVAE, Manner, Memory
+from ...worldmodel.vae.causal import STOCK, CausalVAE, Manner
 from ...worldmodel.vae.latent_formats import TINY_WORLD, WAN21, LatentFormat
 from ...worldmodel.vae.tiny import CausalBlock, TinyVAE
+from ...worldmodel.vae.tiny_decoder import TOGETHER, fast
 from ...worldmodel.vae.wan21 import Wan21VAE
-from ...worldmodel.vae.wan22 import Wan22VAE, manner_of
+from ...worldmodel.vae.wan22 import manner_of
 from ...worldmodel.variants import Variant
 from . import progress
 from .checkpoints import read_file
 from .network import StatedLatents
+from .vae_networks import LAYERS, HostTinyVAE, HostWan21VAE, HostWan22VAE
 
-LAYERS = comfy.ops.disable_weight_init
 START_THREADS = 2
 """What is made of a picture differs in its last bits with the number of CPU threads, and the journal knows a world by
 its bits; so it is made with one number everywhere. With 2 it is as with any from 2 to 8, which most hosts have."""
+
+
+AUTO, EXACT = DECODING = ("auto", "exact")
+"""How Tiny World's frames are made of latents: in bfloat16 where a CPU multiplies in it, or in float32 everywhere."""
 
 
 class Kind(NamedTuple):
@@ -53,6 +58,8 @@ class Kind(NamedTuple):
     only_for: str = ""
     """The family that alone runs it; "": whoever knows its latents."""
     encodes: bool = True
+    piece: int = 1
+    """Latents of one call, counted from each chunk's first."""
 
     @property
     def name(self) -> str:
@@ -88,49 +95,6 @@ def _wan22_costs(width: int) -> Costs:
     )
 
 
-class _WholeLatents:
-    """Frames that fill no whole latent are left out, as the host's Wan VAE does."""
-
-    frames_per_latent: int
-
-    def encode(self, pixels: Tensor, memory: Memory | None = None, *manner: Manner) -> Tensor:
-        """Encode pixels (B, 3, F, H, W) in -1..1 to latents (B, C, T, h, w)."""
-        left = (pixels.shape[2] - 1) % self.frames_per_latent if memory is None else 0
-        return super().encode(pixels[:, :, : pixels.shape[2] - left], memory, *manner)
-
-
-class HostTinyVAE(_WholeLatents, TinyVAE):
-    """Tiny World's VAE as the host calls it; it is run in one manner."""
-
-    frames_per_latent = TINY_WORLD.frames
-
-    def decode(self, latents: Tensor, memory: Memory | None = None, manner: Manner | None = None) -> Tensor:
-        """See `TinyVAE.decode`."""
-        return super().decode(latents, memory)
-
-
-class _OwnManner(_WholeLatents):
-    """A VAE that is run as whoever calls it says, and by the host's nodes in a manner of its own."""
-
-    usual: Manner = STOCK
-
-    def encode(self, pixels: Tensor, memory: Memory | None = None, manner: Manner | None = None) -> Tensor:
-        """See `CausalVAE.encode`."""
-        return super().encode(pixels, memory, self.usual if manner is None else manner)
-
-    def decode(self, latents: Tensor, memory: Memory | None = None, manner: Manner | None = None) -> Tensor:
-        """See `CausalVAE.decode`."""
-        return super().decode(latents, memory, self.usual if manner is None else manner)
-
-
-class HostWan21VAE(_OwnManner, Wan21VAE):
-    """The Wan 2.1 VAE as the host calls it."""
-
-
-class HostWan22VAE(_OwnManner, Wan22VAE):
-    """The Wan 2.2 VAE, or an MG-LightVAE, as the host calls it."""
-
-
 class WorldVAE(comfy.sd.VAE):
     """The host's VAE around one of our networks, with every attribute its methods read; see the host's constructor."""
 
@@ -141,6 +105,7 @@ class WorldVAE(comfy.sd.VAE):
         kind: Kind,
         costs: Costs,
         again: Callable[..., torch.nn.Module] | None = None,
+        exact: bool = False,
     ):
         """Fill a network with a file's tensors, which fit.
 
@@ -150,8 +115,10 @@ class WorldVAE(comfy.sd.VAE):
             kind: what the network is to us.
             costs: what it needs.
             again: builds the network once more; `None`: nobody can.
+            exact: see `EXACT`.
         """
-        self.kind, self.again = kind, again
+        self.kind, self.again, self._exact = kind, again, exact
+        self._ready: torch.nn.Module | None = None
         self._describe(costs)
         self.first_stage_model = network.eval()
         self.device = comfy.model_management.vae_device()
@@ -166,7 +133,26 @@ class WorldVAE(comfy.sd.VAE):
         )
         self.first_stage_model.load_state_dict(weights, strict=True, assign=False)
         self.first_stage_model.requires_grad_(False)
+        if isinstance(network, CausalVAE) and self.device.type == "cpu":
+            network.lay_out()
         self.model_size()
+
+    @property
+    def decoding(self) -> torch.nn.Module:
+        """What streams are decoded with on one thread: the network itself, or a faster form of its weights.
+
+        On several it is not asked: the last bits of its products depend on how many share them.
+        The encoder stays as it is: a world is known by the bits of its latents, which must not depend on the CPU.
+        """
+        if self._ready is None:
+            self._ready = self.ready(self.first_stage_model)
+        return self._ready
+
+    def ready(self, network: torch.nn.Module) -> torch.nn.Module:
+        """Return what a network with this VAE's weights decodes streams with."""
+        if not isinstance(network, TinyVAE) or self.device.type != "cpu":
+            return network
+        return fast(network.decoder, self._exact or args.fp32_vae)
 
     def encode(self, pixel_samples: Tensor) -> Tensor:
         """Do what the host's does; see `check_encodes`."""
@@ -195,14 +181,18 @@ class WorldVAE(comfy.sd.VAE):
         self.audio_sample_rate = 44100
 
 
-def load_world_vae(path: Path) -> comfy.sd.VAE:
+def load_world_vae(path: Path, decoding: str = AUTO) -> comfy.sd.VAE:
     """Load a VAE that some world model uses as the host's VAE.
+
+    Args:
+        path: of its file.
+        decoding: one of `DECODING`, for Tiny World's alone.
 
     Raises:
         ValueError: the file holds something else.
     """
     weights, metadata = read_file(path, "vae_name")
-    vae = build_vae(weights, metadata, f"vae_name: {path.name}")
+    vae = build_vae(weights, metadata, f"vae_name: {path.name}", decoding == EXACT)
     vae.patcher.cached_patcher_init = (load_vae_patcher, (path,))
     if not vae.kind.encodes:
         progress.tell(f"{vae.kind.title}: it decodes worlds of Matrix-Game 3; the Wan 2.2 VAE starts them.")
@@ -214,12 +204,13 @@ def load_vae_patcher(path: Path, disable_dynamic: bool = False) -> comfy.model_p
     return load_world_vae(path).patcher
 
 
-def build_vae(weights: dict[str, Tensor], metadata: dict[str, str], name: str) -> WorldVAE:
+def build_vae(weights: dict[str, Tensor], metadata: dict[str, str], name: str, exact: bool = False) -> WorldVAE:
     """Make the host's VAE of a file's tensors.
 
     Args:
         weights, metadata: of the file.
         name: how messages call it.
+        exact: see `EXACT`.
 
     Raises:
         ValueError: they are those of something else.
@@ -232,8 +223,8 @@ def build_vae(weights: dict[str, Tensor], metadata: dict[str, str], name: str) -
     if made.network is TinyVAE:
         latents = StatedLatents(*latent_statistics(metadata, name).values())
         encoder, decoder = (_latents_back(part) for part in (network.encoder, network.decoder))
-        kind = Kind(made.format, made.title, latents, 2 + encoder, decoder)
-        return WorldVAE(network, file.weights, kind, TINY_COSTS, again)
+        kind = Kind(made.format, made.title, latents, 2 + encoder, decoder, piece=TOGETHER)
+        return WorldVAE(network, file.weights, kind, TINY_COSTS, again, exact)
     costs = WAN21_COSTS if made.network is Wan21VAE else _wan22_costs(sizes["decoder_width"])
     network.usual = manner_of(made.only_for)
     return WorldVAE(network, file.weights, _wan_kind(made, network), costs, again)

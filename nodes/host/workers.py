@@ -16,6 +16,8 @@ Result = TypeVar("Result")
 QUESTIONS_AT_ONCE = 2
 """So that a long question of one editor does not keep all others; each more makes the loop wait longer for its turn."""
 QUESTIONS = ThreadPoolExecutor(QUESTIONS_AT_ONCE, "worldmodel-questions")
+PICTURES = ThreadPoolExecutor(1, "worldmodel-pictures")
+"""Of what a player sees while playing, which is not to wait for a long question."""
 CHECKS = ThreadPoolExecutor(1, "worldmodel-checks")
 """Of a graph that is being queued, which is not to wait for the page's questions."""
 

@@ -83,6 +83,23 @@ def walk(folder: Path, name: str, points: list[list[list[float]]]) -> dict[str, 
     }  # fmt: skip
 
 
+def a_set(folder: Path, frames: int) -> dict[str, object]:
+    """Run a set's script; return where its camera is, and which picture stands behind it at every frame."""
+    bpy.ops.wm.read_factory_settings()
+    busy_scene()
+    runpy.run_path(str(folder / "walk.blender.py"))
+    scene, camera = bpy.context.scene, bpy.context.scene.camera
+    (shown,) = camera.data.background_images
+    behind, poses = [], []
+    for frame in range(frames):
+        scene.frame_set(frame)
+        behind.append(Path(shown.image.filepath_from_user(image_user=shown.image_user)).name)
+        poses.append([list(row) for row in camera.matrix_world])
+    # a sequence has the size of its picture 0, which need not be there
+    last = bpy.data.images.load(shown.image.filepath_from_user(image_user=shown.image_user))
+    return {"behind": behind, "poses": poses, "size": list(last.size)}
+
+
 LENSES = {
     "automatic fit, portrait": {"size": (540, 960)},
     "automatic fit, landscape": {"size": (960, 540)},
@@ -139,7 +156,10 @@ def main(folder: Path) -> None:
     asked = json.loads((folder / "points_z_up.json").read_text(encoding="utf-8"))
     found = {
         "version": bpy.app.version_string,
-        "walks": {name: walk(folder, name, points) for name, points in asked.items()},
+        "walks": {
+            name: {**walk(folder, name, points), "set": a_set(folder / f"{name} set_00001_", len(points))}
+            for name, points in asked.items()
+        },
         "cameras": {kind: exported(folder, kind) for kind in LENSES},
         "alone": alone(folder),
     }

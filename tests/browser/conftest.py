@@ -69,13 +69,16 @@ EMPTY = """async () => {
         version: 0.4, last_node_id: 0, last_link_id: 0, nodes: [], links: [], groups: [], config: {}, extra: {},
         id: crypto.randomUUID(),
     })
-    const { workflow, sidebarTab, setting } = app.extensionManager
+    const { workflow, sidebarTab, setting, toast } = app.extensionManager
+    toast.removeAll()
     sidebarTab.activeSidebarTabId = null
     if (setting.get('Comfy.RightSidePanel.IsOpen')) await setting.set('Comfy.RightSidePanel.IsOpen', false)
     for (const one of [...workflow.openWorkflows])
         if (one.path !== workflow.activeWorkflow.path) await workflow.closeWorkflow(one)
 }"""
 """An empty workflow, and no other."""
+HANDS = ("w", "a", "s", "d", "q", "e", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Shift", "Control", "Alt")
+"""Keys that tests hold down."""
 REFRESH = "() => app.extensionManager.command.execute('Comfy.RefreshNodeDefinitions')"
 """As an artist does who has put files into the host's folders."""
 EMPTIED = """() => !app.graph.nodes.length && !document.querySelector('.wm-editor, [data-node-id]')
@@ -116,6 +119,8 @@ class Pages:
         self._files: dict[str, frozenset[Path]] = {}
         self.errors: list[str] = []
         """What files of ours have caused in the page that was asked for last."""
+        self.began: dict[str, list[str]] = {}
+        """Files of our web folder that each page had asked for when it was ready."""
 
     def get(self, renderer: str) -> Page:
         """Return the page of a renderer, with an empty graph."""
@@ -132,6 +137,8 @@ class Pages:
     def empty(self, renderer: str) -> None:
         """Make the page of a renderer as it was when it was loaded."""
         page = self._open[renderer]
+        for key in HANDS:
+            page.keyboard.up(key)  # one that is left down would only repeat in the next test
         page.keyboard.press("Escape")  # closes a dialog
         page.evaluate(EMPTY)
         page.wait_for_function(EMPTIED)
@@ -149,9 +156,12 @@ class Pages:
         page.add_init_script(STILL)
         page.on("console", self._on_console)
         page.on("response", self._on_response)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.extend(re.findall(rf"/extensions/{PACK}/(.*)", request.url)))
         page.on("pageerror", lambda error: self.errors.append(f"{error}\n{error.stack}"))
         page.goto(f"http://{self._comfy.client.address}/")
         page.wait_for_function(READY)
+        self.began[renderer] = asked[:]
         page.evaluate(KEEP)
 
     def _on_console(self, message: ConsoleMessage) -> None:

@@ -151,6 +151,7 @@ def test_a_walk_is_recorded_from_the_real_keyboard(editor: EditorPage, request: 
     assert editor.text == before, "nothing is kept before the stop"
     editor.press("Escape")
     expect(page.locator(".wm-recordbar")).to_be_hidden()
+    page.keyboard.up("d")
     keys = editor.track["keys"]
     (start, length), (turn, _) = keys["forward"][0], keys["right"][0]
     assert length >= 6 and start < turn < start + length, keys

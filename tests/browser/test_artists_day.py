@@ -93,6 +93,7 @@ def test_takes_grow_begin_where_the_last_one_began_and_keep_their_keys(editor: E
     page.locator(".wm-plot").focus()
     editor.press("End")
     record.click(modifiers=["Shift"])
+    expect(page.locator(".wm-recordbar")).to_be_visible()
     page.keyboard.down("w")
     page.wait_for_function(GROWN)  # from the last frame, the track is recorded anew, and it grows
     editor.press("Escape")
@@ -104,6 +105,7 @@ def test_takes_grow_begin_where_the_last_one_began_and_keep_their_keys(editor: E
 
     page.get_by_role("button", name=LENGTH).click()
     record.click(modifiers=["Shift"])
+    expect(page.locator(".wm-recordbar")).to_be_visible()
     page.keyboard.down("s")
     expect(page.locator(".wm-recordbar")).to_be_hidden()  # by itself, at the track's end
     page.keyboard.up("s")

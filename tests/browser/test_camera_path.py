@@ -163,12 +163,17 @@ def close_and_undo(page: Page) -> None:
     editor.press("l")
     steps.append(editor.path)
     assert "closed" not in steps[2]
+    editor.press("l")
+    steps.append(editor.path)
+    assert steps[3]["closed"] and steps[3]["frames"] % 12 == 9, "the way back that is added ends with a chunk"
+    editor.press("l")
+    steps.append(editor.path)
     editor.press("Home", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight", "i")
     steps.append(editor.path)
-    assert [k["f"] for k in steps[3]["keyframes"]][1] == 4
+    assert [k["f"] for k in steps[5]["keyframes"]][1] == 4
     editor.press("Delete")
     steps.append(editor.path)
-    assert len(steps[4]["keyframes"]) == len(steps[2]["keyframes"])
+    assert len(steps[6]["keyframes"]) == len(steps[4]["keyframes"])
     for before in steps[-2::-1]:
         editor.press("Control+z")
         editor.becomes(before)

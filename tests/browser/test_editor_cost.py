@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 
 import pytest
 from comfy_host import PACK
@@ -12,9 +13,9 @@ from playwright.sync_api import CDPSession, Page, expect
 
 FRAMES = 10_000
 STEPS = 90
-FRAME_MILLISECONDS = 1000 / 30
-"""Processor time of the page's main thread, painting included, that leaves 30 frames a second. Frames by the clock say
-how busy the machine is as much as what the editor costs."""
+MOST_TIMES = 3
+"""What a drag costs in the long track, as processor time of the page's main thread, painting included, beside one of
+which the window shows all. Milliseconds, and frames by the clock, say as much of the machine as of the editor."""
 LANE = 48
 """Height of the middle of the first lane in px."""
 DRAG = """([x, y, steps]) => new Promise((done) => {
@@ -55,13 +56,13 @@ NOTE_LISTENERS = """(pack) => {
 LEFT = "() => wmListeners.filter(({ signal }) => !signal?.aborted).map(({ words }) => words)"
 
 
-def long_track() -> str:
-    """2,000 spans in four lanes, 2,000 keyframes."""
+def long_track(frames: int = FRAMES) -> str:
+    """In 10,000 frames 2,000 spans in four lanes and 2,000 keyframes; in fewer as dense."""
     draw = random.Random(1)
     words = ("forward", "back", "left", "right")
-    keys = {word: [[20 * i, draw.randint(3, 16)] for i in range(FRAMES // 20)] for word in words}
-    yaw = [[5 * i, round(draw.uniform(-4, 4), 2)] for i in range(FRAMES // 5)]
-    return json.dumps({"type": "track", "version": 1, "frames": FRAMES, "keys": keys, "mouse": {"yaw": yaw}})
+    keys = {word: [[20 * i, draw.randint(3, 16)] for i in range(frames // 20)] for word in words}
+    yaw = [[5 * i, round(draw.uniform(-4, 4), 2)] for i in range(frames // 5)]
+    return json.dumps({"type": "track", "version": 1, "frames": frames, "keys": keys, "mouse": {"yaw": yaw}})
 
 
 PATH = (
@@ -82,12 +83,23 @@ def processor_seconds(cdp: CDPSession) -> float:
     return next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
 
 
-def test_a_drag_in_ten_thousand_frames_leaves_thirty_frames_a_second(editor: EditorPage) -> None:
-    page = editor.page
-    editor.add(size=(900, 560), track=long_track())
-    before = editor.text
-    cdp = page.context.new_cdp_session(page)
+def test_a_drag_in_ten_thousand_frames_costs_little_more_than_in_a_hundred(
+    editor: EditorPage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cdp = editor.page.context.new_cdp_session(editor.page)
     cdp.send("Performance.enable", {"timeDomain": "threadTicks"})
+    drag(editor, cdp, long_track(100))  # the page compiles what it runs often
+    short, long = (drag(editor, cdp, long_track(frames)) for frames in (100, FRAMES))
+    with capsys.disabled():
+        sys.stdout.write(f"\na drag's frame in 100 and in {FRAMES} frames: {short:.1f} and {long:.1f} ms\n")
+    assert long < MOST_TIMES * short
+
+
+def drag(editor: EditorPage, cdp: CDPSession, track: str) -> float:
+    """Drag a span to and fro in a new editor, and return the milliseconds of a frame."""
+    page = editor.page
+    editor.add(size=(900, 560), track=track)
+    before = editor.text
     x, y = editor.place(300, LANE)
     aim(page, x, y)
     page.mouse.down()
@@ -98,7 +110,9 @@ def test_a_drag_in_ten_thousand_frames_leaves_thirty_frames_a_second(editor: Edi
     assert editor.text == before, "an edit is made before the pointer is up"
     page.mouse.up()
     assert editor.track["keys"] != json.loads(before)["keys"], "the pointer dragged nothing"
-    assert milliseconds < FRAME_MILLISECONDS
+    page.evaluate("app.graph.clear()")
+    expect(page.locator(".wm-editor")).to_have_count(0)
+    return milliseconds
 
 
 @pytest.mark.parametrize(

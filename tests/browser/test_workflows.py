@@ -20,6 +20,18 @@ WORKFLOWS = sorted((Path(__file__).resolve().parents[2] / "workflows").glob("*.j
 RED_NODES = """() => app.graph.nodes
     .filter(node => node.has_errors || !(node.type in LiteGraph.registered_node_types))
     .map(node => `${node.id} ${node.type}`)"""
+OVERLAPS = """() => {
+    const boxes = app.graph.nodes.map(({ title, pos: [x, y], size: [width, height] }) =>
+        ({ title, left: x, right: x + width, top: y - LiteGraph.NODE_TITLE_HEIGHT, bottom: y + height }))
+    return boxes.flatMap((one, i) => boxes.slice(i + 1)
+        .filter(other => one.left < other.right && other.left < one.right
+            && one.top < other.bottom && other.top < one.bottom)
+        .map(other => `${one.title} and ${other.title}`))
+}"""
+"""Nodes that lie over one another, as large as their widgets make them."""
+VIEW = "() => ({ scale: app.canvas.ds.scale, offset: [...app.canvas.ds.offset] })"
+LEAST_SCALE = 0.6
+"""Below it, the classic renderer draws no words."""
 API_FORM = "async () => (await app.graphToPrompt()).output"
 
 
@@ -84,12 +96,15 @@ def differences(sent: dict[str, Any], form: dict[str, Any], listed: dict[str, An
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_workflow_opens_whole_and_sends_its_api_form(page: Page, comfy: ComfyHost, workflow: Path) -> None:
-    nodes = json.loads(workflow.read_text(encoding="utf-8"))["nodes"]
+    drawn = json.loads(workflow.read_text(encoding="utf-8"))
+    nodes = drawn["nodes"]
     api_form = json.loads((workflow.parent / "api" / workflow.name).read_text(encoding="utf-8"))
     open_from_templates(page, workflow)
     page.wait_for_function("ids => ids.every(id => app.graph.getNodeById(id))", arg=[node["id"] for node in nodes])
     page.wait_for_timeout(500)  # the host looks for missing nodes and models after the graph is shown
     assert page.evaluate(RED_NODES) == []
+    assert page.evaluate(OVERLAPS) == []
+    assert page.evaluate(VIEW) == drawn["extra"]["ds"] and drawn["extra"]["ds"]["scale"] >= LEAST_SCALE
     assert page.locator("[role=dialog]:visible").all_inner_texts() == []
     assert differences(page.evaluate(API_FORM), api_form, comfy.client.call("/object_info")) == []
 

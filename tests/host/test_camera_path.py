@@ -92,7 +92,7 @@ def test_a_camera_that_is_none_is_named(node: Any) -> None:
 
 def test_any_text_and_any_camera_of_the_viewer_can_be_linked(comfy: ComfyHost) -> None:
     info = comfy.client.call("/object_info/WMCameraPath")["WMCameraPath"]
-    assert info["input_order"] == {"required": ["model", "fps", "path"], "optional": ["start_camera"]}
+    assert info["input_order"] == {"required": ["model", "fps", "path"], "optional": ["start_camera", "world"]}
     kind, spec = info["input"]["required"]["path"]
     assert kind == "STRING" and spec["widgetType"] == "WM_PATH_EDITOR"
     assert info["input"]["optional"]["start_camera"][0] == "LOAD3D_CAMERA"

@@ -29,7 +29,7 @@ def test_a_drawn_path_is_walked_and_filmed(comfy: ComfyHost) -> None:
         read_film(comfy.output / saved["subfolder"] / saved["filename"])
         for saved in (run.outputs[node]["images"][0] for node in (FILM, COMPARISON))
     )
-    assert film.frames.shape == (105, 64, 96, 3) and film.fps == 16 and len(comparison.frames) == 105
+    assert film.frames.shape == (105, 512, 768, 3) and film.fps == 16 and len(comparison.frames) == 105
     assert run.outputs[ROLLOUT]["text"][0].startswith("9 chunks, 105 frames added; the world has 105 frames.")
     report = run.outputs["20"]["text"][0]
     assert "position: 0.05 m off in the mean" in report and "quantised" not in report and "dropped" not in report
@@ -46,11 +46,11 @@ def test_raising_the_camera_is_told_before_anything_is_rolled_out(comfy: ComfyHo
 def test_the_path_of_the_workflow_hits_no_wall(of_pack) -> None:
     import torch
 
-    places, path = of_pack("worldmodel.tinyworld.walks"), of_pack("worldmodel.camera.path_poses")
+    places, path = of_pack("worldmodel.tinyworld.scene.menu"), of_pack("worldmodel.camera.path_poses")
     pilot, bind = of_pack("worldmodel.tinyworld.pilot"), of_pack("worldmodel.binding.bind")
-    tiny = of_pack("worldmodel.variants").VARIANTS["tiny_world"]
+    tiny = of_pack("worldmodel.variants").VARIANTS["tiny_world_2"]
     poses = of_pack("worldmodel.camera.poses").Poses(path.path_poses(path.parse_path(GRAPH[PATH]["inputs"]["path"])))
     bound = bind.bind_followed(of_pack("worldmodel.binding.follow").follow_poses(poses, tiny), tiny)
-    worlds, start = places.place_in(GRAPH[VIEW]["inputs"]["world_seed"], GRAPH[VIEW]["inputs"]["place"])
+    worlds, start = places.place_in(*(GRAPH[VIEW]["inputs"][name] for name in ("level", "world_seed", "place")))
     actions = pilot.Actions(bound.controls.keyboard[None], bound.turns[None, :, 0].double())
     assert not pilot.play(worlds, torch.zeros(1, dtype=torch.long), start, actions).bumped.any()

@@ -64,7 +64,7 @@ def test_a_question_is_refused_by_its_length_before_it_is_there(raw: Callable, t
     assert answer.startswith(b"HTTP/1.1 400") and b"expected at most 8388608; make the track shorter." in answer
 
 
-@pytest.mark.parametrize("path", ["canonical", "binding", "preset", "journal/clear"])
+@pytest.mark.parametrize("path", ["canonical", "binding", "preset", "plan", "view", "journal/clear"])
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
 )

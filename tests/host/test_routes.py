@@ -11,6 +11,7 @@ from comfy_host import ComfyHost
 
 from tests.unit.samples import made_up_world, world_file
 from worldmodel.binding.unbind import walked_track
+from worldmodel.tinyworld.scene import overhead
 from worldmodel.track.track import write_track
 
 PATH = '{"type":"path","version":1,"frames":9}'
@@ -24,9 +25,9 @@ def refusal(comfy: ComfyHost, path: str, body: Any) -> str:
 
 
 def test_the_models_stand_in_menu_order_with_their_numbers(comfy: ComfyHost) -> None:
-    tiny, universal, _, temple, *others = comfy.client.call("/wm/variants")
+    tiny, universal, _, temple, first, *others = comfy.client.call("/wm/variants")
     assert tiny == {
-        "name": "tiny_world",
+        "name": "tiny_world_2",
         "title": "Tiny World",
         "keyboard": {
             "words": ["forward", "back", "left", "right"],
@@ -37,15 +38,21 @@ def test_the_models_stand_in_menu_order_with_their_numbers(comfy: ComfyHost) -> 
         "max_yaw": 4.0,
         "first_chunk": 9,
         "chunk": 12,
+        "cuts": [],
         "fps": 16.0,
         "step_metres": 0.1235,
         "motion": {"step_metres": 0.1235, "diagonal_metres": None, "least_degrees": 0.0, "along": "before"},
         "reads_text": False,
     }
+    assert first == tiny | {"name": "tiny_world", "title": "Tiny World (first)"}
     assert universal["mouse"]["reads_pitch"] and universal["max_yaw"] is None
     assert temple["mouse"] is None and temple["keyboard"]["idle"] == 0
     numbers = [(model["first_chunk"], model["chunk"], model["reads_text"]) for model in others]
-    assert numbers == [(57, 40, True), (57, 40, True), (32, 32, True)]
+    causal = [(13, 16, True), (13, 16, True), (9, 12, True), (81, 80, True), (9, 12, True), (9, 12, True)]
+    assert numbers == [(57, 40, True), (57, 40, True), (25, 24, False), (9, 12, True), (32, 32, True), *causal]
+    assert [len(model["cuts"]) for model in others] == [0, 0, 0, 0, 3, *(0 for _ in causal)]
+    assert others[4]["cuts"][0] == {"form": "corrected", "image": False, "first_chunk": 29, "chunk": 32}
+    assert all(cut["first_chunk"] == cut["chunk"] == 29 for cut in others[4]["cuts"][1:])
 
 
 def test_every_preset_is_listed_and_made(comfy: ComfyHost) -> None:
@@ -77,7 +84,7 @@ def test_a_path_is_followed_frame_by_frame(comfy: ComfyHost) -> None:
     assert faster["frames"] == 29 and "speed" in {row["what"] for row in faster["rows"]}
 
 
-@pytest.mark.parametrize("model", ["Tiny World", "tiny_world"])
+@pytest.mark.parametrize("model", ["Tiny World", "tiny_world_2"])
 def test_a_text_is_bound_to_a_model(comfy: ComfyHost, model: str) -> None:
     report = comfy.client.call("/wm/binding", {"text": "forward*21", "model": model})
     assert report == {"model": "Tiny World", "frames": 21, "band": [["kept", 0, 21]], "rows": []}
@@ -93,10 +100,26 @@ def test_a_saved_world_says_what_it_was_told(comfy: ComfyHost) -> None:
     world, path = made_up_world(), comfy.base / "input" / "told.world.safetensors"
     path.write_bytes(world_file())
     answer = comfy.client.call("/wm/world", {"world_file": path.name})
-    assert answer == {"chunks": len(world.chunks), "track": write_track(walked_track(world))}
+    begun = {"form": "corrected", "image": True}
+    assert answer == {"chunks": len(world.chunks), "track": write_track(walked_track(world)), "begun": begun}
     gone = comfy.client.call("/wm/world", {"world_file": "../told.world.safetensors"})
-    assert gone == {"chunks": None, "track": ""}
+    assert gone == {"chunks": None, "track": "", "begun": None}
     path.unlink()
+
+
+PLACE = {"level": "Hedge Court", "world_seed": 0, "place": 1}
+
+
+def test_a_place_is_told_and_seen(comfy: ComfyHost) -> None:
+    plan = comfy.client.call("/wm/plan", PLACE)
+    assert plan == json.loads(json.dumps(overhead.ground_plan(PLACE)))
+    body = json.dumps({**PLACE, "pose": plan["start"]}).encode()
+    request = urllib.request.Request(
+        f"http://{comfy.client.address}/wm/view", data=body, headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        assert answer.headers["Content-Type"] == "image/jpeg"
+        assert answer.read() == overhead.picture({**PLACE, "pose": plan["start"]})
 
 
 @pytest.mark.parametrize(
@@ -118,7 +141,21 @@ def test_a_saved_world_says_what_it_was_told(comfy: ComfyHost) -> None:
             {"text": "forward", "model": "Tiny World", "chunks": -1},
             "chunks must be a whole number from 0 to",
         ),
+        (
+            "binding",
+            {"text": "forward", "model": "Yume 1.5", "begun": {"form": "corrected", "image": 1}},
+            "begun must hold a form and whether there is an image, not",
+        ),
         ("world", {"world_file": 5}, "world_file must be the name of a file, not 5"),
+        ("check", {"prompt": {"1": 5}}, 'prompt: found 5 as node "1", expected an object with a class_type; export'),
+        ("check", {"prompt": {"1": {"class_type": []}}}, 'prompt: found {"class_type": []} as node "1", expected'),
+        (
+            "plan",
+            {"level": "Nowhere", "world_seed": 0, "place": 0},
+            "level: found 'Nowhere', expected one of Lighthouse",
+        ),
+        ("view", {**PLACE, "pose": [0, 0, 0]}, "expected a place between the walls"),
+        ("view", {**PLACE, "pose": [4, 4, "x" * 9_000_000]}, "expected at most 8388608"),
         ("canonical", {"text": "x" * 9_000_000}, "expected at most 8388608; make the track shorter."),
     ],
 )

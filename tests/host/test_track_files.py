@@ -157,9 +157,9 @@ def test_without_a_field_of_view_a_camera_has_the_models_own_picture_and_lens(
     module: ModuleType, output: Path, track: Any
 ) -> None:
     saved = module.SaveTrack.execute(track, "COLMAP", "own/c", "Tiny World").ui["text"][0].splitlines()
-    assert saved[2] == "96 x 64 pixels, 79.6 degrees from left to right (Tiny World's own)."
+    assert saved[2] == "96 x 64 pixels, 90.0 degrees from left to right (Tiny World's own)."
     folder = (output / saved[1].removesuffix(" [output]")).parent
-    assert (folder / "cameras.txt").read_text(encoding="utf-8").splitlines()[1].startswith("1 PINHOLE 96 64 57.")
+    assert (folder / "cameras.txt").read_text(encoding="utf-8").splitlines()[1].startswith("1 PINHOLE 96 64 48")
     released = module.SaveTrack.execute(track, "nerfstudio", "own/n", "Matrix-Game 2.0 universal").ui["text"][0]
     assert "640 x 352 pixels, 90.0 degrees from left to right (assumed: nobody publishes" in released
     asked = module.SaveTrack.execute(track, "nerfstudio", "own/o", "Tiny World", 60.0).ui["text"][0]

@@ -74,9 +74,19 @@ def test_without_a_model_or_a_text_there_is_a_track_all_the_same(of_pack) -> Non
     assert node.execute().args[0].frames == 57 and node.validate_inputs() is True
 
 
+def test_the_report_counts_on_from_the_world_that_is_connected(of_pack) -> None:
+    """24 frames are two chunks where a world goes on, and one with three left over where one begins."""
+    nodes, state = of_pack("nodes.tracks"), of_pack("worldmodel.world.state")
+    start = state.Start("tiny_world_2", "tiny_world", torch.zeros(20, 2, 4, 6), torch.zeros(3, 8))
+    chunk = state.Chunk(torch.zeros(16, 3, 4, 6), state.Controls(torch.zeros(9, 4), None))
+    world = state.new_world(start)._replace(chunks=(chunk,))
+    fresh, later = (nodes.ActionTrack.execute("forward*24", world=given).args[2] for given in (None, world))
+    assert "left over after 2 whole chunks" in fresh and later == ""
+
+
 def test_any_text_can_be_linked_to_the_editor(comfy: ComfyHost) -> None:
     info = comfy.client.call("/object_info/WMActionTrack")["WMActionTrack"]
-    assert info["input_order"] == {"required": [], "optional": ["model", "fps", "track"]}
+    assert info["input_order"] == {"required": [], "optional": ["model", "fps", "track", "world"]}
     kind, spec = info["input"]["optional"]["track"]
     assert kind == "STRING" and spec["widgetType"] == "WM_TRACK_EDITOR"
 

@@ -27,7 +27,7 @@ def graph(turn: str) -> dict[str, Any]:
     nodes = {
         "model": ("WMLoadWorldModel", {"model_name": "Tiny World", **AUTO}),
         "vae": ("WMLoadWorldVAE", {"vae_name": "Tiny World"}),
-        "view": ("WMTinyWorldView", {"world_seed": 112, "place": 0}),
+        "view": ("WMTinyWorldView", {"world_seed": 112, "place": 0, "level": "random layout"}),
         "start": ("WMStartWorld", {"model": ["model", 0], "vae": ["vae", 0], "image": ["view", 0], **SIZE}),
         "track": ("WMActionTrack", {"track": f"{turn}*45"}),
         "roll": (
@@ -40,7 +40,16 @@ def graph(turn: str) -> dict[str, Any]:
         nodes[f"world {number}"] = ("WMSaveWorld", {"world": ["roll", 0], "filename_prefix": same})
         camera = {"format": "COLMAP", "model": "Tiny World", "field_of_view": 60.0}
         nodes[f"track {number}"] = ("WMSaveTrack", {"track": ["track", 0], "filename_prefix": same, **camera})
-    options = {"world_seed": 7, "place": 2, "pilot": "random", "frames": 9, "width": 32, "height": 32, "depth": False}
+    options = {
+        "world_seed": 7,
+        "place": 2,
+        "level": "random layout",
+        "pilot": "random",
+        "frames": 9,
+        "width": 32,
+        "height": 32,
+        "depth": False,
+    }
     nodes["record"] = ("WMRecordTinyWorld", {**options, "seed": len(turn), "folder": "both"})
     return {name: {"class_type": kind, "inputs": inputs} for name, (kind, inputs) in nodes.items()}
 

@@ -9,7 +9,7 @@ import { EASINGS, WORDS, canonical } from "../../web/track/timeline.mjs"
 
 /** @type {Variant} */
 export const WALKER = {
-  name: "tiny_world",
+  name: "tiny_world_2",
   title: "Tiny World",
   keyboard: { words: ["forward", "back", "left", "right"], letters: ["W", "S", "A", "D"], idle: null },
   mouse: { degrees_per_unit: 15, reads_pitch: false },

@@ -4,6 +4,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { parseFrames, parseNumber } from "../../web/kit/fields.mjs"
 import { comeAfter, forgetLeft, handOver, takeOver } from "../../web/kit/host.mjs"
+import { migrateViews } from "../../web/kit/first_views.mjs"
 import { bounded, fit, fitRange, lastSeen, revealing, toFrame, toX, zoomAround } from "../../web/kit/ruler.mjs"
 import { VALUE_WORDS as TRACK } from "../../web/track_editor/words.mjs"
 import { noticeOf, reportless } from "../../web/kit/status.mjs"
@@ -137,4 +138,18 @@ test("a notice says once what the text is not", () => {
     const editor = /** @type {any} */ ({ state: { ...state, problem } })
     assert.match(/** @type {any} */ (noticeOf(editor, ways, TRACK)).text, /^no key 'fly'\./)
   }
+})
+
+test("nodes of the first Tiny World are given a level, also in subgraphs, and no others", () => {
+  const view = { type: "WMTinyWorldView", widgets_values: [112, 0] }
+  const recorded = { type: "WMRecordTinyWorld", widgets_values: [7, 2, "held", 9, 0, "fixed", 96, 64, false, "a"] }
+  const present = { type: "WMTinyWorldView", widgets_values: [0, 40, "Lighthouse Square"] }
+  const other = { type: "WMLoadWorldVAE", widgets_values: ["Tiny World", 0] }
+  const workflow = { nodes: [view, present, other], definitions: { subgraphs: [{ nodes: [recorded] }] } }
+  assert.deepEqual(migrateViews(workflow), [112, 7])
+  assert.deepEqual(
+    [view, recorded, present, other].map(({ widgets_values: values }) => values.at(-1)),
+    ["random layout", "random layout", "Lighthouse Square", 0],
+  )
+  assert.deepEqual([...migrateViews(workflow), ...migrateViews(undefined)], [])
 })

@@ -191,13 +191,13 @@ def read_checkpoint(data: bytes) -> None:
 
 def read_settings(data: bytes) -> None:
     """Look up the journal's size in a user's settings: what is no size is the usual one."""
-    journal = pack_module("nodes.host.journal")
+    settings, most = pack_module("nodes.host.settings"), 1_000_000
     path = FOLDER / "comfy.settings.json"
     path.write_bytes(data)
-    found = journal._gigabytes(path)
+    found = settings._of_user(path, "wm.journal.gigabytes", most, "the size is the usual one")
     if found is None:
         raise ValueError("the journal has its usual size")
-    assert found >= 0 and int(min(found, journal.MOST_GIGABYTES) * 1e9) >= 0
+    assert found >= 0 and int(min(found, most) * 1e9) >= 0
 
 
 def targets() -> dict[str, Target]:

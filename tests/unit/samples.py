@@ -27,7 +27,7 @@ from worldmodel.world.journal import Journal
 from worldmodel.world.state import Chunk, Controls, Start, World, new_world
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TINY_WORLD = VARIANTS["tiny_world"]
+TINY_WORLD = VARIANTS["tiny_world_2"]
 TRACK = sample(preset("random from a seed", 12, 3))._replace(prompts=((0, "fog"), (5, "a door, opened")))
 POSES = Poses(integrate(TRACK, Motion(0.1235)), (0.6, 0.9, 0.5, 0.5), 16.0)
 MODEL = colmap.write(POSES)
@@ -74,7 +74,7 @@ def made_up_world(chunks: int = 2) -> World:
     """A world that no network made."""
     draw = torch.Generator().manual_seed(4)
     picture, tokens = torch.randn(20, 5, 4, 6, generator=draw), torch.randn(7, 20, generator=draw)
-    start = Start("tiny_world", TINY_WORLD.latent_format, picture, tokens)
+    start = Start("tiny_world_2", TINY_WORLD.latent_format, picture, tokens)
     made = []
     for index in range(chunks):
         frames = TINY_WORLD.chunking.frames(index)
@@ -114,7 +114,7 @@ def checkpoint_file() -> bytes:
         )
     )
     sizes = {"heads": 2, "action_heads": 1, "freq_dim": 32}
-    entries = {"variant": "tiny_world", "latent_format": TINY_WORLD.latent_format, **sizes}
+    entries = {"variant": "tiny_world_2", "latent_format": TINY_WORLD.latent_format, **sizes}
     return save(network.state_dict(), metadata={METADATA_KEY: json.dumps(entries)})
 
 

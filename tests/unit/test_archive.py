@@ -18,7 +18,7 @@ from torch import Tensor
 
 from tests.tiny_models import GRID, controls_of, predict_of, start_of
 from worldmodel.families.begin import extend
-from worldmodel.variants import VARIANTS
+from worldmodel.variants import AS_RELEASED, CORRECTED, VARIANTS
 from worldmodel.world.archive import SUFFIX, _checksum, load_told, load_world, save_world
 from worldmodel.world.state import Carried, Chunk, Controls, RecordedNoise, World, latents, new_world, rewind
 
@@ -61,11 +61,25 @@ def test_what_a_world_was_told_is_read_without_its_latents(name: str, tmp_path: 
     plain = tmp_path / "plain"
     plain.touch()
     assert path.stat().st_mode == plain.stat().st_mode, "others may read a world as any other file"
-    variant, told = load_told(path)
-    assert variant is VARIANTS[name] and same(told, tuple(chunk.controls for chunk in world.chunks))
+    told = load_told(path)
+    assert told.variant is VARIANTS[name] and same(told.controls, tuple(chunk.controls for chunk in world.chunks))
+    assert (told.form, told.pictured) == (CORRECTED, world.start.image_condition.shape[1] > 0)
     with pytest.raises(ValueError, match="expected one saved by Save World"):
         save_file({"chunk.0.keyboard": torch.zeros(1)}, path)
         load_told(path)
+
+
+@pytest.mark.parametrize(("form", "latents", "frames"), [(CORRECTED, 0, (29, 32)), (AS_RELEASED, 5, (29, 29))])
+def test_how_it_was_cut_is_read_as_well(form: str, latents: int, frames: tuple[int, int], tmp_path: Path) -> None:
+    start = start_of("yume_1_5")
+    world = new_world(start._replace(form=form, image_condition=start.image_condition[:, :latents]))
+    for length in frames:
+        told = Controls(torch.zeros(length, 4), torch.zeros(length, 2))
+        world = world._replace(chunks=(*world.chunks, Chunk(torch.zeros(48, 8, *start.grid), told)))
+    found = load_told(save_world(world, tmp_path / NAME))
+    assert tuple(controls.frames for controls in found.controls) == frames
+    assert tuple(map(found.variant.chunking.frames, range(2))) == frames
+    assert (found.form, found.pictured) == (form, latents > 0)
 
 
 @pytest.mark.parametrize("name", VARIANTS)

@@ -9,11 +9,14 @@ import pytest
 import torch
 
 from worldmodel.bench import matrix_game2 as bench
+from worldmodel.bench import vae as bench_vae
 from worldmodel.bench.__main__ import main
 from worldmodel.layers.cache import KVCache
 from worldmodel.models.matrix_game2.conditions import chunk_step
 from worldmodel.rollout.session import bare
+from worldmodel.tinyworld.evaluate import speed
 from worldmodel.tinyworld.evaluate.speed import median_seconds, tiny_world
+from worldmodel.vae.wan21 import Wan21VAE
 
 
 def test_every_stage_takes_time_and_the_whole_is_its_parts():
@@ -28,11 +31,34 @@ def test_the_warming_run_does_not_count():
     assert median_seconds(lambda: time.sleep(next(delays)), repeats=1) < 0.1
 
 
-def test_the_table_has_a_ratio_in_every_row(capsys):
+def test_the_table_has_a_ratio_in_every_row(capsys, monkeypatch):
+    monkeypatch.setattr("worldmodel.bench.__main__.ways", lambda *_: [speed.Way(name, 1.0) for name in "abc"])
     assert main(["tiny-world", "--repeats", "1", "--chunks", "1"]) == 0
     rows = capsys.readouterr().out.strip().split("\n")[1:]
-    assert len(rows) == 8 and all(row.endswith("x real time") for row in rows[:6])
+    assert all(row.endswith("x real time") for row in rows[:6])
     assert "first frame after load" in rows[6] and "peak memory" in rows[7]
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_decoding_stands_beside_the_plain_form_in_every_precision_of_the_cpu(has, capsys, monkeypatch):
+    found = [speed.Way("generate", 1.0), speed.Way("plain", 3.0), speed.Way("exact", 2.0, 120.0)]
+    found += [speed.Way("bfloat16", 1.0, 62.0)] if has else []
+    monkeypatch.setattr("worldmodel.bench.__main__.ways", lambda *_: found)
+    monkeypatch.setattr("worldmodel.bench.__main__.tiny_world", lambda *_: ([], 16))
+    assert main(["tiny-world"]) == 0
+    said = capsys.readouterr().out.strip().split("\n")
+    ratios = ["ratio decode-exact 1.50", "ratio generate-and-decode-exact 1.33"]
+    ratios += ["ratio decode-bfloat16 3.00", "ratio generate-and-decode-bfloat16 2.00"] if has else []
+    assert said[-len(ratios) :] == ratios
+    assert has != any("does not multiply" in line for line in said)
+    assert any(line.startswith("  decode, exact") and "120.0 dB" in line for line in said)
+
+
+def test_ways_to_decode_agree():
+    generate, plain, exact, *_ = speed.ways(repeats=1, chunks=1)
+    assert [generate.name, plain.name, exact.name] == ["generate", "plain", "exact"]
+    assert min(generate.seconds, plain.seconds, exact.seconds) > 0
+    assert exact.decibels > 100
 
 
 def test_no_repetitions_are_refused(capsys):
@@ -95,3 +121,27 @@ def test_quantisation_prints_an_error_for_every_kind_and_place(capsys):
     assert "dit_" in head and "100 %" in exact and len(rows) == 6
     decibels = [float(row.split("dB")[0].split()[-1]) for row in (exact, *rows)]
     assert max(decibels) - min(decibels) < 1.5
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "--host, --authors: found neither"),
+        (["--host", "."], "--host: found no ComfyUI in ."),
+        (["--authors", "."], "--authors: found no wan/modules/vae.py in ."),
+        (["--host", ".", "--grid", "4"], "--grid: found '4'"),
+        (["--host", ".", "--rounds", "0"], "--rounds: found 0"),
+    ],
+)
+def test_a_vae_beside_nothing_is_refused_in_a_sentence(words, message, capsys):
+    with pytest.raises(SystemExit):
+        main(["vae", "--width", "2", *words])
+    assert message in capsys.readouterr().err
+
+
+def test_the_vae_stands_beside_another_with_the_same_weights():
+    ours = Wan21VAE(width=2).eval().requires_grad_(False)
+    other = bench_vae.Other("itself", ours.encode, ours.decode)
+    rows = bench_vae.rows_of(ours, other, torch.randn(1, 16, 4, 2, 2), torch.zeros(1, 3, 5, 16, 16), 1)
+    assert [row.name for row in rows] == ["streamed decode", "image and grey", "one image"]
+    assert all(row.ours > 0 and row.theirs > 0 and row.apart == 0 for row in rows)

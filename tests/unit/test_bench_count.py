@@ -13,9 +13,11 @@ from comfy_host import HostError
 
 from worldmodel.bench.__main__ import main
 from worldmodel.bench.card import RESERVED, Phase, card_bytes, missing, plan
-from worldmodel.bench.count import chunk_of, forms_of, picture_of
+from worldmodel.bench.count import chunk_of, denoised, forms_of, picture_of
 from worldmodel.bench.counting import Cost, bytes_of, counted, weights_of
+from worldmodel.bench.plan import allocated
 from worldmodel.bench.released import (
+    MATRIX_GAME_2_SIZES,
     MATRIX_GAME_3_SIZES,
     MODELS,
     PICTURES,
@@ -194,7 +196,7 @@ def test_the_command_prints_all_of_it(capsys, monkeypatch):
     for name, peak in found["peak bytes"].items():
         assert peak["kept"] + peak["activations"] == peak["working"] == peak["together"] - peak["weights"]
         assert peak["activations"] > 0 or peak["working"] == 0, name
-    assert all("fits beside all other weights" in line for line in found["card"])
+    assert all("fits beside all other weights" in line for line in found["cards"]["40GB"])
 
 
 def test_a_phase_is_told_apart_into_what_it_keeps_and_what_comes_and_goes(monkeypatch):
@@ -209,7 +211,7 @@ def test_a_phase_is_told_apart_into_what_it_keeps_and_what_comes_and_goes(monkey
     constants = 2 * network.kept_numbers(19, 4, 6, 512)  # at most, without the tables of positions
     assert 0.9 * constants < plain.kept - peaks[False, False].kept < 1.1 * constants
     for kept in (False, True):  # weights in 8 bits are weights, however they are looked at
-        assert peaks[True, kept].kept == peaks[False, kept].kept
+        assert abs(peaks[True, kept].kept - peaks[False, kept].kept) < 100  # but for what a process makes once
         assert peaks[True, kept].parts["network"] < peaks[False, kept].parts["network"]
 
 
@@ -225,3 +227,39 @@ def test_a_folder_without_the_authors_code_is_named_in_a_sentence(tmp_path):
 def test_a_family_has_its_forms():
     asked = Namespace(picture=None, attention=None, constants=None, vae="whole")
     assert len(forms_of(asked, "matrix-game-3")) == 4 and len(forms_of(asked, "matrix-game-2")) == 1
+
+
+def test_a_chunk_of_matrix_game_2_costs_no_more_than_is_written_down():
+    """Casts and joins around rotations, copies into the cache or a clean pass's last block would show here.
+
+    Blocks of a kind cost the same, so 30 of them are counted as few.
+    """
+
+    def of(acting, plain):
+        sizes = {**MATRIX_GAME_2_SIZES, "layers": acting + plain, "action_blocks": range(acting)}
+        model = matrix_game_2(Form((352, 640)), sizes)
+        return (*denoised(model)[0], model.chunk_bound)
+
+    counts = of(1, 1), of(2, 1), of(1, 2)
+    kernels, size, flop, bound = (
+        one + 14 * (two - one) + 14 * (three - one) for one, two, three in zip(*counts, strict=True)
+    )
+    assert kernels <= 4300 and size <= 97e9
+    assert 1 <= flop / bound < 1.001
+
+
+def test_what_is_planned_is_what_is_taken(capsys):
+    assert main(["plan", "matrix-game-2", "--precision", "fp32", "--small", "--phase", "decode"]) == 0
+    *_, said, ratio = capsys.readouterr().out.splitlines()
+    assert said == "farther apart than 10%: none"
+    name, value = ratio.removeprefix("ratio ").split()
+    assert name == "matrix-game-2-fp32/64x96/decode" and abs(float(value) - 1) < 0.05
+    with pytest.raises(SystemExit):
+        main(["plan", "matrix-game-9"])
+    assert "family: found 'matrix-game-9', expected one of matrix-game-2" in capsys.readouterr().err
+
+
+def test_the_peak_of_the_allocator_holds_what_kernels_take_for_themselves():
+    x = torch.zeros(64, 1000, dtype=torch.bfloat16)
+    taken = allocated(lambda: F.rms_norm(x, (1000,)))
+    assert 64 * 1000 * 4 < taken < 64 * 1000 * 20

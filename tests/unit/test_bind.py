@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from worldmodel.binding.bind import bind_track, chunk_controls, left_over_sentence
+from worldmodel.questions import facts_of
 from worldmodel.track.presets import preset
 from worldmodel.track.track import Track, parse_track, sample
 from worldmodel.variants import VARIANTS, Variant
@@ -14,7 +15,7 @@ ANY = pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
 KEYED = {
     name: variant for name, variant in VARIANTS.items() if variant.keyboard is not None and not variant.is_spoken_to
 }
-TINY, TEMPLERUN = VARIANTS["tiny_world"], VARIANTS["matrix_game_2_templerun"]
+TINY, TEMPLERUN = VARIANTS["tiny_world_2"], VARIANTS["matrix_game_2_templerun"]
 
 
 def random_track(frames: int = 117, seed: int = 3) -> Track:
@@ -148,3 +149,15 @@ def test_left_over_frames_are_said_with_both_ways_out() -> None:
         "3 frames left over after the last whole chunk: shorten the track to 57 or extend it to 69 frames."
     )
     assert left_over_sentence(1, 1, 9) == "1 frame left over after the last whole chunk: extend it to 9 frames."
+
+
+@pytest.mark.parametrize("name", [name for name, variant in VARIANTS.items() if variant.camera is not None])
+def test_what_the_editors_offer_for_a_camera_moves_it(name: str) -> None:
+    """Nobody could draw or hold a key of a model that is told of a camera alone."""
+    facts, variant = facts_of(VARIANTS[name]), VARIANTS[name]
+    assert set(facts["keyboard"]["words"]) >= {"forward", "back", "left", "right"}
+    assert variant.keyboard is not None or facts["mouse"]["reads_pitch"]
+    still = bind_track(parse_track("idle*9"), variant).controls.c2w
+    for held in ("forward*9", "left*9", "yaw_right(2)*9"):
+        bound = bind_track(parse_track(held), variant)
+        assert not bound.rows and not torch.equal(bound.controls.c2w, still), held

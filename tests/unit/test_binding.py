@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import pairwise
 
@@ -14,11 +15,12 @@ from worldmodel.binding.follow import follow
 from worldmodel.binding.motion import integrate, rotations
 from worldmodel.binding.report import KINDS, Report, Row, in_order
 from worldmodel.camera.poses import Poses, poses_of
+from worldmodel.questions import answer
 from worldmodel.track.track import Track, parse_track
 from worldmodel.variants import VARIANTS, Variant
 
 ANY = pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
-TINY, UNIVERSAL = VARIANTS["tiny_world"], VARIANTS["matrix_game_2_universal"]
+TINY, UNIVERSAL = VARIANTS["tiny_world_2"], VARIANTS["matrix_game_2_universal"]
 DRIVE, TEMPLERUN = VARIANTS["matrix_game_2_gta_drive"], VARIANTS["matrix_game_2_templerun"]
 WORDS = ("forward", "back", "left", "right", "jump", "slide", "turn_left", "turn_right")
 MINUS = "\N{MINUS SIGN}"
@@ -276,3 +278,20 @@ def test_a_sentence_waits_for_a_border_of_the_world_that_goes_on() -> None:
     track = parse_track("forward*80")._replace(prompts=((40, "rain"),))
     assert bind_track(track, variant, chunks=1).rows == ()
     assert [row.kind for row in bind_track(track, variant).rows] == ["quantised"]
+
+
+def test_a_track_is_cut_as_the_world_that_began_so() -> None:
+    def bound(text: str, chunks: int | None, form: str, image: bool) -> tuple[int, list[int], list[str]]:
+        asked = {"text": text, "model": "Yume 1.5", "chunks": chunks, "begun": {"form": form, "image": image}}
+        found = answer("binding", json.dumps(asked).encode())
+        over = sum(row["to"] - row["from"] + 1 for row in found["rows"] if "left over" in row["why"])
+        begins, said = zip(*found["sentences"], strict=True)
+        return over, list(begins), ["left" if "to the left" in words else "ahead" for words in said]
+
+    walk = "forward*29 left*32"
+    assert bound(walk, 0, "corrected", False) == (0, [0, 29], ["ahead", "left"])
+    assert bound(walk, 0, "corrected", True) == (29, [0, 32], ["ahead", "left"])
+    assert bound(walk, 1, "corrected", False) == (29, [0, 32], ["ahead", "left"])
+    assert bound("forward*29 left*29", 0, "as released", True) == (0, [0, 29], ["ahead", "ahead"])
+    assert bound("left*29 forward*29", 3, "as released", False) == (0, [29], ["left"]), "who knows what came before"
+    assert bound(walk, 0, "no such form", True) == bound(walk, 0, "corrected", True)

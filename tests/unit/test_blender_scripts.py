@@ -184,10 +184,10 @@ def scene(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Sc
     return scene
 
 
-def ran(poses: Poses, folder: Path) -> dict:
+def ran(poses: Poses, folder: Path, images: str = "", numbers: range | None = None) -> dict:
     """Run a walk's script; return its names."""
     path = folder / "walk.py"
-    path.write_text(blender.write(poses), encoding="utf-8")
+    path.write_text(blender.write(poses, images, numbers), encoding="utf-8")
     return runpy.run_path(str(path))
 
 
@@ -235,6 +235,38 @@ def test_what_blender_projects_is_what_the_lens_says(scene: Scene, lens: tuple, 
     assert data.shift_y == pytest.approx((lens[3] - 0.5) * lens[0] / lens[1])
     assert min(render.pixel_aspect_x, render.pixel_aspect_y) == 1  # Blender has no smaller one
     assert names["lens_of"](open_scene().camera, None, render, picture) == pytest.approx(lens)
+
+
+class ImageUser(Thing):
+    """Which picture of a sequence is shown; with keys, at every frame."""
+
+    def keyframe_insert(self, name: str, frame: int) -> None:
+        keys = vars(self).setdefault("keys", {})
+        keys[frame] = getattr(self, name)
+
+
+@pytest.mark.parametrize("numbers", [None, range(33, 33 + FRAMES), range(4, 4 + 3 * FRAMES, 3)])
+@pytest.mark.parametrize("opened", ["by its path", "in the text editor"])
+def test_the_frames_of_a_set_stand_behind_the_camera(
+    scene: Scene, opened: str, numbers: range | None, tmp_path: Path
+) -> None:
+    bpy, loaded, behind = sys.modules["bpy"], Thing(source="FILE"), Thing(image_user=ImageUser())
+    bpy.data.images = Thing(load=lambda path: vars(loaded).update(path=Path(path)) or loaded)
+    text = Thing(filepath="//set/walk.py")
+    bpy.data.texts = {"walk.py": text} if opened == "in the text editor" else {}
+    bpy.path = Thing(abspath=lambda path: path.replace("//", "/elsewhere/"))
+    new, pictures = bpy.data.cameras.new, Thing(new=lambda: behind)
+    bpy.data.cameras.new = lambda name: Thing(**vars(new(name)), background_images=pictures)
+    ran(flight(), tmp_path, "images", numbers)
+    folder = tmp_path if opened == "by its path" else Path("/elsewhere/set")
+    numbers = numbers or range(FRAMES)
+    assert loaded.path == folder / "images" / f"frame_{numbers[0]:06}.png" and loaded.source == "SEQUENCE"
+    assert behind.image is loaded and open_scene().camera.data.show_background_images
+    shown = behind.image_user
+    assert (shown.frame_start, shown.frame_duration) == (0, FRAMES)
+    offsets = vars(shown).get("keys", dict.fromkeys(range(FRAMES), shown.frame_offset))
+    # Blender shows number frame - start + 1 + offset
+    assert [frame + 1 + offset for frame, offset in offsets.items()] == [*numbers]
 
 
 def test_without_a_picture_its_height_makes_pixels_square(scene: Scene, tmp_path: Path) -> None:

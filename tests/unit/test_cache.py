@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from worldmodel.layers.cache import KVCache, PlainCache
+from worldmodel.layers.int8_cache import Int8Cache
+from worldmodel.layers.sink_cache import SinkCache
 
 CHUNK, PER_LATENT = 3, 2
 
@@ -95,3 +97,42 @@ def test_what_was_made_of_old_weights_is_forgotten_and_the_history_is_not() -> N
         cache.begin_weights()
     assert made == ["rollout", "chunk"] * 2
     assert len(cache.snapshot()) == 1
+
+
+@pytest.mark.parametrize("window", [4, 6, 9, 13])
+@torch.no_grad()
+def test_what_is_written_where_it_belongs_is_what_would_have_been_copied(window: int) -> None:
+    copied, placed = KVCache(window, CHUNK), KVCache(window, CHUNK)
+    for chunk in range(6):
+        for number in range(3):
+            current, told = entries(chunk, number), {"per_latent": PER_LATENT, "commit": number == 2}
+            room = placed.place("self", current, per_latent=PER_LATENT)
+            for part, new in zip(room, (current, -current), strict=True):
+                part.copy_(new)
+            pairs = copied.extend("self", current, -current, **told), placed.extend("self", *room, **told)
+            assert all(torch.equal(a, b) for a, b in zip(*pairs, strict=True))
+
+
+def test_there_is_no_place_where_gradients_are_wanted_or_nothing_is_kept() -> None:
+    assert KVCache(6, CHUNK).place("self", entries(0, 0), per_latent=PER_LATENT) is None
+    with torch.no_grad():
+        assert KVCache(CHUNK, CHUNK).place("self", entries(0, 0), per_latent=PER_LATENT) is None
+        assert PlainCache(6, CHUNK).place("self", entries(0, 0), per_latent=PER_LATENT) is None
+
+
+@pytest.mark.parametrize("window", [0, 4, 7])
+@torch.no_grad()
+def test_a_cache_with_a_sink_has_a_place_for_what_would_have_been_copied(window: int) -> None:
+    placing, copying = SinkCache(window, 1), SinkCache(window, 1)
+    for chunk in range(6):
+        for commit in (False, True):
+            current = entries(chunk, commit), -entries(chunk, commit)
+            room = placing.place("slot", current[0], per_latent=2)
+            for part, new in zip(room, current, strict=True):
+                part.copy_(new)
+            found = placing.extend("slot", *room, per_latent=2, commit=commit)
+            expected = copying.extend("slot", *current, per_latent=2, commit=commit)
+            assert all(torch.equal(*both) for both in zip(found, expected, strict=True))
+    placing.skip(1)
+    assert placing.place("slot", entries(0, 0), per_latent=2) is None
+    assert Int8Cache(window, 1).place("slot", entries(0, 0), per_latent=2) is None

@@ -220,7 +220,7 @@ def test_frame_numbers_are_no_seconds() -> None:
 def test_a_walk_longer_than_a_track_says_its_cause() -> None:
     content = read(tum(("0", 0), ("0.1", 1), ("0.2", 1), ("90000.5", 2)), ".tum")
     with pytest.raises(ValueError, match="expected at most 100000"):
-        follow_file(content.poses, VARIANTS["tiny_world"], Reading())
+        follow_file(content.poses, VARIANTS["tiny_world_2"], Reading())
     assert "0.1 to 9e+04 s apart" in content.notes[0]
 
 
@@ -607,7 +607,7 @@ def test_long_readers_hear_stop() -> None:
     with pytest.raises(Stopped):
         parse_colmap(*model({"1": LENS}, [(f"{i}.png", "1", i) for i in range(2000)]), Asked(check=stop))
     with pytest.raises(Stopped):
-        follow_file(Poses(torch.from_numpy(ahead(2000))), VARIANTS["tiny_world"], Reading(), stop)
+        follow_file(Poses(torch.from_numpy(ahead(2000))), VARIANTS["tiny_world_2"], Reading(), stop)
 
 
 def test_points_are_passed_over_line_by_line(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from worldmodel.world.state import Chunk, Controls, Start
 
 LARGE = 1 << 30
 ROOT = "ab" * 32
-START = Start("tiny_world", "tiny_world", torch.zeros(20, 5, 4, 6), torch.zeros(7, 20))
+START = Start("tiny_world_2", "tiny_world", torch.zeros(20, 5, 4, 6), torch.zeros(7, 20))
 CONTROLS = Controls(torch.ones(9, 4), torch.zeros(9, 2))
 KEY = "cd" * 32
 CHUNK = Chunk(torch.randn(16, 3, 4, 6), CONTROLS, 5, KEY)

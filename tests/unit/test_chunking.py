@@ -11,6 +11,7 @@ WAYS = {
     "Matrix-Game 3": (Chunking(15, 10, given=1), [57, 40, 40]),
     "LingBot": (Chunking(4, 4), [13, 16, 16]),
     "Yume, every chunk a stream": (Chunking(8, 8, restarts=True), [29, 29, 29]),
+    "LingBot's base, clips that begin with a frame again": (Chunking(21, 21, restarts=True, repeated=1), [81, 80, 80]),
     "other latents": (Chunking(5, 4, frames_per_latent=8), [33, 32, 32]),
 }
 
@@ -33,7 +34,9 @@ def test_every_frame_and_every_latent_lies_in_its_chunk(name: str) -> None:
         for latent in range(chunking.first_latent(index), chunking.first_latent(index + 1)):
             assert chunking.chunk_of_latent(latent) == index
     held = [chunking.latent_of(frame) for frame in range(chunking.first_frame(4))]
-    assert sorted(set(held)) == list(range(chunking.first_latent(4))) and held == sorted(held)
+    unseen = {chunking.first_latent(index) for index in range(1, 4)} if chunking.repeated else set()
+    assert sorted(set(held) | unseen) == list(range(chunking.first_latent(4))) and held == sorted(held)
+    assert not unseen & set(held)
 
 
 def test_what_the_start_brings_along_is_not_sampled() -> None:

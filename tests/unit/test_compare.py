@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
+from worldmodel.binding.bind import bind_track, chunk_controls
 from worldmodel.shown.side_by_side import Column, Errors, Span, fitting_scale, parting, shared_chunks, side_by_side
+from worldmodel.shown.ways import way_words
+from worldmodel.track.track import parse_track
 from worldmodel.variants import VARIANTS
 from worldmodel.world.state import Chunk, Controls, Start, World, new_world
 
@@ -15,7 +19,7 @@ SIZE = (64, 96)
 
 
 def world_of(values: list[float]) -> World:
-    start = Start("tiny_world", "tiny_world", torch.zeros(20, 2, 4, 6), torch.zeros(3, 8))
+    start = Start("tiny_world_2", "tiny_world", torch.zeros(20, 2, 4, 6), torch.zeros(3, 8))
     chunks = tuple(Chunk(torch.full((16, 3, 4, 6), value), Controls(torch.zeros(9, 4), None)) for value in values)
     return new_world(start)._replace(chunks=chunks)
 
@@ -39,6 +43,23 @@ def test_worlds_part_at_the_first_chunk_that_differs() -> None:
         assert parting(one, other, ("a", "b")).said == said
 
 
+def test_the_way_of_a_world_is_what_its_tracks_walk_and_turn() -> None:
+    bound = bind_track(parse_track("forward*12 yaw_right(3)*60 back+left*9"), VARIANTS["tiny_world_2"])
+    told, left = chunk_controls(bound.controls, 0, VARIANTS["tiny_world_2"])
+    assert not left
+    chunks = tuple(Chunk(torch.zeros(16, 3, 4, 6), controls) for controls in told)
+    world = world_of([])._replace(chunks=chunks)
+    step = 0.1235
+    side = 9 * step * math.sqrt(0.5)
+    ends = math.hypot(side, 12 * step + side)
+    assert way_words(world) == (
+        f"walks {21 * step:.2f} m, turns 180.0 degrees to the right, and ends {ends:.2f} m from its start."
+    )
+    still = chunks[0]._replace(controls=Controls(torch.zeros(9, 4), torch.zeros(9, 2)))
+    still = world._replace(chunks=(still,))
+    assert way_words(still) == "walks 0.00 m, turns 0.0 degrees, and ends 0.00 m from its start."
+
+
 def test_a_column_that_has_ended_stays_and_darkens() -> None:
     films = [torch.rand(7, *SIZE, 3), torch.rand(12, *SIZE, 3)]
     columns = [Column(str(i), len(film), pieces(film)) for i, film in enumerate(films)]
@@ -51,15 +72,15 @@ def test_a_column_that_has_ended_stays_and_darkens() -> None:
 
 def test_only_frames_that_both_have_are_measured() -> None:
     truth, film = torch.zeros(10, *SIZE, 3), torch.full((8, *SIZE, 3), 0.1)
-    errors = Errors(VARIANTS["tiny_world"], ["one"])
+    errors = Errors(VARIANTS["tiny_world_2"], ["one"])
     columns = [Column("one", 8, pieces(film)), Column("truth", 10, pieces(truth))]
     list(side_by_side(columns, Span(0, 11), SIZE, scale=1, errors=errors))
     assert errors.lines() == ["all: one 20.0 dB.", "chunk 0: one 20.0 dB."]
-    assert Errors(VARIANTS["tiny_world"], ["one"]).lines() == []
+    assert Errors(VARIANTS["tiny_world_2"], ["one"]).lines() == []
 
 
 def test_chunks_of_a_measure_are_those_of_the_world() -> None:
-    errors = Errors(VARIANTS["tiny_world"], ["one"])
+    errors = Errors(VARIANTS["tiny_world_2"], ["one"])
     black = torch.zeros(*SIZE, 3)
     for frame in range(33):
         errors.add(frame, [black + (0.1 if frame in (8, 9, 20, 21) else 0)], black)

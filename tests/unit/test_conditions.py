@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from worldmodel.layers import attention
 from worldmodel.layers.cache import KVCache
-from worldmodel.layers.rope import axis_angles, complex_product, grid_rotation, real_product, rotate, rotation
+from worldmodel.layers.rope import (
+    axis_angles,
+    complex_product,
+    grid_rotation,
+    head_bases,
+    headwise_grid_turns,
+    real_product,
+    rotate,
+    rotate_anew,
+    rotate_grid,
+    rotate_part,
+    rotation,
+    turn_matrices,
+    turned,
+)
 from worldmodel.models.matrix_game2.conditions import cut_windows, image_condition_at, window_index
 from worldmodel.variants import VARIANTS
 
@@ -51,11 +67,37 @@ def test_rotation_keeps_lengths_and_depends_on_distance() -> None:
 def test_pairs_turn_the_same_written_out_and_as_complex_numbers() -> None:
     turns = rotation(axis_angles(torch.tensor([3, 2000]), 8, 256.0), torch.device("cpu")).turns
     pairs = [torch.randn(5, 2, 4, 2, generator=torch.Generator().manual_seed(1)).requires_grad_() for _ in range(2)]
-    turned = [product(one, turns) for product, one in zip((real_product, complex_product), pairs, strict=True)]
-    torch.testing.assert_close(*turned)
-    for one in turned:
+    made = [product(one, turns) for product, one in zip((real_product, complex_product), pairs, strict=True)]
+    torch.testing.assert_close(*made)
+    for one in made:
         one.square().cumsum(0).sum().backward()
     torch.testing.assert_close(*(one.grad for one in pairs))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@torch.inference_mode()
+def test_every_way_to_rotate_gives_what_the_plain_one_gives(dtype: torch.dtype) -> None:
+    x = torch.randn(1, 6, 2, 28, generator=torch.Generator().manual_seed(2)).to(dtype)
+    close = {"rtol": 0, "atol": 1e-6 if dtype == torch.float32 else 2**-6}
+    turns = grid_rotation(torch.tensor([4]), 2, 3, 28).turns[:, None]
+    torch.testing.assert_close(rotate_anew(x, turns), rotate(x, turns), **close)
+    torch.testing.assert_close(turned(x.clone(), turns), rotate(x, turns), **close)
+    angles = axis_angles(torch.arange(6), 8, 256.0)
+    some, part = rotation(angles, x.device).turns[:, None], x.clone()
+    assert rotate_part(part, turn_matrices(angles, x.device)[:, None]) is part
+    torch.testing.assert_close(part, rotate(x, some), **close)
+    time, places = headwise_grid_turns(torch.tensor([4]), 2, 3, 28, head_bases(2, 0.0))
+    torch.testing.assert_close(rotate_grid(x.clone(), (time, places)), rotate(x, turns), **close)
+
+
+@torch.inference_mode()
+def test_attention_at_places_is_attention_at_each_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    q, k, v = (torch.randn(2, count, 5, 3, 8, generator=torch.Generator().manual_seed(3)) for count in (2, 4, 4))
+    mask = torch.ones(2, 4, dtype=torch.bool).tril(2)
+    alone = [attention.attention(q[:, :, at], k[:, :, at], v[:, :, at], mask=mask) for at in range(5)]
+    for most in (65535, 6):  # heads that a card takes at once
+        monkeypatch.setattr(attention, "MOST_HEADS", most)
+        torch.testing.assert_close(attention.attention_at_places(q, k, v, mask=mask), torch.stack(alone, dim=2))
 
 
 def test_a_grid_of_positions_repeats_with_its_latents() -> None:

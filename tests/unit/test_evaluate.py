@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from worldmodel.metrics.intervals import Estimate
-from worldmodel.tinyworld import data, pilot, train_dit, train_vae
+from worldmodel.tinyworld import pilot, train_dit, train_vae
 from worldmodel.tinyworld.__main__ import main
 from worldmodel.tinyworld.evaluate import drift, plots, rows, suites, whereabouts
 from worldmodel.tinyworld.evaluate.report import figures
 from worldmodel.tinyworld.export import export_model, export_vae, open_player
 from worldmodel.tinyworld.run import Run
+from worldmodel.tinyworld.scene import clips
 from worldmodel.vae.tiny import TinyVAE, initialise
 
 
@@ -42,7 +43,7 @@ def test_a_run_plays_as_the_files_exported_from_it(runs):
 
 
 def test_without_a_path_the_shipped_files_are_opened():
-    assert open_player().variant.name == "tiny_world"
+    assert open_player().variant.name == "tiny_world_2"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_without_a_path_the_shipped_files_are_opened():
         (["--only", "walls"], "--only: found walls, expected some of vae"),
         (["--only", "few-steps"], "--before: nothing was given"),
         (["--starts", "257"], "--starts: found 257, expected 2 to 256"),
-        (["--frames", "501"], "--frames: found 501, expected 20 to 500"),
+        (["--frames", "1001"], "--frames: found 1001, expected 20 to 1000"),
         (["--record", "--model", "x"], "--record: found --model or --vae"),
         (["--model", "{}/nothing.safetensors"], "nothing.safetensors: found no such file"),
         (["--model", "{}"], "holds no state.pt"),
@@ -76,12 +77,12 @@ def test_figures_are_written_by_name():
 
 
 def test_a_known_pose_is_found_and_a_foreign_world_is_there_exactly():
-    tracks = suites.load()["world"].part(slice(0, 3))
+    tracks = suites.load("layouts")["world"].part(slice(0, 3))
     worlds, walks = tracks.walk(frames=9)
     offset = torch.tensor([[0.1, 0.05, 2.0]]).double().expand(3, 3)
     place, yaw = whereabouts.moved(walks.places[:, 8], walks.yaws[:, 8], offset)
     there = pilot.Walks(walks.which, walks.actions, place[:, None], yaw[:, None], walks.bumped)
-    film = pilot.film(worlds, there, data.PICTURE).movedim(-1, 2)
+    film = pilot.film(worlds, there, clips.PICTURE).movedim(-1, 2)
     found = whereabouts.find(film, tracks, [8])
     assert (found.places[:, 0] - place).norm(dim=-1).max() < 0.07
     assert (found.yaws[:, 0] - yaw).rad2deg().abs().max() < 1.1
@@ -89,7 +90,7 @@ def test_a_known_pose_is_found_and_a_foreign_world_is_there_exactly():
 
 
 def test_the_pictures_hold_what_they_are_given():
-    tracks = suites.load()["world"].part(slice(0, 3))
+    tracks = suites.load("layouts")["world"].part(slice(0, 3))
     _, walks = tracks.walk(frames=9)
     there_exactly = whereabouts.Found(
         walks.places[:, [8]], walks.yaws[:, [8]], walks.places[:, [8]], walks.yaws[:, [8]]

@@ -14,7 +14,8 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image
 from torch import Tensor
 
-from worldmodel.shown.film import FilmWriter, animation, contact_sheet, film_frames, read_film, to_bytes
+from worldmodel.shown.film import FilmWriter, animation, contact_sheet, film_frames, read_film
+from worldmodel.storage.pixels import to_bytes
 
 
 def moving_picture(frames: int = 20, height: int = 64, width: int = 96) -> Tensor:

@@ -19,7 +19,7 @@ from worldmodel.track.presets import preset
 from worldmodel.track.track import parse_timeline, parse_track, same_track, sample, write_track
 from worldmodel.variants import MATRIX_GAME_3_WALKING, VARIANTS, Motion
 
-TINY_WORLD = VARIANTS["tiny_world"]
+TINY_WORLD = VARIANTS["tiny_world_2"]
 MOTION = TINY_WORLD.motion
 STEP = MOTION.step_metres
 WALKS = 200
@@ -80,7 +80,7 @@ def test_random_walks_are_followed(name: str, capsys: pytest.CaptureFixture[str]
     assert np.mean(switches) < 0.4
 
 
-@pytest.mark.parametrize("name", ["tiny_world", "matrix_game_2_universal", "matrix_game_2_gta_drive"])
+@pytest.mark.parametrize("name", ["tiny_world_2", "matrix_game_2_universal", "matrix_game_2_gta_drive"])
 def test_what_is_found_is_what_the_model_gets(name: str) -> None:
     found = follow(ground_walk(5, STEP), VARIANTS[name])
     bound = bind_track(found.track, VARIANTS[name])

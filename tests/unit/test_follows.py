@@ -3,29 +3,30 @@
 import pytest
 import torch
 
-from worldmodel.tinyworld import data, pilot
+from worldmodel.tinyworld import pilot
 from worldmodel.tinyworld.evaluate import follows, suites
+from worldmodel.tinyworld.scene import clips
 from worldmodel.variants import VARIANTS
 
-VARIANT = VARIANTS["tiny_world"]
+VARIANT = VARIANTS["tiny_world_2"]
 WALKS = 3
 
 
 @pytest.fixture(scope="module")
 def tracks() -> suites.Tracks:
-    return suites.load()["drawn"].part(slice(0, WALKS))
+    return suites.load("layouts")["drawn"].part(slice(0, WALKS))
 
 
 def film_at(tracks: suites.Tracks, pace: float) -> torch.Tensor:
     """Render the walks at a pace of their own: frame i shows the pose of frame pace * i."""
     worlds, walk = tracks.walk()
-    at = torch.arange(VARIANT.chunking.first_frame(follows.CHUNKS), dtype=torch.float64) * pace
+    at = torch.arange(VARIANT.chunking.first_frame(follows.chunks_in(VARIANT)), dtype=torch.float64) * pace
     row, rest = at.long(), at % 1
     places, yaws = (
         torch.lerp(value[:, row], value[:, row + 1], rest.view(1, -1, *[1] * (value.ndim - 2)))
         for value in (walk.places, walk.yaws)
     )
-    return pilot.film(worlds, walk._replace(places=places, yaws=yaws), data.PICTURE).movedim(-1, 2)
+    return pilot.film(worlds, walk._replace(places=places, yaws=yaws), clips.PICTURE).movedim(-1, 2)
 
 
 def test_drawn_walks_touch_no_wall(tracks):
@@ -42,11 +43,12 @@ def test_a_film_that_falls_behind_is_found_as_slow_as_it_is_in_every_chunk(track
     worlds, walk = tracks.walk()
     start = walk.places[:, :1]
     short = walk._replace(places=start + 0.8 * (walk.places - start))
-    frames = slice(0, VARIANT.chunking.first_frame(follows.CHUNKS))
-    motion = follows.explain(pilot.film(worlds, short, data.PICTURE, frames).movedim(-1, 2), tracks, VARIANT)
+    frames = slice(0, VARIANT.chunking.first_frame(follows.chunks_in(VARIANT)))
+    motion = follows.explain(pilot.film(worlds, short, clips.PICTURE, frames).movedim(-1, 2), tracks, VARIANT)
     shares = motion.found_metres / motion.metres
-    assert shares.shape == (WALKS, follows.CHUNKS)
-    torch.testing.assert_close(shares.nanmean(0), torch.full((follows.CHUNKS,), 0.8).double(), atol=0.05, rtol=0)
+    chunks = follows.chunks_in(VARIANT)
+    assert shares.shape == (WALKS, chunks)
+    torch.testing.assert_close(shares.nanmean(0), torch.full((chunks,), 0.8).double(), atol=0.05, rtol=0)
     assert follows.slopes(motion).degrees.value == pytest.approx(1, abs=0.04)
 
 

@@ -15,7 +15,8 @@ import pytest
 from tests.unit.fuzzing import targets
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-MUTANTS = 20_000
+MUTANTS = int(os.environ.get("WM_MUTANTS", "6000"))
+"""At length: `WM_MUTANTS=20000`."""
 NAMES = tuple(targets())
 ALONE = 4
 """Processes, so that one reader's memory is not another's excuse."""

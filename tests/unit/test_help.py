@@ -31,7 +31,7 @@ def documented_nodes() -> dict[str, Names]:
     nodes = {}
     for path in sorted((REPOSITORY / "nodes").glob("*.py")):
         module = ast.parse(path.read_text(encoding="utf-8"))
-        helpers = {item.name: item for item in module.body if isinstance(item, ast.FunctionDef)}
+        helpers = helpers_of(path)
         for schema in ast.walk(module):
             if isinstance(schema, ast.FunctionDef) and schema.name == "define_schema":
                 calls = list(schema_calls(schema, helpers))
@@ -40,8 +40,22 @@ def documented_nodes() -> dict[str, Names]:
     return nodes
 
 
+def helpers_of(path: Path) -> dict[str, ast.FunctionDef]:
+    """Return the functions that a module defines, and those that it takes from modules beside it."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    found = {item.name: item for item in body if isinstance(item, ast.FunctionDef)}
+    for item in body:
+        if not isinstance(item, ast.ImportFrom) or item.level != 1:
+            continue
+        module = path.parent / f"{item.module}.py"
+        if module.exists():
+            beside = helpers_of(module)
+            found |= {name.name: beside[name.name] for name in item.names if name.name in beside}
+    return found
+
+
 def schema_calls(function: ast.FunctionDef, helpers: dict[str, ast.FunctionDef]) -> Iterator[ast.Call]:
-    """Yield the calls in a function and in the functions of its module that it calls."""
+    """Yield the calls in a function and in the functions that it calls, of its module or of one beside it."""
     for call in ast.walk(function):
         if isinstance(call, ast.Call):
             yield call

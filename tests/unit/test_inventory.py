@@ -14,7 +14,7 @@ from worldmodel.world.state import Chunk, Start, World, frames, new_world
 
 GRID = (8, 12)
 WALKS = {
-    "tiny_world": "forward*14 forward+yaw_right(2)*12 left+yaw_left(0.1)*7 idle*12",
+    "tiny_world_2": "forward*14 forward+yaw_right(2)*12 left+yaw_left(0.1)*7 idle*12",
     "matrix_game_2_universal": "forward+left*20 back+pitch_up(1.3)+yaw_left(7.7)*25",
     "matrix_game_2_gta_drive": "forward*30 back+yaw_right(0.33)*15",
     "matrix_game_2_templerun": "jump*12 idle*9 turn_left*4 slide*20",
@@ -46,15 +46,15 @@ def test_what_was_walked_binds_to_the_same_controls(name: str, first: int) -> No
 
 def test_every_turn_a_track_can_ask_for_comes_back() -> None:
     turns = torch.cat([torch.arange(-6000, 6000) / 1000, torch.rand(3000) * 360 - 180])
-    turns = turns[: VARIANTS["tiny_world"].chunking.first_frame(len(turns) // 12)]
+    turns = turns[: VARIANTS["tiny_world_2"].chunking.first_frame(len(turns) // 12)]
     track = Track((), torch.zeros(len(turns), 0), torch.stack([turns, torch.zeros(len(turns))], 1).float())
-    world = world_of("tiny_world", track)
-    bound = bind_track(walked_track(world), VARIANTS["tiny_world"]).controls
+    world = world_of("tiny_world_2", track)
+    bound = bind_track(walked_track(world), VARIANTS["tiny_world_2"]).controls
     assert torch.equal(bound.mouse, torch.cat([chunk.controls.mouse for chunk in world.chunks]))
 
 
 def test_prompts_come_back_where_they_changed() -> None:
-    world = world_of("tiny_world", parse_track("forward*57"))
+    world = world_of("tiny_world_2", parse_track("forward*57"))
     prompts = ("", "rain", "rain", "", "snow")
     chunks = tuple(
         chunk._replace(controls=chunk.controls._replace(prompt=text))
@@ -66,10 +66,10 @@ def test_prompts_come_back_where_they_changed() -> None:
 
 
 def test_the_summary_counts_what_is_there() -> None:
-    world = world_of("tiny_world", parse_track(WALKS["tiny_world"]), seeds=(7, 7, 9))
+    world = world_of("tiny_world_2", parse_track(WALKS["tiny_world_2"]), seeds=(7, 7, 9))
     lines = summary(world)
     assert lines[0].startswith("Tiny World: 4 chunks, 45 frames, 2.8 s at 16 fps; 96 x 64 pixels; ")
-    assert lines[1] == f"Start {world.digest[:12]}; noise from the seed."
+    assert lines[1] == f"Start id {world.digest[:12]}; noise from the seed."
     assert lines[2] == "Seeds: 7 (chunks 0-1), 9 (chunks 2-3)."
     assert lines[3] == "Keys: forward 26 (58%), left 7 (16%), none 12 (27%)."
     assert lines[4].startswith("Path: 4.1 m, ends ") and "turned 23° right; walls not counted." in lines[4]
@@ -77,7 +77,7 @@ def test_the_summary_counts_what_is_there() -> None:
 
 
 def test_a_line_for_each_run_of_chunks_that_were_told_the_same() -> None:
-    world = world_of("tiny_world", parse_track("forward*9 forward+yaw_right(2)*24 idle*12"), seeds=(1, 2))
+    world = world_of("tiny_world_2", parse_track("forward*9 forward+yaw_right(2)*24 idle*12"), seeds=(1, 2))
     assert describe_world(world).splitlines()[len(summary(world)) :] == [
         "chunk 0, frames 0-8: forward 9; seed 1.",
         "chunks 1-2, frames 9-32: forward 12, 24° right each; seed 2.",
@@ -86,7 +86,7 @@ def test_a_line_for_each_run_of_chunks_that_were_told_the_same() -> None:
 
 
 def test_worlds_without_frames_or_without_a_walk_are_described() -> None:
-    empty = world_of("tiny_world", parse_track("forward*8"))
+    empty = world_of("tiny_world_2", parse_track("forward*8"))
     assert frames(empty) == 0 and describe_world(empty).splitlines() == list(summary(empty))
     assert summary(empty)[0].startswith("Tiny World: 0 chunks, 0 frames, 0.0 s")
     runner = world_of("matrix_game_2_templerun", parse_track(WALKS["matrix_game_2_templerun"]))
@@ -95,7 +95,7 @@ def test_worlds_without_frames_or_without_a_walk_are_described() -> None:
 
 
 def test_the_size_is_that_of_the_tensors() -> None:
-    world = world_of("tiny_world", parse_track("forward*9"))
+    world = world_of("tiny_world_2", parse_track("forward*9"))
     assert world_bytes(world) == 4 * (20 * 2 * 96 + 3 * 8 + 16 * 3 * 96 + 9 * 4 + 9 * 2)
 
 

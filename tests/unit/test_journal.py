@@ -117,7 +117,7 @@ def test_keys_stay_the_same_from_release_to_release() -> None:
 
 
 def test_a_world_hands_on_its_last_key_or_its_digest_or_its_content() -> None:
-    start = Start("tiny_world", "tiny_world", torch.randn(20, 5, 4, 6), torch.randn(7, 20))
+    start = Start("tiny_world_2", "tiny_world", torch.randn(20, 5, 4, 6), torch.randn(7, 20))
     empty = new_world(start)
     assert parent_key(empty) == empty.digest
     keyed = empty._replace(chunks=(chunk_of(1), chunk_of(2)))
@@ -211,7 +211,7 @@ def test_the_running_worlds_lineage_never_leaves(tmp_path: Path) -> None:
     old = Journal(tmp_path, LARGE)
     for number in range(6):
         old.keep(chunk_of(number), ROOT)
-    start = Start("tiny_world", "tiny_world", torch.randn(20, 5, 4, 6), torch.randn(7, 20))
+    start = Start("tiny_world_2", "tiny_world", torch.randn(20, 5, 4, 6), torch.randn(7, 20))
     journal = Journal(tmp_path, 0)
     journal.enter(new_world(start)._replace(chunks=(chunk_of(0), chunk_of(1), chunk_of(77, key=""))))
     assert journal.find(chunk_of(2).key)

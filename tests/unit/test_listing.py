@@ -235,7 +235,7 @@ def test_a_glance_costs_a_few_kilobytes(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_world_is_told_by_its_header(tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(1)
-    start = Start("tiny_world", "tiny_world", torch.randn(20, 5, 8, 12, generator=generator), torch.ones(7, 20))
+    start = Start("tiny_world_2", "tiny_world", torch.randn(20, 5, 8, 12, generator=generator), torch.ones(7, 20))
     path = save_world(new_world(start), tmp_path / f"a{SUFFIX}")
     assert is_world_file(path)
     data = path.read_bytes()

@@ -179,6 +179,28 @@ def test_a_bf16_network_still_tells_close_timesteps_apart() -> None:
     assert (seen[0].float() - seen[1].float()).abs().max() > 0.5
 
 
+@pytest.mark.parametrize("acting", [(0,), (0, 1, 2)])
+@torch.inference_mode()
+def test_a_clean_pass_that_nobody_reads_leaves_the_same_history(acting: tuple[int, ...]) -> None:
+    net = network(action_blocks=acting, layers=3)
+    x, step = inputs(CHUNK, batch=1)
+    caches = KVCache(2 * CHUNK, CHUNK), KVCache(2 * CHUNK, CHUNK)
+    for cache, read in zip(caches, (True, False), strict=True):
+        for _ in range(3):
+            velocity = net(x, call=step.clean()._replace(cache=cache, read=read))
+            assert torch.equal(velocity, x) != read
+    for one, two in zip(*(cache.snapshot() for cache in caches), strict=True):
+        assert one[0] == two[0] and all(torch.equal(a, b) for a, b in zip(one[1:], two[1:], strict=True))
+
+
+@torch.inference_mode()
+def test_a_clean_pass_that_goes_wrong_says_so_although_nobody_reads_it() -> None:
+    net = network(layers=3)
+    net.blocks[1].ffn[0].bias[0] = float("nan")
+    x, step = inputs(CHUNK, batch=1)
+    assert not net(x, call=step.clean()._replace(cache=KVCache(2 * CHUNK, CHUNK))).isfinite().any()
+
+
 def test_a_sampler_is_told_what_to_use() -> None:
     x, _ = inputs(CHUNK)
     with pytest.raises(ValueError, match="use Rollout World instead of a sampler such as KSampler"):
@@ -233,4 +255,5 @@ def test_the_cache_holds_only_the_window_and_counts_its_bytes() -> None:
     tokens, dim, action = GRID[0] * GRID[1] // 4, SIZES["dim"], SIZES["action_heads"] * 64
     history = SIZES["layers"] * tokens * dim + len(SIZES["action_blocks"]) * (tokens + 1) * action
     cross = SIZES["layers"] * step.image_tokens.shape[1] * dim
-    assert sizes == [BATCH * 2 * 4 * (5 * history + cross)] * 5
+    places = tokens * 4 * (dim // SIZES["heads"] // 6)  # turns of rows and columns, the same for all clips
+    assert sizes == [BATCH * 2 * 4 * (5 * history + cross) + 4 * places] * 5

@@ -9,8 +9,9 @@ from worldmodel.bench.counting import counted
 from worldmodel.layers.kept import Kept, once
 from worldmodel.layers.quantize import plain_product, whole_product
 from worldmodel.models.matrix_game3.int8 import Int8Linear, int8_layers, is_quantised, truncated_rows
-from worldmodel.models.matrix_game3.network import MatrixGame3, network_of
+from worldmodel.models.matrix_game3.network import MatrixGame3
 from worldmodel.models.matrix_game3.sizes import Sizes
+from worldmodel.models.shapes import network_of
 
 SIZES = Sizes(
     dim=48, ffn_dim=64, freq_dim=32, layers=2, text_dim=20, channels=48, cell=16, keyboard_dim=6, keyboard_width=8,
@@ -91,7 +92,7 @@ def test_products_of_whole_numbers_are_exact() -> None:
 @pytest.mark.parametrize("rounds", [True, False])
 def test_the_projections_of_both_attentions_are_packed_and_nothing_else(rounds: bool) -> None:
     weights = MatrixGame3(SIZES).state_dict()
-    network = network_of(weights, SIZES, operations=int8_layers(rounds=rounds))
+    network = network_of(MatrixGame3, weights, SIZES, operations=int8_layers(rounds=rounds))
     packed = {name for name, layer in network.named_modules() if getattr(layer, "packed", None) is not None}
     assert packed == {
         f"blocks.{block}.{part}_attn.{name}" for block in (0, 1) for part in ("self", "cross") for name in "qkvo"

@@ -161,7 +161,7 @@ def windows_of_later_clips_a_latent_early(patch: Patch) -> None:
 
 @mutation("action_module")
 def action_rope_missing(patch: Patch) -> None:
-    wrap(patch, judge, "action_turns", lambda original, *args: original(*args) * 0 + torch.tensor([1.0, 0.0]))
+    wrap(patch, judge, "action_turns", lambda original, *args: original(*args) * 0 + torch.eye(2))
 
 
 # ---------------------------------------------------------------- camera

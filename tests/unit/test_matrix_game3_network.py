@@ -24,8 +24,9 @@ from worldmodel.models.matrix_game3.conditions import (
     clip_call,
     window_index,
 )
-from worldmodel.models.matrix_game3.network import MatrixGame3, network_of
+from worldmodel.models.matrix_game3.network import MatrixGame3
 from worldmodel.models.matrix_game3.sizes import Sizes, sizes_of
+from worldmodel.models.shapes import network_of
 
 KEYS = Path(__file__).parents[1] / "golden" / "matrix_game3" / "keys_dit.json"
 SIZES = Sizes(
@@ -326,11 +327,11 @@ def test_any_precision_and_prefix_is_loaded(dtype: torch.dtype) -> None:
     weights = released_names(file)
     sizes = sizes_of({key: tuple(value.shape) for key, value in weights.items()}, heads=3, action_rotated=4)
     assert sizes == SIZES
-    loaded = network_of(weights, sizes)
+    loaded = network_of(MatrixGame3, weights, sizes)
     assert torch.equal(loaded(X, call=call_of().at(1.0)), network.float()(X, call=call_of().at(1.0)))
     weights.pop("head.head.bias")
     with pytest.raises(RuntimeError, match=r"head\.head\.bias"):
-        network_of(weights, sizes)
+        network_of(MatrixGame3, weights, sizes)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from worldmodel.bench import released
-from worldmodel.bench.count import chunk_of, decode_of
+from worldmodel.bench.count import chunk_of, phase_of
 from worldmodel.bench.released import Form
 from worldmodel.families.matrix_game3 import kept_numbers, seen_latents
 from worldmodel.layers.quantize import ATTENTION
@@ -72,7 +72,8 @@ def test_activations_are_those_that_are_counted(monkeypatch: pytest.MonkeyPatch)
     counted = [gigabytes(phases["denoise"].activations) for phases in (kept, anew)]
     assert row("denoise | activations")[-1] == "; ".join(counted)
     assert row("encode | activations")[-1] == gigabytes(kept["encode"].activations)
-    decoders = [kept["decode"], *(decode_of("matrix-game-3", forms[0]._replace(pruned=share)) for share in (0.5, 0.75))]
+    light = (released.matrix_game_3(forms[0]._replace(pruned=share)) for share in (0.5, 0.75))
+    decoders = [kept["decode"], *(phase_of(model.decode, model.vae) for model in light)]
     assert row("decode | first chunk")[-1] == ", ".join(gigabytes(phase.kept) for phase in decoders)
     assert row("decode | activations")[-1] == ", ".join(gigabytes(phase.activations) for phase in decoders)
 

@@ -46,7 +46,7 @@ def path(**members: object) -> str:
 
 
 def start(**changes: str) -> Start:
-    made = Start("tiny_world", VARIANTS["tiny_world"].latent_format, torch.zeros(20, 5, 4, 6), torch.zeros(7, 20))
+    made = Start("tiny_world_2", VARIANTS["tiny_world_2"].latent_format, torch.zeros(20, 5, 4, 6), torch.zeros(7, 20))
     return made._replace(**changes)
 
 
@@ -132,9 +132,9 @@ def test_what_is_said_of_a_world_file_is_one_short_line(tmp_path: Path) -> None:
 
 def test_what_is_told_of_a_walk_is_short_lines() -> None:
     walked = parse_track(track(keys={"jump": [[0, 9]]}, prompts=[[frame, LONG[:5] + PLAIN] for frame in range(9)]))
-    told = bind_track(walked, VARIANTS["tiny_world"]).report
+    told = bind_track(walked, VARIANTS["tiny_world_2"]).report
     assert told and all(len(line) <= LETTERS and not UNWRITABLE.search(line) for line in told)
-    rows = bind_track(walked, VARIANTS["tiny_world"]).rows
+    rows = bind_track(walked, VARIANTS["tiny_world_2"]).rows
     assert all(len(text) <= LETTERS for row in rows for text in (row.asked, row.got, row.why))
     content = parse_file(f"W,{PLAIN[:90_000]}\n1,1\n".encode(), ".csv")
     assert all(len(line) <= LETTERS for line in (*content.notes, *content.unused))

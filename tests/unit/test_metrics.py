@@ -11,12 +11,13 @@ from worldmodel.metrics import pictures
 from worldmodel.metrics.intervals import mean_of, ratio_of, share_interval
 from worldmodel.rollout.sampling import warped_steps
 from worldmodel.rollout.session import bare
-from worldmodel.tinyworld import data, engine, pilot, train_dit
+from worldmodel.tinyworld import pilot, train_dit
 from worldmodel.tinyworld.evaluate import drift, obedience, right_world, steering, suites
 from worldmodel.tinyworld.evaluate.bars import FULL, SHORT, Bar
 from worldmodel.tinyworld.evaluate.report import evaluate
 from worldmodel.tinyworld.evaluate.rows import GROUPS, Form
 from worldmodel.tinyworld.player import Player, build_conditions, encode_start
+from worldmodel.tinyworld.scene import clips, engine
 from worldmodel.tinyworld.visibility import seen_from_first
 from worldmodel.vae.tiny import TinyVAE, initialise
 from worldmodel.world.state import Controls, RecordedNoise, Start, new_world
@@ -24,7 +25,7 @@ from worldmodel.world.state import Controls, RecordedNoise, Start, new_world
 
 @pytest.fixture(scope="module")
 def suite():
-    return suites.load()
+    return suites.load("layouts")
 
 
 # --- pictures and intervals
@@ -62,28 +63,6 @@ def test_19_of_20_intervals_hold_the_true_mean_and_the_true_ratio():
 # --- the suite
 
 
-def test_the_suite_holds_held_out_worlds_only(suite):
-    assert all((tracks.seeds < engine.HELD_OUT_SEEDS).all() for tracks in suite.values())
-    counts = {name: len(tracks.seeds) for name, tracks in suite.items()}
-    obeyed = {f"obeys_{action}": 256 for action in suites.OPPOSITES}
-    assert counts == {"vae": 32, **obeyed, "turns": 64, "world": 256, "long": 32, "drawn": 64}
-    assert suite["long"].turns.shape[1] == 500
-
-
-def test_the_suite_is_what_its_generators_draw(suite):
-    drawn = {
-        "vae": suites.draw_played("vae", 32),
-        "world": suites.draw_moving(),
-        "turns": suites.draw_standing(),
-        "obeys_left": suites.draw_obeyed("left"),
-        "drawn": suites.draw_drawn(),
-    }
-    for name, parts in drawn.items():
-        first = next(parts)
-        for value, kept in zip(first, suite[name].part(slice(0, len(first.seeds))), strict=True):
-            assert torch.equal(value, kept), name
-
-
 def test_a_longer_list_of_starts_begins_with_the_shorter(suite):
     short, long = (list(suite["world"].batches(count)) for count in (40, 96))
     assert [number for number, _ in long] == [0, 1, 2]
@@ -95,27 +74,29 @@ def test_a_longer_list_of_starts_begins_with_the_shorter(suite):
 
 def test_an_unmoved_camera_has_seen_everything(suite):
     worlds, walks = suite["world"].part(slice(0, 4)).walk(pilot.hold((), 0.0, 4, 2))
-    depth = pilot.views(worlds, walks, data.PICTURE).depth
-    assert seen_from_first(depth, walks.places, walks.yaws).all()
+    depth = pilot.views(worlds, walks, clips.PICTURE).depth
+    assert seen_from_first(depth, walks.places, walks.yaws, worlds.focal).all()
 
 
 def test_a_view_to_the_other_side_has_seen_nothing(suite):
     worlds, walks = suite["world"].part(slice(0, 4)).walk(pilot.hold((), 90.0, 4, 2))
-    depth = pilot.views(worlds, walks, data.PICTURE).depth
-    assert not seen_from_first(depth, walks.places, walks.yaws)[:, 2].any()
+    depth = pilot.views(worlds, walks, clips.PICTURE).depth
+    assert not seen_from_first(depth, walks.places, walks.yaws, worlds.focal)[:, 2].any()
 
 
 def test_turning_shows_new_columns_on_the_side_it_turns_to(suite):
     worlds, walks = suite["world"].part(slice(0, 4)).walk(pilot.hold((), 10.0, 4, 1))
-    depth = pilot.views(worlds, walks, data.PICTURE).depth
-    seen = seen_from_first(depth, walks.places, walks.yaws)[:, 1, 20:44]  # corners reach higher than edges
+    depth = pilot.views(worlds, walks, clips.PICTURE).depth
+    seen = seen_from_first(depth, walks.places, walks.yaws, worlds.focal)[
+        :, 1, 20:44
+    ]  # corners reach higher than edges
     assert seen[..., :70].float().mean() > 0.97 and not seen[..., -9:].any()
 
 
 def test_what_counts_as_seen_is_near_a_point_of_the_first_frame_and_nothing_else_is(suite):
     worlds, walks = suite["world"].part(slice(0, 8)).walk(frames=25)
-    view = pilot.views(worlds, walks, data.PICTURE)
-    seen = seen_from_first(view.depth, walks.places, walks.yaws)
+    view = pilot.views(worlds, walks, clips.PICTURE)
+    seen = seen_from_first(view.depth, walks.places, walks.yaws, worlds.focal)
     for walker in range(8):
         first, last = (points(view.depth[walker, f], walks.places[walker, f], walks.yaws[walker, f]) for f in (0, 24))
         solid = view.depth[walker, 0].isfinite(), view.depth[walker, 24].isfinite()
@@ -123,7 +104,7 @@ def test_what_counts_as_seen_is_near_a_point_of_the_first_frame_and_nothing_else
         counted, depth = seen[walker, 24][solid[1]], view.depth[walker, 24][solid[1]]
         # neighbouring pixels of a floor lie depth squared apart, those of a wall depth
         pixel = depth / (engine.FOCAL * 96)
-        assert (gap[counted] < (3 * pixel * (1 + depth))[counted]).float().mean() > 0.99
+        assert not counted.any() or (gap[counted] < (3 * pixel * (1 + depth))[counted]).float().mean() > 0.99
         if (~counted).any():
             assert (gap[~counted] > (0.2 * pixel)[~counted]).float().mean() > 0.9
 
@@ -153,14 +134,14 @@ class Puppet(Player):
         keys, turns = (value[:, : frames - 1] for value in actions)
         keys, turns = (keys[..., [1, 0, 3, 2]], -turns) if self.mirrored else (keys, turns * self.turns)
         worlds, walks = self.tracks.part(which).walk(pilot.Actions(keys, turns))
-        film = pilot.film(worlds, walks, data.PICTURE).movedim(-1, 1)
+        film = pilot.film(worlds, walks, clips.PICTURE).movedim(-1, 1)
         for chunk in range(chunks):
             span = slice(self.variant.chunking.first_frame(chunk), self.variant.chunking.first_frame(chunk + 1))
             yield film[:, :, :1].expand_as(film[:, :, span]) if self.frozen else film[:, :, span]
 
     def _recognise(self, first):
         worlds, walks = self.tracks.walk(pilot.hold((), 0.0, len(self.tracks.seeds), 0))
-        starts = pilot.film(worlds, walks, data.PICTURE)[:, 0].movedim(-1, 1)
+        starts = pilot.film(worlds, walks, clips.PICTURE)[:, 0].movedim(-1, 1)
         return (starts[None] - first[:, None]).abs().amax((2, 3, 4)).argmin(1)
 
 
@@ -207,14 +188,14 @@ def test_a_frozen_or_mirrored_film_fails_the_yaw_response(panorama):
     for turns in (0.0, -1.0):
         films = [steering.turned(tracks, (turns * yaws).double().expand(3, -1)) for yaws in commanded]
         found = [steering.find_yaw(film, yaws, around) for film, yaws in zip(films, commanded, strict=True)]
-        assert not SHORT["yaw response"].met(steering.response(commanded, torch.stack(found, 1)).value)
+        assert not FULL["yaw response"].met(steering.response(commanded, torch.stack(found, 1)).value)
 
 
 def test_the_columns_compared_were_shown_by_the_start_frame_at_every_yaw_searched():
     for yaw in (-54.0, -5.0, 0.0, 24.0, 54.0):
         columns = steering.shared_columns(yaw, 96)
         angle = ((columns + 0.5 - 48) / (engine.FOCAL * 96)).atan().rad2deg()
-        assert len(columns) >= 24 and (angle + yaw).abs().max() + steering.REACH <= 39.9
+        assert len(columns) >= 24 and (angle + yaw).abs().max() + steering.REACH <= 45.1
 
 
 def test_steering_follows_the_player_and_knows_where_nothing_is_asked(suite, vae, monkeypatch):
@@ -246,7 +227,7 @@ def test_the_truth_ages_by_nothing_and_a_frozen_film_stops_changing(suite, vae):
 
 def test_a_film_sent_through_the_vae_in_pieces_is_the_film_sent_whole(suite, vae):
     worlds, walks = suite["long"].part(slice(0, 2)).walk(frames=21)
-    film = pilot.film(worlds, walks, data.PICTURE).movedim(-1, 2)
+    film = pilot.film(worlds, walks, clips.PICTURE).movedim(-1, 2)
     player, seeing, showing = puppet(suite["long"], vae), {}, {}
     pieces = [drift.through_vae(player, film[:, span], seeing, showing) for span in (slice(0, 9), slice(9, 21))]
     assert torch.allclose(torch.cat(pieces, 1), drift.through_vae(player, film, {}, {}), atol=1e-5)
@@ -257,10 +238,11 @@ def test_a_film_sent_through_the_vae_in_pieces_is_the_film_sent_whole(suite, vae
 
 def test_every_bar_judges_a_row_that_is_measured(suite, vae, capsys):
     tracks = suite["world"].part(slice(0, 2))
-    rows, missed = evaluate(Form(puppet(tracks), 2, 2, 20), ["world"], FULL)
+    rows, missed = evaluate(Form(puppet(tracks), 2, 2, 20, kind="layouts"), ["world"], FULL)
     assert {row.name for row in rows} & FULL.keys() == {name for name in FULL if name.startswith("world")}
     assert not missed and "met" in capsys.readouterr().out
-    assert SHORT.keys() <= FULL.keys()
+    rows = {name for kind in (FULL, SHORT) for name in kind if name.startswith("world")}
+    assert rows <= {row.name for row in evaluate(Form(puppet(tracks), 2, 2, 20, kind="layouts"), ["world"], {})[0]}
 
 
 def test_what_is_no_number_meets_no_bar():
@@ -298,7 +280,7 @@ def test_the_batch_player_plays_what_a_session_plays():
             torch.stack([draws[3 * chunk + step][one].transpose(0, 1) for step in (1, 2)]) for chunk in range(chunks)
         ]
         noise = RecordedNoise(initial, torch.stack(later))
-        start = Start("tiny_world", "tiny_world", told.condition[one], told.context[one], noise)
+        start = Start("tiny_world_2", "tiny_world", told.condition[one], told.context[one], noise)
         session = begin(new_world(start), bare(network))
         mouse = torch.stack([torch.zeros(frames), actions.turns[one] / 15], -1).float()
         for span in (slice(0, 9), slice(9, 21)):

@@ -11,7 +11,8 @@ from safetensors import safe_open
 
 from worldmodel.binding.motion import integrate, rotations
 from worldmodel.camera.poses import angles
-from worldmodel.tinyworld import engine, pilot
+from worldmodel.tinyworld import pilot
+from worldmodel.tinyworld.scene import engine, plans
 from worldmodel.track.presets import DEMOS, PRESETS, preset
 from worldmodel.track.track import Track, parse_track, sample
 from worldmodel.variants import (
@@ -86,13 +87,13 @@ def test_the_walk_is_tiny_worlds_walk(name: str) -> None:
     keys = torch.zeros(1, 40, 4)
     for column, word in enumerate(track.words):
         keys[0, :, pilot.WORDS.index(word)] = track.keys[:, column]
-    worlds = engine.build_worlds([3])._replace(cells=torch.zeros(1, engine.CELLS, engine.CELLS, dtype=torch.long))
-    middle = torch.full((1, 2), engine.CELLS * engine.CELL / 2, dtype=torch.float64)
+    worlds = engine.build([3])._replace(cells=torch.zeros(1, plans.SIDE, plans.SIDE, dtype=torch.long))
+    middle = torch.full((1, 2), plans.SIDE * engine.CELL / 2, dtype=torch.float64)
     start = (middle, torch.zeros(1, dtype=torch.float64))
     walks = pilot.play(
         worlds, torch.zeros(1, dtype=torch.long), start, pilot.Actions(keys, track.mouse[None, :, 0].double())
     )
-    theirs = engine.poses(walks.places[0, :40] - middle, walks.yaws[0, :40])
+    theirs = pilot.poses(walks.places[0, :40] - middle, walks.yaws[0, :40])
     assert not walks.bumped.any()
     torch.testing.assert_close(integrate(track, Motion(pilot.STEP)), theirs, atol=1e-9, rtol=0)
 

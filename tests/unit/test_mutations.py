@@ -55,12 +55,12 @@ def action_norm_weights_applied(patch: Patch) -> None:
 
 @mutation
 def action_rope_without_offset(patch: Patch) -> None:
-    wrap(patch, network, "action_rotation", lambda original, latents: original(latents - latents[0]))
+    wrap(patch, network, "action_turns", lambda original, latents: original(latents - latents[0]))
 
 
 @mutation
 def action_rope_missing(patch: Patch) -> None:
-    wrap(patch, network, "action_rotation", lambda original, latents: original(latents * 0))
+    wrap(patch, network, "action_turns", lambda original, latents: original(latents * 0))
 
 
 @mutation
@@ -132,7 +132,7 @@ def action_input_normed(patch: Patch) -> None:
 @mutation
 def keyboard_queries_before_the_mouse(patch: Patch) -> None:
     def keyboard(original: Callable, self: nn.Module, x: Tensor, inputs: Any, block: int) -> Tensor:
-        before = x - self._mouse(x, inputs, inputs.mouse, block)
+        before = x - self.proj_mouse(self._mouse(x, inputs, inputs.mouse, block))
         return original(self, before, inputs, block)
 
     wrap(patch, action.ActionModule, "_keyboard", keyboard)

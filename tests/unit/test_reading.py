@@ -91,13 +91,13 @@ def test_films_like_the_true_ones_are_at_one_unit_and_others_are_farther() -> No
 
 
 def test_a_window_of_a_true_film_is_the_films_own() -> None:
-    from worldmodel.tinyworld.evaluate.suites2 import PlaceTracks
+    from worldmodel.tinyworld.evaluate.suites import Tracks
     from worldmodel.tinyworld.player import load_player
 
     player, places = load_player(), engine.build([-1, 4])
     start = engine.random_starts(places, torch.arange(2), np.random.default_rng(0))
     keys, turns = torch.zeros(2, 60, 4, dtype=torch.uint8), torch.full((2, 60), 700, dtype=torch.int16)
-    tracks = PlaceTracks(torch.tensor(places.seeds), *start, keys, turns)
+    tracks = Tracks(torch.tensor(places.seeds), *start, keys, turns)
     window = reading.true_window(player, tracks, (40, 47))
     worlds, walks = tracks.walk(frames=47)
     film = pilot.film(worlds, walks, clips.PICTURE, slice(40, 47)).movedim(-1, 2)

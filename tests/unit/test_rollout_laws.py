@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from tests.tiny_models import controls_of, predict_of, said, start_of, with_toy
+from tests.tiny_models import chained, controls_of, predict_of, said, start_of, with_toy
 from worldmodel import families
 from worldmodel.families import family_of
 from worldmodel.families.begin import begin, settings_of
@@ -47,9 +47,8 @@ def session_on(world: World, sampler: Sampler | None, **options: object) -> Sess
     few = (4,) if len(variant.steps) == 1 and variant.steps[0] > 4 else ()  # the laws hold for any number of steps
     own = settings_of(variant, steps=few)
     settings = Settings(sampler, own.numbers) if sampler else own
-    return begin(
-        world, predict_of(), settings=settings, **{"model": MODEL, "stages": 1, "encode_text": said, **options}
-    )
+    machine = {"model": MODEL, "stages": 1, "encode_text": said, "chained": chained, **options}
+    return begin(world, predict_of(), settings=settings, **machine)
 
 
 def walk(world: World, told: list[Controls], sampler: Sampler | None, seed: int = SEED, **options: object) -> World:

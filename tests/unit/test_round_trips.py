@@ -35,7 +35,7 @@ from worldmodel.formats.files import FORMATS, OF_CAMERAS, Content, read_track_fi
 from worldmodel.track.track import parse_track
 from worldmodel.variants import TITLES, VARIANTS
 
-TINY_WORLD = VARIANTS["tiny_world"]
+TINY_WORLD = VARIANTS["tiny_world_2"]
 WALK = parse_track("forward*24 forward+yaw_right(2)*20 right*9 idle")
 CAMERAS = {**WALKS, "what Tiny World walks": camera_of(WALK, TINY_WORLD)}
 
@@ -95,7 +95,7 @@ def test_tiny_world_is_written_as_it_renders(tmp_path: Path) -> None:
     text = written(camera_of(WALK, TINY_WORLD), "COLMAP", tmp_path).with_name("cameras.txt").read_text(encoding="utf-8")
     number, model, width, height, *lens = text.splitlines()[1].split()
     assert (number, model, width, height) == ("1", "PINHOLE", "96", "64")
-    assert [float(part) for part in lens] == pytest.approx([57.6, 57.6, 48, 32])
+    assert [float(part) for part in lens] == pytest.approx([48, 48, 48, 32])
 
 
 def test_a_lens_that_is_asked_for_or_brought_along_counts_before_the_models_own() -> None:
@@ -118,7 +118,7 @@ def test_a_lens_that_is_asked_for_or_brought_along_counts_before_the_models_own(
 def test_whose_lens_is_written_is_said() -> None:
     own = WALKS["portrait off centre"]
     filmed = WALK._replace(camera=own)
-    assert lens_sentence(WALK, TINY_WORLD) == "96 x 64 pixels, 79.6 degrees from left to right (Tiny World's own)."
+    assert lens_sentence(WALK, TINY_WORLD) == "96 x 64 pixels, 90.0 degrees from left to right (Tiny World's own)."
     assert lens_sentence(WALK, TINY_WORLD, 60.0) == "96 x 64 pixels, 60.0 degrees from left to right (as asked)."
     assert "640 x 352 pixels, 90.0 degrees from left to right (assumed: nobody publishes" in lens_sentence(
         WALK, VARIANTS["matrix_game_2_universal"]
@@ -191,7 +191,9 @@ def test_both_scripts_for_blender_write_a_camera_in_the_same_words() -> None:
     functions = [
         {each.name: ast.dump(each) for each in tree.body if isinstance(each, ast.FunctionDef)} for tree in (walk, alone)
     ]
-    assert {*functions[0]} == {"write_poses", "lens_of", "make_walk", "set_lens", "set_keys"}
+    assert {*functions[0]} == {
+        "write_poses", "lens_of", "make_walk", "set_lens", "set_keys", "show_pictures", "folder_of_script",
+    }  # fmt: skip
     assert all(functions[0][name] == functions[1][name] for name in ("write_poses", "lens_of"))
 
 

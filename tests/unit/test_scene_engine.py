@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from worldmodel.tinyworld import pilot
-from worldmodel.tinyworld.engine import largest_place, poses
-from worldmodel.tinyworld.evaluate import suites2
+from worldmodel.tinyworld.evaluate import suites
 from worldmodel.tinyworld.scene import clips, engine, patterns, plans, themes, walkers
 
 SIZE = (64, 96)
@@ -25,6 +24,25 @@ def stand(seeds: list[int], each: int = 2, seed: int = 0) -> tuple[engine.Places
     return places, which, *engine.random_starts(places, which, np.random.default_rng(seed))
 
 
+def largest_place(free: np.ndarray) -> np.ndarray:
+    """Return the largest 4-connected part of a boolean grid as a boolean grid."""
+    label, best = np.zeros(free.shape, int), (0, 0)
+    for origin in zip(*np.nonzero(free), strict=True):
+        if label[origin]:
+            continue
+        name, size, queue = label.max() + 1, 0, [origin]
+        label[origin] = name
+        while queue:
+            x, z = queue.pop()
+            size += 1
+            for cell in ((x + 1, z), (x - 1, z), (x, z + 1), (x, z - 1)):
+                if free[cell] and not label[cell]:
+                    label[cell] = name
+                    queue.append(cell)
+        best = max(best, (size, name))
+    return label == best[1] if best[1] else free
+
+
 def points(view: engine.View, place: Tensor, yaw: Tensor) -> Tensor:
     """Return the point (F, H, W, 3) of every pixel in the place's axes."""
     height, width = view.depth.shape[1:]
@@ -32,7 +50,7 @@ def points(view: engine.View, place: Tensor, yaw: Tensor) -> Tensor:
     across, down = ((torch.arange(side).double() + 0.5 - side / 2) / focal for side in (width, height))
     rays = torch.stack([across.expand(height, -1), down[:, None].expand(-1, width), torch.ones(height, width)], -1)
     local = rays.double() * view.depth.double()[..., None]
-    pose = poses(place, yaw)
+    pose = pilot.poses(place, yaw)
     return torch.einsum("fij,fhwj->fhwi", pose[:, :3, :3], local) + pose[:, None, None, :3, 3]
 
 
@@ -168,11 +186,11 @@ def test_a_wide_pixel_sees_the_mean_of_a_pattern(name: str) -> None:
 
 
 def test_the_suites_hold_what_they_say_and_nothing_that_training_sees() -> None:
-    for kind in suites2.KINDS:
-        suite = suites2.load(kind)
+    for kind in suites.KINDS:
+        suite = suites.load(kind)
         counts = {name: len(tracks.seeds) for name, tracks in suite.items()}
         long = {"long": 200 if kind == "levels" else 64}
-        obeyed = {f"obeys_{action}": 256 for action in suites2.OPPOSITES}
+        obeyed = {f"obeys_{action}": 256 for action in suites.OPPOSITES}
         assert counts == {"vae": 32, "turns": 64, "world": 256, "drawn": 64, "loops": 64, **long, **obeyed}
         for tracks in suite.values():
             seeds = tracks.seeds
@@ -180,13 +198,13 @@ def test_the_suites_hold_what_they_say_and_nothing_that_training_sees() -> None:
             assert bool(engine.fits(tracks.worlds(), torch.arange(len(seeds)), tracks.places).all())
 
 
-@pytest.mark.parametrize("kind", suites2.KINDS)
+@pytest.mark.parametrize("kind", suites.KINDS)
 def test_the_suites_are_what_their_code_draws(kind: str) -> None:
-    suite = suites2.load(kind)
+    suite = suites.load(kind)
     parts = {
-        "vae": suites2.draw_played(kind, "vae", 32),
-        "obeys_left": suites2.draw_obeyed(kind, "left"),
-        "loops": suites2.draw_loops(kind),
+        "vae": suites.draw_played(kind, "vae", 32),
+        "obeys_left": suites.draw_obeyed(kind, "left"),
+        "loops": suites.draw_loops(kind),
     }
     for name, supply in parts.items():
         drawn, kept = next(supply), suite[name]
@@ -196,7 +214,7 @@ def test_the_suites_are_what_their_code_draws(kind: str) -> None:
 
 
 def test_loops_come_home() -> None:
-    tracks = suites2.load("levels")["loops"].part(slice(0, 16))
+    tracks = suites.load("levels")["loops"].part(slice(0, 16))
     _, walks = tracks.walk()
     assert (walks.places[:, -1] - walks.places[:, 0]).norm(dim=-1).max() < 1.5
     assert (walks.places[:, 100:] - walks.places[:, :1]).norm(dim=-1).amax(1).min() > 2.0

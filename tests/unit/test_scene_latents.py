@@ -11,12 +11,12 @@ from safetensors.torch import load_file
 
 from worldmodel.metrics.pictures import psnr
 from worldmodel.tinyworld import carried
-from worldmodel.tinyworld.evaluate import sheets, suites2
+from worldmodel.tinyworld.__main__ import main
+from worldmodel.tinyworld.evaluate import sheets, suites
 from worldmodel.tinyworld.latents import LONG, SHORT, Shards, encode_walks
 from worldmodel.tinyworld.pilot import Actions, play, views
 from worldmodel.tinyworld.player import MODEL_FILE, VAE_FILE, load_player
 from worldmodel.tinyworld.scene import clips, engine, latents, plans
-from worldmodel.tinyworld.scene.__main__ import main
 from worldmodel.vae.tiny import TinyVAE
 
 
@@ -58,7 +58,7 @@ def test_the_trainer_reads_them(shards: Path) -> None:
 
 
 def test_a_sheet_shows_the_true_film_above_the_generated_one() -> None:
-    tracks = suites2.load("levels")["long"].part(slice(0, 2))
+    tracks = suites.load("levels")["long"].part(slice(0, 2))
     shown = sheets.watch(load_player(), tracks, (0, 8, 12))
     assert shown.true.shape == shown.made.shape == (2, 3, 3, 64, 96)
     # the first frame is given, and the model's own VAE shows it
@@ -91,7 +91,7 @@ def test_own_films_are_carried_through_places(shards: Path, tmp_path: Path, monk
     clock = iter(range(0, 1000, 40))
     monkeypatch.setattr(carried.time, "monotonic", lambda: float(next(clock)))
     walkers = clips.walking_in(1.0, (plans.NAMES.index("Hedge Court"),))
-    carried.write_own(MODEL_FILE, tmp_path, 3, 1.0, 2, VAE_FILE, walkers)
+    carried.write_own(MODEL_FILE, tmp_path, 3, 1.0, walkers, 2, VAE_FILE)
     walks = load_file(tmp_path / "003_00000.safetensors")
     latents_of_walk = 3 * carried.CHUNKS
     assert walks["made"].shape == (2, 16, latents_of_walk, 8, 12) and walks["wanted"].isfinite().all()

@@ -29,8 +29,8 @@ def test_the_layout_number_changes_no_level() -> None:
     ("level", "layout", "words"),
     [
         ("Nowhere", 0, "level: found 'Nowhere', expected one of Lighthouse Square"),
-        (menu.LAYOUT, -1, "layout: found -1, expected 0 to 9999"),
-        (menu.LAYOUT, engine.HELD_OUT_SEEDS, "layout: found 10000"),
+        (menu.LAYOUT, -1, "world_seed: found -1, expected 0 to 9999"),
+        (menu.LAYOUT, engine.HELD_OUT_SEEDS, "world_seed: found 10000"),
     ],
 )
 def test_a_place_that_may_not_be_chosen_is_refused(level: str, layout: int, words: str) -> None:

@@ -229,7 +229,7 @@ def test_wrong_controls_are_refused_in_a_sentence(controls: Controls, message: s
     ],
 )
 def test_wrong_settings_are_refused_in_a_sentence(change: dict, message: str) -> None:
-    settings = settings_of(VARIANTS["tiny_world"])._replace(**change)
+    settings = settings_of(VARIANTS["tiny_world_2"])._replace(**change)
     with pytest.raises(ValueError, match=message):
         begin(new_world(start_of("tiny_world")), predict_of(), settings=settings)
 

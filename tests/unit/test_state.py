@@ -12,7 +12,7 @@ from worldmodel.world.state import Carried, Chunk, Controls, RecordedNoise, Star
 
 
 def world_of(chunks: int) -> World:
-    start = Start("tiny_world", "tiny_world", torch.zeros(20, 2, 4, 6), torch.zeros(3, 8))
+    start = Start("tiny_world_2", "tiny_world", torch.zeros(20, 2, 4, 6), torch.zeros(3, 8))
     made = tuple(
         Chunk(torch.full((16, 3, 4, 6), float(index)), Controls(torch.zeros(9, 4), None)) for index in range(4)
     )
@@ -89,6 +89,6 @@ def test_whatever_crosses_a_wire_is_said_in_one_line_and_is_a_tuple_all_the_same
         assert isinstance(value, tuple) and tuple(value) == tuple(iter(value))
     assert repr(track) == "Track(36 frames, keys forward right, mouse, 1 prompt, camera)"
     assert repr(world) == (
-        f"World(tiny_world, 4 chunks, the last 16 x 3 x 4 x 6 float32, start {world.digest[:8]}, with context)"
+        f"World(tiny_world_2, 4 chunks, the last 16 x 3 x 4 x 6 float32, start {world.digest[:8]}, with context)"
     )
     assert isinstance(track, Track)

@@ -11,16 +11,17 @@ from torch import Tensor
 
 from tests.unit.test_tinyworld_training import Oracle, tiny_network
 from worldmodel.metrics.pictures import psnr
-from worldmodel.tinyworld import carried, data, engine, latents, pilot, train_rollout
+from worldmodel.tinyworld import carried, pilot, train_rollout
 from worldmodel.tinyworld.export import open_player
 from worldmodel.tinyworld.player import MODEL_FILE, Player
+from worldmodel.tinyworld.scene import clips, engine
 
 CHUNK = train_rollout.CHUNK
 
 
 @pytest.fixture(scope="module")
-def walked() -> tuple[engine.Worlds, pilot.Walks]:
-    return latents.make_walks(np.random.default_rng(3), 2, 12 * carried.CHUNKS - 3)
+def walked() -> tuple[engine.Places, pilot.Walks]:
+    return clips.walking_in(0.5)(np.random.default_rng(3), 2, 12 * carried.CHUNKS - 3)
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +30,15 @@ def player() -> Player:
 
 
 @pytest.fixture(scope="module")
-def own(player: Player, walked: tuple[engine.Worlds, pilot.Walks]) -> dict[str, Tensor]:
+def own(player: Player, walked: tuple[engine.Places, pilot.Walks]) -> dict[str, Tensor]:
     return carried.own_walks(player, *walked, seed=5)
 
 
 def test_a_true_frame_is_carried_to_the_true_frames(walked) -> None:
     worlds, walks = walked
-    view = pilot.views(worlds, walks, data.PICTURE, slice(0, 9))
+    view = pilot.views(worlds, walks, clips.PICTURE, slice(0, 9))
     last = view.pixels[:, 0].movedim(-1, 1)
-    frames, seen = carried.carry(last, view, walks.places[:, :9], walks.yaws[:, :9])
+    frames, seen = carried.carry(last, view, walks.places[:, :9], walks.yaws[:, :9], worlds.focal)
     true = view.pixels[:, 1:].movedim(-1, 2)
     error = ((frames - true).square().mean(2) * seen).sum((2, 3)) / seen.sum((2, 3))
     assert frames.shape == true.shape and psnr(error).min() > 24
@@ -47,10 +48,10 @@ def test_a_true_frame_is_carried_to_the_true_frames(walked) -> None:
 
 def test_a_picture_that_is_not_the_truth_is_carried_too(walked) -> None:
     worlds, walks = walked
-    view = pilot.views(worlds, walks, data.PICTURE, slice(0, 9))
-    red = torch.zeros(2, 3, *data.PICTURE)
+    view = pilot.views(worlds, walks, clips.PICTURE, slice(0, 9))
+    red = torch.zeros(2, 3, *clips.PICTURE)
     red[:, 0] = 1
-    frames, seen = carried.carry(red, view, walks.places[:, :9], walks.yaws[:, :9])
+    frames, seen = carried.carry(red, view, walks.places[:, :9], walks.yaws[:, :9], worlds.focal)
     shown = frames.movedim(2, -1)[seen]
     torch.testing.assert_close(shown, torch.tensor([1.0, 0, 0]).expand_as(shown), atol=1e-5, rtol=0)
 
@@ -60,13 +61,13 @@ def test_own_walks_hold_the_film_and_how_it_should_have_gone_on(player, walked, 
     total = carried.CHUNKS * CHUNK
     assert own["made"].shape == (2, 16, total, 8, 12) and own["wanted"].shape == (2, 16, total - CHUNK, 8, 12)
     assert own["known"].shape == (2, total - CHUNK, 8, 12) and own["known"].min() >= 0 and own["known"].max() <= 1
-    view = pilot.views(worlds, walks, data.PICTURE)
+    view = pilot.views(worlds, walks, clips.PICTURE)
     film = player.play(view.pixels[:, 0].movedim(-1, 1), walks.actions, carried.CHUNKS, 5)
     begin = player.variant.chunking.first_frame(1)
     span = slice(begin - 1, begin + 12)
     part = carried._farther(worlds, walks, span, carried.FARTHER[0])
-    view = pilot.views(worlds, part, data.PICTURE)
-    following, seen = carried.carry(film[:, :, begin - 1].clamp(0, 1), view, part.places, part.yaws)
+    view = pilot.views(worlds, part, clips.PICTURE)
+    following, seen = carried.carry(film[:, :, begin - 1].clamp(0, 1), view, part.places, part.yaws, worlds.focal)
     stream = torch.cat([film[:, :, :begin], following.transpose(1, 2)], 2)
     with torch.inference_mode():
         wanted = (player.vae.encode(stream * 2 - 1) - player.mean) / player.std
@@ -75,7 +76,8 @@ def test_own_walks_hold_the_film_and_how_it_should_have_gone_on(player, walked, 
 
 
 def test_a_chunk_walks_farther_where_no_wall_is_in_the_way() -> None:
-    worlds, which, start = data.draw_starts(np.random.default_rng(8), 24)
+    worlds, which = engine.build(range(24)), torch.arange(24)
+    start = engine.random_starts(worlds, which, np.random.default_rng(8))
     walks = pilot.play(worlds, which, start, pilot.hold(("forward",), 1.0, 24, 20))
     span = slice(4, 17)
     part = carried._farther(worlds, walks, span, 1.3)
@@ -126,11 +128,11 @@ def test_the_newest_walks_are_kept(tmp_path: Path, player: Player, monkeypatch: 
     monkeypatch.setattr(carried.time, "monotonic", lambda: clock[0])
     with pytest.raises(ValueError, match="--own: found no walks"):
         carried.OwnWalks(tmp_path).refresh()
-    carried.write_own(MODEL_FILE, tmp_path, 1, 1.0, 2)
+    carried.write_own(MODEL_FILE, tmp_path, 1, 1.0, lambda *_: (None, None), 2)
     own = carried.OwnWalks(tmp_path, newest=2)
     own.refresh()
     seen = own.draw(np.random.default_rng(0), 64)
     assert sorted(seen["made"].unique().tolist()) == [1.0, 2.0]
-    carried.write_own(MODEL_FILE, tmp_path, 1, 0.3, 2)
+    carried.write_own(MODEL_FILE, tmp_path, 1, 0.3, lambda *_: (None, None), 2)
     own.refresh()
     assert sorted(own.draw(np.random.default_rng(0), 64)["made"].unique().tolist()) == [2.0, 3.0]

@@ -12,19 +12,23 @@ import pytest
 import torch
 
 from worldmodel.binding.motion import integrate
-from worldmodel.tinyworld import data, engine, pilot, train_vae
+from worldmodel.tinyworld import pilot, train_vae
 from worldmodel.tinyworld.evaluate import suites
+from worldmodel.tinyworld.scene import clips, engine, plans
 from worldmodel.track.track import Track
 from worldmodel.vae.tiny import TinyVAE
 from worldmodel.variants import Motion
 
 SIZE = (32, 48)
-Starts = tuple[engine.Worlds, torch.Tensor, tuple[torch.Tensor, torch.Tensor]]
+Starts = tuple[engine.Places, torch.Tensor, tuple[torch.Tensor, torch.Tensor]]
 
 
 def starts(count: int, seed: int = 3) -> Starts:
     """Return worlds with one start in each."""
-    return data.draw_starts(np.random.default_rng(seed), count, held_out=True)
+    random = np.random.default_rng(seed)
+    places = engine.build(random.integers(engine.HELD_OUT_SEEDS, size=count).tolist())
+    which = torch.arange(count)
+    return places, which, engine.random_starts(places, which, random)
 
 
 def unhindered(walks: pilot.Walks) -> list[int]:
@@ -84,7 +88,7 @@ def test_a_walk_that_nothing_stops_is_motions_path() -> None:
     worlds, which, start = starts(12, seed=5)
     actions = pilot.random_actions(np.random.default_rng(6), 12, 20)
     walks = pilot.play(worlds, which, start, actions)
-    poses = engine.poses(walks.places, walks.yaws)
+    poses = pilot.poses(walks.places, walks.yaws)
     assert len(unhindered(walks)) >= 3
     for walker in unhindered(walks):
         mouse = torch.stack([actions.turns[walker], torch.zeros(20)], 1).float()
@@ -104,9 +108,9 @@ def test_units_are_the_variants() -> None:
 
 def in_the_open(walkers: int) -> Starts:
     """Return starts in the middle of a world without walls."""
-    worlds = engine.build_worlds([3] * walkers)
+    worlds = engine.build([3] * walkers)
     worlds = worlds._replace(cells=torch.zeros_like(worlds.cells))
-    middle = torch.full((walkers, 2), engine.CELLS * engine.CELL / 2, dtype=torch.float64)
+    middle = torch.full((walkers, 2), plans.SIDE * engine.CELL / 2, dtype=torch.float64)
     return worlds, torch.arange(walkers), (middle, torch.linspace(0, 5, walkers, dtype=torch.float64))
 
 
@@ -140,67 +144,13 @@ def test_random_actions_repeat_with_their_seed_and_stay_in_bounds() -> None:
 def test_tapped_actions_are_like_those_of_drawn_paths() -> None:
     first, again = (pilot.tapped_actions(np.random.default_rng(3), 200, 57) for _ in range(2))
     assert torch.equal(first.keys, again.keys) and torch.equal(first.turns, again.turns)
-    drawn = suites.load()["drawn"]
+    drawn = suites.load("layouts")["drawn"]
     for actions in (first.keys, drawn.keys):
         changes = (actions[:, 1:] != actions[:, :-1]).any(-1).float().mean()
         assert 0.2 < changes < 0.35 and 0.45 < (actions[..., 0] > 0).float().mean() < 0.8
     assert set(first.keys.unique().tolist()) == {0.0, 1.0} and bool((first.keys.sum((0, 1)) > 0).all())
     assert first.turns.abs().max() <= pilot.FASTEST
     assert (first.turns[:, 1:] - first.turns[:, :-1]).abs().max() <= 2 * pilot.FASTEST / 12 + 1e-9
-
-
-@pytest.fixture(scope="module")
-def explored() -> tuple[Starts, pilot.Walks]:
-    """Six walkers exploring for 360 frames."""
-    where = starts(6, seed=5)
-    return where, pilot.explore(*where, 360, np.random.default_rng(1))
-
-
-def test_explorers_reach_their_goals(explored: tuple[Starts, pilot.Walks]) -> None:
-    (worlds, _, _), walks = explored
-    random = np.random.default_rng(1)  # the goals are the first that explore drew
-    for walker, cells in enumerate(worlds.cells.numpy()):
-        field = pilot.distances(cells, random)
-        visited = (walks.places[walker] / engine.CELL).floor().long().numpy()
-        assert field[tuple(visited.T)].min() == 0
-        assert len(np.unique(visited, axis=0)) > 12
-
-
-def test_explorers_never_stand_in_walls_and_seldom_touch_them(explored: tuple[Starts, pilot.Walks]) -> None:
-    (worlds, which, _), walks = explored
-    for frame in range(0, 361, 5):
-        assert bool(engine.fits(worlds, which, walks.places[:, frame]).all())
-    assert walks.bumped.float().mean() < 0.2
-
-
-def test_explorers_turn_smoothly_and_stand_still_at_times(explored: tuple[Starts, pilot.Walks]) -> None:
-    _, walks = explored
-    jerk = (walks.actions.turns[:, 1:] - walks.actions.turns[:, :-1]).abs()
-    assert walks.actions.turns.abs().max() <= pilot.FASTEST + 1e-9 and jerk.max() <= 0.802
-    idle = walks.actions.keys.sum(-1) == 0
-    # who stands to turn towards a goal turns as fast as can be; who looks around turns slower, and steadily
-    steady = torch.nn.functional.pad(jerk < 1e-9, (1, 0)) & (walks.actions.turns.abs() < 0.95 * pilot.FASTEST)
-    stretches = (idle & steady).unfold(1, 5, 1).all(-1).any(-1)
-    assert stretches.sum() >= 2
-    assert 0.4 < (~idle).float().mean() < 0.9
-
-
-def test_an_explored_walk_is_what_its_actions_do(explored: tuple[Starts, pilot.Walks]) -> None:
-    where, walks = explored
-    again = pilot.play(*where, walks.actions)
-    torch.testing.assert_close(again.places, walks.places, atol=1e-9, rtol=0)
-    torch.testing.assert_close(again.yaws, walks.yaws, atol=1e-9, rtol=0)
-    assert torch.equal(again.bumped, walks.bumped)
-
-
-def test_distances_are_steps_to_one_goal_around_walls() -> None:
-    cells = np.ones((5, 5), int)
-    cells[1, 1:4] = cells[2, 3] = cells[3, 1:4] = 0
-    field = pilot.distances(cells, np.random.default_rng(0))
-    assert np.isinf(field[cells > 0]).all() and (field[cells == 0] == 0).sum() == 1
-    assert abs(field[1, 1] - field[3, 1]) <= 6 and field[cells == 0].max() <= 6
-    around = np.stack([np.roll(field, shift, axis) for shift in (1, -1) for axis in (0, 1)]).min(0)
-    assert (field[(cells == 0) & (field > 0)] == around[(cells == 0) & (field > 0)] + 1).all()
 
 
 def test_single_actions_are_each_key_and_turn_alone_and_their_mixtures() -> None:
@@ -214,4 +164,4 @@ def test_single_actions_are_each_key_and_turn_alone_and_their_mixtures() -> None
 
 def test_the_world_is_too_rich_for_an_eighth_of_its_pixels() -> None:
     vae = TinyVAE((8, 8, 8), (8, 8, 8))
-    assert train_vae.judge(vae, data.held_out_clips(32, 5))["bicubic"] < 22.5
+    assert train_vae.judge(vae, clips.held_out(32, 5))["bicubic"] < 22.5

@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 import torch
 
-from worldmodel.shown.film import film_frames, to_bytes
-from worldmodel.tinyworld import captions, engine, pilot, record, walk_files, walks
+from worldmodel.shown.film import film_frames
+from worldmodel.storage.pixels import to_bytes
+from worldmodel.tinyworld import captions, pilot, record, walk_files, walks
 from worldmodel.tinyworld.__main__ import main
 from worldmodel.tinyworld.record import Settings
+from worldmodel.tinyworld.scene import engine, plans, themes
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FRAMES = 21
@@ -46,14 +48,15 @@ def written(folder: Path) -> dict[str, bytes]:
 
 def walk_of(keys: tuple[str, ...], turn: float, rows: int, place: tuple[float, float], yaw: float = 0.0) -> walks.Walk:
     """Walk in a world with walls at its rim only."""
-    world = engine.build_worlds([5])
+    world = engine.build([5])
     cells = torch.zeros_like(world.cells)
     cells[:, [0, -1]] = cells[:, :, [0, -1]] = 1
     start = torch.tensor([place], dtype=torch.float64), torch.tensor([yaw], dtype=torch.float64)
-    return walks.play(world._replace(cells=cells), start, pilot.hold(keys, turn, 1, rows), "held")
+    heights = torch.where(cells > 0, 2.2, 0.0)
+    return walks.play(world._replace(cells=cells, heights=heights), start, pilot.hold(keys, turn, 1, rows), "held")
 
 
-MIDDLE = (engine.CELLS * engine.CELL / 2,) * 2
+MIDDLE = (plans.SIDE * engine.CELL / 2,) * 2
 IN_THE_CORNER = (engine.CELL + engine.RADIUS + 0.01,) * 2
 
 
@@ -64,9 +67,14 @@ def test_the_table_and_the_arrays_say_the_same(recorded: Path) -> None:
             assert arrays["words"].tolist() == list(pilot.WORDS)
             assert torch.equal(torch.from_numpy(arrays["keys"]).float(), table.keys)
             assert torch.equal(torch.from_numpy(arrays["turns"]), table.turns)
-            poses = engine.poses(table.places, table.yaws).numpy()
+            poses = pilot.poses(table.places, table.yaws).numpy()
             assert np.array_equal(arrays["c2w"], poses[:-1]) and np.array_equal(arrays["next_c2w"], poses[1:])
             assert arrays["depth"].shape == (FRAMES, 32, 48) and arrays["depth"].min() > 0
+            named = arrays["surfaces"][arrays["materials"]]
+            assert named.shape == (FRAMES, 32, 48)
+            assert ((arrays["depth"] == np.inf) == np.char.endswith(named, "sky")).all()
+            (theme,) = {theme for theme in themes.NAMES if np.char.startswith(named, theme).any()}
+            assert np.char.startswith(named, theme).all()
             assert int(arrays["world_seed"]) == line["world_seed"] and float(arrays["fps"]) == line["fps"] == 16
 
 
@@ -110,7 +118,7 @@ def test_the_check_sees_a_film_of_another_walk(recorded: Path, tmp_path: Path) -
 def test_the_film_shows_the_rendered_frames(recorded: Path) -> None:
     line = index(recorded)[1]
     table = walk_files.read_table(recorded / f"{line['walk']}.csv")
-    worlds = engine.build_worlds([line["world_seed"]])
+    worlds = engine.build([line["world_seed"]])
     true = to_bytes(
         torch.cat([v.pixels for v in walk_files.render(worlds, table.places[:-1], table.yaws[:-1], (32, 48))])
     )
@@ -236,9 +244,9 @@ def test_a_foreign_index_is_refused(text: str, tmp_path: Path) -> None:
 
 def test_splits_share_no_world() -> None:
     for candidate in range(12):
-        train, held_out = (walks.draw_walk(0, candidate, "held", 9, split).world_seed for split in walks.SPLITS)
-        assert held_out < engine.HELD_OUT_SEEDS <= train
-        assert walks.split_of(train) == "train" and walks.split_of(held_out) == "held-out"
+        train, held_out, level = (walks.draw_walk(0, candidate, "held", 9, split).world_seed for split in walks.SPLITS)
+        assert -len(plans.NAMES) <= level < 0 <= held_out < engine.HELD_OUT_SEEDS <= train
+        assert [walks.split_of(seed) for seed in (train, held_out, level)] == list(walks.SPLITS)
 
 
 @pytest.mark.parametrize("frames", [9, 10, 33])
@@ -317,7 +325,9 @@ def test_captions_name_what_is_played_and_what_changes() -> None:
         "The viewer stands still. The view at the end is that of the beginning"
     )
     assert "A wall stops" in captions.describe(walk_of(("back", "left"), 0.0, 12, IN_THE_CORNER)).interaction
-    assert said.standard.startswith("First-person view of") and "checkered walls" in said.standard
+    assert said.standard.startswith("First-person view of a winter town among zigzag walls, mostly white, on a rippled")
+    level = walks.draw_walk(0, 1, "held", 9, "levels")
+    assert plans.NAMES[-1 - level.world_seed] in captions.describe(level).standard
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from worldmodel.binding.bind import bind_track
@@ -22,7 +21,8 @@ from worldmodel.models.matrix_game2.conditions import chunk_step, image_conditio
 from worldmodel.models.matrix_game2.network import MatrixGame2, Sizes, Step
 from worldmodel.rollout.sampling import warped_steps
 from worldmodel.rollout.session import bare
-from worldmodel.tinyworld import data, engine, latents, pilot, player, run, train_dit, train_vae
+from worldmodel.tinyworld import latents, pilot, player, run, train_dit, train_vae
+from worldmodel.tinyworld.scene import clips
 from worldmodel.track.track import Track
 from worldmodel.vae.tiny import TinyVAE, initialise
 from worldmodel.world.state import Chunk, Controls, RecordedNoise, Start, new_world
@@ -78,7 +78,7 @@ def test_the_trainer_cuts_conditions_as_a_session_does(first: int) -> None:
         track = Track(pilot.WORDS, shard["keys"][walk], mouse)
         bound = bind_track(track, VARIANT).controls
         condition = torch.cat([mask[walk], image[walk]])
-        start = Start("tiny_world", "tiny_world", condition, tokens.patch_context(image[walk, :, 0]))
+        start = Start("tiny_world_2", "tiny_world", condition, tokens.patch_context(image[walk, :, 0]))
         torch.testing.assert_close(clip.told.context[walk], start.visual_context)
         before = None
         for index in range(first + 3):
@@ -97,7 +97,7 @@ def test_the_trainer_cuts_conditions_as_a_session_does(first: int) -> None:
 
 @torch.no_grad()
 def test_the_image_condition_is_the_start_frame_and_then_grey() -> None:
-    vae, pixels = tiny_vae(), data.held_out_clips(2, 9)[:, :, :, :32, :48]
+    vae, pixels = tiny_vae(), clips.held_out(2, 9)[:, :, :, :32, :48]
     codes, tail = latents.encode_walks(vae, pixels)
     assert codes.shape == (2, 16, 3, 4, 6) and tail.shape == (2, 16, latents.TAIL, 4, 6)
     torch.testing.assert_close(codes, vae.encode(pixels), atol=1e-5, rtol=0)
@@ -162,7 +162,7 @@ def test_the_masked_sequence_is_what_cached_passes_see(first: int) -> None:
 def test_the_player_of_batches_plays_what_a_session_plays() -> None:
     network, vae = tiny_network().eval(), tiny_vae()
     mean, std = torch.randn(2, 16, 1, 1, 1).exp().unbind(0)
-    first, chunks, seed = (data.held_out_clips(2, 1)[:, :, 0, :32, :48] + 1) / 2, 3, 4
+    first, chunks, seed = (clips.held_out(2, 2)[:, :, 0, :32, :48] + 1) / 2, 3, 4
     shard = walks(2, 40)
     actions = pilot.Actions(shard["keys"], shard["turns"].double())
     film = player.Player(network, vae, mean, std).play(first, actions, chunks, seed)
@@ -177,7 +177,7 @@ def test_the_player_of_batches_plays_what_a_session_plays() -> None:
         renoise = torch.stack([torch.stack([one.transpose(0, 1) for one in mine[at + 1 : at + 3]]) for at in (0, 3, 6)])
         noise = RecordedNoise(torch.cat(mine[::3], 1), renoise)
         context = tokens.patch_context(image[walk, :, 0])
-        start = Start("tiny_world", "tiny_world", torch.cat([mask[walk], image[walk]]), context, noise)
+        start = Start("tiny_world_2", "tiny_world", torch.cat([mask[walk], image[walk]]), context, noise)
         session = begin(new_world(start), bare(network))
         mouse = torch.stack([shard["turns"][walk], torch.zeros(40)], 1)
         bound = bind_track(Track(pilot.WORDS, shard["keys"][walk], mouse), VARIANT).controls
@@ -277,63 +277,6 @@ def test_a_fresh_network_says_nothing_and_has_the_shipped_size() -> None:
 # ---- what it learns from ----
 
 
-def test_training_never_sees_a_held_out_world(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
-    build = engine.build_worlds
-    monkeypatch.setattr(engine, "build_worlds", lambda seeds: seen.extend(seeds) or build(seeds))
-    random = np.random.default_rng(0)
-    data.Clips(2, 8, seed=1).draw()
-    for _ in range(12):
-        latents.make_walks(random, 4, 9)
-    assert len(seen) == 8 + 48 and min(seen) >= engine.HELD_OUT_SEEDS
-    seen.clear()
-    data.draw_starts(random, 300, held_out=True)
-    data.held_out_clips(8, 1)
-    assert 0 <= min(seen) and max(seen) < engine.HELD_OUT_SEEDS and len(set(seen)) > 250
-
-
-def test_clips_are_pictures_of_the_packs_size_and_repeat_with_their_seed() -> None:
-    first, again, other = (data.Clips(2, 4, seed, pool=16) for seed in (1, 1, 2))
-    clips = first.draw()
-    assert clips.shape == (4, 3, 2, *VARIANT.picture) == (4, 3, 2, *data.PICTURE)
-    assert clips.min() >= -1 and clips.max() <= 1 and clips.std() > 0.1
-    assert torch.equal(clips, again.draw()) and not torch.equal(clips, other.draw())
-    for _ in range(16):
-        first.draw()
-    assert len(first.pool) == 16  # 8, and 8 more for 16 draws of 4 that are to be seen 4 times; the pool is full
-
-
-def test_shards_hold_walks_that_begin_where_their_film_begins(tmp_path: Path) -> None:
-    vae = tiny_vae()
-    initialise(vae, 1)
-    for _ in range(4):  # each call writes one shard and goes on counting
-        latents.write_shards(vae, tmp_path, seed=3, minutes=1e-5, count=4)
-    assert [path.name for path in sorted(tmp_path.iterdir())] == [
-        f"003_{number:05d}.safetensors" for number in range(4)
-    ]
-    shards = latents.Shards(tmp_path)
-    for _ in range(2):
-        shards.refresh()
-    for shard, frames, count in ((shards.short, latents.SHORT, 12), (shards.long, latents.LONG, 1)):
-        assert shard["latents"].shape == (count, 16, (frames + 3) // 4, 8, 12)
-        assert shard["keys"].shape == (count, frames, 4) and shard["turns"].shape == (count, frames)
-        assert not shard["keys"][:, -1].any() and not shard["turns"][:, -1].any()  # the last frame's row moves nothing
-    worlds, made = latents.make_walks(np.random.default_rng([17, 3, 1]), 4, latents.SHORT)
-    shard = load_file(tmp_path / "003_00001.safetensors")
-    assert torch.equal(shard["keys"][:, :-1], made.actions.keys)
-    torch.testing.assert_close(shard["turns"][:, :-1], made.actions.turns.float())
-    film = pilot.film(worlds, made, data.PICTURE, slice(0, 5)).permute(0, 4, 1, 2, 3) * 2 - 1
-    with torch.no_grad():
-        torch.testing.assert_close(shard["latents"][:, :, :2].float(), vae.encode(film), atol=2e-3, rtol=2e-3)
-    batch = shards.draw(np.random.default_rng(0), 5, long=False)
-    assert batch["latents"].shape == (5, 16, 9, 8, 12) and batch["latents"].dtype == torch.float32
-    mean, std = train_dit.latent_statistics(shards)
-    assert mean.shape == std.shape == (16, 1, 1, 1)
-    normal = (shards.short["latents"].float() - mean) / std
-    torch.testing.assert_close(normal.mean((0, 2, 3, 4)), torch.zeros(16), atol=1e-3, rtol=0)
-    torch.testing.assert_close(normal.std((0, 2, 3, 4)), torch.ones(16), atol=1e-2, rtol=0)
-
-
 def test_clips_begin_at_the_start_or_behind_a_chunk_of_history(tmp_path: Path) -> None:
     shards = latents.Shards(tmp_path)
     shards.short, shards.long = walks(3, latents.SHORT), {}
@@ -348,26 +291,6 @@ def test_clips_begin_at_the_start_or_behind_a_chunk_of_history(tmp_path: Path) -
         assert clip.first == 0 or clip.chunks > 1
         seen |= {("chunks", clip.chunks), ("start", clip.first == 0)}
     assert seen == {("chunks", 1), ("chunks", 2), ("chunks", 3), ("start", True), ("start", False)}
-
-
-def test_walks_of_all_kinds_fit_their_actions() -> None:
-    random = np.random.default_rng(4)
-    for _ in range(6):
-        worlds, made = latents.make_walks(random, 6, 13)
-        assert made.actions.keys.shape == (6, 12, 4) and made.actions.turns.shape == (6, 12)
-        again = pilot.play(worlds, made.which, (made.places[:, 0], made.yaws[:, 0]), made.actions, latents.PACE)
-        torch.testing.assert_close(again.places, made.places, atol=1e-9, rtol=0)
-
-
-def test_walls_seldom_stop_the_walks_that_it_learns_from() -> None:
-    shares = []
-    for seed in range(3):
-        worlds, made = latents.make_walks(np.random.default_rng(seed), 32, latents.SHORT)
-        anywhere = pilot.play(worlds, *data.draw_starts(np.random.default_rng(seed), 32)[1:], made.actions)
-        held = made.actions.keys.any(-1)
-        shares.append([(walks.bumped & held).sum() / held.sum() for walks in (made, anywhere)])
-    kept, drawn = torch.tensor(shares).mean(0)
-    assert kept < 0.06 and drawn > 2 * kept
 
 
 # ---- how it goes on ----
@@ -450,7 +373,7 @@ def test_muon_updates_the_kernels_themselves_also_after_resuming(tmp_path: Path)
         return run.Run(tmp_path, 60, vae, train_vae.optimizers_for(vae, 1e-2))
 
     def step(one: run.Run) -> dict[str, Tensor]:
-        x = data.held_out_clips(1, 5)[..., :16, :16]
+        x = clips.held_out(1, 5)[..., :16, :16]
         (one.model.decode(one.model.encode(x)) - x).square().mean().backward()
         for optimizer in one.optimizers:
             optimizer.step()
@@ -471,7 +394,7 @@ def test_muon_updates_the_kernels_themselves_also_after_resuming(tmp_path: Path)
 def test_a_few_steps_of_the_vae_learn(tmp_path: Path) -> None:
     vae = TinyVAE((8, 8, 8), (8, 8, 8)).to(memory_format=torch.channels_last)
     initialise(vae, 2)
-    optimizers, x = train_vae.optimizers_for(vae, 1e-2), data.held_out_clips(2, 5)[..., :32, :32]
+    optimizers, x = train_vae.optimizers_for(vae, 1e-2), clips.held_out(2, 5)[..., :32, :32]
     losses = []
     for _ in range(12):
         error = vae.decode(vae.encode(x)) - x

@@ -24,7 +24,7 @@ from worldmodel.reading.safetensors_files import METADATA_KEY
 from worldmodel.rollout.session import Predict, bare
 from worldmodel.shown.overlay import draw_controls
 from worldmodel.shown.side_by_side import Errors, parting
-from worldmodel.shown.world_sheet import Sheet, draw_world
+from worldmodel.shown.world_sheet import draw_world, make_sheet
 from worldmodel.shown.world_words import describe_world
 from worldmodel.track.track import Track, parse_track
 from worldmodel.variants import AS_RELEASED, VARIANTS, variant_named
@@ -132,7 +132,7 @@ def test_it_is_shown_like_every_other(predict: Predict) -> None:
     assert "49 frames" not in describe_world(world) and "Toy: 2 chunks, 33 frames" in describe_world(world)
     assert "Path: 4.0 m" in describe_world(world)
     assert "chunk 0, frames 0-16: camera 2.0 m; seed 4." in describe_world(world)
-    assert draw_world(world, Sheet([0, 1], torch.rand(2, 32, 48, 3))).shape[-1] == 3
+    assert draw_world(world, make_sheet([0, 1], torch.rand(2, 32, 48, 3))).shape[-1] == 3
     assert draw_controls(torch.rand(33, 32, 48, 3), walked_track(world)).shape[0] == 33
     assert parting(world, other, ("a", "b")).frame == 0
     errors = Errors(variant_named("toy"), ["a"])

@@ -80,12 +80,13 @@ def test_arrays_hold_all_of_it(tmp_path: Path) -> None:
 
 def test_recordings_of_tiny_world_are_read(tmp_path: Path) -> None:
     recorded = walks.draw_walk(3, 0, walks.MIXED, 40, "train")
+    maps = walk_files.Maps(torch.zeros(40, 64, 96), torch.zeros(40, 64, 96, dtype=torch.uint8))
     walk_files.write_table(recorded, tmp_path / "walk.csv")
-    walk_files.write_arrays(recorded, tmp_path / "walk.npz", (64, 96), torch.zeros(40, 64, 96))
+    walk_files.write_arrays(recorded, tmp_path / "walk.npz", (64, 96), maps)
     table, arrays = read_track_file(tmp_path / "walk.csv").track, read_track_file(tmp_path / "walk.npz")
     assert same_track(table, arrays.track) and table.frames == 40 and arrays.poses.fps == 16
     assert torch.equal(table.keys, recorded.keys.float()) and torch.equal(table.mouse[:, 0], recorded.turns.float())
-    assert arrays.poses.intrinsics == pytest.approx((0.6, 0.9, 0.5, 0.5))
+    assert arrays.poses.intrinsics == pytest.approx((0.5, 0.75, 0.5, 0.5))
 
 
 def test_a_simple_table_is_read() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from worldmodel.vae import convolving
+from worldmodel.vae.convolving import convolved
 from worldmodel.vae.wan21 import Wan21VAE, from_model_space, to_model_space, wan21_sizes
 
 KEYS = Path(__file__).parents[1] / "golden" / "matrix_game2" / "keys_vae.json"
@@ -59,7 +62,7 @@ def test_a_stream_remembers_no_more_after_a_long_time(vae: Wan21VAE) -> None:
     for latent in latents_of(vae, 12).split(1, dim=2):
         vae.decode(latent, memory)
         held.append(sum(tensor.untyped_storage().nbytes() for tensor in memory.values()))
-    assert len(set(held[1:])) == 1
+    assert len(set(held[2:])) == 1
 
 
 def test_an_image_and_grey_settle_where_the_network_says(vae: Wan21VAE) -> None:
@@ -116,3 +119,54 @@ def test_half_latents_and_odd_sides_are_refused(vae: Wan21VAE) -> None:
         vae.encode(pixels, memory)
     with pytest.raises(ValueError, match="is not a multiple of"):
         vae.encode(pixels[..., :-1])
+
+
+def test_a_stream_begins_as_behind_zeros_which_nobody_multiplies(vae: Wan21VAE) -> None:
+    """What a lone first step meets is what a convolution over zeros and that step gives."""
+    layer = vae.decoder.conv1
+    x = torch.randn(1, layer.in_channels, 2, 3, 3, generator=torch.Generator().manual_seed(5))
+    for steps in (1, 2):
+        padded = torch.nn.functional.pad(x[:, :, :steps], (0, 0, 0, 0, 3 - steps, 0))
+        torch.testing.assert_close(convolved(layer, x[:, :, :steps]), layer(padded), rtol=1e-5, atol=1e-5)
+
+
+def test_a_layer_that_can_only_be_called_gives_the_same_as_one_that_lends_its_weights(vae: Wan21VAE) -> None:
+    class Called(torch.nn.Conv3d):
+        pass
+
+    class Lending(torch.nn.Conv3d):
+        def lend(self, x: Tensor, compute: Callable) -> Tensor:
+            return compute(self.weight, self.bias)
+
+    plain = vae.decoder.conv1
+    x = torch.randn(1, plain.in_channels, 1, 3, 3, generator=torch.Generator().manual_seed(6))
+    for kind in (Called, Lending):
+        layer = kind(plain.in_channels, plain.out_channels, 3, padding=(0, 1, 1))
+        layer.load_state_dict(plain.state_dict())
+        torch.testing.assert_close(convolved(layer, x), convolved(plain, x), rtol=1e-5, atol=1e-5)
+
+
+def test_weights_laid_out_for_a_cpu_give_the_same_frames(vae: Wan21VAE) -> None:
+    latents = latents_of(vae, 3)
+    before = vae.decode(latents)
+    laid = random_vae(RELEASED if vae.channels == 16 else SMALL).lay_out()
+    torch.testing.assert_close(laid.decode(latents), before, rtol=1e-5, atol=1e-5)
+
+
+def test_a_cpu_without_16_bits_convolves_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """oneDNN, called by name, refuses bfloat16 there."""
+    own = torch.mkldnn_convolution
+
+    def refusing(x: Tensor, *rest: Any) -> Tensor:
+        if x.dtype != torch.float32:
+            raise RuntimeError("bf16 path needs the cpu support")
+        return own(x, *rest)
+
+    layer, x = torch.nn.Conv3d(3, 4, 3, padding=(0, 1, 1)).bfloat16(), torch.randn(1, 3, 2, 6, 5).bfloat16()
+    monkeypatch.setattr(convolving, "_has_16_bits", lambda dtype: False)
+    monkeypatch.setattr(torch, "mkldnn_convolution", refusing)
+    with torch.inference_mode():
+        found = convolved(layer, x)
+        expected = convolved(layer.float(), x.float())
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), expected, rtol=0.01, atol=0.01)

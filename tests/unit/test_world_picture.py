@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests.tiny_models import start_of
 from worldmodel.binding.bind import bind_track, chunk_controls
-from worldmodel.shown.world_sheet import MOST_PICTURES, Sheet, draw_world, shown_chunks
+from worldmodel.shown.world_sheet import MOST_PICTURES, draw_world, make_sheet, shown_chunks
 from worldmodel.track.track import parse_track
 from worldmodel.variants import VARIANTS
 from worldmodel.world.state import Chunk, World, new_world
@@ -56,7 +56,7 @@ def test_turns_are_drawn_up_to_the_right_and_down_to_the_left() -> None:
 def test_any_world_can_be_drawn(name: str, text: str) -> None:
     world = world_of(text, name)
     shown = shown_chunks(len(world.chunks))
-    sheet = Sheet(shown, torch.rand(len(shown), 16, 24, 3)) if shown else None
+    sheet = make_sheet(shown, torch.rand(len(shown), 16, 24, 3)) if shown else None
     bare, drawn = draw_world(world), draw_world(world, sheet)
     for picture in (bare, drawn):
         assert picture.shape[0] == 1 and picture.shape[3] == 3 and 0 <= picture.min() and picture.max() <= 1

@@ -17,6 +17,9 @@ class Told(NamedTuple):
     def null(self) -> Told:
         return self._replace(prompt=0.0)
 
+    def of_expert(self, name: str) -> Told:
+        return self._replace(prompt={"high": 1.0, "low": 2.0}[name])
+
 
 def said(x: Tensor, call: Told) -> Tensor:
     return x + call.prompt
@@ -39,3 +42,11 @@ def test_each_expert_has_its_levels_and_both_remember() -> None:
     for timestep in (1000.0, 900.0, 899.0, 1.0, 0.0):
         predict(torch.zeros(1), Told(torch.tensor([[0.0, timestep]])))
     assert asked == ["high", "high", "low", "low", "high", "low"]
+    one = by_level(said, said, 900.0)  # each asks with what is its own
+    assert [one(torch.zeros(1), Told(torch.tensor([[level]]))).item() for level in (950.0, 50.0)] == [1.0, 2.0]
+
+
+def test_a_clean_pass_tells_of_either_expert_that_is_not_finite() -> None:
+    for broken in ("high", "low"):
+        experts = [lambda x, call, bad=name == broken: x * (torch.nan if bad else 1.0) for name in ("high", "low")]
+        assert not by_level(*experts, 900.0)(torch.ones(1), Told(torch.zeros(1, 1))).isfinite().all()

@@ -34,12 +34,13 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 LONG_AGO = time.time() - STALE_SECONDS - 60
 TRACK = parse_track("forward*40 right+yaw_right*12")
 POSES = Poses(torch.eye(4, dtype=torch.float64).repeat(52, 1, 1), (0.6, 0.9, 0.5, 0.5), 16.0)
+MAPS = walk_files.Maps(torch.rand(9, 64, 96), torch.zeros(9, 64, 96, dtype=torch.uint8))
 
 
 def a_world() -> World:
     generator = torch.Generator().manual_seed(1)
     condition = torch.randn(20, 5, 8, 12, generator=generator)
-    return new_world(Start("tiny_world", "tiny_world", condition, torch.randn(7, 20, generator=generator)))
+    return new_world(Start("tiny_world_2", "tiny_world", condition, torch.randn(7, 20, generator=generator)))
 
 
 def numbered(folder: Path, ending: str, field: str = "filename_prefix") -> Numbered:
@@ -61,7 +62,7 @@ SAVERS: dict[str, Callable[[Path], object]] = {
     "animation": lambda folder: animation(torch.rand(3, 64, 96, 3), folder / "a.webp", 16),
     "tensors": lambda folder: save_tensors(folder / "a.safetensors", {"a": torch.zeros(9000)}),
     "table": lambda folder: walk_files.write_table(a_walk(), folder / "a.csv"),
-    "arrays": lambda folder: walk_files.write_arrays(a_walk(), folder / "a.npz", (64, 96), torch.rand(9, 64, 96)),
+    "arrays": lambda folder: walk_files.write_arrays(a_walk(), folder / "a.npz", (64, 96), MAPS),
     "captions": lambda folder: walk_files.write_captions(Captions("x" * 9000, "y"), folder / "a.txt"),
     **{
         form: lambda folder, form=form, ending=ending: write_track_file(

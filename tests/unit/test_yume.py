@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -23,10 +25,11 @@ from worldmodel.memory.policy import MemoryPolicy
 from worldmodel.models.yume.conditions import Call, Cuts, History
 from worldmodel.models.yume.history import MOST, plan_of
 from worldmodel.models.yume.start_frames import frames_behind
-from worldmodel.rollout.session import bare
+from worldmodel.rollout.session import Progress, Session, bare
 from worldmodel.track.track import Track, parse_track
 from worldmodel.variants import AS_RELEASED, LAST_CHUNK, VARIANTS
-from worldmodel.world.state import World, frames, new_world, variant_of
+from worldmodel.world.archive import SUFFIX, load_world, save_world
+from worldmodel.world.state import Controls, World, frames, latents, new_world, rewind, variant_of
 
 VARIANT = VARIANTS["yume_1_5"]
 GOLDEN = Path(__file__).parents[1] / "golden" / "yume" / "prompts_webapp.json"
@@ -131,7 +134,7 @@ def test_events_are_told_in_time_and_one_chunk_late_as_released() -> None:
         assert captions(grown, [grown.chunks[0].controls], numbers)[0].endswith("snow" if length == 29 else "street")
     assert settings_of(VARIANT, AS_RELEASED).numbers[1] == CAPTION_FILE
     with pytest.raises(ValueError, match="which is told keys as they are; disconnect World Words"):
-        settings_of(VARIANTS["tiny_world"], template=Template())
+        settings_of(VARIANTS["tiny_world_2"], template=Template())
 
 
 # ---------------------------------------------------------------- chunks and starts
@@ -257,6 +260,49 @@ def test_latents_in_files_are_read_as_they_are_cut_and_give_the_same() -> None:
         assert torch.equal(filed.step(rows, 1).latents, begun.step(rows, 1).latents)
         assert 0 < sum(read) <= 16  # later, those whose rate has not changed are known
         read.clear()
+
+
+@pytest.mark.parametrize("behind", [5, 8, 0], ids=["image", "video", "text"])
+def test_parts_branches_and_stops_change_no_bit_behind_any_beginning(behind: int, tmp_path: Path) -> None:
+    class Stopped(Exception):
+        pass
+
+    predict = bare(load_network(recognise(yume_weights()), dtype=torch.float32))
+    latents_behind = torch.randn(48, behind, 2, 4, generator=torch.Generator().manual_seed(4))
+    empty = new_world(start_of("yume_1_5")._replace(image_condition=latents_behind))
+    variant, few = variant_of(empty.start), settings_of(VARIANT, steps=(2,))
+    track = parse_track(f"forward*{variant.chunking.frames(0)} left+yaw_right*32 idle*32")
+    bound = bind_track(track._replace(prompts=((variant.chunking.frames(0), "rain"),)), VARIANT, empty)
+    told, over = chunk_controls(bound.controls, 0, variant, bound.events)
+    assert [rows.prompt for rows in told] == ["", "rain", "rain"] and not over
+
+    def walk(world: World, rows: list[Controls], seed: int = 1, **watch: Any) -> Session:
+        session = begin(
+            world, predict, settings=few, encode_text=lambda text: said(text)[:, :1].expand(-1, 24), **watch
+        )
+        for one in rows:
+            session.step(one, seed)
+        return session
+
+    whole = walk(empty, told).world
+    half = load_world(save_world(walk(empty, told[:2]).world, tmp_path / f"half{SUFFIX}"))
+    for kept in (1, 2):
+        assert torch.equal(latents(walk(rewind(half, kept), told[kept:]).world), latents(whole))
+    other = walk(half, told[2:], seed=2).world
+    assert other.chunks[1] is half.chunks[1] and not torch.equal(latents(other), latents(whole))
+    for stop in range(6):
+        stopped: list[int] = []
+
+        def after_step(progress: Progress, stop: int = stop, stopped: list[int] = stopped) -> None:
+            if (progress.chunk, progress.step) == (stop // 2, stop % 2 + 1) and not stopped:
+                stopped.append(stop)
+                raise Stopped
+
+        session = walk(empty, [], after_step=after_step)
+        while (done := len(session.world.chunks)) < len(told):
+            with suppress(Stopped):
+                session.step(told[done], 1)
+        assert stopped == [stop] and torch.equal(latents(session.world), latents(whole))
 
 
 # ---------------------------------------------------------------- files

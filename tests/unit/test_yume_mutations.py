@@ -17,6 +17,7 @@ from worldmodel.conformance import __main__ as command
 from worldmodel.conformance import yume as judge
 from worldmodel.conformance import yume_rollout as rollout
 from worldmodel.families import yume as family
+from worldmodel.layers import wan
 from worldmodel.memory.policy import MemoryPolicy
 from worldmodel.models.yume import blocks, conditions, history, network
 from worldmodel.models.yume.sizes import EMBEDDINGS
@@ -138,7 +139,7 @@ def empty_words_hidden(patch: Patch) -> None:
 
 @mutation("dit_short")
 def sines_before_cosines(patch: Patch) -> None:
-    wrap(patch, network, "timestep_features", lambda original, *args: original(*args).roll(16, -1))
+    wrap(patch, wan, "timestep_features", lambda original, *args: original(*args).roll(16, -1))
 
 
 @mutation("dit_short")
@@ -170,7 +171,7 @@ def norms_over_each_head(patch: Patch) -> None:
 
 @mutation("dit_short")
 def scales_taken_for_gains(patch: Patch) -> None:
-    patch.setattr(network, "GAINS", (0.0,) * 6)
+    patch.setattr(wan, "GAINS", (0.0,) * 6)
 
 
 @mutation("dit_short")

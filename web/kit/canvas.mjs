@@ -87,6 +87,11 @@ export function makeLayers(box, { signal, content, overlay, resized }) {
     },
     all: () => redraw(0, 1),
     overlay: () => redraw(1),
+    /** Draw at once what is asked for, as within a picture of the page that others draw for. */
+    now() {
+      cancelAnimationFrame(request)
+      paint()
+    },
     measure,
   }
 }

@@ -115,14 +115,14 @@ const PARTS = `
 .wm-notice .wm-tool, .wm-push { background: var(--wm-plot); padding: 0 9px; height: 26px; }
 .wm-strip { display: flex; align-items: center; gap: 4px; min-height: 28px; padding: 2px 4px; border-radius: 6px;
   background: var(--wm-field); font-size: 11.5px; white-space: nowrap; }
-.wm-chip { appearance: none; border: 0; border-radius: 5px; height: 22px; padding: 0 8px; display: inline-flex;
+.wm-chip, .wm-walls { appearance: none; border: 0; border-radius: 5px; height: 22px; padding: 0 8px; display: inline-flex;
   align-items: center; gap: 6px; background: none; color: var(--wm-text); font: inherit; cursor: pointer; flex: none; }
-.wm-editor[data-narrow] .wm-chip { flex: 0 1 auto; min-width: 0; }
-.wm-editor[data-narrow] .wm-chip span { overflow: hidden; text-overflow: ellipsis; }
-.wm-chip b { font-weight: 600; }
-.wm-chip:hover { background: var(--wm-hover); }
-.wm-chip[aria-pressed="true"] { background: var(--wm-plot); }
-.wm-chip.wm-dropped .wm-icon { color: var(--wm-alert); }
+.wm-editor[data-narrow] :is(.wm-chip, .wm-walls) { flex: 0 1 auto; min-width: 0; }
+.wm-editor[data-narrow] :is(.wm-chip, .wm-walls) span { overflow: hidden; text-overflow: ellipsis; }
+.wm-chip b, .wm-walls b { font-weight: 600; }
+.wm-chip:hover, .wm-walls:hover { background: var(--wm-hover); }
+.wm-chip[aria-pressed="true"], .wm-walls[aria-pressed="true"] { background: var(--wm-plot); }
+.wm-chip.wm-dropped .wm-icon, .wm-walls .wm-icon, .wm-report .wm-wall .wm-icon { color: var(--wm-alert); }
 .wm-strip[data-stale] .wm-chip { color: var(--wm-second); }
 .wm-ring { width: 7px; height: 7px; border: 1.5px solid var(--wm-second); border-radius: 50%; flex: none;
   margin: 0 2px; }

@@ -7,13 +7,12 @@ const AROUND = { tools: 42, status: 24, strip: 28, notice: 45, report: 4 }
 /**
  * Keep a node high enough for its editor.
  * @param {object} what
- * @param {any} what.node
+ * @param {import("./mount.mjs").Mount} what.mount
  * @param {ReturnType<typeof import("./shell.mjs").makeShell>} what.shell
  * @param {ReturnType<typeof import("./strip.mjs").makeStrip>} what.strip
- * @param {number} what.least px of all parts together
  * @param {() => number} what.plots least px of what lies between tool bar and status line
  */
-export function makeHeight({ node, shell, strip, least, plots }) {
+export function makeHeight({ mount: { node, least }, shell, strip, plots }) {
   let grown = 0
   let last = 0
   const report = () => (strip.isOpen ? strip.report.offsetHeight + AROUND.report : 0)

@@ -2,51 +2,12 @@
 /** A widget's dealings with the host: its value, links, siblings, undo and removal. */
 
 /**
- * @typedef {object} Binding what an editor tells the host
- * @property {any} node @property {string} name of the input @property {string} type of the widget
- * @property {HTMLElement} root @property {() => string} getText @property {(text: string) => void} setText
- * @property {() => number} leastHeight in px @property {any} app @property {AbortController} life aborted on removal
- * @property {() => void} [linkChanged] @property {(value: any) => void} [executed] what a run sent as `ui.wm`
+ * Deal with the host for an editor.
+ * @param {import("./mount.mjs").Mount} mount @param {() => void} linkChanged
  */
-
-/** Px that the classic renderer keeps for itself of the height that a node's last widget asks for. */
-const LOST = 8
-
-/**
- * Add an editor's element to a node as the widget of an input.
- * @param {Binding} binding
- */
-export function addEditor({ node, name, type, root, getText, setText, leastHeight, app, life, linkChanged, executed }) {
-  const widget = node.addDOMWidget(name, type, root, {
-    getValue: getText,
-    setValue: setText,
-    getMinHeight: () => leastHeight() + LOST,
-    hideOnZoom: false,
-    margin: 10,
-  })
-  // The host's properties panel writes its own width there when it draws a widget, and the node would keep it.
-  Object.defineProperty(widget, "width", { get: () => undefined, set: () => {}, configurable: true })
-  const removed = widget.onRemove
-  widget.onRemove = () => {
-    removed?.call(widget)
-    life.abort()
-    root.replaceChildren() // the host keeps the element of a widget it has removed; nothing else stays with it
-  }
-  const { signal } = life
-  follow(node, "onConnectionsChange", signal, () => queueMicrotask(() => signal.aborted || linkChanged?.()))
-  follow(node, "onExecuted", signal, (output) => output?.wm && executed?.(output.wm[0]))
-  for (const kind of ["pointerdown", "mousedown", "dblclick", "contextmenu"])
-    root.addEventListener(
-      kind,
-      (event) => {
-        // or the graph starts a drag of its own
-        if (/** @type {MouseEvent} */ (event).button === 0 && kind !== "contextmenu") event.stopPropagation()
-      },
-      { signal },
-    )
-
+export function dealings({ node, name, app, root, widget, life: { signal } }, linkChanged) {
+  follow(node, "onConnectionsChange", signal, () => queueMicrotask(() => signal.aborted || linkChanged()))
   return {
-    widget,
     /** Whether a link gives this input its value. */
     get linked() {
       return inputOf(node, name)?.link != null
@@ -82,6 +43,21 @@ export function addEditor({ node, name, type, root, getText, setText, leastHeigh
   }
 }
 
+/**
+ * Change a widget of the host's own: one step of its undo.
+ * @param {any} app @param {any} node @param {any} widget @param {any} value
+ */
+export function changeValue({ canvas }, node, widget, value) {
+  canvas?.emitBeforeChange?.()
+  try {
+    widget.value = value
+    widget.callback?.(value)
+    node.graph?.setDirtyCanvas(true, true)
+  } finally {
+    canvas?.emitAfterChange?.()
+  }
+}
+
 /** @param {any} node @param {string} name */
 const inputOf = (node, name) =>
   node.inputs?.find((/** @type {any} */ input) => input.widget?.name === name || input.name === name)
@@ -90,7 +66,7 @@ const inputOf = (node, name) =>
  * Call a function after a method of one object, until a signal.
  * @param {any} object @param {string} method @param {AbortSignal} signal @param {(...values: any[]) => void} after
  */
-function follow(object, method, signal, after) {
+export function follow(object, method, signal, after) {
   const before = object[method]
   function both(/** @type {any[]} */ ...values) {
     const result = before?.apply(object, values)

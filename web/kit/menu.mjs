@@ -17,14 +17,23 @@ import { icon } from "./icons.mjs"
  * @property {HTMLElement} [element] instead of all others: a part that is shown while the menu is open
  */
 
+/** @type {WeakMap<HTMLElement, () => void>} what closes the menu that is open under an element */
+const OPEN = new WeakMap()
+
 /**
- * Open a menu under an element; it closes on a choice, Esc, Tab, a press elsewhere and with its editor.
+ * Open a menu under an element, or close the one that is open there. It closes on a choice, Esc, Tab, a press elsewhere
+ * and with its editor, too.
  * @param {HTMLElement} anchor
  * @param {Entry[]} entries
  * @param {{label: string, signal: AbortSignal, root: HTMLElement}} options `root`: the editor, whose theme it takes
  * @returns {() => void} closes it
  */
 export function openMenu(anchor, entries, { label, signal, root }) {
+  const open = OPEN.get(anchor)
+  if (open) {
+    open()
+    return open
+  }
   const popup = openPopup(anchor, { role: "menu", label, signal, root })
   const homes = entries
     .filter((entry) => entry.element)
@@ -52,7 +61,11 @@ export function openMenu(anchor, entries, { label, signal, root }) {
   })
   choices()[0]?.focus({ preventScroll: true })
   anchor.setAttribute("aria-expanded", "true")
-  popup.closed.addEventListener("abort", () => anchor.setAttribute("aria-expanded", "false"))
+  OPEN.set(anchor, popup.close)
+  popup.closed.addEventListener("abort", () => {
+    anchor.setAttribute("aria-expanded", "false")
+    OPEN.delete(anchor)
+  })
   return popup.close
 }
 
@@ -113,6 +126,7 @@ export function openPopup(anchor, { role, label, signal, root, anchored = true }
   window.addEventListener("pointerdown", outside, { ...bound, capture: true })
   window.addEventListener("wheel", outside, { ...bound, capture: true, passive: true })
   window.addEventListener("blur", close, bound)
+  document.addEventListener("fullscreenchange", close, bound)
   element.addEventListener(
     "keydown",
     (/** @type {KeyboardEvent} */ event) => {
@@ -126,7 +140,7 @@ export function openPopup(anchor, { role, label, signal, root, anchored = true }
   // a field that lets go of the focus leaves it here, or Esc would not close this
   const kept = (/** @type {FocusEvent} */ event) => event.relatedTarget ?? element.focus({ preventScroll: true })
   element.addEventListener("focusout", kept, bound)
-  document.body.append(element)
+  ;(document.fullscreenElement ?? document.body).append(element) // what fills the screen lies over all else
   return { element, close, closed: life.signal, place: () => placeBeside(element, anchor) }
 }
 

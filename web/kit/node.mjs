@@ -1,62 +1,46 @@
 // @ts-check
 /** An editor's ties to its node: its value, the model and rate beside it, links, runs, and who comes after it. */
-import { addEditor, comeAfter, handOver, standIn, takeOver, watchFocus } from "./host.mjs"
-import { goingOn } from "../track/chunks.mjs"
-import { TELLER, getVariants, onGraph } from "./server.mjs"
+import { onGraph } from "./graph.mjs"
+import { dealings, watchFocus } from "./host.mjs"
+import { cutFor, goingOn } from "../track/chunks.mjs"
+import { watchPlace } from "./place.mjs"
+import { TELLER, getVariants, planOf } from "./server.mjs"
 import { watchWorld } from "./world.mjs"
 import { WORDS } from "./words.mjs"
+
+/** Whether a model walks in the places that Tiny World View shows. @param {import("../track/chunks.mjs").Variant | null} model */
+const isSolid = (model) => Boolean(model?.name === "tiny_world_2")
 
 /**
  * Tie an editor to its node.
  * @param {import("./editor.mjs").Base} editor
  * @param {object} what
- * @param {any} what.node
- * @param {string} what.name of the input
- * @param {any} what.app
- * @param {string} what.type of the widget
- * @param {AbortController} what.life
+ * @param {import("./mount.mjs").Mount} what.mount
  * @param {() => number} what.leastHeight px
  * @param {(text: string) => any} what.read the value that a text says; without one, it says none
  * @param {(state: any) => object} what.viewState what outlasts the node being built anew
  * @param {() => Promise<any>} [what.learnMore] asked for beside the models
  */
-export function tie(editor, { node, name, app, type, life, leastHeight, read, viewState, learnMore }) {
+export function tie(editor, { mount, leastHeight, read, viewState, learnMore }) {
   const { shell, signal } = editor
+  const { node } = mount
   /** @type {import("../track/chunks.mjs").Variant[]} */
   let variants = []
-  const host = addEditor({
-    node,
-    name,
-    type,
-    root: shell.root,
-    app,
-    life,
-    leastHeight,
-    getText: () => editor.state.text,
-    setText: (text) => editor.setText(typeof text === "string" ? text : ""),
-    linkChanged: readNode,
-    executed: showRun,
-  })
+  const host = dealings(mount, readNode)
   for (const other of ["model", "fps"]) host.onSibling(other, readNode)
   const lookAtWorld = watchWorld(node, signal, TELLER, (world) => {
     editor.set({ world })
     readNode()
   })
-  onGraph(signal, (ran) => lookAtWorld(modelOf(), ran))
-  const focus = watchFocus(shell.root, signal)
-  /** @type {any} */
-  let left = null
-  queueMicrotask(() => {
-    if (signal.aborted) return
-    comeAfter(node, host.widget, signal) // now the node has its id
-    left = takeOver(node)
-    if (!left) return
-    standIn(shell.root, left.root)
-    editor.take({ ...editor.state, ...left.view })
+  const lookAtPlace = watchPlace(node, signal, planOf, (ground) => editor.set({ ground }))
+  onGraph(signal, (ran) => {
+    lookAtWorld(modelOf(), ran)
+    lookAtPlace(isSolid(modelOf()))
   })
-  signal.addEventListener("abort", () =>
-    handOver(node, { view: viewState(editor.state), focused: focus.isOurs(), root: shell.root }),
-  )
+  const focus = watchFocus(shell.root, signal)
+  queueMicrotask(() => {
+    if (!signal.aborted && mount.left?.view) editor.take({ ...editor.state, ...mount.left.view })
+  })
   learn()
 
   /** The model that the node's widget names. */
@@ -68,11 +52,13 @@ export function tie(editor, { node, name, app, type, life, leastHeight, read, vi
   /** Read what the node's other widgets and links say. */
   function readNode() {
     const model = modelOf()
-    const variant = model && goingOn(model, editor.state.world?.chunks ?? 0)
+    const { world } = editor.state
+    const variant = model && goingOn(cutFor(model, world?.begun), world?.chunks ?? 0)
     const fps = Number(host.sibling("fps"))
     editor.set({ variant, askedFps: fps > 0 ? fps : 0, linked: host.linked })
     editor.askBinding()
     lookAtWorld(model)
+    lookAtPlace(isSolid(model))
   }
 
   /** Learn the models, and what else the editor asks for. */
@@ -108,14 +94,18 @@ export function tie(editor, { node, name, app, type, life, leastHeight, read, vi
   }
 
   return {
-    widget: host.widget,
+    getText: () => editor.state.text,
+    setText: (/** @type {string} */ text) => editor.setText(text),
+    leastHeight,
+    executed: showRun,
+    leaves: () => ({ view: viewState(editor.state), focused: focus.isOurs() }),
     commit: host.commit,
     copyIn,
     learn,
     /** Take the focus that the editor before this one had; once there is something to focus. */
     takeFocus() {
-      if (!left?.focused) return
-      left.focused = false
+      if (!mount.left?.focused) return
+      mount.left.focused = false
       requestAnimationFrame(() => shell.plot.focus({ preventScroll: true }))
     },
     /** For the node's menu: what can be done while a link drives the node. */

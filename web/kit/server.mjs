@@ -30,14 +30,21 @@ class Refused extends Error {}
  * @throws {Refused} with the server's sentence, or what went wrong on the way
  */
 export async function ask(path, body, signal) {
-  const options =
-    body === undefined
-      ? {}
-      : { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }
-  const answer = await api.fetchApi(`/wm/${path}`, { ...options, signal })
+  const answer = await (body === undefined ? api.fetchApi(`/wm/${path}`, { signal }) : post(path, body, signal))
+  if (!answer.ok) throw await refusal(answer)
+  return answer.json().catch(() => ({}))
+}
+
+/** @param {string} path @param {any} body @param {AbortSignal} [signal] @returns {Promise<Response>} */
+function post(path, body, signal) {
+  const headers = { "Content-Type": "application/json" }
+  return api.fetchApi(`/wm/${path}`, { method: "POST", body: JSON.stringify(body), headers, signal })
+}
+
+/** @param {Response} answer */
+async function refusal(answer) {
   const said = await answer.json().catch(() => ({}))
-  if (!answer.ok) throw new Refused(said.error ?? `the server answered ${answer.status}`)
-  return said
+  return new Refused(said.error ?? `the server answered ${answer.status}`)
 }
 
 /** @type {Promise<Variant[]> | null} */
@@ -79,24 +86,25 @@ export const TELLER = {
   canonical: canonicalText,
 }
 
-/** What asks to be told when the graph, or what a run left behind, may be another. @type {Set<(ran: boolean) => void>} */
-const listeners = new Set()
-
-/** Tell of another graph, or of a run. @param {boolean} ran */
-export function tellOfGraph(ran) {
-  for (const listener of listeners) listener(ran)
-}
-api.addEventListener("graphChanged", () => tellOfGraph(false))
-api.addEventListener("execution_success", () => tellOfGraph(true))
+/**
+ * Get the ground plan of a place of Tiny World.
+ * @param {import("./place.mjs").Place} place
+ * @returns {Promise<import("../track/walls.mjs").Plan>}
+ */
+export const planOf = (place) => ask("plan", place)
 
 /**
- * Call back when the graph changed, and when one was run.
+ * Get a picture of what one sees there.
+ * @param {import("./place.mjs").Place} place
+ * @param {readonly number[]} pose x, z in metres and the yaw in radians, in the plan's axes
  * @param {AbortSignal} signal
- * @param {(ran: boolean) => void} listener
+ * @returns {Promise<ImageBitmap>}
+ * @throws {Refused}
  */
-export function onGraph(signal, listener) {
-  listeners.add(listener)
-  signal.addEventListener("abort", () => listeners.delete(listener))
+export async function viewOf(place, pose, signal) {
+  const answer = await post("view", { ...place, pose }, signal)
+  if (!answer.ok) throw await refusal(answer)
+  return createImageBitmap(await answer.blob())
 }
 
 /**
@@ -149,8 +157,8 @@ export function makeBinding(signal, changed) {
      * Ask for the report of a text.
      * @param {string} text
      * @param {string} model title or name
-     * @param {{fps?: number, chunks?: number | null}} [more] the rate a path is drawn at; chunks of the world that walks
-     *   it, null if that is not known
+     * @param {{fps?: number} & Partial<import("./world.mjs").Asked>} [more] the rate a path is drawn at; the world that
+     *   walks it
      */
     ask(text, model, more = {}) {
       const question = { text, model, ...more }

@@ -12,19 +12,16 @@ import { makeSpeaker } from "./speak.mjs"
 const NARROW = 560
 
 /**
- * Build an editor's frame. Tool bar and strip are put in by `complete`, as they need the root.
- * @param {{name: string, kind: string, rules: string, signal: AbortSignal, leastHeight: number}} options `kind` names
- *   the style sheet of the editor, `rules` is it
+ * Build an editor's frame in its place. Tool bar and strip are put in by `complete`, as they need the root.
+ * @param {import("./mount.mjs").Mount} mount
+ * @param {{name: string, kind: string, rules: string}} options `kind` names the style sheet of the editor, `rules` is it
  */
-export function makeShell({ name, kind, rules, signal, leastHeight }) {
+export function makeShell({ root, least, life: { signal } }, { name, kind, rules }) {
   injectStyle(document, kind, rules)
-  const root = make("div.wm-editor", {
-    "data-wm-kind": kind,
-    "data-capture-wheel": "true",
-    role: "group",
-    "aria-label": name,
-  })
-  root.style.setProperty("--wm-least", `${leastHeight}px`)
+  root.className = "wm-editor"
+  const attributes = { "data-wm-kind": kind, "data-capture-wheel": "true", role: "group", "aria-label": name }
+  for (const [key, value] of Object.entries(attributes)) root.setAttribute(key, value)
+  root.style.setProperty("--wm-least", `${least}px`)
   const plot = make("div.wm-plot", { tabindex: "0", role: "application", "aria-label": name })
   const body = make("div.wm-body", {}, plot)
   const [left, right] = [make("span.wm-left"), make("span.wm-right")]

@@ -12,6 +12,7 @@
  * @property {{text: string, value: V} | null} shown what the last run was given
  * @property {Variant | null} variant
  * @property {import("./world.mjs").WorldBefore | null} world that the track is given to; null = not known
+ * @property {import("./place.mjs").Known | null} ground where the track is walked, and what stands there; null = not known
  * @property {string} offline why the models are not known; empty if they are
  * @property {number} askedFps the node's fps; 0 = the model's own
  * @property {number} first frame at the time axis's left edge
@@ -30,6 +31,7 @@ export const COMMON = Object.freeze({
   shown: null,
   variant: null,
   world: null,
+  ground: null,
   offline: "",
   askedFps: 0,
   first: 0,

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * What the model makes of it: three chips that add up to the frames, the first issue in words, and the report as a
- * table.
+ * table. Where walls are known to stand in the way, one chip more says so, and the table has their rows.
  */
 import { make, take, forTheHost } from "./dom.mjs"
 import { icon } from "./icons.mjs"
@@ -10,9 +10,12 @@ import { WORDS, counted, span } from "./words.mjs"
 /** @typedef {import("./server.mjs").BindingReport} BindingReport */
 /** @typedef {import("./server.mjs").BindingRow} BindingRow */
 /** @typedef {{report: BindingReport | null, stale: boolean, error: string}} Binding */
+/** @typedef {Omit<BindingRow, "kind"> & {kind: BindingRow["kind"] | "wall"}} Row */
 
 const KINDS = /** @type {const} */ (["kept", "quantised", "dropped"])
-const SIGNS = /** @type {const} */ ({ kept: "check", quantised: "about", dropped: "cross" })
+const SIGNS = /** @type {const} */ ({ kept: "check", quantised: "about", dropped: "cross", wall: "warn" })
+/** @type {readonly Row[]} */
+const NO_ROWS = Object.freeze([])
 
 /**
  * Count the frames of each kind; they add up to the frames of the report.
@@ -27,12 +30,13 @@ function countKinds(report) {
 
 /**
  * Build the strip and the report.
- * @param {{signal: AbortSignal, chose: (row: BindingRow) => void, toggled: (open: boolean) => void, clean?: () =>
+ * @param {{signal: AbortSignal, chose: (row: Row) => void, toggled: (open: boolean) => void, clean?: () =>
  *   string}} options
  *   `chose`: a row of the report was pressed; `clean` is said when the model gets everything
  */
 export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean }) {
   const chips = Object.fromEntries(KINDS.map((kind) => [kind, chip(kind)]))
+  const walled = chip("wall")
   const ring = make("span.wm-ring", { title: WORDS.stale, hidden: true })
   const issue = make("span.wm-issue")
   const copy = make(
@@ -46,6 +50,7 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
     "div.wm-strip",
     { role: "group", "aria-label": WORDS.report },
     ...Object.values(chips).map(({ button }) => button),
+    walled.button,
     ring,
     issue,
     copy,
@@ -58,11 +63,13 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
   let message = ""
   let filter = ""
   let open = false
+  /** @type {readonly Row[]} */
+  let walls = NO_ROWS
   let marked = -1
   let built = ""
 
-  for (const kind of KINDS)
-    chips[kind].button.addEventListener(
+  for (const [kind, { button }] of Object.entries({ ...chips, wall: walled }))
+    button.addEventListener(
       "click",
       () => {
         filter = filter === kind ? "" : kind
@@ -71,7 +78,7 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
       },
       { signal },
     )
-  copy.addEventListener("click", () => navigator.clipboard?.writeText(asText(state.report)), { signal })
+  copy.addEventListener("click", () => navigator.clipboard?.writeText(asText(state.report, walls)), { signal })
   arrow.addEventListener("click", () => setOpen(!open), { signal })
   report.addEventListener(
     "keydown",
@@ -116,8 +123,12 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
       button.setAttribute("aria-pressed", String(filter === kind))
       count.textContent = counts ? String(counts[kind]) : ""
     }
+    const blocked = walls.reduce((sum, { from, to }) => sum + to + 1 - from, 0)
+    walled.button.hidden = Boolean(alone) || !blocked
+    walled.button.setAttribute("aria-pressed", String(filter === "wall"))
+    walled.count.textContent = String(blocked)
     issue.classList.toggle("wm-alone", Boolean(alone))
-    issue.replaceChildren(...(alone ? [alone] : firstIssue(/** @type {BindingReport} */ (found), clean())))
+    issue.replaceChildren(...(alone ? [alone] : firstIssue([...(found?.rows ?? []), ...walls], clean())))
     issue.title = issue.textContent
     copy.hidden = !open || !found || Boolean(alone)
     arrow.hidden = Boolean(alone)
@@ -129,13 +140,17 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
     if (!report.hidden) table(/** @type {BindingReport} */ (found))
   }
 
+  /** The report's rows and those of walls, by their frames. */
+  const allRows = () => [...(state.report?.rows ?? []), ...walls].sort((a, b) => a.from - b.from)
+
   /** @param {BindingReport} found */
   function table(found) {
-    const rows = found.rows.filter((row) => !filter || row.kind === filter)
+    const all = allRows()
+    const rows = all.filter((row) => !filter || row.kind === filter)
     const now = JSON.stringify([rows, marked, found.sentences, found.frames])
     if (now === built) return
     built = now
-    const body = make("tbody", {}, ...rows.map((row) => line(row, row === found.rows[marked])))
+    const body = make("tbody", {}, ...rows.map((row) => line(row, row === all[marked])))
     const [kind, ...columns] = WORDS.columns
     const head = make(
       "tr",
@@ -150,7 +165,7 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
       const element = /** @type {HTMLElement} */ (event.target).closest("tr")
       if (!element) return
       const row = rows[/** @type {HTMLTableRowElement} */ (element).sectionRowIndex]
-      mark(found.rows.indexOf(row))
+      mark(all.indexOf(row))
       chose(row)
     }
     body.addEventListener("click", press, { signal })
@@ -171,11 +186,14 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
      * Show a binding.
      * @param {Binding} binding
      * @param {string} [instead] a sentence shown in place of the chips, as for an empty track
+     * @param {readonly Row[]} [blocked] where walls stand in the way
      */
-    show(binding, instead = "") {
-      if (binding.report !== state.report) marked = -1
+    show(binding, instead = "", blocked = NO_ROWS) {
+      if (binding.report !== state.report || blocked !== walls) marked = -1
       state = binding
       message = instead
+      walls = blocked
+      if (filter === "wall" && !walls.length) filter = ""
       draw()
     },
     get isOpen() {
@@ -184,9 +202,7 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
     setOpen,
     /** Open the report at the row that holds a frame of a kind. @param {number} frame @param {string} [kind] */
     openAt(frame, kind) {
-      const found =
-        state.report?.rows.findIndex((row) => row.from <= frame && frame <= row.to && (!kind || row.kind === kind)) ??
-        -1
+      const found = allRows().findIndex((row) => row.from <= frame && frame <= row.to && (!kind || row.kind === kind))
       setOpen(true)
       if (found >= 0) mark(found)
     },
@@ -194,17 +210,17 @@ export function makeStrip({ signal, chose, toggled, clean = () => WORDS.clean })
     words() {
       if (!state.report) return message || WORDS.noReport
       const counts = countKinds(state.report)
-      return KINDS.map((kind) => `${counts[kind]} ${WORDS[kind]}`).join(", ")
+      return [...KINDS.map((kind) => `${counts[kind]} ${WORDS[kind]}`), ...walls.map(wallWords)].join(", ")
     },
   }
 }
 
-/** @param {typeof KINDS[number]} kind */
+/** @param {Row["kind"]} kind */
 function chip(kind) {
   const count = make("b")
   const title = WORDS[/** @type {"keptHint"} */ (`${kind}Hint`)]
   const button = make(
-    `button.wm-chip.wm-${kind}`,
+    kind === "wall" ? "button.wm-walls" : `button.wm-chip.wm-${kind}`,
     { title, "aria-pressed": "false" },
     icon(SIGNS[kind]),
     count,
@@ -213,14 +229,19 @@ function chip(kind) {
   return { button, count }
 }
 
-/** @param {BindingReport} report @param {string} clean */
-function firstIssue(report, clean) {
-  const row = report.rows.find(({ kind }) => kind === "dropped") ?? report.rows.find(({ kind }) => kind === "quantised")
+/** @param {Row} row */
+const wallWords = ({ from, to, asked, got }) => `${span(from, to + 1)}: ${asked}, ${got}`
+
+/** @param {readonly Row[]} rows @param {string} clean */
+function firstIssue(rows, clean) {
+  const row = /** @type {const} */ (["dropped", "wall", "quantised"])
+    .map((kind) => rows.find((one) => one.kind === kind))
+    .find(Boolean)
   if (!row) return [clean]
   return [make("b", { text: span(row.from, row.to + 1) }), ` ${row.what}: ${row.why}`]
 }
 
-/** @param {BindingRow} row @param {boolean} selected */
+/** @param {Row} row @param {boolean} selected */
 function line(row, selected) {
   const element = make(`tr.wm-${row.kind}`, { tabindex: "-1", "aria-selected": String(selected) })
   const kind = make(
@@ -247,13 +268,13 @@ function spoken(sentences, frames) {
   return make("ol.wm-spoken", { "aria-label": WORDS.spoken }, ...lines)
 }
 
-/** Write a report as a text of columns. @param {BindingReport | null} report */
-function asText(report) {
+/** Write a report as a text of columns. @param {BindingReport | null} report @param {readonly Row[]} walls */
+function asText(report, walls) {
   if (!report) return ""
   const counts = countKinds(report)
   const sums = KINDS.map((kind) => `${counts[kind]} ${WORDS[kind]}`).join(", ")
   const head = `${report.model}, ${counted(report.frames, "frame")}: ${sums}`
-  const rows = report.rows.map((row) =>
+  const rows = [...report.rows, ...walls].map((row) =>
     [WORDS[row.kind], span(row.from, row.to + 1), row.what, row.asked, row.got, row.why].join("\t"),
   )
   const told = (report.sentences ?? []).map(([from, text]) => `${from}\t${text}`)

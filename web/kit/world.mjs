@@ -5,41 +5,53 @@
  *
  *     [Start World | Load World] -> Rollout World, Rewind World, ... -> Rollout World <- track of the node
  */
-import { firstFrame, goingOn, wholeChunks } from "../track/chunks.mjs"
+import { cutFor, firstFrame, goingOn, wholeChunks } from "../track/chunks.mjs"
+import { chunkNear } from "../track/moments.mjs"
 import { EMPTY, parse } from "../track/timeline.mjs"
 
 /** @typedef {import("../track/chunks.mjs").Variant} Variant */
+/** @typedef {import("../track/chunks.mjs").Begun} Begun */
 /** @typedef {import("../track/timeline.mjs").Timeline} Timeline */
 /** @typedef {{timeline: Timeline, frames: number}} Walked a track, and how many of its frames were walked */
 /**
  * @typedef {object} WorldBefore
+ * @property {Begun | null} begun
  * @property {number} chunks
  * @property {number} frames
  * @property {readonly Walked[]} walked one after another
  */
 /** @typedef {{text: string} | {path: string, model: string, fps: number}} Source what a track is made from */
-/** @typedef {{file: string} | {track: Source} | {rewind: number}} Step what made a world as long as it is */
+/**
+ * What made a world as it is; `back` is a place to go back to.
+ * @typedef {{begun: Begun} | {file: string} | {track: Source} | {rewind: number} | {back: string}} Step
+ */
 /**
  * @typedef {object} Teller what the server knows of it
- * @property {(file: string) => Promise<{chunks: number | null, track: string}>} told what a saved world was told
+ * @property {(file: string) => Promise<{chunks: number | null, track: string, begun: Begun | null}>} told what a saved world
+ *   was told
  * @property {(source: {path: string, model: string, fps: number}) => Promise<string>} followed a path's track
  * @property {(text: string) => Promise<string>} canonical a short text as JSON
  */
 
+/** Nodes that walk a track into a world. */
+const TAKES_TRACK = new Set(["WMRolloutWorld", "WMTakeWorld"])
 /** More than any graph has of nodes in a row: one that leads back to itself is cut off there. */
-const MOST_STEPS = 500
-const BYPASSED = 4
+export const MOST_STEPS = 500
+export const BYPASSED = 4
+const MUTED = 2
 
 /**
  * Say what made the world that a node's track is given to, from the beginning on; `null` if the graph does not say so.
- * Where it is given to several worlds, they must have come about in the same way.
+ * Where it is given to several worlds, they must have come about in the same way. A world that is connected to the node
+ * itself is the one, wherever the track goes.
  * @param {any} node
  * @returns {Step[] | null}
  */
 export function stepsBefore(node) {
+  if (inputOf(node, "world")?.link != null) return steps(source(node, "world"), 0)
   const found = targets(node)
-    .filter(({ node: target, name }) => target.type === "WMRolloutWorld" && name === "track")
-    .map(({ node: target }) => steps(source(target, "world"), 0))
+    .filter(({ node: target, name }) => TAKES_TRACK.has(target.type) && name === "track")
+    .map(({ node: target }) => worldOf(target))
   const [first] = found
   return first && found.every((one) => JSON.stringify(one) === JSON.stringify(first)) ? first : null
 }
@@ -55,11 +67,18 @@ export async function worldBefore(made, variant, teller) {
   /** @type {Walked[]} */
   let walked = []
   let chunks = 0
+  /** @type {Begun | null} */
+  let begun = null
   for (const step of made) {
-    if ("file" in step) {
+    if ("begun" in step) {
+      begun = step.begun
+      variant = cutFor(variant, begun)
+    } else if ("file" in step) {
       const told = await teller.told(step.file)
       if (told.chunks === null) return null
       chunks = told.chunks
+      begun = told.begun
+      variant = cutFor(variant, begun)
       walked = [{ timeline: parse(told.track).timeline ?? EMPTY, frames: firstFrame(variant, chunks) }]
     } else if ("track" in step) {
       const timeline = await timelineOf(step.track, teller)
@@ -69,14 +88,22 @@ export async function worldBefore(made, variant, teller) {
       walked = [...walked, { timeline, frames: firstFrame(placed, more) }]
       chunks += more
     } else {
-      const kept = step.rewind < 0 ? chunks + step.rewind : step.rewind
-      if (kept < 0 || kept > chunks) return null
+      const kept = "back" in step ? chunkNear(step.back, variant, chunks, chunks) : keptChunks(step.rewind, chunks)
+      if (kept === null || kept < 0 || kept > chunks) return null
       chunks = kept
       walked = cut(walked, firstFrame(variant, kept))
     }
   }
-  return Object.freeze({ chunks, frames: firstFrame(variant, chunks), walked })
+  return Object.freeze({ begun, chunks, frames: firstFrame(variant, chunks), walked })
 }
+
+/**
+ * Return what the server is asked with about a track in this world; null is what is not known.
+ * @typedef {{chunks: number | null, begun: Begun | null}} Asked
+ * @param {WorldBefore | null} world
+ * @returns {Asked}
+ */
+export const askedOf = (world) => ({ chunks: world?.chunks ?? null, begun: world?.begun ?? null })
 
 /**
  * Keep what is known of that world up to date.
@@ -100,6 +127,9 @@ export function watchWorld(node, signal, teller, changed) {
       .then((world) => !signal.aborted && now === next && changed(world))
   }
 }
+
+/** @param {number} rewind @param {number} chunks */
+const keptChunks = (rewind, chunks) => (rewind < 0 ? chunks + rewind : rewind)
 
 /** @param {readonly Walked[]} walked @param {number} frames to keep @returns {Walked[]} */
 function cut(walked, frames) {
@@ -130,11 +160,17 @@ function steps(node, depth) {
   }
   switch (node.type) {
     case "WMStartWorld":
-      return []
+      return known(node, "form") || valueOf(node, "form") === undefined ? [{ begun: begunBy(node) }] : null
     case "WMLoadWorld":
       return known(node, "world_file") ? [{ file: valueOf(node, "world_file") }] : null
     case "WMRewindWorld":
-      return and(known(node, "chunks") ? { rewind: Number(valueOf(node, "chunks")) } : null)
+      return and(rewindOf(node))
+    case "WMTakeWorld": {
+      if (inputOf(node, "track")?.link == null) return before() // the same is done again in each take
+      const [back, track] = [known(node, "back_to"), trackOf(source(node, "track"))]
+      const made = back && track && before()
+      return made ? [...made, { back: String(valueOf(node, "back_to")) }, { track }] : null
+    }
     case "WMRolloutWorld": {
       const track = trackOf(source(node, "track"))
       return and(track && { track })
@@ -142,6 +178,27 @@ function steps(node, depth) {
     default:
       return null
   }
+}
+
+/** What a node walks on from. @param {any} node @returns {Step[] | null} */
+function worldOf(node) {
+  const made = steps(source(node, "world"), 0)
+  if (node.type !== "WMTakeWorld") return made
+  return made && known(node, "back_to") ? [...made, { back: String(valueOf(node, "back_to")) }] : null
+}
+
+/** @param {any} node Rewind World; one that was saved with an earlier release has chunks only @returns {Step | null} */
+function rewindOf(node) {
+  const back = valueOf(node, "back_to")
+  if (inputOf(node, "back_to")?.link != null) return null
+  if (String(back ?? "").trim()) return { back: String(back) }
+  return known(node, "chunks") ? { rewind: Number(valueOf(node, "chunks")) } : null
+}
+
+/** @param {any} node Start World @returns {Begun} */
+function begunBy(node) {
+  const image = source(node, "image")
+  return { form: String(valueOf(node, "form") ?? "corrected"), image: Boolean(image) && image.mode !== MUTED }
 }
 
 /** @param {any} node that a track comes from @returns {Source | null} */
@@ -154,19 +211,19 @@ function trackOf(node) {
 }
 
 /** @param {any} node @param {string} name */
-const inputOf = (node, name) => node.inputs?.find((/** @type {any} */ input) => input.name === name)
+export const inputOf = (node, name) => node.inputs?.find((/** @type {any} */ input) => input.name === name)
 
 /** @param {any} node @param {string} name */
-const valueOf = (node, name) => node.widgets?.find((/** @type {any} */ widget) => widget.name === name)?.value
+export const valueOf = (node, name) => node.widgets?.find((/** @type {any} */ widget) => widget.name === name)?.value
 
 /** Whether a widget's value is what counts, and no link. @param {any} node @param {string} name */
-const known = (node, name) => inputOf(node, name)?.link == null && valueOf(node, name) !== undefined
+export const known = (node, name) => inputOf(node, name)?.link == null && valueOf(node, name) !== undefined
 
 /** @param {any} graph @param {any} id */
 const linkOf = (graph, id) => graph?.getLink?.(id) ?? graph?.links?.[id]
 
 /** The node that gives an input its value, reroutes left out. @param {any} node @param {string} name @returns {any} */
-function source(node, name) {
+export function source(node, name) {
   let link = linkOf(node.graph, inputOf(node, name)?.link)
   for (let i = 0; link && i < MOST_STEPS; i++) {
     const from = node.graph.getNodeById(link.origin_id)
@@ -177,7 +234,7 @@ function source(node, name) {
 }
 
 /** The inputs that a node's first output is given to. @param {any} node @returns {{node: any, name: string}[]} */
-function targets(node, depth = 0) {
+export function targets(node, depth = 0) {
   const links = node.outputs?.[0]?.links ?? []
   return links.flatMap((/** @type {any} */ id) => {
     const link = linkOf(node.graph, id)

@@ -3,7 +3,9 @@
  * The top view's ground and ways: picture, grid, drawn path by speed, the model's path, legend. Pure functions of the
  * scene.
  */
+import { drawPlan, drawWallMarks, wallCross } from "../kit/draw_plan.mjs"
 import { SPEED_BAR, chevron, scaleBar, speedBar, stroke, trace, write } from "../kit/ground.mjs"
+import { drawPicture } from "../kit/picture.mjs"
 import { DOT, decimal } from "../kit/words.mjs"
 import { chunkNumber, firstFrame } from "../track/chunks.mjs"
 import { along, bezier, eased } from "../path/poses.mjs"
@@ -26,6 +28,10 @@ import { WORDS } from "./words.mjs"
  * @property {Palette} palette
  * @property {boolean} narrow
  * @property {Followed | null} followed
+ * @property {number[][] | null} way of the model: x, z, yaw, as far as walls let it
+ * @property {import("../track/walls.mjs").Ground | null} ground what stands where the path is walked
+ * @property {{x: Float64Array, z: Float64Array} | null} past where the world was walked before
+ * @property {Uint8Array | null} within frames of the path within a wall
  * @property {number} rate frames of the path per frame of the model
  * @property {boolean} stale whether the model's path is out of date
  * @property {CanvasImageSource & {width: number, height: number} | null} picture
@@ -42,8 +48,18 @@ const LABEL_FROM = 0.2
 
 /** Draw everything that only an edit changes, below the keyframes. @param {Context} context @param {Scene} scene */
 export function drawGround(context, scene) {
-  drawPicture(context, scene)
+  const { ground, past, within, view, size, palette, drawn } = scene
+  if (ground) {
+    const [left, top] = toPixel(view, size, 0, 0)
+    drawPlan(context, ground, { left, top, scale: view.scale }, palette)
+  }
+  const { background } = drawn.path
+  if (background && scene.picture)
+    drawPicture(context, scene.picture, background, toPixel(view, size, ...background.centre), view.scale)
   drawGrid(context, scene)
+  if (past) drawPast(context, scene, past)
+  const { x, z } = drawn.samples
+  if (within) drawWallMarks(context, within, (frame) => toPixel(view, size, x[frame], z[frame]), palette)
   const runs = pathRuns(scene)
   if (scene.state.model && scene.followed) drawModel(context, scene, scene.followed)
   for (const { amount, points, fast } of runs) {
@@ -54,6 +70,19 @@ export function drawGround(context, scene) {
   if (runs.length) drawChevrons(context, scene)
 }
 
+/** Where the world was walked before, thin. @param {Context} context @param {Scene} scene @param {{x: Float64Array, z: Float64Array}} past */
+function drawPast(context, { view, size, palette }, { x, z }) {
+  context.beginPath()
+  let before = [Infinity, Infinity]
+  x.forEach((right, i) => {
+    const point = toPixel(view, size, right, z[i])
+    if (Math.abs(point[0] - before[0]) + Math.abs(point[1] - before[1]) < THIN) return
+    context.lineTo(...point)
+    before = point
+  })
+  stroke(context, palette.second, 1.2)
+}
+
 /** Draw what is written on the ground. @param {Context} context @param {Scene} scene */
 export function drawWords(context, scene) {
   const { palette, drawn, view, narrow } = scene
@@ -62,23 +91,13 @@ export function drawWords(context, scene) {
   context.fillText(WORDS.top, 10, 15)
   const left = 16 + palette.measure(context, WORDS.top, `600 11.5px ${palette.font}`)
   write(context, palette, "11.5px", "left", palette.second)
-  const words = [drawn.metres ? `${decimal(drawn.metres, 1)} m` : "", narrow ? "" : WORDS.grid(String(step))].filter(
-    Boolean,
-  )
+  const words = [
+    drawn.metres ? `${decimal(drawn.metres, 1)} m` : "",
+    narrow ? "" : WORDS.grid(String(step)),
+    scene.ground?.plan.title ?? "",
+  ].filter(Boolean)
   context.fillText(words.join(` ${DOT} `), left, 15)
   drawLegend(context, scene)
-}
-
-/** @param {Context} context @param {Scene} scene */
-function drawPicture(context, { drawn, picture, view, size }) {
-  const { background } = drawn.path
-  if (!background || !picture || !picture.width) return
-  const [x, y] = toPixel(view, size, ...background.centre)
-  const width = background.width * view.scale
-  const height = (width * picture.height) / picture.width
-  context.globalAlpha = background.opacity
-  context.drawImage(picture, x - width / 2, y - height / 2, width, height)
-  context.globalAlpha = 1
 }
 
 /** @param {Context} context @param {Scene} scene */
@@ -177,7 +196,7 @@ function drawChevrons(context, { state, drawn, view, size, palette }) {
  * @param {Scene} scene
  * @param {Followed} followed
  */
-function drawModel(context, { drawn, view, size, palette, rate, stale }, followed) {
+function drawModel(context, { drawn, view, size, palette, rate, stale, way }, followed) {
   const { x, z } = drawn.samples
   context.save()
   context.globalAlpha = stale ? 0.35 : 1
@@ -191,7 +210,7 @@ function drawModel(context, { drawn, view, size, palette, rate, stale }, followe
   stroke(context, palette.second, 0.75)
   context.beginPath()
   let before = [Infinity, Infinity]
-  for (const [px, pz] of followed.poses) {
+  for (const [px, pz] of way ?? followed.poses) {
     const point = toPixel(view, size, px, pz)
     if (Math.abs(point[0] - before[0]) + Math.abs(point[1] - before[1]) < THIN) continue
     context.lineTo(...point)
@@ -213,7 +232,7 @@ export function residualLabel({ state, followed, stale, view, size }) {
 }
 
 /** @param {Context} context @param {Scene} scene */
-function drawLegend(context, { state, drawn, palette, size, view, narrow, followed }) {
+function drawLegend(context, { state, drawn, palette, size, view, narrow, followed, within }) {
   const y = size.height - 14
   scaleBar(context, palette, [12, y], view.scale, BAR_LONGEST)
   if (!drawn.spans.length) return
@@ -230,6 +249,7 @@ function drawLegend(context, { state, drawn, palette, size, view, narrow, follow
     sample(right - width - wide - 6)
     right -= width + wide + 24
   }
+  if (within?.includes(1)) entry(WORDS.atWall, 10, (x) => wallCross(context, palette, [x + 5, y]))
   if (drawn.fast.length) entry(WORDS.tooFast, 20, (x) => fastSample(context, palette, x, y))
   if (state.model && followed) entry(WORDS.modelPath, 22, (x) => dashes(context, palette, x, y))
   entry(WORDS.chunk, 8, (x) => chevron(context, palette, [x + 4, y], Math.PI / 2))

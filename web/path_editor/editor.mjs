@@ -1,10 +1,13 @@
 // @ts-check
 /** One Camera Path editor: its state, and the few ways in which anything changes it. */
 import { extended, makeBase } from "../kit/editor.mjs"
+import { wallRows } from "../kit/solid.mjs"
 import { fpsOf } from "../kit/state.mjs"
 import { angle, decimal } from "../kit/words.mjs"
+import { askedOf } from "../kit/world.mjs"
 import { write } from "../path/path.mjs"
 import { degrees } from "../path/poses.mjs"
+import { groundedCache, stoppedCache } from "./grounded.mjs"
 import { profileOf } from "./profile.mjs"
 import { START, drawnCache, extent, locked, rateOf, settled, shownPath, withText } from "./state.mjs"
 import { boundsOf, fitTop } from "./view.mjs"
@@ -27,7 +30,7 @@ export function makeEditor(place) {
   let layers = { top: idle, profile: idle }
   /** @type {{state: PathState, size: any, narrow: boolean, profile: import("./profile.mjs").Profile} | null} */
   let laid = null
-  const drawnOf = drawnCache()
+  const [drawnOf, groundedOf, stopped, rows] = [drawnCache(), groundedCache(), stoppedCache(), wallRows()]
   /** @type {import("../kit/editor.mjs").BaseOf<CameraPath, PathState>} */
   const base = makeBase(place, {
     start: START,
@@ -53,12 +56,12 @@ export function makeEditor(place) {
   const drawn = () => drawnOf(base.state)
   const view = () => base.state.view ?? fitTop(boundsOf(drawn()), layers.top.size)
 
-  /** @param {PathState} state @returns {[text: string, model: string, more: {fps: number, chunks: number | null}] | null} */
+  /** @param {PathState} state @returns {[text: string, model: string, more: import("../kit/world.mjs").Asked & {fps: number}] | null} */
   function question(state) {
     const { variant, problem, linked, shown } = state
     const path = shownPath(state)
     if (!variant || problem || (linked && !shown) || path.keyframes.length < 2) return null
-    return [write(path), variant.name, { fps: fpsOf(state), chunks: state.world?.chunks ?? null }]
+    return [write(path), variant.name, { fps: fpsOf(state), ...askedOf(state.world) }]
   }
 
   function playheadWords() {
@@ -95,17 +98,22 @@ export function makeEditor(place) {
     base.refresh()
   }
 
+  const grounded = () => groundedOf(base.state, drawn())
+
   /** What the top view is drawn from. */
   function scene() {
     const { state } = base
+    const followed = base.binding.state.report?.followed ?? null
     return {
+      ...grounded(),
+      way: followed && stopped(followed.poses, grounded().ground),
       state,
       drawn: drawn(),
       view: view(),
       size: layers.top.size,
       palette: shell.palette,
       narrow: shell.narrow,
-      followed: base.binding.state.report?.followed ?? null,
+      followed,
       rate: rateOf(state),
       stale: base.binding.state.stale,
       picture: parts.picture?.() ?? null,
@@ -153,6 +161,8 @@ export function makeEditor(place) {
     get followed() {
       return base.binding.state.report?.followed ?? null
     },
+    /** The frames of the model in which walls stand in the way, for the report. */
+    walls: () => rows(base.state.ground, grounded().within, "path", rateOf(base.state)),
     /** Drop what a gesture left behind. */
     settle() {
       set({ draft: null, pill: null, stroke: null })

@@ -63,11 +63,25 @@ export function addAt(editor, point, frame) {
  */
 function addKeyframe(editor, x, z) {
   const { state } = editor
-  const last = state.path.keyframes[state.path.keyframes.length - 1]
+  const begun = begin(state)
+  const last = begun.keyframes[begun.keyframes.length - 1]
   const place = /** @type {Vector} */ ([x, last ? last.place[1] : 0, z])
-  const { path, index } = append(state.path, place, paceOf(state))
+  const { path, index } = append(begun, place, paceOf(state))
   const seen = withLook(path, [index], state.look)
   editor.edit(seen, { chosen: [index], view: editor.view }, keyframeWords(index, seen.keyframes[index]))
+}
+
+/**
+ * Where it is known what stands around, a path begins where the world does, and looks ahead: else the ground would turn
+ * under it with every keyframe.
+ * @param {import("./state.mjs").PathState} state
+ * @returns {CameraPath}
+ */
+function begin(state) {
+  const { path, ground } = state
+  if (!ground || path.keyframes.length) return path
+  const begun = append(path, [0, 0, 0], paceOf(state))
+  return setLook(begun.path, [begun.index], [0, 0])
 }
 
 /**
@@ -84,7 +98,8 @@ export const joinEnds = (editor, path) => toggleLoop(path, { ...paceOf(editor.st
 /** A stroke of the pen; a click adds a keyframe. @param {Editor} editor @param {Point} start @returns {Gesture} */
 export function penStroke(editor, start) {
   const { state } = editor
-  const last = state.path.keyframes[state.path.keyframes.length - 1]
+  const begun = begin(state)
+  const last = begun.keyframes[begun.keyframes.length - 1]
   const height = last ? last.place[1] : 0
   /** @type {import("../path/freehand.mjs").Point[]} */
   const points = []
@@ -104,13 +119,13 @@ export function penStroke(editor, start) {
       add(point)
       const { scale } = editor.view
       const near = END_REACH / scale
-      const drawn = drawStroke(state.path, points, {
+      const drawn = drawStroke(begun, points, {
         ...paceOf(state),
         fps: fpsOf(state),
         error: Math.max(STROKE_ERROR.metres, STROKE_ERROR.px / scale),
         near,
       })
-      const first = state.path.keyframes.length
+      const first = begun.keyframes.length
       const added = drawn.keyframes.map((_, i) => i).filter((i) => i >= first)
       const seen = withLook(drawn, added, state.look)
       const ends =

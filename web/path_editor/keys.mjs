@@ -1,9 +1,10 @@
 // @ts-check
 /** What the keys of the focused plot do. */
 import { listenToKeys } from "../kit/keys.mjs"
-import { cleared, duplicate, insert, paste, remove, setTarget, sight, toggleLoop } from "../path/edits.mjs"
+import { cleared, duplicate, insert, paste, remove, setFrames, setTarget, sight, toggleLoop } from "../path/edits.mjs"
+import { extendedFrames } from "../track/chunks.mjs"
 import { nudge } from "./gesture_top.mjs"
-import { locked, paceOf } from "./state.mjs"
+import { locked, modelFrames, paceOf, pathFrames } from "./state.mjs"
 import { boundsOf, fitTop, zoomTop } from "./view.mjs"
 import { WORDS as SHARED } from "../kit/words.mjs"
 import { WORDS, keyframeWords } from "./words.mjs"
@@ -161,9 +162,15 @@ function targetHere(editor) {
   editor.edit(setTarget(state.path, sight([x[at], y[at], z[at]], yaw[at])), {}, "target set")
 }
 
-/** @param {Editor} editor */
+/**
+ * Close the loop, or open it. A way back that is added takes longer until it ends with a chunk: shortened to one, the
+ * path would end before it is back.
+ * @param {Editor} editor
+ */
 export function closeLoop(editor) {
   const { state } = editor
-  const path = toggleLoop(state.path, { ...paceOf(state), near: NEAR })
+  let path = toggleLoop(state.path, { ...paceOf(state), near: NEAR })
+  if (path.closed && path.frames > state.path.frames && state.variant)
+    path = setFrames(path, pathFrames(state, extendedFrames(state.variant, modelFrames(state, path.frames))))
   editor.edit(path, {}, path.closed ? WORDS.closed : WORDS.open)
 }

@@ -28,7 +28,7 @@ function here(editor) {
   const at = Math.floor(state.playhead / rateOf(state) + 1e-6)
   const residual = followed?.position?.[at]
   const words = [...placeParts(editor, at), `${decimal(drawn.speeds[state.playhead] ?? 0)} m/s`]
-  return residual === undefined ? words : [...words, `residual ${decimal(residual)} m`]
+  return residual === undefined ? words : [...words, `${decimal(residual)} m off the path`]
 }
 
 /** @param {Editor} editor @param {number} frames of the model */

@@ -30,21 +30,15 @@ import { GESTURES, KEYS, WORDS } from "./words.mjs"
 
 /** Heights in px: of the inspector's row in the narrow form, of the gap between two parts, of the top view at least. */
 const PARTS = { row: 32, gap: 8, top: { wide: 250, narrow: 210 } }
-const LEAST_HEIGHT = 520
-/** The size of a new node in px. */
-const USUAL = { width: 820, height: 680 }
 
 /**
- * Make the widget of a node's input.
- * @param {any} node
- * @param {string} name
- * @param {any} app
- * @returns {import("../kit/register.mjs").Made}
+ * Put the editor into its place.
+ * @param {import("../kit/mount.mjs").Mount} mount
+ * @returns {import("../kit/mount.mjs").Filled}
  */
-export function makeCameraPath(node, name, app) {
-  const life = new AbortController()
-  const { signal } = life
-  const shell = makeShell({ name: WORDS.editor, kind: "path", rules: RULES, signal, leastHeight: LEAST_HEIGHT })
+export function makeCameraPath(mount) {
+  const { signal } = mount.life
+  const shell = makeShell(mount, { name: WORDS.editor, kind: "path", rules: RULES })
   const editor = makeEditor({ shell, signal, commit: (change) => tied.commit(change), changed: show })
   const profile = make("div.wm-plot.wm-profile")
   shell.body.prepend(make("div.wm-path-column", {}, shell.plot, profile))
@@ -79,13 +73,9 @@ export function makeCameraPath(node, name, app) {
   ]
   shell.body.append(inspector.element)
   shell.complete(tools.element, strip.element, strip.report, table.element)
-  const height = makeHeight({ node, shell, strip, least: LEAST_HEIGHT, plots: leastPlots })
+  const height = makeHeight({ mount, shell, strip, plots: leastPlots })
   const tied = tie(editor, {
-    node,
-    name,
-    app,
-    type: "WM_PATH_EDITOR",
-    life,
+    mount,
     leastHeight: height.leastHeight,
     read: (text) => parse(text).path,
     viewState,
@@ -128,7 +118,7 @@ export function makeCameraPath(node, name, app) {
     if (!state.draft) table.show()
     shell.notice.show(pathNotice(editor, tied))
     shell.root.toggleAttribute("data-off", state.linked || state.problem !== "")
-    strip.show(editor.binding.state, insteadOfChips(editor))
+    strip.show(editor.binding.state, insteadOfChips(editor), editor.walls())
     showStatus(editor)
     const { frames, keyframes } = shownPath(state)
     const counts = `${counted(frames, "frame")}, ${counted(keyframes.length, "keyframe")}`
@@ -136,5 +126,5 @@ export function makeCameraPath(node, name, app) {
     height.settle()
   }
 
-  return { widget: tied.widget, minWidth: USUAL.width, minHeight: USUAL.height, menu: tied.menu }
+  return tied
 }

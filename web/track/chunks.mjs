@@ -4,6 +4,7 @@
  * frame. A track's frame 0 is taken as a fresh world's first new frame, unless `goingOn` says where it goes on.
  */
 
+/** How a world began, as far as that says how it is cut. @typedef {{form: string, image: boolean}} Begun */
 /**
  * A model as `GET /wm/variants` describes it.
  * @typedef {object} Variant
@@ -13,6 +14,7 @@
  * @property {{degrees_per_unit: number, reads_pitch: boolean} | null} mouse
  * @property {number} first_chunk frames of a world's first chunk
  * @property {number} chunk frames of every other chunk
+ * @property {readonly (Begun & {first_chunk: number, chunk: number})[]} [cuts] worlds that it cuts otherwise
  * @property {number} fps
  * @property {number} step_metres metres per frame while a key that moves is held
  * @property {import("./poses.mjs").Motion} motion
@@ -24,6 +26,23 @@
 
 /** Models whose tracks go on, by the chunks there are before. @type {WeakMap<Variant, Map<number, Variant>>} */
 const going = new WeakMap()
+
+/** Models as they cut worlds that began otherwise than most. @type {WeakMap<object, Variant>} */
+const cutting = new WeakMap()
+
+/**
+ * Return a model as it cuts a world into chunks that began like this. The same object for the same beginning.
+ * @param {Variant} variant
+ * @param {Begun | null} [begun] null = not known: as most do
+ * @returns {Variant}
+ */
+export function cutFor(variant, begun) {
+  const cut = variant.cuts?.find(({ form, image }) => form === begun?.form && image === begun.image)
+  if (!cut) return variant
+  const made = cutting.get(cut) ?? { ...variant, first_chunk: cut.first_chunk, chunk: cut.chunk }
+  cutting.set(cut, made)
+  return made
+}
 
 /**
  * Return a model as a track sees it that goes on in a world: all its chunks are of one length. The same object for the

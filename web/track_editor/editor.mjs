@@ -1,15 +1,19 @@
 // @ts-check
 /** One Action Track editor: its state, and the few ways in which anything changes it. */
 import { extended, makeBase } from "../kit/editor.mjs"
+import { askedOf } from "../kit/world.mjs"
 import { walking } from "../track/poses.mjs"
 import { write } from "../track/timeline.mjs"
 import { layoutOf } from "./layout.mjs"
-import { pastCache } from "./past.mjs"
+import { pastCache } from "../track/past.mjs"
+import { groundCache, walkCache, wallRows } from "../kit/solid.mjs"
 import { SPOKEN, playheadWords } from "./spoken.mjs"
 import { START, extent, isEmpty, lanesOf, locked, poseCache, settled, shownTimeline, withText } from "./state.mjs"
 
 /** How a track walks while no model is known: not at all. */
 const STANDING = walking(0)
+
+const motionOf = (/** @type {EditorState} */ { variant }) => variant?.motion ?? STANDING
 
 /** @typedef {import("./state.mjs").EditorState} EditorState */
 /** @typedef {import("../track/timeline.mjs").Timeline} Timeline */
@@ -39,7 +43,7 @@ export function makeEditor(place) {
   let layers = { all: () => {}, overlay: () => {}, size: { width: 0, height: 0 } }
   /** @type {{state: EditorState, size: any, narrow: boolean, layout: any} | null} */
   let laid = null
-  const [poses, past] = [poseCache(), pastCache()]
+  const [poses, past, ground, walked, rows] = [poseCache(), pastCache(), groundCache(), walkCache(), wallRows()]
   /** @type {import("../kit/editor.mjs").BaseOf<Timeline, EditorState>} */
   const base = makeBase(place, {
     start: START,
@@ -61,15 +65,22 @@ export function makeEditor(place) {
     redraw,
   })
   const { set, say } = base
-  /** @type {typeof base.parts & {record: (now?: boolean) => void, map: () => void, readShort: () => void}} */
+  /**
+   * @typedef {object} Own
+   * @property {(now?: boolean) => void} record
+   * @property {() => void} map @property {() => void} live @property {() => void} readShort
+   * @property {() => {background: any, image: HTMLImageElement} | null} picture
+   * @property {() => import("../kit/menu.mjs").Entry[]} pictureEntries
+   */
+  /** @type {typeof base.parts & Own} */
   const parts = /** @type {any} */ (base.parts)
 
-  /** @param {EditorState} state @returns {[text: string, model: string, more: {chunks: number | null}] | null} */
+  /** @param {EditorState} state @returns {[text: string, model: string, more: import("../kit/world.mjs").Asked] | null} */
   function question(state) {
     const { variant, problem, short, text } = state
     const timeline = shownTimeline(state)
     if (!variant || problem || (state.linked && !state.shown) || (isEmpty(timeline) && !short)) return null
-    return [short ? text : write(timeline), variant.name, { chunks: state.world?.chunks ?? null }]
+    return [short ? text : write(timeline), variant.name, askedOf(state.world)]
   }
 
   function layout() {
@@ -79,11 +90,19 @@ export function makeEditor(place) {
     return laid.layout
   }
 
+  function walk() {
+    const { recording, world } = base.state
+    const [motion, solid] = [motionOf(base.state), ground(base.state.ground)]
+    const asked = poses(recording?.timeline ?? shownTimeline(base.state), motion, past(world, motion, solid)?.end)
+    return { asked, walked: solid ? walked(asked, solid) : asked }
+  }
+
   /** @param {string[]} names */
   function draw(names) {
     const over = names.every((name) => OVERLAY.has(name))
     if (over) layers.overlay()
     else layers.all()
+    if (names.includes("recording")) parts.live?.()
     if (!over || names.includes("playhead")) parts.map?.()
     base.refresh()
   }
@@ -117,13 +136,16 @@ export function makeEditor(place) {
     },
     /** @returns {[string, number, number][]} */
     band: () => base.binding.state.report?.band ?? [],
-    poses() {
-      const { recording, variant, world } = base.state
-      const motion = variant?.motion ?? STANDING
-      return poses(recording?.timeline ?? shownTimeline(base.state), motion, past(world, motion)?.end)
-    },
+    /** Where the walk leads that is on show: as far as the walls of its place let one, where they are known. */
+    poses: () => walk().walked,
+    /** The same without walls. */
+    asked: () => walk().asked,
     /** Where the world was walked that the track goes on in. */
-    past: () => past(base.state.world, base.state.variant?.motion ?? STANDING),
+    past: () => past(base.state.world, motionOf(base.state), ground(base.state.ground)),
+    /** What stands where it is walked, if that is known. */
+    ground: () => ground(base.state.ground),
+    /** The frames in which walls stand in the way, for the report. */
+    walls: () => rows(base.state.ground, /** @type {{bumped?: Uint8Array}} */ (walk().walked).bumped, "track"),
     /** Drop what a gesture left behind. */
     settle() {
       const { olds } = base.state

@@ -1,7 +1,9 @@
 // @ts-check
 /** The path map: the walk seen from above. What is asked, not what stands in the way: no model is needed to draw it. */
 import { roundBox } from "../kit/canvas.mjs"
+import { drawPlan, drawWallMarks, wallCross } from "../kit/draw_plan.mjs"
 import { cameraArrow, chevron, gridMetres, scaleBar, speedBar, stroke, trace, write } from "../kit/ground.mjs"
+import { drawPicture } from "../kit/picture.mjs"
 import { angle, counted, decimal, DOT } from "../kit/words.mjs"
 import { placeOf } from "./map_scene.mjs"
 import { WORDS } from "./words.mjs"
@@ -10,6 +12,7 @@ export { makeScene, nearestFrame } from "./map_scene.mjs"
 
 /** @import { Palette } from "../kit/palette.mjs" */
 /** @import { Size } from "../kit/canvas.mjs" */
+/** @import { Background } from "../kit/picture.mjs" */
 /** @import { Area, Scene } from "./map_scene.mjs" */
 /** @typedef {CanvasRenderingContext2D} Context */
 
@@ -46,13 +49,18 @@ export function mapLayout({ width, height }) {
  * @param {Palette} what.palette
  * @param {Size} what.size
  * @param {boolean} [what.recording] whether the walk is still growing
+ * @param {{background: Background, image: HTMLImageElement} | null} [what.picture] below it
  */
-export function drawMap(context, { scene, palette, size, recording = false }) {
+export function drawMap(context, { scene, palette, size, recording = false, picture = null }) {
   const { legend, beside } = mapLayout(size)
   const quiet = !scene.moves && !scene.turns
-  drawGrid(context, scene, palette, beside && !quiet ? { ...size, width: legend.left } : size)
+  const room = beside && !quiet ? { ...size, width: legend.left } : size
+  const clear = beside || quiet ? room : { ...size, height: legend.top }
+  if (scene.ground || picture) drawBelow(context, scene, picture, palette, clear)
+  drawGrid(context, scene, palette, room)
   drawHalo(context, scene, palette)
   if (scene.past) drawPast(context, scene.past, scene, palette)
+  if (scene.bumped) drawWalls(context, scene, scene.bumped, palette)
   drawPath(context, scene, palette)
   for (const frame of scene.chunkStarts) chevron(context, palette, placeOf(scene, frame), scene.poses.yaw[frame])
   drawEnds(context, scene, palette)
@@ -138,6 +146,42 @@ function drawVisits(context, scene, palette) {
   }
 }
 
+/**
+ * Draw the place's plan and the picture, beside the legend.
+ * @param {Context} context @param {Scene} scene @param {{background: Background, image: HTMLImageElement} | null} picture
+ * @param {Palette} palette @param {Size} room
+ */
+function drawBelow(context, { ground, fit }, picture, palette, { width, height }) {
+  context.save()
+  context.beginPath()
+  context.rect(0, 0, width, height)
+  context.clip()
+  if (ground) drawPlan(context, ground, fit, palette)
+  if (picture) {
+    const [right, ahead] = picture.background.centre
+    const centre = /** @type {const} */ ([fit.left + fit.scale * right, fit.top - fit.scale * ahead])
+    drawPicture(context, picture.image, picture.background, centre, fit.scale)
+  }
+  context.restore()
+}
+
+/**
+ * Draw where walls stand in the way, and where one would be without them.
+ * @param {Context} context @param {Scene} scene @param {Uint8Array} bumped @param {Palette} palette
+ */
+function drawWalls(context, scene, bumped, palette) {
+  const first = bumped.indexOf(1)
+  if (first < 0) return
+  const points = []
+  for (let frame = first; frame < scene.frames; frame++)
+    points.push(...placeOf({ ...scene, poses: scene.asked }, frame))
+  trace(context, points)
+  context.setLineDash([2, 4])
+  stroke(context, palette.second, 1)
+  context.setLineDash([])
+  drawWallMarks(context, bumped, (frame) => placeOf(scene, frame), palette)
+}
+
 /** @param {Context} context @param {Scene} scene @param {Palette} palette */
 function drawPath(context, { runs }, palette) {
   for (const { amount, points } of runs) {
@@ -148,7 +192,7 @@ function drawPath(context, { runs }, palette) {
 
 /**
  * Draw where the world was walked before, thin, as it is no more to be changed.
- * @param {Context} context @param {import("./past.mjs").Past} past @param {Scene} scene @param {Palette} palette
+ * @param {Context} context @param {import("../track/past.mjs").Past} past @param {Scene} scene @param {Palette} palette
  */
 function drawPast(context, { x, z }, { fit }, palette) {
   const points = []
@@ -180,23 +224,27 @@ function drawTitle(context, scene, palette, recording) {
   const left = 16 + palette.measure(context, title, `500 11.5px ${palette.font}`)
   if (!scene.moves) return
   const metres = `${decimal(scene.metres, 1)} m`
+  const place = scene.ground ? ` ${DOT} ${scene.ground.plan.title}` : ""
   const again = scene.revisits.length ? ` ${DOT} ${counted(scene.revisits.length, revisit)}` : ""
   write(context, palette, "11.5px", "left", palette.second)
-  context.fillText(recording ? `${metres} ${soFar}` : metres + again, left, 14)
+  context.fillText((recording ? `${metres} ${soFar}` : metres + again) + place, left, 14)
 }
 
 /** @param {Context} context @param {Scene} scene @param {Palette} palette @param {Area} area @param {boolean} beside */
 function drawLegend(context, scene, palette, { left, top, width, height }, beside) {
-  const { start, end, chunk, again } = WORDS.pathMap
+  const { start, end, chunk, again, wall } = WORDS.pathMap
   const { scale } = scene.fit
   context.fillStyle = palette.grid
   if (!beside) context.fillRect(left, top, width, 1)
+  const met = Boolean(scene.bumped?.includes(1))
   /** @type {[string, (place: readonly [number, number]) => void][]} */
   const column = [
     [start, (place) => ring(context, palette, place)],
     [end, (place) => square(context, palette, place)],
     [chunk, (place) => chevron(context, palette, place, Math.PI / 2)],
-    [again, (place) => haloSample(context, palette, place)],
+    met
+      ? [wall, (place) => wallCross(context, palette, place)]
+      : [again, (place) => haloSample(context, palette, place)],
   ]
   if (beside) {
     speedBar(context, palette, [left + 8, top + 12], `${decimal(scene.fastest, 1)} m/s`)

@@ -12,10 +12,14 @@ import { WORDS } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
 
+/** Metres that a map shows which is not there. */
+const USUAL_METRES = 10
+
 /**
  * Build the map.
  * @param {Editor} editor
- * @returns {{element: HTMLElement, redraw: () => void, show: () => void}}
+ * @returns {{element: HTMLElement, redraw: () => void, show: () => void, seen: () => {centre: readonly [number, number],
+ *   width: number}}} `seen`: the ground that it shows, metres
  */
 export function makeMapBox(editor) {
   const { shell, signal } = editor
@@ -32,7 +36,7 @@ export function makeMapBox(editor) {
    * @param {import("../kit/canvas.mjs").Size} size
    */
   function scene(size) {
-    const [poses, past] = [editor.poses(), editor.past()]
+    const [poses, past, ground] = [editor.poses(), editor.past(), editor.ground()]
     const { variant } = editor
     const fps = fpsOf(editor.state)
     const frames = editor.state.recording ? Math.max(1, editor.state.playhead) : shownTimeline(editor.state).frames
@@ -40,6 +44,7 @@ export function makeMapBox(editor) {
       drawn &&
       drawn.poses === poses &&
       drawn.scene.past === past &&
+      drawn.scene.ground === ground &&
       drawn.variant === variant &&
       drawn.fps === fps &&
       drawn.frames === frames &&
@@ -48,6 +53,8 @@ export function makeMapBox(editor) {
       const made = makeScene({
         poses,
         past,
+        ground,
+        asked: editor.asked(),
         frames,
         variant,
         fps,
@@ -68,6 +75,7 @@ export function makeMapBox(editor) {
         palette: shell.palette,
         size,
         recording: Boolean(editor.state.recording),
+        picture: editor.parts.picture?.() ?? null,
       }),
     (context, size) => {
       if (!ready()) return
@@ -131,6 +139,9 @@ export function makeMapBox(editor) {
         state.recording?.timeline,
         state.variant,
         state.world,
+        state.ground,
+        state.background,
+        editor.parts.picture?.()?.image, // comes when it has loaded, and that may be last
         state.askedFps,
         shell.narrow,
         state.map,
@@ -140,6 +151,12 @@ export function makeMapBox(editor) {
       last = now
       if (same) layers.overlay()
       else layers.all()
+    },
+    seen() {
+      const { size } = layers
+      if (!ready() || !size.width) return { centre: [0, 0], width: USUAL_METRES }
+      const { scale, left, top } = scene(size).fit
+      return { centre: [(size.width / 2 - left) / scale, (top - size.height / 2) / scale], width: size.width / scale }
     },
     show() {
       const off = !editor.state.map || (editor.state.variant !== null && editor.state.variant.mouse === null)

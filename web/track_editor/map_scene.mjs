@@ -8,7 +8,8 @@ import { chunkAt, firstFrame } from "../track/chunks.mjs"
 
 /** @import { Variant } from "../track/chunks.mjs" */
 /** @import { Poses } from "../track/poses.mjs" */
-/** @import { Past } from "./past.mjs" */
+/** @import { Ground } from "../track/walls.mjs" */
+/** @import { Past } from "../track/past.mjs" */
 
 /** @typedef {Readonly<{left: number, top: number, width: number, height: number}>} Area in px */
 /** @typedef {Readonly<{scale: number, left: number, top: number}>} Fit px per metre, and where the start lies */
@@ -17,6 +18,9 @@ import { chunkAt, firstFrame } from "../track/chunks.mjs"
  * @typedef {object} Scene
  * @property {Poses} poses
  * @property {Past | null} past where the world was walked before
+ * @property {Ground | null} ground what stands there
+ * @property {Poses} asked the walk without its walls
+ * @property {Uint8Array | null} bumped frames whose step a wall shortened
  * @property {number} frames that are shown
  * @property {Area} area of the path
  * @property {Fit} fit
@@ -52,8 +56,10 @@ const NOWHERE = []
 /**
  * Lay out a walk.
  * @param {object} what
- * @param {Poses} what.poses
+ * @param {Poses & {bumped?: Uint8Array}} what.poses
  * @param {Past | null} [what.past]
+ * @param {Ground | null} [what.ground]
+ * @param {Poses} [what.asked]
  * @param {number} [what.frames] of the poses, if not all are shown
  * @param {Variant} what.variant
  * @param {number} what.fps
@@ -61,13 +67,18 @@ const NOWHERE = []
  * @param {Fit} [what.keep] a fit that is kept while the walk stays inside, so that a growing path does not jump
  * @returns {Readonly<Scene>}
  */
-export function makeScene({ poses, past = null, frames = poses.frames, variant, fps, area, keep }) {
+export function makeScene(what) {
+  const { poses, past = null, ground = null, asked = poses, frames = poses.frames, variant, fps, area, keep } = what
   const ways = waysOf(poses, frames)
-  const box = past ? around(bounds(past, past.x.length), bounds(poses, frames)) : bounds(poses, frames)
+  const walk = past ? around(bounds(past, past.x.length), bounds(poses, frames)) : bounds(poses, frames)
+  const box = ground ? wider(walk, ground.plan.cell) : walk
   const fit = keep && fits(keep, box, area) ? keep : fitted(box, area)
   return Object.freeze({
     poses,
     past,
+    ground,
+    asked,
+    bumped: poses.bumped?.subarray(0, frames) ?? null,
     frames,
     area,
     fit,
@@ -218,6 +229,14 @@ function around(a, b) {
     far: Math.max(a.far, b.far),
   }
 }
+
+/** Show what is beside a walk, too. @param {Box} box @param {number} metres @returns {Box} */
+const wider = ({ left, right, near, far }, metres) => ({
+  left: left - metres,
+  right: right + metres,
+  near: near - metres,
+  far: far + metres,
+})
 
 /** @param {Pick<Poses, "x" | "z">} poses @param {number} frames @returns {Box} */
 function bounds({ x, z }, frames) {

@@ -3,7 +3,7 @@
  * Action Tracks of workflows saved before there was an editor: text, preset and its values, in place of model, fps and
  * track.
  */
-import { presetText } from "../kit/server.mjs"
+import { getVariants, presetText } from "../kit/server.mjs"
 
 const TYPE = "WMActionTrack"
 const FROM_TEXT = "from the text"
@@ -11,9 +11,9 @@ const FROM_TEXT = "from the text"
 /**
  * Rewrite all Action Tracks of a workflow, also in subgraphs, to the node's present inputs.
  * @param {any} workflow as it was saved
- * @param {{title: string, name: string}[]} variants in the menu's order
  */
-export async function migrateWorkflow(workflow, variants) {
+export async function migrateTracks(workflow) {
+  const variants = await getVariants()
   const graphs = [workflow, ...(workflow?.definitions?.subgraphs ?? [])]
   const nodes = graphs
     .flatMap((graph) => graph?.nodes ?? [])

@@ -58,6 +58,7 @@ export function presetEntries(editor) {
     { line: true },
     { label: SHARED.selectAll, key: "Ctrl+A", press: () => selectAll(editor) },
     { label: SHARED.clearAll, key: "Shift+Delete", press: () => clearAll(editor) },
+    ...editor.parts.pictureEntries(),
   ]
 }
 

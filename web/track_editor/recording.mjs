@@ -4,6 +4,7 @@
  * is.
  */
 import { take as swallow } from "../kit/dom.mjs"
+import { capture } from "../kit/pointer_lock.mjs"
 import { lastSeen } from "../kit/ruler.mjs"
 import { fpsOf } from "../kit/state.mjs"
 import {
@@ -28,8 +29,6 @@ import { WORDS } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
 
-/** Milliseconds the browser may take to hand over the mouse. */
-const LOCK_WAIT = 500
 /** Milliseconds after a take, or after the last key of it, in which somebody may still be playing. */
 const STILL_PLAYING = 1000
 
@@ -60,31 +59,6 @@ export function makeRecorder(editor) {
 }
 
 /**
- * Ask for the mouse; without it, arrow keys look around.
- * @param {HTMLElement} plot
- * @returns {Promise<boolean>}
- */
-async function capture(plot) {
-  const life = new AbortController()
-  const locked = new Promise((resolve) => {
-    document.addEventListener("pointerlockchange", () => resolve(document.pointerLockElement === plot), {
-      signal: life.signal,
-    })
-    document.addEventListener("pointerlockerror", () => resolve(false), { signal: life.signal })
-    setTimeout(() => resolve(document.pointerLockElement === plot), LOCK_WAIT)
-  })
-  try {
-    await plot.requestPointerLock()
-  } catch {
-    life.abort()
-    return false // the browser refuses without a press of the user, or where there is no mouse
-  }
-  const got = await locked
-  life.abort()
-  return Boolean(got)
-}
-
-/**
  * Keep the keys of a take from the host, which has shortcuts of one letter, for a moment after the end: one goes on
  * holding and pressing them until one sees that it is over.
  * @param {import("./record.mjs").Settings} settings of the take
@@ -104,7 +78,9 @@ function swallowLate(settings, atEnd) {
     if (stops) life.abort()
     until = now + STILL_PLAYING
   }
+  const released = () => (until = performance.now() + STILL_PLAYING) // a key that is held on to says: still playing
   window.addEventListener("keydown", late, { signal, capture: true })
+  window.addEventListener("keyup", released, { signal, capture: true })
   window.addEventListener("blur", () => life.abort(), { signal })
 }
 

@@ -30,6 +30,7 @@ import { WORDS } from "./words.mjs"
  * @property {{axis: "yaw" | "pitch", points: [number, number][]} | null} stroke a freehand stroke, in px
  * @property {"yaw" | "pitch"} axis the curve that freehand draws
  * @property {readonly (readonly [string, number, number])[]} olds where dragged spans were: word, first frame, length
+ * @property {import("../kit/picture.mjs").Background | null} background the picture below the map's path
  * @property {any} recording what `recording.mjs` shows
  */
 /** @typedef {import("../kit/state.mjs").Common<Timeline> & Own} EditorState */
@@ -56,6 +57,7 @@ export const START = Object.freeze({
   stroke: null,
   axis: "yaw",
   olds: [],
+  background: null,
   recording: null,
 })
 
@@ -169,4 +171,24 @@ export function poseCache() {
       last = integrate(timeline, motion, last, start)
     return last
   }
+}
+
+export const MOST_METRES = 1e6
+
+/**
+ * Read what a node keeps of the picture below the map's path.
+ * @param {any} kept
+ * @returns {import("../kit/picture.mjs").Background | null}
+ */
+export function backgroundOf(kept) {
+  const { image, centre, width, opacity } = kept ?? {}
+  const numbers = [...(Array.isArray(centre) ? centre : []), width, opacity]
+  if (typeof image !== "string" || !image || numbers.length !== 4 || !numbers.every(Number.isFinite)) return null
+  const [right, ahead] = centre
+  return Object.freeze({
+    image,
+    centre: /** @type {const} */ ([right, ahead]),
+    width: Math.min(MOST_METRES, Math.max(0.001, width)),
+    opacity: Math.min(1, Math.max(0, opacity)),
+  })
 }

@@ -7,6 +7,9 @@ export const RULES = `
   background: var(--wm-plot); overflow: hidden; contain: strict; }
 .wm-map canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
 .wm-map canvas + canvas { pointer-events: none; }
+.wm-live { position: absolute; inset: 38px 0 0; z-index: 1; background: var(--wm-plot); pointer-events: none; }
+.wm-live > .wm-player { min-height: 0; padding: 0; }
+.wm-live .wm-stage { border: 0; border-radius: 0; }
 [data-narrow] .wm-map { width: 100%; height: 150px; }
 .wm-editor[data-off] .wm-map { filter: saturate(.15); opacity: .85; }
 [data-wm-kind="action"] .wm-empty { right: 0; padding: 2px 8px; }
@@ -20,6 +23,7 @@ export const RULES = `
   background: var(--wm-field); color: var(--wm-text); font: 11.5px/16px inherit; font-family: inherit;
   font-size: 11.5px; user-select: text; -webkit-user-select: text; outline: none; }
 .wm-pair { display: flex; gap: 4px; min-width: 0; padding: 6px; }
+.wm-picture-fields { display: grid; grid-template-columns: auto auto; }
 .wm-recordbar { display: flex; align-items: center; gap: 14px; padding: 10px 12px; border-radius: 6px;
   background: var(--wm-field); min-height: 86px; }
 .wm-pad { display: grid; gap: 4px; grid-auto-columns: 28px; grid-auto-rows: 28px; flex: none; }

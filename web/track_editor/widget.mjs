@@ -9,10 +9,12 @@ import { makeStrip } from "../kit/strip.mjs"
 import { makeTransport } from "../kit/transport.mjs"
 import { WORDS as SHARED } from "../kit/words.mjs"
 import { parse } from "../track/timeline.mjs"
+import { makeBackground } from "./background.mjs"
 import { makeCards } from "./cards.mjs"
 import { makeEditor } from "./editor.mjs"
 import { listenToPlot } from "./gestures.mjs"
 import { listen } from "./keys.mjs"
+import { makeLive } from "./live.mjs"
 import { leastPlot } from "./layout.mjs"
 import { makeMapBox } from "./map_box.mjs"
 import { learnPresets } from "./preset_menu.mjs"
@@ -31,21 +33,15 @@ import { GESTURES, KEYS, WORDS } from "./words.mjs"
 const MAP = 158
 /** Px of the record bar that take the strip's place. */
 const STRIP = 28
-const LEAST_HEIGHT = 330
-/** The size of a new node in px. */
-const USUAL = { width: 860, height: 590 }
 
 /**
- * Make the widget of a node's input.
- * @param {any} node
- * @param {string} name
- * @param {any} app
- * @returns {import("../kit/register.mjs").Made}
+ * Put the editor into its place.
+ * @param {import("../kit/mount.mjs").Mount} mount
+ * @returns {import("../kit/mount.mjs").Filled}
  */
-export function makeActionTrack(node, name, app) {
-  const life = new AbortController()
-  const { signal } = life
-  const shell = makeShell({ name: WORDS.editor, kind: "action", rules: RULES, signal, leastHeight: LEAST_HEIGHT })
+export function makeActionTrack(mount) {
+  const { signal } = mount.life
+  const shell = makeShell(mount, { name: WORDS.editor, kind: "action", rules: RULES })
   const editor = makeEditor({ shell, signal, commit: (change) => tied.commit(change), changed: show })
   const scene = () => ({
     state: editor.state,
@@ -73,30 +69,33 @@ export function makeActionTrack(node, name, app) {
     },
     toggled: () => height.follow(),
   })
-  const [tools, cards, map, bar, table] = [
+  const [tools, cards, map, bar, live, table] = [
     makeTools(editor),
     makeCards(editor, shell.plot),
     makeMapBox(editor),
     makeRecordBar(editor),
+    makeLive(editor),
     makeTable(editor),
   ]
+  shell.plot.append(live.element)
   shell.body.append(map.element)
   shell.complete(tools.element, strip.element, bar.element, strip.report, table.element)
-  const height = makeHeight({ node, shell, strip, least: LEAST_HEIGHT, plots: leastPlots })
+  const height = makeHeight({ mount, shell, strip, plots: leastPlots })
   const tied = tie(editor, {
-    node,
-    name,
-    app,
-    type: "WM_TRACK_EDITOR",
-    life,
+    mount,
     leastHeight: height.leastHeight,
     read: (text) => parse(text).timeline,
     viewState,
     learnMore: learnPresets,
   })
+  const background = makeBackground(editor, mount.node, tied.commit, map.seen)
+  queueMicrotask(() => signal.aborted || background.read()) // now the node has its properties
   Object.assign(editor.parts, {
+    picture: background.picture,
+    pictureEntries: background.entries,
     strip,
     map: map.redraw,
+    live: live.show,
     play: makeTransport(editor, () => editor.state.range ?? [0, editor.frames]),
     record: makeRecorder(editor),
     sheet: makeSheet(editor, KEYS, GESTURES),
@@ -143,12 +142,12 @@ export function makeActionTrack(node, name, app) {
     cards()
     bar.show()
     strip.element.hidden = Boolean(state.recording)
-    strip.show(editor.binding.state, insteadOfChips(editor))
+    strip.show(editor.binding.state, insteadOfChips(editor), editor.walls())
     showStatus(editor)
     table.refresh()
     shell.plot.setAttribute("aria-label", stateWords(state))
     height.settle()
   }
 
-  return { widget: tied.widget, minWidth: USUAL.width, minHeight: USUAL.height, menu: tied.menu }
+  return tied
 }

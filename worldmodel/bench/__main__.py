@@ -1,4 +1,4 @@
-"""`python -m worldmodel.bench WHAT`: how fast things run here. This file: the built-in world, stage by stage.
+"""`python -m worldmodel.bench WHAT`: how fast things run here. This file: the built-in world.
 
 The others stand beside it. Figures are taken in one run on one machine and stand beside real time (the model's own
 frame rate) as ratios; the median of the repetitions counts, after one that warms up.
@@ -14,14 +14,17 @@ from typing import NamedTuple
 
 import torch
 
-from ..tinyworld.evaluate.speed import tiny_world
+from ..tinyworld.evaluate.speed import Way, tiny_world, ways
 from ..tinyworld.player import load_player
+from . import causal_wan as bench_causal_wan
 from . import count as bench_count
 from . import long as bench_long
 from . import matrix_game2 as bench_matrix_game2
 from . import overlap as bench_overlap
+from . import plan as bench_plan
 from . import quantization as bench_quantization
 from . import retrieval as bench_retrieval
+from . import vae as bench_vae
 from . import yume as bench_yume
 
 
@@ -51,7 +54,23 @@ def report_tiny_world(options: argparse.Namespace) -> str:
     first = sum(stage.seconds for stage in stages if stage.name in ("start", "first chunk shown"))
     lines.append(f"  first frame after load {first:.3f} s; loading {loading:.3f} s")
     lines.append(f"  peak memory of the process {bench_matrix_game2.peak_bytes(torch.device('cpu')) / 1e6:.0f} MB")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_beside_the_plain_form(ways(options.repeats, options.chunks))])
+
+
+def _beside_the_plain_form(found: list[Way]) -> list[str]:
+    """Return what each way to decode takes, and how many times as fast as the plain one it is."""
+    generate, plain, *others = found
+    lines = ["in turns on one thread, its own seconds, the least of all rounds"]
+    lines += [f"  {way.name if way is generate else f'decode, {way.name}':20s} {way.seconds:7.3f} s" for way in found]
+    for number, way in enumerate(others, len(lines) - len(others)):
+        lines[number] += f"  {way.decibels:8.1f} dB beside the plain form"
+    if len(others) == 1:
+        lines.append("  no bfloat16: this CPU does not multiply in it, so nodes decode in float32")
+    for way in others:
+        lines.append(f"ratio decode-{way.name} {plain.seconds / way.seconds:.2f}")
+        both = (generate.seconds + plain.seconds) / (generate.seconds + way.seconds)
+        lines.append(f"ratio generate-and-decode-{way.name} {both:.2f}")
+    return lines
 
 
 def report_matrix_game2(options: argparse.Namespace) -> str:
@@ -78,11 +97,16 @@ KINDS = {
         "random weights of the release's layout", bench_matrix_game2.add_arguments, report_matrix_game2
     ),
     "yume": Kind("what a chunk costs as the history grows", bench_yume.add_arguments, bench_yume.report),
+    "causal-wan": Kind(
+        "a block of LingBot-World, and its cache in 8 bits", bench_causal_wan.add_arguments, bench_causal_wan.report
+    ),
     "quantization": Kind("errors of layers in 8 bits", bench_quantization.add_arguments, bench_quantization.report),
     "retrieval": Kind(
         "finding past frames again, beside the release", bench_retrieval.add_arguments, bench_retrieval.report
     ),
     "count": Kind("what released models cost, counted without a card", bench_count.add_arguments, bench_count.report),
+    "plan": Kind("planned memory beside what is taken", bench_plan.add_arguments, bench_plan.report),
+    "vae": Kind("the Wan 2.1 VAE beside the host's own", bench_vae.add_arguments, bench_vae.report),
     "overlap": Kind("decoding beside the network, and in turns", bench_overlap.add_arguments, bench_overlap.report),
 }
 

@@ -94,9 +94,14 @@ def plan(phases: Phases, card: int, remedies: Mapping[str, Phases]) -> list[str]
     lines = [said_of(name, phase, phases, card) for name, phase in phases.items()]
     if not missing(phases, card):
         return lines
+    changed = {key for lowered in remedies.values() for key in lowered if lowered[key] != phases.get(key)}
+    if changed and not missing({key: phases[key] for key in changed}, card):
+        return lines  # what is missing is what no remedy lowers
     for name, lowered in remedies.items():
-        if not missing(lowered, card):
-            return [*lines, f"to lower: {name}; then every phase fits"]
+        if not missing({key: lowered[key] for key in changed}, card):
+            left = missing(lowered, card)
+            but = f" but for {gigabytes(left)} of weights, which nothing lowers" if left else ""
+            return [*lines, f"to lower: {name}; then every phase fits{but}"]
     running = {name: missing(lowered, card) for name, lowered in remedies.items() if runs(lowered, card)}
     best = min(running, key=lambda name: running[name], default=None)
     if best is None:

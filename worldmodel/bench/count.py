@@ -19,9 +19,13 @@ from torch import nn
 from .card import Phase, card_bytes, gigabytes, missing, plan
 from .counting import Cost, bytes_of, counted, weights_of
 from .released import ENCODERS, MODELS, PICTURES, SIDES, Form, Model
+from .released_causal_wan import PICTURE, base_cam, lingbot_1_3b, lingbot_14b
 from .released_yume import yume
 
 MODELS["yume"], PICTURES["yume"], SIDES["yume"] = yume, (704, 1280), 32
+LINGBOT = {"lingbot-1.3b": lingbot_1_3b, "lingbot-14b": lingbot_14b, "lingbot-base-cam": base_cam}
+for _name, _model in LINGBOT.items():
+    MODELS[_name], PICTURES[_name], SIDES[_name] = _model, PICTURE, 16
 
 BYTES_PER_PARAMETER = 2
 """Of the host's encoders, in bfloat16."""
@@ -36,8 +40,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--constants", choices=("kept", "anew"), help="what a clip's steps share (default: both)")
     parser.add_argument("--vae", choices=VAES, default="whole", help="Matrix-Game 3's decoder (default whole)")
     parser.add_argument("--picture", help="height x width in pixels, such as 352x640 (default: the release's)")
-    parser.add_argument("--card", help="say what fits a card such as 12GB")
+    parser.add_argument("--card", nargs="+", default=[], help="say what fits cards such as 12GB 24GB")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
+
+
+_ANEW, _FP8 = {"constants made anew": {"kept": False}}, {"weights in fp8": {"halved": True}}
+_CAUSAL: dict[str, dict[str, Any]] = {
+    **_ANEW,
+    "keys and values in int8 (World Cache)": {"packed": True},
+    **_FP8,
+}
+REMEDIES: dict[str, dict[str, dict[str, Any]]] = {
+    "matrix-game-3": {
+        **_ANEW,
+        "the decoder MG-LightVAE 75 %": {"pruned": 0.75},
+        "attention in 8 bits": {"int8": True},
+    },
+    "lingbot-1.3b": _CAUSAL,
+    "lingbot-14b": _CAUSAL,
+    "lingbot-base-cam": {**_ANEW, **_FP8},
+}
+"""What can be lowered in a family, the mildest first, and the fields of a form that do it."""
 
 
 def forms_of(options: argparse.Namespace, family: str) -> list[Form]:
@@ -91,30 +114,46 @@ def _row(cost: Cost, bound: int) -> dict[str, float]:
 def chunk_of(family: str, form: Form) -> tuple[dict[str, float], dict[str, Phase]]:
     """Count a chunk in the middle of a rollout, and the memory of a rollout by phase."""
     model = MODELS[family](form)
-    size = bytes_of(weights_of(model.network))
+    cost, denoising = denoised(model)
+    experts = ("network",) if model.experts == 1 else ("expert for much noise", "expert for little noise")
+    (size,) = denoising.parts.values()
+    phases = {
+        "load": Phase({experts[0]: size}, 0),
+        f"encode, {model.encoder}": Phase({model.encoder: BYTES_PER_PARAMETER * ENCODERS[model.encoder]}, 0),
+        "encode": phase_of(model.encode, model.vae),
+        **{
+            f"denoise, {name}" if name != "network" else "denoise": denoising._replace(parts={name: size})
+            for name in experts
+        },
+        "decode": phase_of(model.decode, model.vae),
+    }
+    return _row(cost, model.chunk_bound), phases
+
+
+def denoised(model: Model) -> tuple[Cost, Phase]:
+    """Count what a chunk in the middle of a rollout takes of the network, and the memory that lives meanwhile."""
+    form, size = model.form, bytes_of(weights_of(model.network))
     with counted(weights_of(model.network)) as counter:  # they live already: a view of one is nothing new
         model.before_chunk()
         before = counter.cost
         held = model.chunk()
-        denoise = Phase({"network": size}, counter.peak - size, counter.live - size)
+        working, left = counter.peak - size, counter.live - size
         del held
-    phases = {
-        "load": Phase({"network": size}, 0),
-        f"encode, {model.encoder}": Phase({model.encoder: BYTES_PER_PARAMETER * ENCODERS[model.encoder]}, 0),
-        "encode": _phase(model.encode, model.vae),
-        "denoise": denoise,
-        "decode": _phase(model.decode, model.vae),
-    }
-    return _row(counter.cost - before, model.chunk_bound), phases
+    cost = counter.cost - before
+    if model.again:
+        with counted() as counter:
+            model.passes[-1].before()
+            before = counter.cost
+            model.passes[-1].run()
+        cost += Cost(*(model.again * part for part in counter.cost - before))
+    if form.halved:  # one layer at a time in 16 bits
+        linear = [layer.weight for layer in model.network.modules() if isinstance(layer, nn.Linear)]
+        size, working = size - bytes_of(linear) // 2, working + max(weight.nbytes for weight in linear)
+    return cost, Phase({"network": size}, working, left)
 
 
-def decode_of(family: str, form: Form) -> Phase:
-    """Count the memory in which a first chunk is decoded."""
-    model = MODELS[family](form)
-    return _phase(model.decode, model.vae)
-
-
-def _phase(work: Callable[[], object], vae: nn.Module) -> Phase:
+def phase_of(work: Callable[[], object], vae: nn.Module) -> Phase:
+    """Count the memory in which a VAE encodes or decodes."""
     with counted(weights_of(vae)) as counter:
         held = work()
         left = counter.live
@@ -126,18 +165,12 @@ def _phase(work: Callable[[], object], vae: nn.Module) -> Phase:
 def remedies_of(family: str, form: Form) -> dict[str, Form]:
     """Return forms that need less than this one, the mildest first."""
     found: dict[str, Form] = {}
-    if family == "matrix-game-3":
-        steps = {
-            "constants made anew": {"kept": False},
-            "the decoder MG-LightVAE 75 %": {"pruned": 0.75},
-            "attention in 8 bits": {"int8": True},
-        }
-        words: list[str] = []
-        for name, change in steps.items():
-            if form._replace(**change) != form:
-                form = form._replace(**change)
-                words.append(name)
-                found[", ".join(words)] = form
+    words: list[str] = []
+    for name, change in REMEDIES.get(family, {}).items():
+        if form._replace(**change) != form:
+            form = form._replace(**change)
+            words.append(name)
+            found[", ".join(words)] = form
     unit = SIDES[family]
     half = tuple(max(unit, side // 2 // unit * unit) for side in form.picture)
     words = [*found][-1:]
@@ -201,15 +234,15 @@ def report(options: argparse.Namespace) -> str:
     Raises:
         ValueError: an option makes no sense.
     """
-    card = card_bytes(options.card) if options.card else None
+    cards = {text: card_bytes(text) for text in options.card}
     families = [options.family] if options.family else [*MODELS]
     asked = [(family, form) for family in families for form in forms_of(options, family)]
     lines, records = [], []
     for family, form in asked:
         found = count(family, form)
         lines += table(found, form)
-        if card is not None:
-            found["card"] = fitted(family, form, card)
-            lines += [f"  on a card of {options.card}:", *(f"    {line}" for line in found["card"])]
+        found["cards"] = {text: fitted(family, form, card) for text, card in cards.items()}
+        for text, said in found["cards"].items():
+            lines += [f"  on a card of {text}:", *(f"    {line}" for line in said)]
         records.append(found)
     return json.dumps(records) if options.json else "\n".join(lines)

@@ -77,7 +77,7 @@ class Counter(TorchDispatchMode):
         writes = any(result.alias_info and result.alias_info.is_write for result in operation._schema.returns)
         new = any(storage_of(tensor) not in known for tensor in made)
         if (writes or new) and not name.startswith(LAUNCH_NOTHING):
-            size = sum(tensor.nbytes for tensor in (*given, *made))
+            size = sum(size_of(tensor) for tensor in (*given, *made))
             cost = Cost(1, size, flop_of(operation, args, kwargs or {}, out))
             self.cost += cost
             self.by_name[name] = self.by_name.get(name, Cost()) + cost
@@ -109,6 +109,12 @@ def storage_of(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata
 
 
+def size_of(tensor: Tensor) -> int:
+    """Return a tensor's bytes; what is repeated lies in memory once."""
+    sides = zip(tensor.shape, tensor.stride(), strict=True)
+    return tensor.element_size() * prod(side for side, stride in sides if stride)
+
+
 def run(operation: Any, args: tuple, kwargs: dict) -> Any:
     """Run an operation; an attention without numbers gives its result in the order in which kernels write it."""
     attends = operation._schema.name == "aten::scaled_dot_product_attention"
@@ -128,7 +134,7 @@ def flop_of(operation: Any, args: tuple, kwargs: dict, out: Any) -> int:
         return 2 * out.numel() * args[0].shape[-1]
     if name == "aten::_int_mm":
         return 2 * out.numel() * args[0].shape[-1]
-    if name == "aten::addmm_":
+    if name in ("aten::addmm_", "aten::_addmm_activation"):
         return 2 * out.numel() * args[1].shape[-1]
     if name == "aten::scaled_dot_product_attention":
         query, key, value = args[:3]

@@ -155,6 +155,7 @@ def _vae(setting: Setting) -> dict[str, float]:
     """Time the encoding of a start (a picture and 4 frames of grey) and the streamed decoding of a chunk."""
     torch.manual_seed(0)
     vae = Wan21VAE(width=setting.vae_width, dtype=setting.dtype, device=setting.device).eval().requires_grad_(False)
+    vae.lay_out()
     place = {"dtype": setting.dtype, "device": setting.device}
     height, width = (8 * side for side in setting.grid)
     pixels = torch.zeros(1, 3, 5, height, width, **place)

@@ -30,6 +30,7 @@ from ..rollout.session import Session, bare
 from ..tinyworld.player import build_conditions, encode_start, load_player
 from ..track.track import parse_track
 from ..vae.causal import Memory
+from ..vae.tiny_decoder import TOGETHER, fast
 from ..vae.wan22 import MATRIX_GAME_3, Wan22VAE, from_model_space
 from ..variants import VARIANTS, Variant
 from ..world.state import Controls, Start, new_world
@@ -122,9 +123,11 @@ def tiny_world(chunks: int) -> Subject:
         told = build_conditions(image, torch.zeros(1, 1, 4), torch.zeros(1, 1), variant, 1)
     start = Start(variant.name, variant.latent_format, told.condition[0], told.context[0])
 
+    decoder = fast(player.vae.decoder)
+
     def decode(latents: Tensor, memory: Memory) -> Tensor:
-        pieces = (latents[None] * player.std + player.mean).split(1, 2)
-        return torch.cat([player.vae.decode(piece, memory) for piece in pieces], 2)
+        pieces = (latents[None] * player.std + player.mean).split(TOGETHER, 2)
+        return torch.cat([decoder.decode(piece, memory) for piece in pieces], 2)
 
     return Subject(
         f"{variant.title}, as shipped",

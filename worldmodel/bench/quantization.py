@@ -48,7 +48,7 @@ def report(options: argparse.Namespace) -> str:
         raise ValueError(f"--golden: found no dit_*.safetensors in {options.golden}, expected some; check the path.")
     names = [path.stem for path in goldens]
     lines = [f"  {'layers':32s} {'weights':>9s} {'PSNR':>9s} {'to fp32':>9s}  " + "  ".join(names)]
-    truth = right_world.truth_of(suites.load()["world"].part(slice(options.starts)))
+    truth = right_world.truth_of(suites.load("layouts")["world"].part(slice(options.starts)))
     exact, film = _tiny_world(None, truth)
     lines.append(f"  {'fp32':32s} {'100 %':>9s} {exact:6.2f} dB {'':>9s}")
     for kind in KINDS:

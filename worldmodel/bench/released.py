@@ -26,7 +26,6 @@ from ..vae.wan22 import MATRIX_GAME_3 as MANNER
 from ..vae.wan22 import Wan22VAE
 from ..variants import VARIANTS, Chunking
 
-DTYPE = torch.bfloat16
 TIMESTEPS = (1000.0, 908.0, 713.0)
 UNIVERSAL = VARIANTS["matrix_game_2_universal"]
 MATRIX_GAME_2_SIZES: dict[str, Any] = {
@@ -44,11 +43,6 @@ ENCODERS = {"UMT5-XXL": 5_680_910_336, "CLIP ViT-H": 632_076_800}
 """Parameters of what the host runs before a world begins."""
 
 
-def nothing(*shape: int, dtype: torch.dtype = DTYPE) -> Tensor:
-    """Return a tensor without numbers."""
-    return torch.empty(shape, dtype=dtype, device="meta")
-
-
 class Form(NamedTuple):
     """How a model is run.
 
@@ -57,12 +51,29 @@ class Form(NamedTuple):
         int8: whether attention is in 8 bits.
         kept: whether what a clip's steps have in common is kept.
         pruned: share of the VAE's decoder that is left out.
+        packed: whether keys and values lie in 8 bits.
+        halved: whether the weights of linear layers lie in 8 bits, and come in 16 as they are used.
+        precision: of all else, such as bfloat16.
+        device: meta, where tensors have no numbers, or where it is really run.
     """
 
     picture: tuple[int, int]
     int8: bool = False
     kept: bool = True
     pruned: float = 0.0
+    packed: bool = False
+    halved: bool = False
+    precision: str = "bfloat16"
+    device: str = "meta"
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Precision and device, as modules and tensors take them."""
+        return {"dtype": getattr(torch, self.precision), "device": self.device}
+
+    def nothing(self, *shape: int, dtype: torch.dtype | None = None) -> Tensor:
+        """Return a tensor without numbers, or of zeros."""
+        return torch.zeros(shape, dtype=dtype or self.place["dtype"], device=self.device)
 
 
 class Pass(NamedTuple):
@@ -95,6 +106,8 @@ class Model(NamedTuple):
         chunk: makes a chunk in the middle of a rollout, and returns what lives as long as it.
         chunk_bound: the least it could take.
         encode, decode: those of the VAE that begin a world and show a first chunk; they return what is left of it.
+        again: how many times the last of `passes` follows behind what `chunk` runs.
+        experts: networks of that size that take turns.
     """
 
     title: str
@@ -108,6 +121,8 @@ class Model(NamedTuple):
     chunk_bound: int
     encode: Callable[[], object]
     decode: Callable[[], object]
+    again: int = 0
+    experts: int = 1
 
 
 # --- Matrix-Game 2.0 ------------------------------------------------------------------------------------------------
@@ -116,13 +131,13 @@ class Model(NamedTuple):
 def matrix_game_2(form: Form, sizes: dict[str, Any] | None = None, vae_width: int = 96) -> Model:
     """Return Matrix-Game 2.0 universal in a form, or a smaller network of other sizes."""
     sizes = sizes or MATRIX_GAME_2_SIZES
-    network = MatrixGame2(Sizes2(**sizes), dtype=DTYPE, device="meta").eval().requires_grad_(False)
-    vae = Wan21VAE(width=vae_width, dtype=DTYPE, device="meta").eval().requires_grad_(False)
+    network = MatrixGame2(Sizes2(**sizes), **form.place).eval().requires_grad_(False)
+    vae = Wan21VAE(width=vae_width, **form.place).eval().requires_grad_(False)
     height, width = (side // 8 for side in form.picture)
     new, window = UNIVERSAL.chunking.later, UNIVERSAL.window
     cache = KVCache(window, new)
-    x = nothing(1, sizes.get("out_dim", 16), new, height, width)
-    step = _step(sizes, new, height, width)
+    x = form.nothing(1, sizes.get("out_dim", 16), new, height, width)
+    step = _step(form, sizes, new, height, width)
 
     def denoise(timestep: float) -> None:
         network(x, call=step.at(torch.tensor(timestep))._replace(cache=cache))
@@ -135,9 +150,15 @@ def matrix_game_2(form: Form, sizes: dict[str, Any] | None = None, vae_width: in
             denoise(timestep)
         clean()
 
-    def warm() -> None:
-        for _ in range(window // new):
+    def fill() -> None:
+        for _ in range(window // new - 1):
             clean()
+        for timestep in TIMESTEPS:  # what holds for the whole rollout is made once
+            denoise(timestep)
+        clean()
+
+    def warm() -> None:
+        fill()
         denoise(TIMESTEPS[-1])
 
     tokens = height // 2 * (width // 2)
@@ -147,22 +168,22 @@ def matrix_game_2(form: Form, sizes: dict[str, Any] | None = None, vae_width: in
         Pass("clean pass", warm, clean, memory),
     ]
     return Model(
-        "Matrix-Game 2.0 universal", form, network, vae, "CLIP ViT-H", passes, warm, chunk,
+        "Matrix-Game 2.0 universal", form, network, vae, "CLIP ViT-H", passes, fill, chunk,
         len(TIMESTEPS) * velocity + memory + chunk_constants_matrix_game_2(sizes, new),
-        lambda: vae.encode(nothing(1, 3, 1 + 4 * (vae.settles - 1), *form.picture)),
-        lambda: (memory := {}, vae.decode(nothing(1, 16, new, height, width), memory)),
+        lambda: vae.encode(form.nothing(1, 3, 1 + 4 * (vae.settles - 1), *form.picture)),
+        lambda: (memory := {}, vae.decode(form.nothing(1, 16, new, height, width), memory)),
     )  # fmt: skip
 
 
-def _step(sizes: dict[str, Any], new: int, height: int, width: int) -> Step:
+def _step(form: Form, sizes: dict[str, Any], new: int, height: int, width: int) -> Step:
     positions = torch.arange(2 * new, 3 * new)
     return Step(
         timesteps=torch.zeros(1, new),
-        positions=positions.to("meta"),
-        image_condition=image_condition_at(nothing(20, 2, height, width), positions)[None],
-        image_tokens=nothing(1, CLIP_TOKENS, sizes["context_dim"]),
-        keyboard=nothing(1, new, 12, sizes["keyboard_dim"]),
-        mouse=nothing(1, new, 12, 2),
+        positions=positions.to(form.device),
+        image_condition=image_condition_at(form.nothing(20, 2, height, width), positions)[None],
+        image_tokens=form.nothing(1, CLIP_TOKENS, sizes["context_dim"]),
+        keyboard=form.nothing(1, new, 12, sizes["keyboard_dim"]),
+        mouse=form.nothing(1, new, 12, 2),
     )
 
 
@@ -202,19 +223,19 @@ def chunk_constants_matrix_game_2(sizes: dict[str, Any], new: int) -> int:
 
 def matrix_game_3(form: Form, sizes: Sizes = MATRIX_GAME_3_SIZES, vae_widths: tuple[int, int] = (160, 256)) -> Model:
     """Return Matrix-Game 3.0, whose release's base and distilled models are alike, or a smaller one."""
-    network = int8_form(sizes) if form.int8 else MatrixGame3(sizes, dtype=DTYPE, device="meta")
+    network = int8_form(sizes, form) if form.int8 else MatrixGame3(sizes, **form.place)
     network = network.eval().requires_grad_(False)
     encoder, decoder = vae_widths
     decoder = round(decoder * (1 - form.pruned))
-    vae = Wan22VAE(encoder_width=encoder, decoder_width=decoder, dtype=DTYPE, device="meta").requires_grad_(False)
+    vae = Wan22VAE(encoder_width=encoder, decoder_width=decoder, **form.place).requires_grad_(False)
     height, width = (side // 16 for side in form.picture)
 
     def clip(index: int) -> Call:
-        return clip_of(sizes, index, height, width, Kept() if form.kept else None)
+        return clip_of(form, sizes, index, height, width, Kept() if form.kept else None)
 
     def run(call: Call, timestep: float) -> None:
         new = len(call.positions) - call.given
-        network(nothing(1, sizes.channels, new, height, width), call=call.at(timestep))
+        network(form.nothing(1, sizes.channels, new, height, width), call=call.at(timestep))
 
     def chunk() -> Call:
         call = clip(1)
@@ -233,23 +254,23 @@ def matrix_game_3(form: Form, sizes: Sizes = MATRIX_GAME_3_SIZES, vae_widths: tu
     constants = clip_constants_matrix_game_3(sizes, len(later.positions), later.given, tokens)
     shape = 1, sizes.channels, MATRIX_GAME_3_CHUNKS.first, height, width
     return Model(
-        "Matrix-Game 3.0", form, network, vae, "UMT5-XXL", passes, lambda: None, chunk,
+        "Matrix-Game 3.0", form, network, vae, "UMT5-XXL", passes, lambda: run(clip(1), TIMESTEPS[0]), chunk,
         len(TIMESTEPS) * passes[1].bound + constants,
-        lambda: vae.encode(nothing(1, 3, 1, *form.picture), {}, MANNER),
-        lambda: (memory := {}, vae.decode(nothing(*shape), memory, MANNER)),
+        lambda: vae.encode(form.nothing(1, 3, 1, *form.picture), {}, MANNER),
+        lambda: (memory := {}, vae.decode(form.nothing(*shape), memory, MANNER)),
     )  # fmt: skip
 
 
-def int8_form(sizes: Sizes) -> MatrixGame3:
+def int8_form(sizes: Sizes, form: Form) -> MatrixGame3:
     """Return the network with its attention in 8 bits."""
-    network = MatrixGame3(sizes, dtype=DTYPE, device="meta", operations=int8_layers())
+    network = MatrixGame3(sizes, **form.place, operations=int8_layers())
     for name, layer in network.named_modules():
         if getattr(layer, "pattern", None) is not None and layer.pattern.search(name):
             layer.pack()
     return network
 
 
-def clip_of(sizes: Sizes, index: int, height: int, width: int, kept: Kept | None) -> Call:
+def clip_of(form: Form, sizes: Sizes, index: int, height: int, width: int, kept: Kept | None) -> Call:
     """Return what the passes of a world's first (index 0) or any later clip are told."""
     new = MATRIX_GAME_3_CHUNKS.sampled(index)
     past, memories = (PAST, MEMORIES) if index else (1, 0)
@@ -257,15 +278,18 @@ def clip_of(sizes: Sizes, index: int, height: int, width: int, kept: Kept | None
     frames, channels = 4 * latents - (0 if index else 3), sizes.channels
     rays = 6 * sizes.cell**2
     clip = Clip(
-        nothing(1, channels, past, height, width), torch.arange(start, start + latents),
-        nothing(1, frames, sizes.keyboard_dim), nothing(1, frames, 2), nothing(1, rays, latents, height, width),
+        form.nothing(1, channels, past, height, width),
+        torch.arange(start, start + latents),
+        form.nothing(1, frames, sizes.keyboard_dim),
+        form.nothing(1, frames, 2),
+        form.nothing(1, rays, latents, height, width),
     )  # fmt: skip
     fetched = Fetched(
-        nothing(1, channels, memories, height, width),
+        form.nothing(1, channels, memories, height, width),
         torch.arange(memories),
-        nothing(1, rays, memories, height, width),
+        form.nothing(1, rays, memories, height, width),
     )
-    return clip_call(clip, nothing(1, WORDS, sizes.text_dim), fetched if memories else None, kept=kept)
+    return clip_call(clip, form.nothing(1, WORDS, sizes.text_dim), fetched if memories else None, kept=kept)
 
 
 def bound_matrix_game_3(sizes: Sizes, latents: int, given: int, tokens: int) -> int:

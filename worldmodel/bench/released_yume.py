@@ -15,7 +15,7 @@ from ..models.yume.network import Yume
 from ..models.yume.sizes import PATCH, Sizes
 from ..models.yume.start_frames import STANDING
 from ..vae.wan22 import Wan22VAE
-from .released import DTYPE, Form, Model, Pass, nothing
+from .released import Form, Model, Pass
 from .yume import NEW, RELEASED, WORDS, Setting, flop, levels, tokens_of
 
 HISTORY = 101
@@ -24,12 +24,12 @@ HISTORY = 101
 
 def yume(form: Form, sizes: Sizes = RELEASED, vae_widths: tuple[int, int] = (160, 256)) -> Model:
     """Return Yume 1.5 in a form, or a smaller one."""
-    network = Yume(sizes, dtype=DTYPE, device="meta").eval().requires_grad_(False)
+    network = Yume(sizes, **form.place).eval().requires_grad_(False)
     encoder, decoder = vae_widths
-    vae = Wan22VAE(encoder_width=encoder, decoder_width=decoder, dtype=DTYPE, device="meta").requires_grad_(False)
+    vae = Wan22VAE(encoder_width=encoder, decoder_width=decoder, **form.place).requires_grad_(False)
     grid = tuple(side // 16 for side in form.picture)
-    x, latents = nothing(1, sizes.channels, NEW, *grid), nothing(sizes.channels, HISTORY, *grid)
-    text, known = nothing(1, WORDS, sizes.text_dim), Cuts()
+    x, latents = form.nothing(1, sizes.channels, NEW, *grid), form.nothing(sizes.channels, HISTORY, *grid)
+    text, known = form.nothing(1, WORDS, sizes.text_dim), Cuts()
 
     def call(history: int, cuts: Cuts) -> Call:
         told, times = (
@@ -55,8 +55,8 @@ def yume(form: Form, sizes: Sizes = RELEASED, vae_widths: tuple[int, int] = (160
     before = call(HISTORY - NEW, known)
     return Model(
         "Yume 1.5", form, network, vae, "UMT5-XXL", passes, lambda: network.tokens(x, before), chunk,
-        len(levels()) * bound + once, lambda: vae.encode(nothing(1, 3, STANDING, *form.picture), {}),
-        lambda: (memory := {}, vae.decode(nothing(1, sizes.channels, NEW, *grid), memory)),
+        len(levels()) * bound + once, lambda: vae.encode(form.nothing(1, 3, STANDING, *form.picture), {}),
+        lambda: (memory := {}, vae.decode(form.nothing(1, sizes.channels, NEW, *grid), memory)),
     )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def bounds(sizes: Sizes, grid: tuple[int, int]) -> tuple[int, int]:
     The first block's queries, keys and values of the history are the same in every step, and so is all that is made of
     the words; what a latent of the history is cut into was made before.
     """
-    setting = Setting(sizes, grid, torch.device("meta"), DTYPE, 1)
+    setting = Setting(sizes, grid, torch.device("meta"), torch.bfloat16, 1)
     tokens = tokens_of(setting, plan_of(HISTORY))
     new = NEW * (grid[0] // PATCH[1]) * (grid[1] // PATCH[2])
     dim, ends = sizes.dim, 2 * new * sizes.channels * PATCH[1] * PATCH[2]

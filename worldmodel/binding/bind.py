@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..reading.words import counted
 from ..track.track import Track
-from ..variants import Keyboard, Variant
+from ..variants import CORRECTED, Keyboard, Variant
 from ..world.state import Controls, World, cut_for
 from .follow import Followed, can_follow, follow
 from .motion import DIRECTIONS
@@ -50,14 +50,17 @@ class Bound(NamedTuple):
         return (*self.notes, *sentences(self.rows))
 
 
-def bind_track(track: Track, variant: Variant, behind: World | None = None, chunks: int = 0) -> Bound:
+def bind_track(
+    track: Track, variant: Variant, behind: World | None = None, chunks: int = 0, form: str = CORRECTED
+) -> Bound:
     """Write a track in a variant's columns and units; a track with a camera follows it with this model's own keys.
 
     Args:
         track: what was asked for.
         variant: the model.
         behind: the world that the track goes on from; `None`: a fresh one, or one of which no more is known than
-        chunks: how many it has.
+        chunks: how many it has, and
+        form: which one it is of.
 
     Returns:
         Controls of all the track's frames, and the report.
@@ -70,20 +73,22 @@ def bind_track(track: Track, variant: Variant, behind: World | None = None, chun
         if rows is not None and not bool(torch.isfinite(rows).all()):
             raise ValueError(f"track: found NaN or infinity in its {name}, expected finite numbers; correct the track.")
     if track.camera is None or (variant.keyboard is None and variant.camera is not None):
-        return _bind(track, variant, behind, chunks)
+        return _bind(track, variant, behind, chunks, form)
     if can_follow(variant):
         followed = follow(track.camera.c2w, variant)
         followed = followed._replace(track=followed.track._replace(prompts=track.prompts))
-        return bind_followed(followed, variant, behind, chunks)
-    bound = _bind(track, variant, behind, chunks)
+        return bind_followed(followed, variant, behind, chunks, form)
+    bound = _bind(track, variant, behind, chunks, form)
     why = f"{variant.title} does not turn with the mouse, so it follows no camera; the track's keys are played"
     row = Row("dropped", 0, track.frames - 1, "camera", "a camera's path", "keys", why)
     return bound._replace(rows=in_order([row, *bound.rows]))
 
 
-def bind_followed(followed: Followed, variant: Variant, behind: World | None = None, chunks: int = 0) -> Bound:
+def bind_followed(
+    followed: Followed, variant: Variant, behind: World | None = None, chunks: int = 0, form: str = CORRECTED
+) -> Bound:
     """Bind the keys and the mouse that follow a camera in this variant, and report what they cannot follow."""
-    bound = _bind(followed.track, variant, behind, chunks)
+    bound = _bind(followed.track, variant, behind, chunks, form)
     return bound._replace(rows=in_order([*followed.rows, *bound.rows]), notes=followed.notes)
 
 
@@ -158,7 +163,7 @@ def _ways_out(whole: int, next_length: int) -> str:
     return (f"shorten the track to {whole} or " if whole else "") + f"extend it to {whole + next_length} frames"
 
 
-def _bind(track: Track, variant: Variant, behind: World | None, chunks: int) -> Bound:
+def _bind(track: Track, variant: Variant, behind: World | None, chunks: int, form: str) -> Bound:
     """Write a track in a variant's columns and units, each part that the variant can be told by a binder of its own."""
     first_chunk = chunks if behind is None else len(behind.chunks)
     if behind is not None:
@@ -175,7 +180,7 @@ def _bind(track: Track, variant: Variant, behind: World | None, chunks: int) -> 
     said: Events = ()
     if variant.is_spoken_to:
         controls, turns, merged = heard(controls, turns, variant, first_chunk)
-        rows, said = rows + merged, sentences_heard(controls, events, variant, behind)
+        rows, said = rows + merged, sentences_heard(controls, events, variant, behind, first_chunk, form)
     if variant.camera is not None:
         controls = controls._replace(c2w=camera_of_controls(controls, track, variant, behind))
     return Bound(controls, turns, in_order(rows), events=events, said=said)

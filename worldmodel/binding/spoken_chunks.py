@@ -76,7 +76,12 @@ def spans(variant: Variant, first_chunk: int, frames: int) -> list[tuple[int, in
 
 
 def sentences(
-    controls: Controls, events: Events, variant: Variant, behind: World | None
+    controls: Controls,
+    events: Events,
+    variant: Variant,
+    behind: World | None,
+    first_chunk: int = 0,
+    form: str = CORRECTED,
 ) -> tuple[tuple[int, str], ...]:
     """Return (frame, sentence) for each chunk of a track: word for word what the model will be told, unless the rollout
     puts words together in another way than the world's form does.
@@ -85,17 +90,22 @@ def sentences(
         controls: as they are heard.
         events: of the track.
         variant: cut as the world is.
-        behind: the world that the track goes on from; `None`: a fresh one, whose prompt nobody knows.
+        behind: the world that the track goes on from; `None`: one whose prompt and last sentence nobody knows.
+        first_chunk, form: of the track, and of that world. As released, what its first chunk hears is then left out
+            unless the world begins with it.
     """
-    chunks, start = (behind.chunks, behind.start) if behind is not None else ((), None)
-    form, prompt = (start.form, start.prompt) if start is not None else (CORRECTED, "")
-    cut = spans(variant, len(chunks), len(controls.keyboard))
-    before = chunks[-1].controls.prompt if chunks else ""
-    prompts = sentences_of(events, [begin for begin, _ in cut], before)
+    prompt = ""
+    if behind is not None:
+        form, prompt = behind.start.form, behind.start.prompt
+    last = behind.chunks[-1].controls if behind is not None and behind.chunks else None
+    cut = spans(variant, first_chunk, len(controls.keyboard))
+    prompts = sentences_of(events, [begin for begin, _ in cut], "" if last is None else last.prompt)
     told = [controls.rows(slice(*span))._replace(prompt=text) for span, text in zip(cut, prompts, strict=True)]
-    heard_in = lagging(told, chunks[-1].controls if chunks else None, form)
-    said = [spoken_of(rows, variant).caption(rows.prompt or prompt, template_of(form)) for rows in heard_in]
-    return tuple((begin, text) for (begin, _), text in zip(cut, said, strict=True))
+    said = [
+        (begin, spoken_of(rows, variant).caption(rows.prompt or prompt, template_of(form)))
+        for (begin, _), rows in zip(cut, lagging(told, last, form), strict=True)
+    ]
+    return tuple(said[1:] if first_chunk and last is None and form != CORRECTED else said)
 
 
 def lagging(told: list[Controls], before: Controls | None, form: str) -> list[Controls]:

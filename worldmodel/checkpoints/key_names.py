@@ -14,6 +14,8 @@ _OUTSIDE_BLOCKS = {
     "patch_embedding": ("patch_embedding.proj",),
     "time_embedding.0": ("condition_embedder.time_embedder.linear_1", "condition_embedder.time_embedder.mlp.fc_in"),
     "time_embedding.2": ("condition_embedder.time_embedder.linear_2", "condition_embedder.time_embedder.mlp.fc_out"),
+    "text_embedding.0": ("condition_embedder.text_embedder.linear_1", "condition_embedder.text_embedder.fc_in"),
+    "text_embedding.2": ("condition_embedder.text_embedder.linear_2", "condition_embedder.text_embedder.fc_out"),
     "time_projection.1": ("condition_embedder.time_proj", "condition_embedder.time_modulation.linear"),
     "img_emb.proj.0": ("condition_embedder.image_embedder.norm1",),
     "img_emb.proj.1": (

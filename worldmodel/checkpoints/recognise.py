@@ -173,7 +173,7 @@ def _identified(
 
 
 def _expected() -> str:
-    return f"expected {' or '.join(family.title for family in FAMILIES.values())}"
+    return f"expected {' or '.join(dict.fromkeys(family.title for family in FAMILIES.values()))}"
 
 
 def _what_else(weights: Mapping[str, Tensor]) -> tuple[str, str]:

@@ -15,6 +15,8 @@ class Stranger(NamedTuple):
     """One of its keys begins like this."""
     holds: tuple[str, ...] = ()
     """One of its keys holds this, in any case of letters."""
+    beside: tuple[str, ...] = ()
+    """And another one begins like this."""
 
 
 _CLIP = "visual.", "vision_model.", "image_encoder."
@@ -26,6 +28,12 @@ _IMAGE = "input_blocks.", "double_blocks.", "joint_blocks.", "transformer_blocks
 # the first that fits counts: a LoRA carries the names of the model it belongs to
 STRANGERS = (
     Stranger("a LoRA", "connect it behind the model with Load LoRA", holds=("lora", "lokr_w", "hada_w")),
+    Stranger(
+        "Hunyuan-GameCraft 1.0, whose network is HunyuanVideo's and is not run here",
+        "compare its camera with `python -m worldmodel.conformance`",
+        begins=("camera_net.",),
+        beside=("double_blocks.",),
+    ),
     Stranger("a CLIP model", "load it with Load World CLIP Vision", begins=_CLIP),
     Stranger("an image model's checkpoint", "load it with the host's Load Checkpoint", begins=_CHECKPOINT),
     Stranger("a language model or text encoder", "load it with Load World Text Encoder", begins=_TEXT),
@@ -38,7 +46,8 @@ STRANGERS = (
 def stranger_among(keys: Collection[str]) -> Stranger | None:
     """Return which known kind of file has such keys, `None` if none."""
     for stranger in STRANGERS:
-        begins = bool(stranger.begins) and any(key.startswith(stranger.begins) for key in keys)
+        begins = all(any(key.startswith(told) for key in keys) for told in (stranger.begins, stranger.beside) if told)
+        begins = begins and bool(stranger.begins)
         if begins or any(part in key.lower() for key in keys for part in stranger.holds):
             return stranger
     return None

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..binding.bind import bind_track
 from ..families.begin import begin
 from ..layers.cache import KVCache
-from ..models.action import HEAD_SIZE, ActionInputs, ActionModule, action_rotation
+from ..models.action import HEAD_SIZE, ActionInputs, ActionModule, action_turns
 from ..models.matrix_game2.conditions import (
     cut_windows,
     image_condition,
@@ -26,7 +26,7 @@ from ..models.matrix_game2.network import MatrixGame2, Sizes, Step, sizes_from_s
 from ..rollout.samplers import Renoise, Settings
 from ..rollout.sampling import add_noise, clean_from_velocity, nearest_level, shifted_levels, warped_steps
 from ..rollout.session import Progress, bare
-from ..shown.film import to_bytes
+from ..storage.pixels import to_bytes
 from ..track.presets import DEMOS, preset
 from ..track.track import sample
 from ..vae.wan21 import to_model_space
@@ -102,12 +102,12 @@ def _action(golden: Golden, judge: Judge, towers: Towers | None) -> None:
         x = tensors["in.x"][:, positions[0] * tokens : (positions[-1] + 1) * tokens]
         mouse = cut_windows(tensors["in.mouse_cond"], positions) if sizes["enable_mouse"] else None
         keyboard = cut_windows(tensors["in.keyboard_cond"], positions)
-        inputs = ActionInputs(keyboard, mouse, action_rotation(positions), cache, True, None)
+        inputs = ActionInputs(keyboard, mouse, action_turns(positions), cache, True, None)
         cache.begin_chunk()
         out = module(x, inputs, 0)
         judge.compare("out.chunk", out, tensors[f"out.chunk{chunk}"], absolute=NETWORK)
-    table = action_rotation(torch.arange(tensors["table.cos"].shape[0]))
-    for name, ours, still in (("cos", table.cos, 1.0), ("sin", table.sin, 0.0)):
+    cos, sin = action_turns(torch.arange(tensors["table.cos"].shape[0]))[..., 0, :].unbind(-1)
+    for name, ours, still in (("cos", cos, 1.0), ("sin", sin, 0.0)):
         rotated = ours.repeat_interleave(2, dim=1)
         rest = torch.full((rotated.shape[0], HEAD_SIZE - rotated.shape[1]), still)
         judge.compare("table", torch.cat((rotated, rest), dim=1), tensors[f"table.{name}"], relative=TABLE)
@@ -131,7 +131,7 @@ def _dit(golden: Golden, judge: Judge, towers: Towers | None) -> None:
             mouse=cut_windows(tensors["in.mouse_cond"], positions) if "in.mouse_cond" in tensors else None,
             cache=cache,
         )
-        for name, this in (("noisy", step), ("clean", step.clean())):
+        for name, this in (("noisy", step), ("clean", step.clean()._replace(read=True))):
             x = tensors[f"in.x_{name}"][:, :, positions]
             flow = network(x, call=this)
             judge.compare(f"out.flow_{name}", flow, tensors[f"out.chunk{chunk}.flow_{name}"], absolute=NETWORK)

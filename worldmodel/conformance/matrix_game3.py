@@ -23,10 +23,11 @@ from ..memory.policy import RELEASED
 from ..models.matrix_game3.action import Actions, ClipActionModule, action_turns
 from ..models.matrix_game3.conditions import Call, action_windows
 from ..models.matrix_game3.int8 import Int8Linear, is_quantised, truncated_rows
-from ..models.matrix_game3.network import MatrixGame3, network_of
+from ..models.matrix_game3.network import MatrixGame3
 from ..models.matrix_game3.sizes import sizes_of
+from ..models.shapes import network_of
 from .matrix_game3_memory import judge_camera_memory
-from .report import Golden, Judge, Line, load_described
+from .report import Golden, Judge, Line, in_ulp, load_described, padded, shapes_of
 from .towers import Towers
 
 NETWORK = 1e-5
@@ -55,7 +56,7 @@ def network_from(weights: dict[str, Tensor], config: dict[str, Any], dtype: torc
     shapes = {key: tuple(value.shape) for key, value in weights.items()}
     rotated = config["action_config"]["mouse_qk_dim_list"][0]
     sizes = sizes_of(shapes, heads=config["num_heads"], action_rotated=rotated, head_spread=config["sigma_theta"])
-    return network_of(weights, sizes, dtype=dtype)
+    return network_of(MatrixGame3, weights, sizes, dtype=dtype)
 
 
 @torch.no_grad()
@@ -65,7 +66,7 @@ def _dit(golden: Golden, judge: Judge) -> None:
     network = network_from(weights, config)
     halved = network_from(weights, config, torch.bfloat16)
     calls = {"first": _call(golden, "first"), "later": _call(golden, "later")}
-    negative = _padded(tensors["in.context_null"], config["text_len"])
+    negative = padded(tensors["in.context_null"], config["text_len"])[None]
     calls["null"] = calls["later"]._replace(negative=negative).null()
     for name, call in calls.items():
         target, x = tensors[f"out.{name}"], tensors[f"in.{'first' if name == 'first' else 'later'}.x"]
@@ -104,13 +105,9 @@ def _call(golden: Golden, name: str) -> Call:
         keyboard=action_windows(tensors["keyboard_cond"], latents, tensors.get("keyboard_cond_memory")),
         mouse=action_windows(tensors["mouse_cond"], latents, tensors.get("mouse_cond_memory")),
         rays=ray_tokens(tensors["plucker_emb"]),
-        text=_padded(golden.tensors["in.context"], golden.config["config"]["text_len"]),
+        text=padded(golden.tensors["in.context"], golden.config["config"]["text_len"])[None],
         timesteps=timesteps,
     )
-
-
-def _padded(text: Tensor, words: int) -> Tensor:
-    return torch.cat((text, text.new_zeros(words - len(text), text.shape[1])))[None]
 
 
 def _rope(golden: Golden, judge: Judge) -> None:
@@ -232,28 +229,15 @@ def _int8(golden: Golden, judge: Judge) -> None:
                 judge.compare("x_int8", rows.int(), theirs.int(), absolute=1)
                 judge.compare("x_int8.differing", (rows != theirs).float().mean(), torch.zeros(()), absolute=5e-3)
                 judge.compare("x_scales", scale[:, 0], tensors[f"{name}.x_scales"], relative=1e-6)
-                judge.compare("out_bf16 in ulp", *_in_ulp(ours, tensors[f"{name}.out_bf16"]), absolute=2)
+                judge.compare("out_bf16 in ulp", *in_ulp(ours, tensors[f"{name}.out_bf16"]), absolute=2)
     named = golden.config["converted_modules"]
     judge.compare("converted_modules", torch.tensor([is_quantised(name) for name in named]), torch.ones(len(named)) > 0)
-
-
-def _in_ulp(ours: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
-    """Return both in units of their last place in bfloat16, which has 8 bits."""
-    _, exponent = torch.frexp(theirs)
-    ulp = torch.ldexp(torch.ones_like(theirs), exponent - 8)
-    return ours / ulp, theirs / ulp
 
 
 def _keys(path: Path, judge: Judge) -> None:
     """Build the network for the released keys on the meta device, and compare every name and shape."""
     listed = {key: tuple(shape) for key, shape in json.loads(path.read_text(encoding="utf-8"))["keys"].items()}
-    network = MatrixGame3(sizes_of(listed), device="meta")
-    ours = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    wrong = sorted(key for key in listed.keys() | ours.keys() if listed.get(key) != ours.get(key))
-    if wrong:
-        judge.fail("keys", f"{len(wrong)} keys or shapes differ, such as {wrong[0]}")
-    else:
-        judge.passed("keys", f"{len(listed)} keys and shapes agree")
+    judge.shapes(listed, shapes_of(MatrixGame3(sizes_of(listed), device="meta").state_dict()))
 
 
 CASES: dict[str, Callable[[Golden, Judge], None]] = {

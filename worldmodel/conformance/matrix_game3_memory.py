@@ -23,7 +23,7 @@ from ..models.matrix_game3.start_picture import cropped_picture, stretched_pictu
 from ..rollout.unipc import UniPC
 from ..track.presets import DEMOS, preset
 from ..track.track import sample
-from .report import Golden, Judge, Line, load_described
+from .report import Golden, Judge, Line, in_ulp, load_described
 from .towers import Towers
 
 CENTIMETRES, EXTRINSICS, EXACT_RATIO = 1e-3, 1e-5, 2e-3
@@ -149,7 +149,7 @@ def _unipc(golden: Golden, judge: Judge) -> None:
         ours = _sampled(given["sample0"], velocities)
         judge.compare("fp32", ours, given["fp32.samples"], norm=SAMPLES)
         ours = _sampled(given["sample0"].bfloat16(), velocities)
-        judge.compare("bf16 in ulp", *_in_ulp(ours, given["bf16_sample_fp32_model.samples"]), absolute=1)
+        judge.compare("bf16 in ulp", *in_ulp(ours, given["bf16_sample_fp32_model.samples"]), absolute=1)
     fixed = tensors["pinned.cond"].shape[2]
     noise = torch.cat([tensors["pinned.cond"], tensors["pinned.noise"][:, :, fixed:]], 2)
     ours = _sampled(noise, tensors["pinned.model_outputs"])
@@ -167,13 +167,6 @@ def _sampled(noise: Tensor, velocities: Tensor) -> Tensor:
 
     last = UniPC(len(velocities)).sample(predict, iter([noise]))
     return torch.stack([*given[1:], last]).float()
-
-
-def _in_ulp(ours: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
-    """Return both in units of their last place in bfloat16, which has 8 bits."""
-    _, exponent = torch.frexp(theirs)
-    ulp = torch.ldexp(torch.ones_like(theirs), exponent - 8)
-    return ours / ulp, theirs / ulp
 
 
 def _preprocess(golden: Golden, judge: Judge) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..checkpoints.text_encoder import encoder_shapes, encoder_sizes, encoder_weights
 from ..checkpoints.vae_files import LIGHT_VAE, WAN22_VAE, recognise_vae
 from ..vae.wan22 import LATENT_MEAN, LATENT_STD, MATRIX_GAME_3, Wan22VAE, from_model_space, to_model_space, wan22_sizes
-from .report import Golden, Judge, Line, load_described
+from .report import Golden, Judge, Line, load_described, shapes_of
 from .towers import Towers
 
 ENCODED = DECODED = 1e-4
@@ -51,22 +51,13 @@ def _keys(path: Path, judge: Judge, towers: Towers | None) -> None:
     if path.stem == "keys_t5":
         ours = encoder_weights(released, name=path.name)
         known = encoder_shapes(encoder_sizes(ours)) if towers is None else towers.text_shapes(released)
-        _judge_shapes(judge, {key: tuple(tensor.shape) for key, tensor in ours.items()}, known)
+        judge.shapes(shapes_of(ours), known)
         return
     found = recognise_vae(released, name=path.name).kind.title
     if found != KEYS[path.stem]:
         judge.fail("keys", f"taken for {found}")
     network = Wan22VAE(**wan22_sizes(released), device="meta")
-    known = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-    _judge_shapes(judge, {key: tuple(shape) for key, shape in listed.items()}, known)
-
-
-def _judge_shapes(judge: Judge, released: dict[str, tuple[int, ...]], ours: dict[str, tuple[int, ...]]) -> None:
-    wrong = sorted(key for key in released.keys() | ours.keys() if released.get(key) != ours.get(key))
-    if wrong:
-        judge.fail("keys", f"{len(wrong)} keys or shapes differ, such as {wrong[0]}")
-    else:
-        judge.passed("keys", f"{len(released)} keys and shapes agree")
+    judge.shapes(listed, shapes_of(network.state_dict()))
 
 
 def vae_from(weights: dict[str, Tensor]) -> Wan22VAE:

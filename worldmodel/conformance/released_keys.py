@@ -11,7 +11,7 @@ from torch import Tensor
 from ..checkpoints.clip_tower import PREFIX, tower_shapes, tower_sizes, tower_weights
 from ..checkpoints.recognise import recognise
 from ..vae.wan21 import Wan21VAE, wan21_sizes
-from .report import Judge
+from .report import Judge, shapes_of
 from .towers import Towers
 
 
@@ -21,13 +21,13 @@ def judge_keys(path: Path, judge: Judge, towers: Towers | None) -> None:
     released = {key: torch.empty(shape, device="meta") for key, (shape, _) in listed.items()}
     name = path.stem.removeprefix("keys_")
     if name == "vae":
-        _judge_names(judge, _shapes(released), _shapes(_vae_of(released)))
+        judge.shapes(shapes_of(released), shapes_of(_vae_of(released)))
     elif name == "clip":
         ours = tower_weights(released, name=path.name)
         taken = sum(key.startswith(PREFIX) for key in released)
         judge.passed("keys", f"{taken} tensors of the tower were taken, {len(released) - taken} of the text model left")
         known = tower_shapes(tower_sizes(ours)) if towers is None else towers.clip_shapes(released)
-        _judge_names(judge, _shapes(ours), known)
+        judge.shapes(shapes_of(ours), known)
     else:
         _judge_network(judge, released, name, path.name)
 
@@ -45,17 +45,5 @@ def _judge_network(judge: Judge, released: dict[str, Tensor], name: str, file: s
         judge.passed("keys", f"{len(released)} keys and shapes agree")
 
 
-def _judge_names(judge: Judge, released: dict[str, tuple[int, ...]], ours: dict[str, tuple[int, ...]]) -> None:
-    wrong = sorted(key for key in released.keys() | ours.keys() if released.get(key) != ours.get(key))
-    if wrong:
-        judge.fail("keys", f"{len(wrong)} keys or shapes differ, such as {wrong[0]}")
-    else:
-        judge.passed("keys", f"{len(released)} keys and shapes agree")
-
-
 def _vae_of(released: dict[str, Tensor]) -> dict[str, Tensor]:
     return Wan21VAE(**wan21_sizes(released), device="meta").state_dict()
-
-
-def _shapes(tensors: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    return {key: tuple(tensor.shape) for key, tensor in tensors.items()}

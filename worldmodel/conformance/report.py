@@ -5,6 +5,7 @@ A file holds targets of several kinds; a line tells the worst of one kind.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,6 +92,23 @@ def _in_float32(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
+def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each tensor."""
+    return {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+
+
+def padded(text: Tensor, words: int) -> Tensor:
+    """Return a text (n, width) with zeros behind it, (words, width)."""
+    return torch.cat((text, text.new_zeros(words - len(text), text.shape[1])))
+
+
+def in_ulp(ours: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
+    """Return both in units of their last place in bfloat16, which has 8 bits."""
+    _, exponent = torch.frexp(theirs)
+    ulp = torch.ldexp(torch.ones_like(theirs), exponent - 8)
+    return ours / ulp, theirs / ulp
+
+
 class Judge:
     """Collects errors per kind of target, and lines of a case."""
 
@@ -137,6 +155,15 @@ class Judge:
 
     def passed(self, kind: str, reason: str) -> None:
         self._lines.append(Line(self.case, kind, PASSED, reason=reason))
+
+    def shapes(self, released: Mapping[str, Sequence[int]], ours: Mapping[str, Sequence[int]]) -> None:
+        """Compare every key and shape of a released file with those of the network that is built for it."""
+        theirs, known = ({key: tuple(shape) for key, shape in shapes.items()} for shapes in (released, ours))
+        wrong = sorted(key for key in theirs.keys() | known.keys() if theirs.get(key) != known.get(key))
+        if wrong:
+            self.fail("keys", f"{len(wrong)} keys or shapes differ, such as {wrong[0]}")
+        else:
+            self.passed("keys", f"{len(theirs)} keys and shapes agree")
 
     def skip(self, kind: str, reason: str, *, partial: bool = False) -> None:
         self._lines.append(Line(self.case, kind, SKIPPED, reason=reason, partial=partial))

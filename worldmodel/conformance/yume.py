@@ -15,13 +15,14 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..binding.spoken import INTERACTIVE, LOOKS, MOVEMENTS, Spoken, Template
+from ..models.shapes import network_of
 from ..models.yume.conditions import Call, Cuts, History
 from ..models.yume.history import plan_of
-from ..models.yume.network import Yume, network_of
+from ..models.yume.network import Yume
 from ..models.yume.sizes import EMBEDDINGS, sizes_of
 from ..reading.safetensors_files import load_safetensors
 from ..rollout.euler import Euler
-from .report import Golden, Judge, Line, load_described
+from .report import Golden, Judge, Line, load_described, padded, shapes_of
 from .towers import Towers
 
 TOKENS, TABLES, NETWORK = 2e-5, 1e-5, 1e-4
@@ -55,12 +56,7 @@ def network_from(folder: Path) -> tuple[Yume, dict[str, Any]]:
     shapes = {key: tuple(value.shape) for key, value in weights.items()}
     sizes = sizes_of(shapes, heads=config["num_heads"])
     assert sizes._asdict().items() >= {key: config[key] for key in ("dim", "ffn_dim", "freq_dim", "text_dim")}.items()
-    return network_of(weights, sizes), config
-
-
-def padded(text: Tensor, words: int) -> Tensor:
-    """Return a text (n, width) with zeros behind it, (1, words, width)."""
-    return torch.cat((text, text.new_zeros(words - len(text), text.shape[1])))[None]
+    return network_of(Yume, weights, sizes), config
 
 
 def formula(channels: int, latents: int, height: int, width: int, phase: float) -> Tensor:
@@ -84,7 +80,7 @@ def call_of(latents: Tensor, history: int, text: Tensor, levels: tuple[float, fl
 def _patchify(golden: Golden, folder: Path, judge: Judge) -> None:
     """Cut every length of history, and turn its tokens."""
     network, config = network_from(folder)
-    text = padded(golden.tensors["context"], config["text_len"])
+    text = padded(golden.tensors["context"], config["text_len"])[None]
     for tag in (key.removesuffix(".tokens") for key in golden.tensors if key.endswith(".tokens")):
         given, big = golden.under(f"{tag}."), tag.startswith("big_")
         grid, phase = ((34, 38), 0.2) if big else ((config["h"], config["w"]), 0.1)
@@ -114,7 +110,7 @@ def _dit(golden: Golden, folder: Path, judge: Judge) -> None:
             grid = config["h"], config["w"]
             latents = formula(config["in_dim"], history + new, *grid, 0.01 * history)
         levels = tuple(given["t_hist_pred"].tolist())
-        x, call = call_of(latents, history, padded(given["context"], config["text_len"]), levels)
+        x, call = call_of(latents, history, padded(given["context"], config["text_len"])[None], levels)
         judge.compare("out", network(x, call=call)[0], given["out"], absolute=NETWORK)
         _taps(network, x, call, given, tapped, judge)
         judge.compare("out, again", network(x, call=call)[0], given["out"], absolute=NETWORK)
@@ -181,13 +177,11 @@ def _keys(listed: dict[str, Any], judge: Judge) -> None:
     """Build the network for the released keys on the meta device, and compare every name and shape."""
     theirs = {key: tuple(shape) for key, shape in listed["keys"].items()}
     network = Yume(sizes_of(theirs), device="meta")
-    ours = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    wrong = sorted(key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key))
-    count = sum(value.numel() for value in network.state_dict().values())
-    if wrong or len(ours) != listed["n_keys"] or count != listed["n_params"]:
-        judge.fail("keys", f"{len(wrong)} keys or shapes differ, such as {next(iter(wrong), 'their number')}")
-    else:
-        judge.passed("keys", f"{len(theirs)} keys and shapes agree")
+    ours = network.state_dict()
+    judge.shapes(theirs, shapes_of(ours))
+    found = len(ours), sum(value.numel() for value in ours.values())
+    if found != (listed["n_keys"], listed["n_params"]):
+        judge.fail("keys", f"found {found[0]} tensors of {found[1]} numbers, expected as many as are listed")
 
 
 CASES: dict[str, Callable[[Golden, Path, Judge], None]] = {

@@ -15,15 +15,16 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ..families.begin import begin, settings_of
+from ..models.shapes import network_of
 from ..models.yume.conditions import Call
-from ..models.yume.network import Yume, network_of
+from ..models.yume.network import Yume
 from ..models.yume.sizes import EMBEDDINGS, HALVING, PATCH
 from ..rollout.session import Predict, bare
 from ..variants import AS_RELEASED, variant_named
 from ..world.state import Controls, RecordedNoise, Start, new_world, variant_of
-from .report import Golden, Judge, Line, load_described
+from .report import Golden, Judge, Line, load_described, padded
 from .towers import Towers
-from .yume import NETWORK, network_from, padded
+from .yume import NETWORK, network_from
 
 RUNS = ("rollout_i2v", "rollout_t2v")
 VARIANT = variant_named("yume_1_5")
@@ -54,7 +55,7 @@ def _rollout(golden: Golden, folder: Path, judge: Judge) -> None:
     watched = Watched(bare(filled_up(network, VARIANT.latents.channels)), golden, channels, judge)
     session = begin(
         new_world(start), watched.predict, settings=settings_of(VARIANT, AS_RELEASED, steps=(steps,)),
-        encode_text=lambda caption: padded(lines[int(caption.rpartition("EVENT")[2])], config["text_len"])[0],
+        encode_text=lambda caption: padded(lines[int(caption.rpartition("EVENT")[2])], config["text_len"]),
     )  # fmt: skip
     for chunk in range(chunks):
         watched.chunk, watched.step = chunk, 0
@@ -99,7 +100,7 @@ def filled_up(network: Yume, channels: int) -> Yume:
     for name in ("weight", "bias"):
         rows = weights[f"head.head.{name}"].unflatten(0, (PATCH[1] * PATCH[2], -1))
         weights[f"head.head.{name}"] = pad(rows, (0, 0) * (rows.dim() - 2) + (0, more)).flatten(0, 1)
-    return network_of(weights, network.sizes._replace(channels=channels))
+    return network_of(Yume, weights, network.sizes._replace(channels=channels))
 
 
 class Watched:

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from ..binding.spoken import Template, template_of
+from ..memory.kept_keys import KeptKeys, check_kept_keys
 from ..memory.policy import MemoryPolicy
+from ..models.causal_wan.vocabulary import reads_words
 from ..rollout.contexts import About
 from ..rollout.samplers import Settings
 from ..rollout.session import Predict, Progress, Session, Watchers
-from ..rollout.wrappers import away_from_null
+from ..rollout.wrappers import away_from_null, by_level
 from ..variants import CORRECTED, HISTORIES, Variant
 from ..world.state import Chunk, Controls, World, variant_of
 from . import family_of
@@ -27,8 +29,9 @@ class Machine(NamedTuple):
         stages: see `About`; `None`: unknown, so that a replay begins at the start.
         dtype: precision chunks are stored in.
         device: where the network runs.
-        encode_text, keep: see `About`.
+        encode_text, keep, chained: see `About`.
         guidance: in place of the variant's own; `None`: that one.
+        low: where the model is two networks, the one for little noise; `None`: the first one is asked for all.
     """
 
     model: str = ""
@@ -38,6 +41,8 @@ class Machine(NamedTuple):
     encode_text: Callable[[str], Tensor] | None = None
     keep: int | None = None
     guidance: float | None = None
+    chained: Callable[[Tensor], Tensor] | None = None
+    low: Predict | None = None
 
 
 def settings_of(
@@ -82,6 +87,12 @@ def check_memory(variant: Variant, memory: MemoryPolicy | None) -> None:
     """
     if memory is None:
         return
+    if isinstance(memory, KeptKeys) != variant.keeps_keys:
+        keeps = "World Cache" if isinstance(memory, KeptKeys) else "World Memory"
+        raise ValueError(f"memory: found {keeps}, expected none for {variant.title}; disconnect {keeps}.")
+    if isinstance(memory, KeptKeys):
+        check_kept_keys(memory)
+        return
     if variant.memories is None and not variant.histories:
         raise ValueError(
             f"memory: found a memory policy, expected none for {variant.title}, which looks at no past frames again; "
@@ -108,7 +119,7 @@ def begin(
 
     Args:
         world: stays as it is.
-        predict: the network, see `Predict`.
+        predict: the network, see `Predict`; of two, the one for much noise.
         settings: `None`: the variant's own.
         after_step, after_clean: see `Watchers`.
         machine: fields of `Machine`.
@@ -117,11 +128,16 @@ def begin(
         ValueError: the start, a chunk or the settings are wrong.
     """
     on, variant = Machine(**machine), variant_of(world.start)
+    if variant.experts is not None:
+        predict = by_level(predict, on.low or predict, variant.experts.boundary)
     if variant.guidance is not None:
         predict = away_from_null(predict, variant.guidance if on.guidance is None else on.guidance)
     settings = settings or settings_of(variant, world.start.form)
     device = torch.device(on.device)
-    about = About(world.start, variant, settings.numbers, device, on.stages, on.encode_text, on.dtype, on.keep)
+    about = About(
+        world.start, variant, settings.numbers, device, on.stages, on.encode_text or reads_words(variant), on.dtype,
+        on.keep, on.chained,
+    )  # fmt: skip
     return Session(
         world, predict, family_of(variant).context(about), settings, model=on.model, dtype=on.dtype, device=device,
         watchers=Watchers(after_step, after_clean),

@@ -41,6 +41,7 @@ class Beginning(NamedTuple):
         prompt: what is to be seen; "": nothing is said.
         negative: what is not; "": the model's own.
         form: one of the variant's.
+        camera: see `Start`.
     """
 
     variant: Variant
@@ -49,6 +50,7 @@ class Beginning(NamedTuple):
     prompt: str = ""
     negative: str = ""
     form: str = CORRECTED
+    camera: Tensor | None = None
 
 
 def prompts_of(world: World, told: Sequence[Controls], numbers: tuple[Any, ...]) -> list[str]:

@@ -33,6 +33,7 @@ from .family import Beginning, Encoders, Family
 def make_call(looked: Looked) -> Call:
     """Return the call of a chunk, at timestep 0."""
     about, device, dtype = looked.about, looked.about.device, looked.about.dtype
+    metres = about.variant.camera.metres
 
     def brought(part: Tensor) -> Tensor:
         return part[None].to(device, torch.float32)
@@ -40,23 +41,24 @@ def make_call(looked: Looked) -> Call:
     def rays(relative: Tensor) -> Tensor:
         height, width = (about.variant.latents.pixels * side for side in about.start.grid)
         # in the precision that the network reads them in: they are the largest part of a call
-        return packed_rays(relative.float().to(device), height, width)[None].to(dtype)
+        cell = about.variant.latents.pixels
+        return packed_rays(relative.float().to(device), height, width, cell=cell)[None].to(dtype)
 
     clip = Clip(
         past=brought(looked.past),
         positions=torch.tensor(looked.latents, device=device),
         keyboard=brought(looked.controls.keyboard),
         mouse=brought(looked.controls.mouse),
-        rays=rays(framewise_poses(to_matrix_game3(looked.cameras))),
+        rays=rays(framewise_poses(to_matrix_game3(looked.cameras), metres)),
     )
     memory = None
     if looked.fetched is not None:
-        relative = memory_poses(to_matrix_game3(looked.queries), to_matrix_game3(looked.memories))
+        relative = memory_poses(to_matrix_game3(looked.queries), to_matrix_game3(looked.memories), metres)
         positions = torch.tensor(looked.memory.latents, device=device)
         memory = Fetched(brought(looked.fetched), positions, rays(relative))
-    negative = about.start.negative
+    text, negative = about.text_of(looked.controls) if about.variant.text else None, about.start.negative
     return clip_call(
-        clip, brought(about.text_of(looked.controls)), memory,
+        clip, None if text is None else brought(text), memory,
         negative=None if negative is None else brought(negative), kept=looked.kept,
         # the release keeps timesteps in the precision of its latents, which is bfloat16
         rounded=about.start.form == AS_RELEASED and dtype == torch.bfloat16,
@@ -64,12 +66,15 @@ def make_call(looked: Looked) -> Call:
 
 
 def start_of(asked: Beginning, encoders: Encoders) -> Start:
-    """Return a start: the picture as the world's first latent, and the prompt.
+    """Return a start: the picture as the world's first latent, and the prompt of a variant that reads one.
 
     Raises:
-        ValueError: the picture cannot be used, or nobody brought a text encoder.
+        ValueError: the picture cannot be used, or nobody brought a text encoder that is needed.
     """
     variant = asked.variant
+    if variant.text is None:
+        latent = picture_latent(asked.image, asked.size, encoders.video)
+        return Start(variant.name, variant.latent_format, latent, form=asked.form)
     if encoders.text is None:
         raise ValueError(
             f"clip: found none, expected a text encoder for {variant.title}; connect Load World Text Encoder."

@@ -73,8 +73,15 @@ def _lenses(data: dict[str, Any], frames: int) -> tuple[Lens | None, tuple[str, 
     return one_lens([read_intrinsics(numbers[i : i + 4]) for i in range(0, 4 * frames, 4)], "frame")
 
 
-def write(poses: Poses) -> str:
-    """Write the script."""
+def write(poses: Poses, images: str = "", numbers: range | None = None) -> str:
+    """Write the script.
+
+    Args:
+        poses: of the frames.
+        images: folder of the frames' pictures beside the script, which are shown behind the camera; "": none.
+        numbers: of the frames, in the names of their pictures; `None`: they count from 0 on.
+    """
+    numbers = range(poses.frames) if numbers is None else numbers
     c2w = to_z_up(flip_camera(poses.c2w))
     turns = rotation_quaternions(c2w[:, :3, :3])
     # neighbours on the same side, else Blender would turn the long way round between two frames
@@ -86,6 +93,9 @@ def write(poses: Poses) -> str:
         "FPS": repr(poses.fps),
         "PICTURE": repr(None if lens is None else picture_of(poses)),
         "INTRINSICS": repr(lens),
+        "IMAGES": repr(images),
+        "FIRST": repr(numbers.start),
+        "EVERY": repr(numbers.step),
         "POSES": "[\n" + "".join(f"    {dump(row)},\n" for row in rows) + "]",
     }
     script = _WALK.read_text(encoding="utf-8")

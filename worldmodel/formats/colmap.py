@@ -18,7 +18,7 @@ from ..camera.poses import Poses, invert, picture_of, pixel_intrinsics, poses_of
 from ..reading.asked import AS_IT_IS, Asked
 from ..reading.limits import MAX_FRAMES
 from ..reading.words import shortened
-from .frames import Frames, poses_of_frames
+from .frames import Frames, picture_names, poses_of_frames
 from .lens import Lens, lens_of_pixels, no_lens
 from .lines import is_number, no_number, rows, turns
 from .several import chosen
@@ -104,8 +104,12 @@ def _read(images: _Images, cameras: dict[str, _Camera], asked: Asked) -> Poses:
     return poses_of_frames(frames, asked)
 
 
-def write(poses: Poses) -> Model:
+def write(poses: Poses, numbers: range | None = None) -> Model:
     """Write a model of one PINHOLE camera; its list of points is empty, and COLMAP opens no model without one.
+
+    Args:
+        poses: of the frames.
+        numbers: of the frames, in the names of their pictures; `None`: they count from 0 on.
 
     Raises:
         ValueError: the poses have no intrinsics, which COLMAP cannot do without.
@@ -118,8 +122,10 @@ def write(poses: Poses) -> Model:
     w2c = invert(poses.c2w)
     lines = ["# IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME"]
     turns, places = rotation_quaternions(w2c[:, :3, :3]).tolist(), w2c[:, :3, 3].tolist()
-    for frame, (turn, place) in enumerate(zip(turns, places, strict=True)):
-        lines += [f"{frame + 1} {' '.join(map(repr, (*turn, *place)))} 1 frame_{frame:06}.png", ""]
+    for number, (turn, place, name) in enumerate(
+        zip(turns, places, picture_names(poses.frames, numbers), strict=True), 1
+    ):
+        lines += [f"{number} {' '.join(map(repr, (*turn, *place)))} 1 {name}", ""]
     return Model(cameras, "\n".join(lines) + "\n", "# POINT3D_ID X Y Z R G B ERROR TRACK[]\n")
 
 

@@ -18,6 +18,16 @@ from .lens import Lens, one_lens, picture_of_pixels
 from .stamps import Stamps, spaced
 
 
+def picture_name(frame: int) -> str:
+    """Return the name of a frame's picture, as every format that names pictures writes it."""
+    return f"frame_{frame:06}.png"
+
+
+def picture_names(frames: int, numbers: range | None = None) -> list[str]:
+    """Return the names of some frames' pictures; `numbers`: of the frames, if they do not count from 0 on."""
+    return [picture_name(number) for number in (range(frames) if numbers is None else numbers)]
+
+
 class Frames(NamedTuple):
     """What a file says, frame by frame.
 

@@ -24,7 +24,7 @@ from ..camera.poses import MAX_METRES, Poses, flip_camera, from_z_up, picture_of
 from ..reading.asked import AS_IT_IS, Asked
 from ..reading.json_text import checked_list, checked_object, dump, is_number, load, shown
 from ..reading.limits import MAX_FRAMES
-from .frames import Frames, poses_of_frames
+from .frames import Frames, picture_names, poses_of_frames
 from .lens import Lens, lens_of_pixels, no_lens
 from .lines import natural
 from .matrices import matrices_of
@@ -112,8 +112,14 @@ def cameras_of(lenses: Sequence[Lens | None], c2w: Tensor, names: Sequence[str])
     return [str(number[lens] + 1) for lens in lenses]
 
 
-def write(poses: Poses) -> str:
-    """Write transforms.json."""
+def write(poses: Poses, depth: str = "", numbers: range | None = None) -> str:
+    """Write transforms.json.
+
+    Args:
+        poses: of the frames.
+        depth: folder of the frames' depth maps beside it, in millimetres; "": there are none.
+        numbers: of the frames, in the names of their pictures; `None`: they count from 0 on.
+    """
     members: dict[str, Any] = {"camera_model": "OPENCV"}
     members |= {} if poses.fps is None else {"fps": poses.fps}
     if poses.intrinsics is not None:
@@ -122,8 +128,12 @@ def write(poses: Poses) -> str:
         members |= dict(zip(("fl_x", "fl_y", "cx", "cy", "w", "h"), (*lens, *picture), strict=True))
     matrices = to_z_up(flip_camera(poses.c2w)).tolist()
     members["frames"] = [
-        {"file_path": f"images/frame_{frame:06}.png", "transform_matrix": matrix}
-        for frame, matrix in enumerate(matrices)
+        {
+            "file_path": f"images/{name}",
+            **({"depth_file_path": f"{depth}/{name}"} if depth else {}),
+            "transform_matrix": matrix,
+        }
+        for name, matrix in zip(picture_names(poses.frames, numbers), matrices, strict=True)
     ]
     return dump(members)
 

@@ -15,6 +15,8 @@ from torch.nn.functional import scaled_dot_product_attention
 Override = Callable[..., Tensor]
 """`override(q, k, v, heads, mask=..., transformer_options=...)` on (B, N, H * d); returns (B, N, H * d)."""
 
+MOST_HEADS = 65535
+"""That a card's kernels take at once: the longest second and third side of a grid of CUDA's blocks."""
 FEW_KEYS = 384
 """Up to so many keys a fused kernel's backward pass costs more than plain products."""
 
@@ -45,6 +47,27 @@ def attention(
     attend = few_keys_attention if torch.is_grad_enabled() and k.shape[1] <= FEW_KEYS else fused_attention
     # (B, N, H, d) -> (B, H, N, d) and back; views, no copies
     return attend(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), mask).transpose(1, 2).flatten(2)
+
+
+def attention_at_places(q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None = None) -> Tensor:
+    """Attend over time at each of S places by itself; every place's heads count as heads, so that nothing is moved.
+
+    Args:
+        q: (B, N, S, H, d).
+        k, v: (B, M, S, H, d).
+        mask: bool (N, M), True where a query sees a key; `None`: everything.
+
+    Returns:
+        (B, N, S, H * d).
+    """
+    places, heads = q.shape[2:4]
+    at_once = max(1, MOST_HEADS // heads)
+    attended = [
+        attention(*(part[:, :, first : first + at_once].flatten(2, 3) for part in (q, k, v)), mask=mask)
+        for first in range(0, places, at_once)
+    ]
+    whole = attended[0] if len(attended) == 1 else torch.cat(attended, dim=2)
+    return whole.unflatten(2, (places, -1))
 
 
 class Group(NamedTuple):

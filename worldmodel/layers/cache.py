@@ -75,6 +75,21 @@ class KVCache:
             block.committed = written[0].shape[1]
         return joined or written
 
+    def place(self, slot: Hashable, like: Tensor, *, per_latent: int) -> Pair | None:
+        """Return where the current keys and values of a slot belong; who writes them there spares `extend` the copies.
+
+        Args:
+            like: (B, M, H, d) as keys and values are.
+            per_latent: entries of one latent along M.
+
+        Returns:
+            Views, to be given to `extend` when they are written; `None` where it must be given tensors of their own.
+        """
+        if self.kept_latents == 0 or torch.is_grad_enabled():
+            return None
+        block = self._blocks.setdefault(slot, _Block())
+        return block.place((like, like), self.kept_latents * per_latent, self.window * per_latent)
+
     def of_rollout(self, slot: Hashable, make: Callable[[], Any]) -> Any:
         """Return what `make` gives, made once per rollout."""
         return _once(self._rollout, slot, make)
@@ -137,6 +152,9 @@ class _Block:
     def __init__(self, committed: Pair | tuple[()] = ()):
         """Begin with committed entries, which from now on belong to the block."""
         self.pair = committed
+        self.both: Tensor | None = None
+        """Both of the pair in one, (2, B, M, H, d), as soon as they were grown: what moves moves in one kernel."""
+        self.placed: Pair | tuple[()] = ()
         self.committed = self.kept = committed[0].shape[1] if committed else 0
 
     def history(self, kept: int) -> Pair:
@@ -148,23 +166,33 @@ class _Block:
         """Write the current entries behind the last `kept` committed ones and return views of both.
 
         Args:
+            current: of these, what is already where `place` said, or an earlier pass of the chunk wrote it, stays.
             room: entries of the window.
         """
+        placed = self.placed or self.place(current, kept, room)
+        for part, new in zip(placed, current, strict=True):
+            if not same_place(new, part):
+                part.copy_(new)
+        self.placed = ()
+        end = self.committed + current[0].shape[1]
+        return tuple(part[:, :end] for part in self.pair)
+
+    def place(self, current: Pair, kept: int, room: int) -> Pair:
+        """Return views of where entries like the current ones belong, behind the last `kept` committed ones."""
         if not self.pair or self.pair[0].shape[1] < room:
             self._grow(current, room)
         self._drop(self.committed - kept)
         self.kept = kept
         end = self.committed + current[0].shape[1]
         assert end <= room, f"a pass brought {current[0].shape[1]} entries, more than a chunk of a window of {room}"
-        for part, new in zip(self.pair, current, strict=True):
-            part[:, self.committed : end] = new
-        return tuple(part[:, :end] for part in self.pair)
+        self.placed = tuple(part[:, self.committed : end] for part in self.pair)
+        return self.placed
 
     def _grow(self, current: Pair, room: int) -> None:
         with torch.inference_mode(False):  # what is made in inference mode cannot be written to outside of it
-            grown = tuple(
-                torch.empty((new.shape[0], room, *new.shape[2:]), dtype=new.dtype, device=new.device) for new in current
-            )
+            new = current[0]
+            self.both = torch.empty((2, new.shape[0], room, *new.shape[2:]), dtype=new.dtype, device=new.device)
+            grown = tuple(self.both.unbind())
         for part, old in zip(grown, self.pair, strict=False):
             part[:, : old.shape[1]] = old
         self.pair = grown
@@ -173,10 +201,9 @@ class _Block:
         """Drop the oldest entries and move the rest to the front, piece by piece where it would overlap itself."""
         if count <= 0:
             return
-        for part in self.pair:
-            for first in range(0, self.committed - count, count):
-                last = min(first + count, self.committed - count)
-                part[:, first:last] = part[:, first + count : last + count]
+        for first in range(0, self.committed - count, count):
+            last = min(first + count, self.committed - count)
+            self.both[:, :, first:last] = self.both[:, :, first + count : last + count]
         self.committed -= count
 
 
@@ -196,6 +223,9 @@ class PlainCache:
             self._history[slot] = (keys[:, -kept:].clone(), values[:, -kept:].clone())
         return keys, values
 
+    def place(self, slot: Hashable, like: Tensor, *, per_latent: int) -> None:
+        """Return no place: `extend` concatenates."""
+
     def of_rollout(self, slot: Hashable, make: Callable[[], Any]) -> Any:
         """Return what `make` gives."""
         return make()
@@ -206,6 +236,14 @@ class PlainCache:
 
     def begin_chunk(self) -> None:
         """Do nothing: nothing is kept."""
+
+
+def same_place(one: Tensor, other: Tensor) -> bool:
+    """Tell whether two tensors are the same memory in the same order; tensors without numbers can be asked, too."""
+    places = [
+        (part.untyped_storage()._cdata, part.storage_offset(), part.shape, part.stride()) for part in (one, other)
+    ]
+    return places[0] == places[1]
 
 
 def _joined(history: Pair, current: Pair) -> Pair:

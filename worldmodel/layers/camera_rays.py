@@ -25,33 +25,42 @@ PATCH = 2
 """Cells along each side of a token."""
 
 
-def framewise_poses(c2w: Tensor) -> Tensor:
+def framewise_poses(c2w: Tensor, metres: float | None = None) -> Tensor:
     """Return each pose as seen from the one before it; the farthest step of the window has length 1.
 
     Args:
-        c2w: (T, 4, 4) camera-to-world poses, one per latent; a mirrored world makes no difference.
+        c2w: (..., T, 4, 4) camera-to-world poses, one per latent; a mirrored world makes no difference.
+        metres: way that counts as 1 in every window; `None`: the farthest step does.
 
     Returns:
-        (T, 4, 4) float32; the first is the identity.
+        (..., T, 4, 4) float32; the first is the identity.
     """
-    steps = torch.cat((_identity_like(c2w[:1]), seen_from(c2w[:-1], c2w[1:])))
-    farthest = steps[:, :3, 3].norm(dim=-1).max()
-    steps[:, :3, 3] /= torch.where(farthest > 0, farthest, torch.ones_like(farthest))
+    first, later = c2w[..., :1, :, :], c2w[..., 1:, :, :]
+    steps = torch.cat((_identity_like(first), seen_from(c2w[..., :-1, :, :], later)), dim=-3)
+    if metres is None:
+        farthest = steps[..., :3, 3].norm(dim=-1).amax(-1)[..., None, None]
+        steps[..., :3, 3] /= torch.where(farthest > 0, farthest, torch.ones_like(farthest))
+    else:
+        steps[..., :3, 3] /= metres
     return steps.float()
 
 
-def memory_poses(queries: Tensor, memories: Tensor) -> Tensor:
+def memory_poses(queries: Tensor, memories: Tensor, metres: float | None = None) -> Tensor:
     """Return the poses of memories as seen from those that fetched them; each place has length 1, or is 0.
 
     Args:
-        queries, memories: (M, 4, 4) camera-to-world poses.
+        queries, memories: (..., 4, 4) camera-to-world poses.
+        metres: way that counts as 1, so that a place says how far away it is; `None`: it does not.
 
     Returns:
-        (M, 4, 4) in the dtype of the queries.
+        (..., 4, 4) in the dtype of the queries.
     """
     poses = seen_from(queries, memories)
-    length = poses[:, :3, 3].norm(dim=-1, keepdim=True)
-    poses[:, :3, 3] /= torch.where(length > 0, length, torch.ones_like(length))
+    if metres is not None:
+        poses[..., :3, 3] /= metres
+        return poses
+    length = poses[..., :3, 3].norm(dim=-1, keepdim=True)
+    poses[..., :3, 3] /= torch.where(length > 0, length, torch.ones_like(length))
     return poses
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
@@ -44,6 +45,26 @@ class Kept:
         return one_line(self, number_of(self._made, "slot"), f"{self.bytes / 1e6:.1f} MB")
 
 
+class LastKept:
+    """What the newest call keeps; it lives as long as the call, and nobody else holds it."""
+
+    def __init__(self):
+        """Know of no call."""
+        self._kept: Callable[[], Kept | None] = lambda: None
+
+    def begin(self, budget: int | None) -> Kept:
+        """Return what a new call is to keep its results in; see `Kept`."""
+        kept = Kept(budget)
+        self._kept = weakref.ref(kept)
+        return kept
+
+    @property
+    def bytes(self) -> int:
+        """Memory of it, in bytes; none where the call is over."""
+        kept = self._kept()
+        return 0 if kept is None else kept.bytes
+
+
 class Part:
     """A place within what is kept; see `Kept.part`."""
 
@@ -53,6 +74,10 @@ class Part:
     def once(self, slot: Hashable, make: Callable[[], Made]) -> Made:
         """Do what `Kept.once` does."""
         return self._kept.once((self._name, slot), make)
+
+    def part(self, name: Hashable) -> Part:
+        """Do what `Kept.part` does."""
+        return Part(self._kept, (self._name, name))
 
 
 def once(kept: Kept | Part | None, slot: Hashable, make: Callable[[], Made]) -> Made:

@@ -12,6 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import rms_norm
 
+PRECISIONS = torch.float32, torch.bfloat16, torch.float16
+"""Whose norms may be computed in float32 without a loss."""
+
 
 def norm_by(layer: nn.Module, x: Tensor) -> Tensor:
     """Return `layer(x)` of an RMS norm, in x's dtype; torch's own layer gets the twin where gradients are wanted."""
@@ -26,24 +29,28 @@ def unit_norm(x: Tensor, eps: float) -> Tensor:
 
 
 def lean_norm_by(layer: nn.Module, x: Tensor) -> Tensor:
-    """Return what `norm_by` does; where torch has no kernel of its own, in three passes over memory, not five."""
-    if type(layer) is nn.RMSNorm and _lean(x):
-        return (x * _scale(x, layer.eps)).mul_(layer.weight)
-    return norm_by(layer, x)
+    """Return what `norm_by` does; where torch has no kernel of its own, in three passes over memory, not five.
+
+    It is computed in float32; torch's own would lay x out in float32 three times at once.
+    """
+    if type(layer) is not nn.RMSNorm or not _lean(x):
+        return norm_by(layer, x)
+    unit = x * _scale(x, layer.eps)  # float32
+    return torch.mul(unit, layer.weight, out=unit if unit.dtype == x.dtype else torch.empty_like(x))
 
 
 def lean_unit_norm(x: Tensor, eps: float) -> Tensor:
     """Return what `unit_norm` does, in two passes over memory where torch would take four."""
-    return x * _scale(x, eps) if _lean(x) else unit_norm(x, eps)
+    return torch.mul(x, _scale(x, eps), out=torch.empty_like(x)) if _lean(x) else unit_norm(x, eps)
 
 
 def _lean(x: Tensor) -> bool:
-    return x.device.type == "cpu" and x.dtype == torch.float32 and not trains(x)
+    return x.device.type == "cpu" and x.dtype in PRECISIONS and not trains(x)
 
 
 def _scale(x: Tensor, eps: float) -> Tensor:
     """Return 1 / rms(x), (..., 1)."""
-    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
     return torch.addcmul(_constant(eps), length, length, value=1 / x.shape[-1]).rsqrt_()
 
 

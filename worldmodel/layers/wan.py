@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from .attention import Group, Override, attention, grouped_attention
-from .norms import casts, lean_norm_by, lean_unit_norm, norm_by
-from .rope import Rotation, as_float64, rotate
+from .lean import modulated, written
+from .norms import casts, lean_norm_by, lean_unit_norm, norm_by, trains
+from .rope import Rotation, as_float64, rotate_into, turned
 
 GAINS = (0.0, 1.0, 0.0, 0.0, 1.0, 0.0)
 """What is added to the six parts of a modulation: scales are stored as gain - 1."""
@@ -51,8 +52,8 @@ def common_level(timesteps: Tensor) -> float | None:
     """Return the one value of timesteps (B, T); `None` where they differ, or where reading would wait for a device."""
     if timesteps.device.type != "cpu":
         return None
-    first = timesteps[0, 0]
-    return first.item() if bool((timesteps == first).all()) else None
+    levels = set(timesteps.flatten().tolist())
+    return levels.pop() if len(levels) == 1 else None
 
 
 def modulation_parameter(
@@ -76,6 +77,51 @@ def two_linears(
 def feed_forward_layers(dim: int, between: int, *, operations: Any, **placement: Any) -> nn.Sequential:
     """Return a block's feed-forward, `between` numbers wide inside."""
     return two_linears((dim, between, dim), nn.GELU(approximate="tanh"), operations=operations, **placement)
+
+
+class TextAndTime(nn.Module):
+    """What networks on Wan make of words and of timesteps before their first block."""
+
+    def build_embeddings(self, words: int, times: int, dim: int, *, operations: Any, **placement: Any) -> None:
+        """Build the layers.
+
+        Args:
+            words: numbers of a word.
+            times: of a timestep's features.
+            dim: of the network.
+        """
+        gelu = nn.GELU(approximate="tanh")
+        self.text_embedding = two_linears((words, dim, dim), gelu, operations=operations, **placement)
+        self.time_embedding = two_linears((times, dim, dim), nn.SiLU(), operations=operations, **placement)
+        self.time_projection = nn.Sequential(nn.SiLU(), operations.Linear(dim, 6 * dim, **placement))
+
+    def embed_times(self, timesteps: Tensor, size: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the embedding (..., C) of timesteps (...), and its projection (..., 6, C) float32, without `GAINS`.
+
+        Args:
+            size: features of a timestep.
+            like: whose dtype and device the layers compute in.
+        """
+        time = self.time_embedding(timestep_features(timesteps, size).to(like))
+        return time, self.time_projection(time).unflatten(-1, (6, -1)).float()
+
+
+def with_gains(projected: Tensor) -> Tensor:
+    """Return a projection (..., 6, C) plus `GAINS`."""
+    return projected + torch.tensor(GAINS, device=projected.device)[:, None]
+
+
+def unpatched(values: Tensor, patch: tuple[int, int, int], like: Tensor) -> Tensor:
+    """Return patches of velocity (B, N, p * q * C), in (t, h, w) order, as latents.
+
+    Args:
+        patch: latents, rows p and columns q of a patch.
+        like: (B, C, T, h, w), whose shape and dtype they take.
+    """
+    rows, columns = like.shape[3] // patch[1], like.shape[4] // patch[2]
+    patches = values.unflatten(1, (-1, rows, columns)).unflatten(-1, (*patch[1:], -1))
+    # (B, T, h/p, w/q, p, q, C) -> (B, C, T, h, w)
+    return patches.permute(0, 6, 1, 2, 4, 3, 5).reshape(like.shape).to(like.dtype)
 
 
 def by_latent(x: Tensor, latents: int) -> Tensor:
@@ -119,6 +165,7 @@ class SelfAttention(nn.Module):
         options: dict,
         *,
         recall: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
+        place: Callable[[Tensor], tuple[Tensor, Tensor] | None] | None = None,
         groups: Sequence[Group] | None = None,
     ) -> Tensor:
         """Return the attended tokens.
@@ -128,26 +175,57 @@ class SelfAttention(nn.Module):
             positions: rotation of (N, d / 2).
             options: the host's transformer options.
             recall: (keys, values) -> the same behind those of past tokens, all (B, tokens, H, d).
+            place: where keys and values belong that are like this, (B, N, H, d); see `KVCache.place`.
             groups: who sees whom, training only.
 
         Returns:
             (B, N, C).
         """
-        q, k, v = self.project(x, positions.turns[:, None])
+        q, k, v = self.project(x, positions.turns[:, None], self._room(x, place))
         if recall is not None:
             k, v = recall(k, v)
         if groups is not None:
             return self.o(grouped_attention(q, k, v, groups))
         return self.o(attention(q, k, v, override=self.override, transformer_options=options))
 
-    def project(self, x: Tensor, turns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries, keys (both turned) and values, (B, N, H, d) each, of x (B, N, C); turns (N, 1, d / 2, 2)."""
-        heads = (self.heads, -1)
+    def remember(
+        self,
+        x: Tensor,
+        positions: Rotation,
+        recall: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+        place: Callable[[Tensor], tuple[Tensor, Tensor] | None],
+    ) -> None:
+        """Do what `forward` does to a cache, and nothing else."""
+        x = x.to(layer_dtype(x))
+        recall(*self._keys_values(x, positions.turns[:, None], self._room(x, place)))
+
+    def project(
+        self, x: Tensor, turns: Tensor, room: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys (both turned) and values, (B, N, H, d) each.
+
+        Args:
+            x: (B, N, C).
+            turns: (N, 1, d / 2, 2).
+            room: where keys and values are written; `None`: they are new.
+        """
         x = x.to(layer_dtype(x))  # once for the three layers
+        k, v = self._keys_values(x, turns, room)
+        q = norm_by(self.norm_q, self.q(x)).unflatten(-1, (self.heads, -1))
+        return turned(q, turns).to(v.dtype), k, v
+
+    def _keys_values(self, x: Tensor, turns: Tensor, room: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
+        heads = (self.heads, -1)
+        k = norm_by(self.norm_k, self.k(x)).unflatten(-1, heads)
+        if room is not None:
+            return rotate_into(k, turns, room[0]), written(self.v, x, room[1])
         v = self.v(x).unflatten(-1, heads)
-        q = rotate(norm_by(self.norm_q, self.q(x)).unflatten(-1, heads), turns).to(v.dtype)
-        k = rotate(norm_by(self.norm_k, self.k(x)).unflatten(-1, heads), turns).to(v.dtype)
-        return q, k, v
+        return turned(k, turns).to(v.dtype), v
+
+    def _room(
+        self, x: Tensor, place: Callable[[Tensor], tuple[Tensor, Tensor] | None] | None
+    ) -> tuple[Tensor, Tensor] | None:
+        return None if place is None or trains(x) else place(x.unflatten(-1, (self.heads, -1)))
 
 
 class CrossAttention(nn.Module):
@@ -233,4 +311,4 @@ class Head(nn.Module):
 
     def forward(self, x: Tensor, modulations: tuple[Tensor, Tensor]) -> Tensor:
         """Return (B, N, patch_values) of the tokens x (B, N, C)."""
-        return self.head(modulate(self.norm(x), *modulations))
+        return self.head(modulated(self.norm, x, *modulations))

@@ -46,6 +46,27 @@ def luma(pictures: Tensor) -> Tensor:
     return (pictures * torch.tensor(_LUMA, device=pictures.device).view(3, 1, 1)).sum(-3)
 
 
+def ssim(one: Tensor, other: Tensor) -> Tensor:
+    """Return the structural similarity of the lumas of pictures (..., 3, H, W) in 0..1, (...), at most 1.
+
+    Means and variances are weighted by a Gaussian of 11 pixels, 1.5 of them its deviation (Wang et al. 2004).
+    """
+    reach = torch.arange(11, device=one.device) - 5.0
+    bell = torch.exp(-(reach**2) / (2 * 1.5**2))
+    kernel = (bell / bell.sum())[None, None, None]
+
+    def blur(picture: Tensor) -> Tensor:
+        return conv2d(conv2d(picture, kernel), kernel.transpose(-1, -2))
+
+    x, y = (luma(pictures).reshape(-1, 1, *one.shape[-2:]) for pictures in (one, other))
+    mean_x, mean_y = blur(x), blur(y)
+    var_x, var_y = blur(x * x) - mean_x**2, blur(y * y) - mean_y**2
+    both = blur(x * y) - mean_x * mean_y
+    low, high = 0.01**2, 0.03**2
+    alike = (2 * mean_x * mean_y + low) * (2 * both + high) / ((mean_x**2 + mean_y**2 + low) * (var_x + var_y + high))
+    return alike.mean((1, 2, 3)).view(one.shape[:-3])
+
+
 def bicubic_copy(pictures: Tensor, factor: int = 8) -> Tensor:
     """Return pictures (N, 3, H, W) shrunk by `factor` and enlarged again, bicubic: what any plain copy would keep."""
     from torch.nn.functional import interpolate

@@ -8,15 +8,17 @@ Names are historical: `mouse_attn_q` makes the queries of the keyboard path.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ..layers.attention import attention
+from ..layers.attention import attention, attention_at_places
 from ..layers.cache import KVCache
+from ..layers.lean import added, apart, fed
 from ..layers.norms import unit_norm
-from ..layers.rope import Rotation, axis_angles, rotate, rotation
+from ..layers.rope import axis_angles, rotate_part, turn_matrices
 
 HEAD_SIZE = 64
 WINDOW_FRAMES = 12
@@ -25,9 +27,9 @@ ROTATED = 8
 """Of 64; the other 56 belong to a 1 x 1 spatial grid, whose positions are all 0."""
 
 
-def action_rotation(latents: Tensor, rotated: int = ROTATED) -> Rotation:
-    """Return the rotation of (T, rotated / 2) for latent indices (T,)."""
-    return rotation(axis_angles(latents, rotated, 256.0), latents.device)
+def action_turns(latents: Tensor, rotated: int = ROTATED) -> Tensor:
+    """Return the turns (T, rotated / 2, 2, 2) of latent indices (T,), as `layers.rope.rotate_part` reads them."""
+    return turn_matrices(axis_angles(latents, rotated, 256.0), latents.device)
 
 
 class ActionInputs(NamedTuple):
@@ -37,8 +39,8 @@ class ActionInputs(NamedTuple):
     """(B, T, 12, K) windows."""
     mouse: Tensor | None
     """(B, T, 12, 2) windows; `None` skips the mouse path."""
-    positions: Rotation
-    """Rotation of (T, 4)."""
+    turns: Tensor
+    """(T, 4, 2, 2) of `action_turns`."""
     cache: KVCache | None
     commit: bool
     mask: Tensor | None
@@ -93,44 +95,52 @@ class ActionModule(nn.Module):
     def forward(self, x: Tensor, inputs: ActionInputs, block: int) -> Tensor:
         """Return x (B, N, C) with both residuals added; `block` names the slots in the cache."""
         if self.has_mouse and inputs.mouse is not None:
-            x = x + self._mouse(x, inputs, inputs.mouse, block).to(x.dtype)
-        return x + self._keyboard(x, inputs, block).to(x.dtype)
+            x = added(x, self.proj_mouse, self._mouse(x, inputs, inputs.mouse, block))
+        return added(x, self.proj_keyboard, self._keyboard(x, inputs, block))
 
     def _mouse(self, x: Tensor, inputs: ActionInputs, mouse: Tensor, block: int) -> Tensor:
-        """Attend over time at each spatial position; three queries over a few keys, so no override of a host."""
-        batch, latents = mouse.shape[:2]
+        """Attend over time at each place, (B, N, A); three queries over a few keys, so no override of a host."""
+        latents = mouse.shape[1]
         frames = x.unflatten(1, (latents, -1))
         tokens = frames.shape[2]
         window = mouse.flatten(2).to(x.dtype)[:, :, None].expand(-1, -1, tokens, -1)  # time-major (12 x 2)
-        hidden = self.mouse_mlp(torch.cat((frames, window), dim=-1).flatten(1, 2))
-        # (B, T * S, 3A) -> 3 x (B * S, T, H, 64)
-        qkv = self.t_qkv(hidden).view(batch, latents, tokens, 3, self.heads, HEAD_SIZE)
-        q, k, v = (part.flatten(0, 1) for part in qkv.permute(3, 0, 2, 1, 4, 5).unbind(0))
-        turns = inputs.positions.turns[:, None]  # (T, 1, 4, 2)
-        q = rotate(self.img_attn_q_norm(q), turns)
-        k = rotate(self.img_attn_k_norm(k), turns)
+        hidden = fed(self.mouse_mlp, torch.cat((frames, window), dim=-1).flatten(1, 2))
+        # 3 x (B, T * S, A) -> 3 x (B, T, S, H, 64)
+        qkv = apart(self.t_qkv, hidden, 3).unflatten(-1, (self.heads, -1)).unflatten(2, (latents, tokens))
+        # both norms are the same, so queries and keys are normed and turned at once; turns (T, 1, 1, 4, 2, 2)
+        q, k = rotate_part(self.img_attn_q_norm(qkv[:2]), inputs.turns[:, None, None]).unbind(0)
+        v = qkv[2]
         if inputs.cache is not None:
             k, v = inputs.cache.extend((block, "mouse"), k, v, per_latent=1, commit=inputs.commit)
-        out = attention(q, k, v, mask=inputs.mask)  # (B * S, T, A)
-        return self.proj_mouse(out.unflatten(0, (batch, tokens)).transpose(1, 2).flatten(1, 2))
+        return attention_at_places(q, k, v, mask=inputs.mask).flatten(1, 2)
 
     def _keyboard(self, x: Tensor, inputs: ActionInputs, block: int) -> Tensor:
-        """Attend from every token to one entry per latent; a handful of keys, so no override of a host."""
+        """Attend from every token to one entry per latent, (B, N, A); a handful of keys, so no override of a host."""
         latents = inputs.keyboard.shape[1]
-        turns = inputs.positions.turns[:, None]  # (T, 1, 4, 2)
+        turns = inputs.turns[:, None]  # (T, 1, 4, 2, 2)
 
         def keys_values() -> tuple[Tensor, Tensor]:
             embedded = self.keyboard_embed(inputs.keyboard.to(x.dtype)).flatten(2)
             k, v = self.keyboard_attn_kv(embedded).unflatten(-1, (2, self.heads, HEAD_SIZE)).unbind(2)
-            return rotate(self.key_attn_k_norm(k), turns), v
+            return rotate_part(self.key_attn_k_norm(k), turns), v
 
-        cache = inputs.cache
-        k, v = keys_values() if cache is None else cache.of_chunk((block, "keyboard"), keys_values)
-        if cache is not None:
-            k, v = cache.extend((block, "keyboard"), k, v, per_latent=1, commit=inputs.commit)
+        k, v = self._keyboard_seen(keys_values, inputs, block)
         q = self.key_attn_q_norm(self.mouse_attn_q(x).unflatten(-1, (self.heads, HEAD_SIZE)))
         tokens = x.shape[1] // latents
         # every token has the position of its latent
-        q = rotate(q.unflatten(1, (latents, tokens)), turns[:, None]).flatten(1, 2)
+        q = rotate_part(q.unflatten(1, (latents, tokens)), turns[:, None]).flatten(1, 2)
         mask = None if inputs.mask is None else inputs.mask.repeat_interleave(tokens, dim=0)
-        return self.proj_keyboard(attention(q, k, v, mask=mask))
+        return attention(q, k, v, mask=mask)
+
+    def _keyboard_seen(
+        self, make: Callable[[], tuple[Tensor, Tensor]], inputs: ActionInputs, block: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return keys and values of all that a pass sees, (B, M, H, 64); they are the same in all passes of a chunk."""
+        cache, slot = inputs.cache, (block, "keyboard")
+        if cache is None:
+            return make()
+        seen = cache.of_chunk(slot, lambda: cache.extend(slot, *make(), per_latent=1, commit=False))
+        if inputs.commit:  # they lie where they belong
+            new = inputs.keyboard.shape[1]
+            cache.extend(slot, *(part[:, -new:] for part in seen), per_latent=1, commit=True)
+        return seen

@@ -61,6 +61,25 @@ class Shapes:
         return len(blocks)
 
 
+def check_widths(width: int, heads: int, times: int, expected: str) -> None:
+    """Check that a network can rotate its heads and tell its timesteps.
+
+    Args:
+        width: of the network.
+        heads: of its attention.
+        times: numbers of a timestep.
+        expected: what messages say was expected.
+
+    Raises:
+        ValueError: a head, or what a timestep is told by, would be no pairs of numbers.
+    """
+    if width % heads or width // heads % 2 or times % 2:
+        raise ValueError(
+            f"checkpoint: found a network {width} wide with {heads} heads and {times} numbers for a timestep, "
+            f"{expected}; choose another file."
+        )
+
+
 def check_heads(width: int, entries: Mapping[str, Any], name: str) -> None:
     """Check that it is known how many heads a network has.
 
@@ -77,6 +96,28 @@ def check_heads(width: int, entries: Mapping[str, Any], name: str) -> None:
             f"{name}: found a network {width} wide whose metadata does not say how many heads it has, expected 'heads' "
             "in it; train or download it again."
         )
+
+
+def network_of(
+    kind: type[Network],
+    weights: Mapping[str, Tensor],
+    sizes: Any,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+    operations: Any = torch.nn,
+) -> Network:
+    """Return a network of these weights, ready to infer.
+
+    Args:
+        kind: of the network, which is built from its sizes.
+        weights: under the released names, in any precision; every one is used, and none may be missing.
+        sizes: as the family's `sizes_of` reads them.
+        dtype: of the network. Matrix-Game 3.0's release rounds its weights to bfloat16, whatever the file holds.
+        device: where it runs.
+        operations: the layers it is built from.
+    """
+    return filled(kind(sizes, device="meta", operations=operations), weights, dtype, device)
 
 
 def filled(

@@ -50,6 +50,14 @@ class GuidedCall(Call, Protocol):
         ...
 
 
+class ExpertCall(Call, Protocol):
+    """A call of a model of two networks."""
+
+    def of_expert(self, name: str) -> Self:
+        """Return the same pass for the network of that name."""
+        ...
+
+
 Commit = Callable[[int, RememberedCall], None]
 """Runs the clean pass of a finished chunk, by its index; raises `NotFinite` where what is remembered is not."""
 
@@ -67,6 +75,8 @@ class About(NamedTuple):
         encode_text: gives (words, width) of a prompt; `None`: nobody can.
         dtype: what the network computes in.
         keep: bytes in which it may be kept what holds for all passes of a chunk; `None`: all of that.
+        chained: gives the last frame of a clip's latents (C, c, h, w), and nothing behind it, as latents (C, L, h, w)
+            in model space, whose last one stands for all later ones; `None`: nobody can.
     """
 
     start: Start
@@ -77,6 +87,7 @@ class About(NamedTuple):
     encode_text: Callable[[str], Tensor] | None = None
     dtype: torch.dtype = torch.float32
     keep: int | None = None
+    chained: Callable[[Tensor], Tensor] | None = None
 
     def text_of(self, controls: Controls) -> Tensor:
         """Return (words, width) of the sentence that holds in a chunk: the start's, or one that came later.

@@ -5,12 +5,13 @@ Latents at a level are (1 - sigma) clean + sigma noise; the velocity is noise - 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from .samplers import AfterStep, Velocity
 from .sampling import Levels, check_own_levels
 
 
@@ -40,25 +41,8 @@ class Euler(NamedTuple):
         """Say its numbers."""
         return f"{self.count} Euler steps; shift {self.shift:g}"
 
-    def sample(
-        self,
-        predict: Callable[[Tensor, Tensor], Tensor],
-        draws: Iterator[Tensor],
-        after_step: Callable[[int, Tensor], None] | None = None,
-    ) -> Tensor:
-        """Denoise, one pass of the network a step.
-
-        Args:
-            predict: (x, timestep) -> velocity.
-            draws: the initial noise, of which only the first is taken.
-            after_step: called with the step's number and its clean estimate; may raise to stop.
-
-        Returns:
-            The clean latents, in the layout and dtype of the noise.
-
-        Raises:
-            ValueError: as `levels` does.
-        """
+    def sample(self, predict: Velocity, draws: Iterator[Tensor], after_step: AfterStep | None = None) -> Tensor:
+        """Denoise, one pass of the network a step, of the initial noise alone; see `Sampler.sample`."""
         timesteps, sigmas = self.levels()
         falls = [*sigmas.tolist(), 0.0]
         x = next(draws)

@@ -7,14 +7,13 @@ Shapes: C channels of a latent, c latents of a chunk, n latents of history, h, w
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..layers.kept import Kept
+from ..layers.kept import Kept, LastKept
 from ..variants import LAST_CHUNK
 from ..world.state import Chunk, Controls, World, latents_of
 from .contexts import About, Call, KeepsNothing
@@ -72,14 +71,13 @@ class HistoryContext(KeepsNothing):
         """
         super().__init__(about)
         self._make_call, self._most = make_call, most
-        self._kept: Callable[[], Kept | None] = lambda: None  # it lives as long as the call that it was made for
+        self._kept = LastKept()
         self._said = "", Kept()
 
     @property
     def bytes(self) -> int:
         """Memory that is kept of the chunk in progress, and of its sentence, in bytes."""
-        kept = self._kept()
-        return self._said[1].bytes + (0 if kept is None else kept.bytes)
+        return self._said[1].bytes + self._kept.bytes
 
     def gather(self, world: World, controls: Controls, index: int) -> Call:
         """Return what all passes of a chunk share.
@@ -88,8 +86,7 @@ class HistoryContext(KeepsNothing):
             ValueError: nobody encodes its sentence.
         """
         parts, numbers = self._behind(world, index)
-        kept = Kept(self._budget)
-        self._kept = weakref.ref(kept)
+        kept = self._kept.begin(self._budget)
         before = world._replace(chunks=world.chunks[:index])
         return self._make_call(Behind(self.about, before, controls, parts, numbers, kept, self._of_sentence))
 

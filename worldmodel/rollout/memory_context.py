@@ -7,14 +7,13 @@ Shapes: C channels of a latent, P past latents, M memory latents, T latents of a
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..layers.kept import Kept
+from ..layers.kept import Kept, LastKept
 from ..memory.frames import Spans, spans_of
 from ..memory.index import PoseIndex
 from ..memory.plan import Memory, memory_latents, plan
@@ -64,14 +63,13 @@ class MemoryContext(KeepsNothing):
         self._make_call = make_call
         self._policy = MemoryPolicy(*about.numbers)
         self._spans: Spans = spans_of(about.variant)
-        self._kept: Callable[[], Kept | None] = lambda: None  # it lives as long as the call that it was made for
+        self._kept = LastKept()
         self._index, self._known = PoseIndex(), []  # of the cameras of which chunks
 
     @property
     def bytes(self) -> int:
         """Memory that is kept of the chunk in progress, in bytes."""
-        kept = self._kept()
-        return 0 if kept is None else kept.bytes
+        return self._kept.bytes
 
     def gather(self, world: World, controls: Controls, index: int) -> Call:
         """Return what all passes of a chunk share.
@@ -84,8 +82,7 @@ class MemoryContext(KeepsNothing):
         spans, latents = self._spans, self._spans.latents(index)
         memory = self._plan(index)
         queries = [look.query for look in memory.looks]
-        kept = Kept(self.about.keep)
-        self._kept = weakref.ref(kept)
+        kept = self._kept.begin(self.about.keep)
         past = _last_rows(told[-2], spans.past) if index else None
         return self._make_call(
             Looked(

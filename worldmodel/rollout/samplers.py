@@ -34,7 +34,7 @@ class Sampler(Protocol):
         """Return clean latents, in the layout and dtype of the noise.
 
         Args:
-            predict: the network.
+            predict: the network, (x, timestep) -> velocity; of two experts, the one whose timestep it is.
             draws: independent noise, as much as the sampler asks for.
             after_step: called after every step.
         """

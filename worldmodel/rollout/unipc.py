@@ -11,13 +11,14 @@ In float32 it is exact. In bfloat16 samples, estimates stay float32 and samples 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .samplers import AfterStep, Velocity
 from .sampling import LEVELS, Levels, check_own_levels
 
 GREATEST_SIGMA = float(np.float32(1 - 1 / LEVELS))
@@ -50,25 +51,8 @@ class UniPC(NamedTuple):
         """Say its numbers."""
         return f"{self.count} steps; shift {self.shift:g}"
 
-    def sample(
-        self,
-        predict: Callable[[Tensor, Tensor], Tensor],
-        draws: Iterator[Tensor],
-        after_step: Callable[[int, Tensor], None] | None = None,
-    ) -> Tensor:
-        """Denoise, one pass of the network a step.
-
-        Args:
-            predict: (x, timestep) -> velocity.
-            draws: the initial noise, of which only the first is taken.
-            after_step: called with the step's number and its clean estimate; may raise to stop.
-
-        Returns:
-            The clean latents, in the layout and dtype of the noise.
-
-        Raises:
-            ValueError: as `levels` does.
-        """
+    def sample(self, predict: Velocity, draws: Iterator[Tensor], after_step: AfterStep | None = None) -> Tensor:
+        """Denoise, one pass of the network a step, of the initial noise alone; see `Sampler.sample`."""
         levels = self.levels()
         sigmas = torch.cat([levels.sigmas, torch.zeros(1)])  # of the steps, and of what is clean
         logs = torch.log(1 - sigmas) - torch.log(sigmas)  # lambda, infinite at the end

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .contexts import Call, GuidedCall
+from .contexts import ExpertCall, GuidedCall
 from .guidance import guided
 from .session import Predict
+
+HIGH, LOW = "high", "low"
+"""Names of two experts: for much noise, and for little."""
 
 
 def away_from_null(predict: Predict, scale: float) -> Predict:
@@ -33,10 +36,15 @@ def by_level(high: Predict, low: Predict, boundary: float) -> Predict:
         boundary: a timestep in [0, 1000].
     """
 
-    def predict(x: Tensor, call: Call) -> Tensor:
+    def predict(x: Tensor, call: ExpertCall) -> Tensor:
         level = float(call.timesteps.max())
-        if level == 0:
-            high(x, call)
-        return (high if level >= boundary else low)(x, call)
+        if level == 0:  # nobody asks for this velocity but whether it is finite, which holds for both
+            return high(x, call.of_expert(HIGH)) + low(x, call.of_expert(LOW))
+        return high(x, call.of_expert(HIGH)) if is_high(level, boundary) else low(x, call.of_expert(LOW))
 
     return predict
+
+
+def is_high(timestep: float | Tensor, boundary: float) -> bool:
+    """Tell whether a timestep is the expert's for much noise; the boundary itself is."""
+    return float(timestep) >= boundary

@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from ..reading.words import shortened
+from ..storage.pixels import to_bytes
 from ..storage.troubles import Unwritable, shown
 from ..storage.writing import Part
 from .ffmpeg import Encoder, FFmpegError, decoded, rate_of
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 LEAST_FPS, MOST_FPS = 0.01, 1000.0
 """Frames per second that a film may have."""
 
+FILM_WIDTH = 768
+"""Pixels to which small pictures are enlarged at least."""
 _ROOM = 2**20
 """Free bytes below which a disk is full for an encoder."""
 
@@ -39,14 +42,9 @@ class Film(NamedTuple):
     fps: float
 
 
-def to_bytes(frames: Tensor) -> np.ndarray:
-    """Turn frames in 0..1 into contiguous uint8 on the CPU; what is not a number becomes black.
-
-    Args:
-        frames: (..., height, width, 3) floats.
-    """
-    levels = frames.detach().float().nan_to_num(0.0).clamp(0, 1).mul(255).round()
-    return levels.to("cpu", torch.uint8).contiguous().numpy()
+def film_scale(width: int) -> int:
+    """Return the whole factor by which pictures of this width are enlarged for a film: 1 unless they are small."""
+    return 1 if 2 * width > FILM_WIDTH else -(-FILM_WIDTH // width)
 
 
 class FilmWriter:

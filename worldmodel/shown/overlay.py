@@ -90,20 +90,39 @@ def draw_controls(
     count, height, width, _ = frames.shape
     scale = scale or readable_scale(height)
     height, width = height * scale, width * scale
-    panels = _panels(track, min(height, width) / 24, path_map, counter)
-    shown: dict[str, tuple[Hashable, _Patch]] = {}
+    pen = ControlsPen(track, (height, width), path_map=path_map, counter=counter)
     drawn = frames.new_empty(count, height, width, 3)
     for i in range(count):
         picture = enlarged(frames[i], scale, smooth)
-        for corner, panel in panels.items():
-            state = panel.state(first_frame + i)
-            if corner not in shown or shown[corner][0] != state:
-                shown[corner] = state, _patch(panel.paint(state), picture.device)
-            _lay(picture, shown[corner][1], corner, margin=round(min(height, width) * 0.035))
+        pen.draw(picture, first_frame + i)
         drawn[i] = picture
         if after_frame:
             after_frame()
     return drawn
+
+
+class ControlsPen:
+    """Draws a track's controls on pictures of one size, one after another; what stays the same is painted once."""
+
+    def __init__(self, track: Track, size: tuple[int, int], *, path_map: bool = True, counter: bool = True) -> None:
+        """Prepare it.
+
+        Args:
+            track: what is drawn.
+            size: height and width of the pictures.
+            path_map, counter: see `draw_controls`.
+        """
+        self._panels = _panels(track, min(size) / 24, path_map, counter)
+        self._margin = round(min(size) * 0.035)
+        self._shown: dict[str, tuple[Hashable, _Patch]] = {}
+
+    def draw(self, picture: Tensor, frame: int) -> None:
+        """Draw the controls of the track's frame on a picture (height, width, 3), float32, in place."""
+        for corner, panel in self._panels.items():
+            state = panel.state(frame)
+            if corner not in self._shown or self._shown[corner][0] != state:
+                self._shown[corner] = state, _patch(panel.paint(state), picture.device)
+            _lay(picture, self._shown[corner][1], corner, margin=self._margin)
 
 
 class _Patch(NamedTuple):

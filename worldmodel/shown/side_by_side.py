@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from ..binding.unbind import walked_track
 from ..metrics.pictures import psnr, squared_error
@@ -129,6 +130,34 @@ def shared_chunks(one: World, other: World) -> int:
 def fitting_scale(columns: int, size: tuple[int, int]) -> int:
     """Return the whole factor for pictures of a size (H, W), so that the columns together stay within `WIDTH`."""
     return min(readable_scale(size[0]), max(1, WIDTH // (columns * size[1])))
+
+
+def common_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Return the size (H, W) of the cells in which pictures of such sizes are shown.
+
+    Those of one size keep it. Others are shown as wide as the widest, but all together not much wider than a screen, in
+    the shape of the first one.
+    """
+    if len(set(sizes)) == 1:
+        return sizes[0]
+    (height, width), widest = sizes[0], max(width for _, width in sizes)
+    across = min(widest, 2 * WIDTH // len(sizes))
+    return round(height * across / width), across
+
+
+def fitted(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return pictures (f, H, W, 3) in a cell (h, w), whole and in the middle, (f, h, w, 3) in 0..1."""
+    high, wide = pictures.shape[1:3]
+    if (high, wide) == size:
+        return pictures
+    share = min(size[0] / high, size[1] / wide)
+    inner = tuple(min(side, max(1, round(share * own))) for side, own in zip(size, (high, wide), strict=True))
+    planes = pictures[..., :3].float().movedim(-1, 1)
+    small = interpolate(planes, size=inner, mode="bicubic", antialias=True).movedim(1, -1).clamp(0, 1)
+    cell = small.new_zeros(len(small), *size, 3)
+    top, left = ((outer - side) // 2 for outer, side in zip(size, inner, strict=True))
+    cell[:, top : top + inner[0], left : left + inner[1]] = small
+    return cell
 
 
 def side_by_side(

@@ -1,4 +1,4 @@
-"""A world at a glance: the path from above, what was held when, and pictures of its chunks.
+"""A world at a glance: the path from above, what was held when, how far that went, and pictures of its chunks.
 
 Lengths in the drawing count in units of `_UNIT` pixels. Pictures are (frames, H, W, 3) in 0..1.
 """
@@ -23,13 +23,14 @@ from ..variants import NO_KEYS, Variant
 from ..world.state import World, frames, variant_of
 from .canvas import EDGE, FAINT, INK, KEY, SIGHT, TURN, Canvas, arrow, wedge
 from .film import contact_sheet
-from .world_words import held_frames, summary, told
+from .world_drift import HEIGHT, Drift, draw_drift, drift_of
+from .world_words import held_frames, lasting_way, summary, told
 
 MOST_PICTURES = 40
 """Chunks on the contact sheet; of a longer world some are shown, evenly spaced."""
 _UNIT, _WIDTH, _MAP, _MARGIN = 12, 90, 27, 1.5
 _BACKGROUND = (17, 18, 20, 255)
-_TOP, _LANE, _TURNS, _LABELS, _SHARES = 8.2, 2.3, 5.6, 9.5, 10
+_TOP, _LANE, _TURNS, _WAY, _LABELS, _SHARES = 8.2, 2.3, 5.6, 4.6, 9.5, 10
 _GUTTER = 3
 
 
@@ -39,6 +40,13 @@ class Sheet(NamedTuple):
     chunks: Sequence[int]
     pictures: Tensor
     """(chunks, H, W, 3), one for each."""
+    drift: Drift | None
+    """How they change from chunk to chunk; `None` for one alone."""
+
+
+def make_sheet(chunks: Sequence[int], pictures: Tensor) -> Sheet:
+    """Gather pictures (chunks, H, W, 3) of at least one chunk, and measure them."""
+    return Sheet(chunks, pictures, drift_of(chunks, pictures) if len(chunks) > 1 else None)
 
 
 def shown_chunks(chunks: int) -> list[int]:
@@ -60,7 +68,7 @@ def draw_world(world: World, sheet: Sheet | None = None) -> Tensor:
     variant, track = variant_of(world.start), walked_track(world)
     walks = variant.walks
     lines, left = summary(world)[1:], _MARGIN + (_MAP + 2 if walks else 0)
-    bottom = _TOP + _LANE * len(_lanes(track)) + (_TURNS if variant.mouse is not None else 0)
+    bottom = _bottom(track, variant)
     height = max(_MARGIN + _MAP if walks else 0, bottom + 1.7 * len(lines) + 0.4) + _MARGIN
     canvas = Canvas(_UNIT, _WIDTH, height, _BACKGROUND)
     if walks:
@@ -70,12 +78,25 @@ def draw_world(world: World, sheet: Sheet | None = None) -> Tensor:
         canvas.text(left, bottom + 1.6 + 1.7 * row, shortened(line, 105), 1.0, FAINT, anchor="lm")
     drawn = canvas.painted().convert("RGB")
     if sheet is not None:
-        drawn = _below(drawn, _sheet(track, variant, sheet))
+        if sheet.drift is not None:
+            drawn = _below(drawn, _drift(world, sheet.drift, left), 0)
+        drawn = _below(drawn, _sheet(track, variant, sheet), round(_MARGIN * _UNIT) - _GUTTER)
     return torch.from_numpy(np.array(drawn)).float()[None] / 255
 
 
 def _lanes(track: Track) -> list[tuple[str, int]]:
     return held_frames(track) or [("no key held", 0)]
+
+
+def _bottom(track: Track, variant: Variant) -> float:
+    """Return where the rows over time end."""
+    turns, way = (_TURNS if variant.mouse is not None else 0), (_WAY if variant.walks and track.frames > 1 else 0)
+    return _TOP + _LANE * len(_lanes(track)) + turns + way
+
+
+def _time_axis(left: float) -> tuple[float, float]:
+    """Return left and width of what lies over the frames, for rows that begin at `left`."""
+    return left + _LABELS, _WIDTH - left - _MARGIN - _LABELS - _SHARES
 
 
 def _draw_map(canvas: Canvas, track: Track, variant: Variant, left: float, top: float) -> None:
@@ -109,9 +130,8 @@ def _draw_lanes(canvas: Canvas, world: World, track: Track, left: float, width: 
     canvas.text(left, 2.6, variant.title, 1.5, INK, anchor="lm", bold=0.03)
     said = [counted(len(world.chunks), "chunk"), counted(total, "frame"), f"{total / variant.fps:.1f} s"]
     canvas.text(left, 4.7, "   ".join([*said, f"{variant.fps:g} fps"]), 1.1, FAINT, anchor="lm")
-    lanes, rows = _lanes(track), (left + _LABELS, width - _LABELS - _SHARES)
-    frame = rows[1] / max(1, total)
-    bottom = _TOP + _LANE * len(lanes) + (_TURNS if variant.mouse is not None else 0)
+    lanes, rows = _lanes(track), _time_axis(left)
+    frame, bottom = rows[1] / max(1, total), _bottom(track, variant)
     for index in _numbered(len(world.chunks), rows[1]):
         x = rows[0] + variant.chunking.first_frame(index) * frame
         canvas.line([(x, _TOP - 0.4), (x, bottom)], 0.06, SIGHT)
@@ -126,6 +146,8 @@ def _draw_lanes(canvas: Canvas, world: World, track: Track, left: float, width: 
             _draw_share(canvas, held / total, left + width - _SHARES + 1, y + _LANE / 2)
     if variant.mouse is not None:
         _draw_turns(canvas, track, left, rows, _TOP + len(lanes) * _LANE + _TURNS / 2)
+    if variant.walks and track.frames > 1:
+        _draw_way(canvas, lasting_way(track, variant)[:, :3, 3], left, rows, bottom - _WAY)
 
 
 def _draw_share(canvas: Canvas, share: float, left: float, y: float) -> None:
@@ -152,6 +174,34 @@ def _draw_turns(canvas: Canvas, track: Track, left: float, rows: tuple[float, fl
     canvas.text(first + width + 1, y + 1.6, f"{reach:.3g}° left", 0.9, FAINT, anchor="lm")
 
 
+def _draw_way(canvas: Canvas, places: Tensor, left: float, rows: tuple[float, float], top: float) -> None:
+    """How far was walked by each frame, and how far from the start that led; walls not counted. places (F + 1, 3)."""
+    first, width = rows
+    walked = torch.cat([torch.zeros(1), places.diff(dim=0).norm(dim=1).cumsum(0).float().cpu()])
+    away = (places - places[0]).norm(dim=1).float().cpu()
+    most = float(walked[-1])
+    canvas.text(left, top + _WAY / 2, "way" if most else "no way", 1.05, INK if most else FAINT, anchor="lm")
+    if most < 1e-6:
+        return
+    low, high = top + _WAY - 0.5, _WAY - 1.0
+    for lengths, colour, thick in ((away, FAINT, 0.14), (walked, KEY, 0.2)):
+        step = max(1, len(lengths) // 600)  # more cannot be told apart
+        picked = [*range(0, len(lengths) - 1, step), len(lengths) - 1]
+        x = [first + width * index / (len(lengths) - 1) for index in picked]
+        canvas.line(list(zip(x, (low - high * lengths[picked] / most).tolist(), strict=True)), thick, colour)
+    canvas.text(first + width + 1, top + 1.2, f"{most:.3g} m walked", 0.9, KEY, anchor="lm")
+    canvas.text(first + width + 1, top + 3.0, f"{float(away[-1]):.3g} m away", 0.9, FAINT, anchor="lm")
+
+
+def _drift(world: World, drift: Drift, left: float) -> Image.Image:
+    """How the picture changed, under the rows over time."""
+    chunking, total, (first, width) = variant_of(world.start).chunking, frames(world), _time_axis(left)
+    canvas = Canvas(_UNIT, _WIDTH, HEIGHT, _BACKGROUND)
+    ends = [first + width * chunking.first_frame(index + 1) / max(1, total) for index in drift.chunks]
+    draw_drift(canvas, drift, ends, left, (first, width))
+    return canvas.painted().convert("RGB")
+
+
 def _sheet(track: Track, variant: Variant, sheet: Sheet) -> Image.Image:
     """Pictures of the chunks, each over its number and what was held."""
     letters = dict(zip(*(variant.keyboard or NO_KEYS)[:2], strict=True))
@@ -166,10 +216,10 @@ def _sheet(track: Track, variant: Variant, sheet: Sheet) -> Image.Image:
     return contact_sheet(sheet.pictures, columns, labels, scale=width / sheet.pictures.shape[2], gutter=_GUTTER)
 
 
-def _below(upper: Image.Image, lower: Image.Image) -> Image.Image:
+def _below(upper: Image.Image, lower: Image.Image, left: int) -> Image.Image:
     whole = Image.new("RGB", (upper.width, upper.height + lower.height), _BACKGROUND[:3])
     whole.paste(upper, (0, 0))
-    whole.paste(lower, (round(_MARGIN * _UNIT) - _GUTTER, upper.height))
+    whole.paste(lower, (left, upper.height))
     return whole
 
 

@@ -15,7 +15,7 @@ from ..camera.poses import angles
 from ..reading.words import counted
 from ..track.track import Track
 from ..variants import CORRECTED, Variant
-from ..world.state import Chunk, World, frames, variant_of
+from ..world.state import Chunk, World, frames, picture_size, variant_of
 
 _LISTED_SEEDS = 6
 
@@ -28,14 +28,14 @@ def describe_world(world: World) -> str:
 def summary(world: World) -> tuple[str, ...]:
     """Say in a few lines how large a world is, how it began, and what was held and walked over its length."""
     variant, total = variant_of(world.start), frames(world)
-    height, width = (side * variant.latents.pixels for side in world.start.grid)
+    height, width = picture_size(world.start)
     chunks = counted(len(world.chunks), "chunk")
     form = f"; {world.start.form}" if world.start.form != CORRECTED else ""
     noise = "noise from the seed" if world.start.noise is None else "recorded noise"
     lines = [
         f"{variant.title}: {chunks}, {counted(total, 'frame')}, {total / variant.fps:.1f} s at {variant.fps:g} fps; "
         f"{width} x {height} pixels; {_size(world_bytes(world))}.",
-        f"Start {world.digest[:12]}; {noise}{form}.",
+        f"Start id {world.digest[:12]}; {noise}{form}.",
     ]
     if world.chunks:
         track = walked_track(world)
@@ -100,13 +100,19 @@ def _keys(track: Track) -> str:
     return ", ".join([*held, *([f"none {idle} ({idle / track.frames:.0%})"] if idle else [])])
 
 
+def lasting_way(track: Track, variant: Variant) -> Tensor:
+    """Return where the camera stands at each frame of a walk, and behind the last row: (F + 1, 4, 4), or (F, 4, 4) of a
+    camera of its own."""
+    lasting = torch.cat([track.keys, track.keys[-1:]]), torch.cat([track.mouse, track.mouse[-1:]])
+    return way_of(track._replace(keys=lasting[0], mouse=lasting[1]), variant.motion)
+
+
 def _walk(track: Track, variant: Variant) -> list[str]:
     """Reckon the path from the controls; nothing is said of a variant whose keys do not walk."""
     if not variant.walks:
         return []
-    lasting = torch.cat([track.keys, track.keys[-1:]]), torch.cat([track.mouse, track.mouse[-1:]])
-    poses = way_of(track._replace(keys=lasting[0], mouse=lasting[1]), variant.motion)
-    places = poses[:, :3, 3]  # (F + 1, 3), or (F, 3) of a camera of its own
+    poses = lasting_way(track, variant)
+    places = poses[:, :3, 3]
     length = places.diff(dim=0).norm(dim=1).sum()
     distance = (places[-1] - places[0]).norm()
     turned = _turn(_yaw(track, poses), "right", "left") or "0°"

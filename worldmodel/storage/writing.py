@@ -18,7 +18,7 @@ import stat
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -186,25 +186,92 @@ def write_files(target: Target, contents: Mapping[str, bytes], field: str) -> tu
     return tuple(reversed(paths))
 
 
+class PartFolder:
+    """A new folder while it is filled; it gets its name when all in it is whole.
+
+    Attributes:
+        path: of the hidden folder; it is there, and empty, from the beginning of the `with`.
+    """
+
+    def __init__(self, target: Numbered) -> None:
+        """Describe it; nothing is written yet. Args: target: whose entry is the folder."""
+        self.target = target
+        self.path = _hidden(target.entry(target.first))
+
+    def __enter__(self) -> PartFolder:
+        """Make the hidden folder.
+
+        Raises:
+            Unwritable: there is no place for it.
+        """
+        with self._told():
+            self.target.folder.mkdir(parents=True, exist_ok=True)
+            remove_stale(self.target.folder)
+            self.path.mkdir()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
+        """Take the hidden folder away if it did not get its name.
+
+        Raises:
+            Unwritable: what the operating system refused meanwhile.
+        """
+        shutil.rmtree(self.path, ignore_errors=True)
+        if isinstance(error, OSError):
+            with self._told():
+                raise error
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file that is not there yet; folders in its name are made. Raises: OSError."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.utime(self.path)  # it is not stale, though all that grows lies in its folders
+
+    def finish(self) -> Path:
+        """Give the folder its name, and return its path.
+
+        Raises:
+            Unwritable: the operating system refused.
+        """
+        with self._told():
+            return _name_folder(self.path, self.target)
+
+    def _told(self) -> AbstractContextManager[None]:
+        return told(self.target.field, self.target.entry(self.target.first))
+
+
 def _write_folder(target: Numbered, contents: Mapping[str, bytes]) -> tuple[Path, ...]:
     """Write files into a new folder, which gets its name when all are whole."""
-    entry = target.entry(target.first)
-    hidden = _hidden(entry)
-    with told(target.field, entry):
-        target.folder.mkdir(parents=True, exist_ok=True)
-        remove_stale(target.folder)
-        hidden.mkdir()
-        try:
-            for name, data in contents.items():
-                with (hidden / name).open("xb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-            entry = _name_folder(hidden, target)
-        except BaseException:
-            shutil.rmtree(hidden, ignore_errors=True)
-            raise
+    with PartFolder(target) as folder:
+        for name, data in contents.items():
+            folder.write(name, data)
+        entry = folder.finish()
     return tuple(entry / name for name in contents)
+
+
+def rename_file(path: Path, name: Path, field: str) -> None:
+    """Give a file another name in its folder, if nothing has that.
+
+    Args:
+        path: of the file.
+        name: its new path.
+        field: the input that it comes from.
+
+    Raises:
+        ValueError: something has the name.
+        Unwritable: the operating system refused.
+    """
+    with told(field, name):
+        try:
+            _take(path, name)
+        except FileExistsError:
+            raise ValueError(
+                f"{field}: found a file called {name.name!r} already, expected a name of its own; choose another."
+            ) from None
 
 
 def try_out(target: Numbered) -> None:

@@ -7,7 +7,6 @@ what was played (after GameCraft-2's two captions per clip).
 from __future__ import annotations
 
 import colorsys
-import math
 from collections import Counter
 from itertools import groupby
 from typing import NamedTuple
@@ -15,17 +14,22 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from . import engine
+from .scene import engine, plans, themes
 from .walks import Walk
 
-WALLS = (
-    "checkered", "striped", "banded", "diagonally striped", "grid", "panelled", "brick", "dotted", "zigzag", "diamond",
-)  # fmt: skip
-FLOORS = ("checkered", "tiled", "striped")
+WALLS = {
+    "band": "banded", "check": "checkered", "diamond": "diamond", "hoops": "hooped", "window": "windowed",
+    "timber": "timbered", "arch": "arched", "zigzag": "zigzag", "disc": "dotted", "columns": "columned",
+}  # fmt: skip
+FLOORS = {"tiles": "tiled", "check": "checkered", "waves": "rippled"}
+PLACES = {
+    "harbour": "a harbour", "old town": "an old town", "garden": "a garden", "desert": "a desert town",
+    "night": "a town at night", "winter": "a winter town",
+}  # fmt: skip
 _HUES = ("red", "orange", "yellow", "green", "green", "green", "teal", "blue", "blue", "violet", "purple", "pink")
 """Every 30 degrees."""
 _EVERY, _RAYS = 8, 24
-"""Frames, and rays in each of those, by which walls are told."""
+"""Frames, and rays across each of those, by which walls are told."""
 _SHORT, _MOST = 6, 8
 """Rows that a phase lasts to be told, and phases that are told."""
 
@@ -43,33 +47,39 @@ def describe(walk: Walk) -> Captions:
 
 
 def _standard(walk: Walk) -> str:
-    worlds = walk.worlds
-    free = float((worlds.cells[0] == 0).float().mean())
-    place = "an open place" if free > 0.63 else "rooms and passages" if free > 0.55 else "narrow passages"
-    patterns, colours = _walls(walk)
-    ground = f"{FLOORS[int(worlds.floor_kind[0])]} {colour_name(worlds.floor[0, :2].mean(0))} floor"
-    hills, sky = colour_name(worlds.hills[0]), colour_name(worlds.sky[0])
+    theme = themes.THEMES[int(walk.worlds.theme[0])]
+    seed, where = walk.world_seed, PLACES[theme.name]
+    where = f"{plans.NAMES[-1 - seed]}, {where}," if seed < 0 else where
+    patterns, colours, landmark = _walls(walk)
+    tower = f", with a {landmark} landmark" if landmark else ""
+    ground = f"{FLOORS[theme.street.pattern]} {_colour(theme.street.first)} floor"
+    hills, sky = _colour(theme.sky.hills), _colour(theme.sky.zenith)
     return (
-        f"First-person view of {place} among {patterns} walls, mostly {colours}, on a {ground}, "
+        f"First-person view of {where} among {patterns} walls, mostly {colours}{tower}, on a {ground}, "
         f"under a {sky} sky with {hills} hills at the horizon."
     )
 
 
-def _walls(walk: Walk) -> tuple[str, str]:
-    """Name the two patterns and the two colours that fill most of the film, by a few rays of some frames."""
+def _walls(walk: Walk) -> tuple[str, str, str]:
+    """Name the two patterns and the two colours that fill most of the film, and the landmark's colour if it is seen, by
+    a few rays of some frames."""
     places, yaws = walk.places[: walk.frames : _EVERY], walk.yaws[: walk.frames : _EVERY]
-    depth = engine.render(walk.worlds, torch.zeros(len(yaws), dtype=torch.long), places, yaws, (1, _RAYS)).depth[:, 0]
-    across = (torch.arange(_RAYS) + 0.5 - _RAYS / 2) / (engine.FOCAL * _RAYS)
-    sin, cos = yaws.sin()[:, None], yaws.cos()[:, None]
-    direction = torch.stack([sin + cos * across, cos - sin * across], -1)
-    cells = ((places[:, None] + direction * (depth[..., None] + 1e-3)) / engine.CELL).floor().long().flatten(0, 1)
+    view = engine.render(walk.worlds, torch.zeros(len(yaws), dtype=torch.long), places, yaws, (_RAYS // 2, _RAYS))
+    theme = themes.THEMES[int(walk.worlds.theme[0])]
     patterns, colours = Counter(), Counter()
-    for (x, z), far in zip(cells.clamp(0, engine.CELLS - 1).tolist(), depth.flatten().tolist(), strict=True):
-        kind, share = int(walk.worlds.cells[0, x, z]), math.exp(-far / engine.FOG) / far
-        if kind:  # a ray along a wall's edge may end beside it
-            patterns[WALLS[kind - 1]] += share
-            colours[colour_name(walk.worlds.colours[0, x, z, 0])] += share
-    return _two_most(patterns), _two_most(colours)
+    landmark = ""
+    for number, count in zip(*view.materials.long().flatten().unique(return_counts=True), strict=True):
+        surface = int(number) % themes.SURFACES
+        if surface < themes.WALLS:
+            patterns[WALLS[theme.materials[surface].pattern]] += int(count)
+            colours[_colour(theme.materials[surface].first)] += int(count)
+        elif surface < themes.MATERIALS:
+            landmark = _colour(theme.materials[surface].first)
+    return _two_most(patterns), _two_most(colours), landmark
+
+
+def _colour(rgb: themes.Colour) -> str:
+    return colour_name(torch.tensor(rgb))
 
 
 def _two_most(shares: Counter[str]) -> str:
@@ -111,8 +121,8 @@ def _interaction(walk: Walk) -> str:
 def _ahead(walk: Walk, frame: int) -> float:
     """Metres from a frame's eye to the wall straight ahead."""
     pose = walk.places[frame : frame + 1], walk.yaws[frame : frame + 1]
-    view = engine.render(walk.worlds, torch.zeros(1, dtype=torch.long), *pose, (3, 3))
-    return float(view.depth[0, 1, 1])
+    view = engine.render(walk.worlds, torch.zeros(1, dtype=torch.long), *pose, (1, 97))
+    return float(view.depth[0, 0, 48])
 
 
 def _phases(walk: Walk) -> list[str]:

@@ -24,10 +24,10 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from ..storage.tensors import save_tensors
-from . import data, engine, pilot
+from . import pilot
 from .export import open_player
-from .latents import make_walks
 from .player import Player
+from .scene import engine
 from .visibility import traced
 
 log = logging.getLogger(__name__)
@@ -38,18 +38,11 @@ FARTHER, WIDER = (1.05, 1.3, 1.4, 1.5), 1.05
 model had fallen short. In its own films it is not sure how far things are, and an average of ways is a short one."""
 
 
-Walkers = Callable[[np.random.Generator, int, int], tuple[engine.Worlds, pilot.Walks]]
-"""Of a generator, a count and frames: some worlds of the training split, and as many walks through them."""
+Walkers = Callable[[np.random.Generator, int, int], tuple[engine.Places, pilot.Walks]]
+"""Of a generator, a count and frames: some places of the training split, and as many walks through them."""
 
 
-def single_steps(random: np.random.Generator, count: int, frames: int) -> tuple[engine.Worlds, pilot.Walks]:
-    """Walk through the first engine's worlds, a held key moving one step."""
-    return make_walks(random, count, frames, 1.0)
-
-
-def carry(
-    last: Tensor, view: engine.View, places: Tensor, yaws: Tensor, focal: float = engine.FOCAL
-) -> tuple[Tensor, Tensor]:
+def carry(last: Tensor, view: engine.View, places: Tensor, yaws: Tensor, focal: float) -> tuple[Tensor, Tensor]:
     """Carry a frame along a walk.
 
     Args:
@@ -71,14 +64,14 @@ def carry(
 
 
 @torch.inference_mode()
-def own_walks(player: Player, worlds: engine.Worlds, walks: pilot.Walks, seed: int) -> dict[str, Tensor]:
+def own_walks(player: Player, worlds: engine.Places, walks: pilot.Walks, seed: int) -> dict[str, Tensor]:
     """Let the model walk, and say how each chunk should have gone on from the one before.
 
     Returns:
         made (B, 16, T, h, w), wanted (B, 16, T - 3, h, w), first (B, 16, 1 + TAIL, h, w), all normalised; known
         (B, T - 3, h, w), the share of pixels that the chunk before showed; keys (B, F, 4) and turns (B, F).
     """
-    image = player.see(pilot.film(worlds, walks, data.PICTURE, slice(0, 1))[:, 0].movedim(-1, 1), CHUNKS)
+    image = player.see(pilot.film(worlds, walks, player.variant.picture, slice(0, 1))[:, 0].movedim(-1, 1), CHUNKS)
     made, wanted, known = [], [], []
     seeing: dict[str, Tensor] = {}
     showing: dict[str, Tensor] = {}
@@ -91,7 +84,7 @@ def own_walks(player: Player, worlds: engine.Worlds, walks: pilot.Walks, seed: i
         if len(made) < CHUNKS:
             span = slice(begin - 1, begin + 4 * player.variant.chunking.later)
             part = _farther(worlds, walks, span, FARTHER[len(made) - 1])
-            view = pilot.views(worlds, part, data.PICTURE)
+            view = pilot.views(worlds, part, player.variant.picture)
             following, seen = carry(frames[:, :, -1].clamp(0, 1), view, part.places, part.yaws, worlds.focal)
             wanted.append(player.vae.encode(following.transpose(1, 2) * 2 - 1, dict(seeing)))
             known.append(reduce(seen.float(), "b (t four) (h p) (w q) -> b t h w", "mean", four=4, p=8, q=8))
@@ -106,7 +99,7 @@ def own_walks(player: Player, worlds: engine.Worlds, walks: pilot.Walks, seed: i
     }
 
 
-def _farther(worlds: engine.Worlds, walks: pilot.Walks, span: slice, share: float) -> pilot.Walks:
+def _farther(worlds: engine.Places, walks: pilot.Walks, span: slice, share: float) -> pilot.Walks:
     """Return a span of walks that go so much farther than told as `share` says, where no wall is in the way, and turn
     WIDER."""
     told, yaws = walks.places[:, span], walks.yaws[:, span]
@@ -122,16 +115,16 @@ def write_own(
     folder: Path,
     seed: int,
     minutes: float,
+    walkers: Walkers,
     count: int = 32,
     vae: Path | None = None,
-    walkers: Walkers = single_steps,
 ) -> None:
     """Write what the run or file `model` walks, and should have walked, for `minutes`; a run's newest state is taken up
     with every file.
 
     Args:
-        vae: run or file; `None`: the shipped one.
         walkers: draws who walks where.
+        vae: run or file; `None`: the shipped one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     number = len(list(folder.glob(f"{seed:03d}_*.safetensors")))

@@ -11,9 +11,11 @@ from torch import Tensor
 from ..checkpoints.recognise import load_network, recognise
 from ..reading.safetensors_files import METADATA_KEY
 from ..storage.tensors import save_tensors
-from .player import MODEL_FILE, SIZES, VAE_FILE, Player, load_player
+from ..vae.latent_formats import TINY_WORLD
+from ..variants import BUILT_IN
+from .player import MODEL_FILE, SIZES, VAE_FILE, Player, load_player, player_of
 
-LATENT_FORMAT = "tiny_world"
+LATENT_FORMAT = TINY_WORLD.name
 
 
 def open_player(model: Path | None = None, vae: Path | None = None) -> Player:
@@ -39,10 +41,12 @@ def open_player(model: Path | None = None, vae: Path | None = None) -> Player:
         if not (run / "state.pt").exists():
             raise ValueError(f"--model: {run} holds no state.pt; name the folder of a model's run, or a file.")
         extra = torch.load(run / "state.pt", map_location="cpu", weights_only=True)["extra"]
-        about = {"variant": "tiny_world", **_sizes(extra)}
+        about = {"variant": extra.get("variant", BUILT_IN), **_sizes(extra)}
         checkpoint = recognise(extra["average"], {METADATA_KEY: json.dumps(about)}, name=str(run))
         network = load_network(checkpoint, dtype=torch.float32)
-        player = player._replace(network=network, mean=extra["mean"], std=extra["std"])
+        player = player_of(network, player.vae, extra["mean"], extra["std"], checkpoint.variant)
+        if "remembers" in extra:
+            player = player.looking_at(extra["remembers"])
     return player
 
 
@@ -72,7 +76,8 @@ def export_vae(run: Path, shards_from: Path, recipe: dict, path: Path = VAE_FILE
 def export_model(run: Path, recipe: dict, path: Path = MODEL_FILE, ended: bool = False) -> None:
     """Write the moving average of a run's weights, or the weights as they `ended`, which are a little sharper."""
     state = torch.load(run / "state.pt", map_location="cpu", weights_only=True)
-    about = {"variant": "tiny_world", **_sizes(state["extra"]), **latent_format(run), **recipe}
+    variant = state["extra"].get("variant", BUILT_IN)
+    about = {"variant": variant, **_sizes(state["extra"]), **latent_format(run), **recipe}
     _write(path, state["model"] if ended else state["extra"]["average"], about)
 
 

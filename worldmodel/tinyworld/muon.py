@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .precision import has_bfloat16
+from ..layers.precision import has_bfloat16
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the quintic that draws singular values towards 1 (Muon, kellerjordan.github.io/posts/muon)."""

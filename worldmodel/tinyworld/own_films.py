@@ -72,7 +72,7 @@ class OwnFilms:
 
         made = renoise_sample(predict, iter(lambda: torch.randn_like(true[:, :, span]), None), self.levels)
         with mixed_precision(true.device):
-            network(made, call=step._replace(commit=True))
+            network(made, call=step._replace(commit=True, read=False))
         return made
 
     def loss(self, network: nn.Module, random: np.random.Generator) -> Tensor:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import engine
+from .scene import engine
 
 WORDS = ("forward", "back", "left", "right")
 STEP = 0.1235
@@ -65,7 +65,7 @@ def moves(keys: Tensor) -> Tensor:
 
 
 def play(
-    worlds: engine.Worlds, which: Tensor, start: tuple[Tensor, Tensor], actions: Actions, pace: float = 1.0
+    worlds: engine.Places, which: Tensor, start: tuple[Tensor, Tensor], actions: Actions, pace: float = 1.0
 ) -> Walks:
     """Walk the actions from a start (places (F, 2) metres, yaws (F,) radians), a held key moving `pace` steps."""
     steps = pace * moves(actions.keys)
@@ -74,9 +74,9 @@ def play(
 
 
 def views(
-    worlds: engine.Worlds, walks: Walks, size: tuple[int, int], frames: slice = slice(None), batch: int = 64
+    worlds: engine.Places, walks: Walks, size: tuple[int, int], frames: slice = slice(None), batch: int = 64
 ) -> engine.View:
-    """Render the walks' frames: pixels (F, frames, H, W, 3) in 0..1 and depth (F, frames, H, W)."""
+    """Render the walks' frames: pixels (F, frames, H, W, 3) in 0..1, depth and materials (F, frames, H, W)."""
     places, yaws = walks.places[:, frames], walks.yaws[:, frames]
     which = walks.which[:, None].expand(yaws.shape).reshape(-1)
     pieces = zip(which.split(batch), places.reshape(-1, 2).split(batch), yaws.reshape(-1).split(batch), strict=True)
@@ -85,10 +85,19 @@ def views(
 
 
 def film(
-    worlds: engine.Worlds, walks: Walks, size: tuple[int, int], frames: slice = slice(None), batch: int = 64
+    worlds: engine.Places, walks: Walks, size: tuple[int, int], frames: slice = slice(None), batch: int = 64
 ) -> Tensor:
     """Render the walks' frames: (F, frames, H, W, 3) in 0..1."""
     return views(worlds, walks, size, frames, batch).pixels
+
+
+def poses(place: Tensor, yaw: Tensor) -> Tensor:
+    """Return camera-to-world poses (…, 4, 4), float64, of eyes at place (…, 2) looking along yaw (…)."""
+    sin, cos = yaw.double().sin(), yaw.double().cos()
+    zero, one = torch.zeros_like(sin), torch.ones_like(sin)
+    x, z = place.double().unbind(-1)
+    rows = [cos, zero, sin, x, zero, one, zero, zero, -sin, zero, cos, z, zero, zero, zero, one]
+    return torch.stack(rows, -1).unflatten(-1, (4, 4))
 
 
 def random_actions(random: np.random.Generator, walkers: int, rows: int) -> Actions:
@@ -163,86 +172,6 @@ def there_and_back(actions: Actions) -> Actions:
     """
     keys, turns = actions.keys.flip(1)[..., [1, 0, 3, 2]], -actions.turns.flip(1)
     return Actions(torch.cat([actions.keys, keys], 1), torch.cat([actions.turns, turns], 1))
-
-
-def explore(
-    worlds: engine.Worlds,
-    which: Tensor,
-    start: tuple[Tensor, Tensor],
-    rows: int,
-    random: np.random.Generator,
-    pace: float = 1.0,
-) -> Walks:
-    """Walk from goal to goal along shortest paths with smooth turns, looking around and standing still at times."""
-    place, yaw = start[0].double().clone(), start[1].double().clone()
-    walkers = len(which)
-    cells = worlds.cells[which].numpy()
-    fields = np.stack([distances(cells[walker], random) for walker in range(walkers)])
-    rate, pause, glance = np.zeros(walkers), np.zeros(walkers, int), np.zeros(walkers)
-    keys, turns = torch.zeros(walkers, rows, 4), torch.zeros(walkers, rows, dtype=torch.float64)
-    places, yaws, bumped = [place], [yaw], []
-    for row in range(rows):
-        for walker in np.nonzero(_arrived(fields, place))[0]:
-            fields[walker] = distances(cells[walker], random)
-            pause[walker] = random.integers(0, 20) if random.random() < 0.4 else 0
-            glance[walker] = random.uniform(-3, 3)
-        error = _heading_error(fields, place, yaw)
-        standing = pause > 0
-        wanted = np.where(standing, glance, np.clip(error * 0.25, -FASTEST, FASTEST))
-        rate += np.clip(wanted - rate, -0.8, 0.8)
-        turns[:, row] = torch.from_numpy(np.round(rate, 3))
-        keys[:, row, 0] = torch.from_numpy(((np.abs(error) < 50) & ~standing).astype(np.float32))
-        pause = np.maximum(pause - 1, 0)
-        moved = pace * moves(keys[:, row : row + 1])
-        step = engine.walk(worlds, which, place, yaw, moved, turns[:, row : row + 1].deg2rad())
-        place, yaw = step[0][:, 1], step[1][:, 1]
-        places.append(place)
-        yaws.append(yaw)
-        bumped.append(step[2][:, 0])
-    return Walks(which, Actions(keys, turns), torch.stack(places, 1), torch.stack(yaws, 1), torch.stack(bumped, 1))
-
-
-def distances(cells: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Steps from every cell of (N, N) to a goal drawn among the free ones; walls are infinitely far."""
-    free = cells == 0
-    goals = np.argwhere(free)
-    field = np.full(cells.shape, np.inf)
-    field[tuple(goals[random.integers(len(goals))])] = 0
-    while True:
-        nearest = np.min(_neighbours(field), axis=0) + 1
-        shorter = np.where(free, np.minimum(field, nearest), np.inf)
-        if np.array_equal(shorter, field):
-            return field
-        field = shorter
-
-
-_STEPS = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
-
-
-def _neighbours(field: np.ndarray) -> np.ndarray:
-    padded = np.pad(field, 1, constant_values=np.inf)
-    size = len(field)
-    return np.stack([padded[1 + x : 1 + x + size, 1 + z : 1 + z + size] for x, z in _STEPS])
-
-
-def _cell(place: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    cell = (place / engine.CELL).floor().long().numpy()
-    return cell[:, 0], cell[:, 1]
-
-
-def _arrived(fields: np.ndarray, place: Tensor) -> np.ndarray:
-    return fields[(np.arange(len(fields)), *_cell(place))] == 0
-
-
-def _heading_error(fields: np.ndarray, place: Tensor, yaw: Tensor) -> np.ndarray:
-    """Degrees to turn right to face the middle of the next cell on the way."""
-    x, z = _cell(place)
-    walker = np.arange(len(fields))
-    around = np.stack([fields[walker, x + dx, z + dz] for dx, dz in _STEPS])
-    following = np.stack([x, z], -1) + _STEPS[np.argmin(around, axis=0)]
-    toward = (following + 0.5) * engine.CELL - place.numpy()
-    error = np.degrees(np.arctan2(toward[:, 0], toward[:, 1]) - yaw.numpy())
-    return (error + 180) % 360 - 180
 
 
 def single_actions() -> list[Actions]:

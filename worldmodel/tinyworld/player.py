@@ -23,12 +23,14 @@ from ..reading.no_search import READING
 from ..reading.safetensors_files import load_safetensors
 from ..rollout.sampling import Levels, renoise_sample, warped_steps
 from ..vae.tiny import TinyVAE
-from ..variants import VARIANTS, Variant
+from ..variants import BUILT_IN, VARIANTS, Variant
 from .pilot import Actions
 
 WEIGHTS = Path(__file__).parent / "weights"
-MODEL_FILE = WEIGHTS / "tiny_world.safetensors"
-VAE_FILE = WEIGHTS / "tiny_world_vae.safetensors"
+MODEL_FILE = WEIGHTS / "tiny_world_2.safetensors"
+MEMORY_FILE = WEIGHTS / "tiny_world_2_memory.safetensors"
+EVENTS_FILE = WEIGHTS / "tiny_world_2_events.safetensors"
+VAE_FILE = WEIGHTS / "tiny_world_2_vae.safetensors"
 SIZES = {
     "dim": 192, "heads": 3, "ffn_dim": 768, "freq_dim": 128, "layers": 6, "context_dim": 128, "keyboard_dim": 4,
     "keyboard_width": 32, "action_heads": 3, "action_blocks": (0, 1, 2), "mouse": True,
@@ -98,7 +100,7 @@ class Player(NamedTuple):
     vae: TinyVAE
     mean: Tensor
     std: Tensor
-    variant: Variant = VARIANTS["tiny_world"]
+    variant: Variant = VARIANTS[BUILT_IN]
 
     def play(self, first: Tensor, actions: Actions, chunks: int, seed: int, levels: Levels | None = None) -> Tensor:
         """Roll a batch out and return the whole film (B, 3, F, H, W) in 0..1, F = 12 * chunks - 3; see `roll`."""
@@ -142,7 +144,7 @@ class Player(NamedTuple):
         """Roll a batch out from what `see` returned; yield each chunk's normalised latents (B, 16, 3, h, w)."""
         levels = levels or warped_steps(self.variant.steps, self.variant.shift)
         length = self.variant.chunking.later
-        keys, turns = (_padded(value, self.variant.chunking.first_frame(chunks)) for value in actions)
+        keys, turns = (padded(value, self.variant.chunking.first_frame(chunks)) for value in actions)
         told = build_conditions(image, keys, turns, self.variant, chunks * length)
         cache = KVCache(self.variant.window, length)
         generator = torch.Generator().manual_seed(seed)
@@ -159,12 +161,12 @@ class Player(NamedTuple):
                 iter(lambda: torch.randn(shape, generator=generator), None),
                 levels,
             )
-            self.network(latents, call=step._replace(commit=True))
+            self.network(latents, call=step.clean())
             yield latents
 
 
-def _padded(rows: Tensor, count: int) -> Tensor:
-    """Repeat the last of rows (B, R, ...) until there are `count`."""
+def padded(rows: Tensor, count: int) -> Tensor:
+    """Repeat the last of rows (B, R, ...) until there are `count` at least."""
     missing = max(0, count - rows.shape[1])
     return torch.cat([rows, rows[:, -1:].expand(-1, missing, *rows.shape[2:])], 1)
 
@@ -182,7 +184,17 @@ def load_vae(path: Path = VAE_FILE) -> tuple[TinyVAE, dict]:
 def load_player(model: Path = MODEL_FILE, vae: Path = VAE_FILE) -> Player:
     """Load network and VAE in float32."""
     weights, metadata = load_safetensors(model)
-    network = load_network(recognise(weights, metadata, name=model.name), dtype=torch.float32)
+    checkpoint = recognise(weights, metadata, name=model.name)
+    network = load_network(checkpoint, dtype=torch.float32)
     decoder, about = load_vae(vae)
     mean, std = (torch.tensor(about[name]).view(-1, 1, 1, 1) for name in ("latent_mean", "latent_std"))
-    return Player(network.eval(), decoder, mean, std)
+    return player_of(network, decoder, mean, std, checkpoint.variant)
+
+
+def player_of(network: nn.Module, vae: TinyVAE, mean: Tensor, std: Tensor, variant: Variant) -> Player:
+    """Return the player of a variant of Tiny World, of any form."""
+    from .remember.player import MemoryPlayer  # which are made of this file's parts
+    from .weather.player import EventPlayer
+
+    kind = MemoryPlayer if variant.memories else EventPlayer if variant.text else Player
+    return kind(network.eval(), vae, mean, std, variant)

@@ -226,9 +226,9 @@ class Recording:
     ) -> dict[str, Any]:
         """Write a walk's files and check them; return the index's line."""
         path = self.index.with_name(f"{self._next()}.mp4")
-        filmed, depths = files.write_film(walk, path, size, depth, on_frames)
+        filmed, maps = files.write_film(walk, path, size, depth, on_frames)
         files.write_table(walk, path.with_suffix(".csv"))
-        files.write_arrays(walk, path.with_suffix(".npz"), size, depths)
+        files.write_arrays(walk, path.with_suffix(".npz"), size, maps)
         said = captions.describe(walk)
         files.write_captions(said, path.with_suffix(".txt"))
         return {

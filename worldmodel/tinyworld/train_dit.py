@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ..models.matrix_game2.network import MatrixGame2, Sizes
 from ..rollout.sampling import warped_steps
-from ..variants import VARIANTS
+from ..variants import BUILT_IN, VARIANTS
 from .export import open_player
 from .latents import Shards
 from .muon import Muon
@@ -28,7 +28,7 @@ from .player import SIZES, Conditions, build_conditions
 from .precision import mixed_precision
 from .run import Run
 
-VARIANT = VARIANTS["tiny_world"]
+VARIANT = VARIANTS[BUILT_IN]
 LEVELS = warped_steps(VARIANT.steps, VARIANT.shift)
 OWN_LEVELS = LEVELS.sigmas.tolist()
 CHUNK = VARIANT.chunking.later

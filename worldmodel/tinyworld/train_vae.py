@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from ..metrics.pictures import bicubic_copy, psnr, squared_error
 from ..vae.tiny import FRAMES_PER_LATENT, TinyVAE, initialise
-from . import data
 from .muon import Muon
 from .player import load_vae
 from .precision import mixed_precision
@@ -92,18 +91,18 @@ def train(
     minutes: float,
     rate: float,
     seed: int,
+    films: Films,
     begin_with: Path | None = None,
     decoder_only: bool = False,
     device: torch.device | str = "cpu",
-    films: Films | None = None,
 ) -> Run:
     """Train, or go on training, the run in `folder` for `minutes` in all.
 
     Args:
+        films: makes the clips to learn from and those to judge by.
         begin_with: run, or file, whose weights to begin with; `None`: fresh ones.
         decoder_only: leave the encoder as it is, so that a model trained on its latents stays valid.
         device: where to render and train.
-        films: makes the clips to learn from and those to judge by; `None`: Tiny World's first engine.
     """
     vae = TinyVAE()
     initialise(vae, seed)
@@ -113,9 +112,19 @@ def train(
         vae.load_state_dict(known.state_dict())
     vae.encoder.requires_grad_(not decoder_only)
     run = Run(folder, minutes, vae, optimizers_for(vae, rate))
-    supply, held_out = films or (data.Clips, data.held_out_clips)
+    supply, held_out = films
     clips = supply(CLIP_FRAMES, CLIP_BATCH, seed + run.step, device=device)
-    fixed = held_out(16, CLIP_FRAMES).to(device)
+    return fit(run, vae, clips, held_out(16, CLIP_FRAMES).to(device), seed)
+
+
+def fit(run: Run, vae: TinyVAE, clips: Any, fixed: Tensor, seed: int) -> Run:
+    """Train until the run is done.
+
+    Args:
+        clips: supply whose `draw` returns clips.
+        fixed: held-out clips to judge by.
+        seed: of the noise.
+    """
     torch.manual_seed(seed + run.step)
     while not run.done:
         run.schedule()

@@ -13,18 +13,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from .engine import FOCAL
-
 RELATIVE, ABSOLUTE = 0.03, 0.006
 """A point may lie so much deeper, in inverse metres, than the surface it is compared with."""
 
 
-def seen_from_first(depth: Tensor, places: Tensor, yaws: Tensor, share: float = FOCAL) -> Tensor:
+def seen_from_first(depth: Tensor, places: Tensor, yaws: Tensor, share: float) -> Tensor:
     """Tell for every pixel whether the walk's first frame showed its surface: (B, F, H, W) bool; see `traced`."""
     return traced(depth, places, yaws, share)[1]
 
 
-def traced(depth: Tensor, places: Tensor, yaws: Tensor, share: float = FOCAL) -> tuple[Tensor, Tensor]:
+def traced(depth: Tensor, places: Tensor, yaws: Tensor, share: float) -> tuple[Tensor, Tensor]:
     """Follow every pixel back into the first frame.
 
     Args:

@@ -17,15 +17,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..shown.film import FilmWriter, film_frames, to_bytes
+from ..shown.film import FilmWriter, film_frames
+from ..storage.pixels import to_bytes
 from ..storage.writing import Part, write_file
-from ..variants import VARIANTS
-from . import engine, walks
+from ..variants import BUILT_IN, VARIANTS
+from . import walks
 from .captions import Captions
-from .pilot import WORDS, Actions
+from .pilot import WORDS, Actions, poses
+from .scene import engine, themes
 from .walks import Walk
 
-FPS = VARIANTS["tiny_world"].fps
+FPS = VARIANTS[BUILT_IN].fps
 COLUMNS = (
     "frame", "seconds", *WORDS, "mouse_yaw", "mouse_pitch", "x", "z", "yaw", "next_x", "next_z", "next_yaw", "bumped",
 )  # fmt: skip
@@ -33,6 +35,14 @@ COLUMNS = (
 the frame and (`next_`) of the pose its row leads to."""
 _PIECE = 16
 """Frames rendered at a time, when filmed and when checked alike: equal pieces give equal bits."""
+
+
+class Maps(NamedTuple):
+    """What is known of every pixel of a film: depth (F, H, W) float32 along the optical axis in metres, inf in the sky;
+    materials (F, H, W) uint8, as `engine.View` has them."""
+
+    depth: Tensor
+    materials: Tensor
 
 
 class Table(NamedTuple):
@@ -44,7 +54,7 @@ class Table(NamedTuple):
     yaws: Tensor
 
 
-def render(worlds: engine.Worlds, places: Tensor, yaws: Tensor, size: tuple[int, int]) -> Iterator[engine.View]:
+def render(worlds: engine.Places, places: Tensor, yaws: Tensor, size: tuple[int, int]) -> Iterator[engine.View]:
     """Render poses of one world in pieces."""
     for place, yaw in zip(places.split(_PIECE), yaws.split(_PIECE), strict=True):
         yield engine.render(worlds, torch.zeros(len(yaw), dtype=torch.long), place, yaw, size)
@@ -52,16 +62,16 @@ def render(worlds: engine.Worlds, places: Tensor, yaws: Tensor, size: tuple[int,
 
 def write_film(
     walk: Walk, path: Path, size: tuple[int, int], depth: bool, on_frames: Callable[[Tensor], None]
-) -> tuple[list[str], Tensor | None]:
-    """Write a walk's film; return each frame's digest, and the depth (F, H, W) if it is wished."""
-    digests, depths = [], []
+) -> tuple[list[str], Maps | None]:
+    """Write a walk's film; return each frame's digest, and the depth with the materials if it is wished."""
+    digests, seen = [], []
     with FilmWriter(path, FPS) as film:
         for view in render(walk.worlds, walk.places[:-1], walk.yaws[:-1], size):
             film.append(view.pixels)
             digests += [_digest(picture) for picture in to_bytes(view.pixels)]
-            depths += [view.depth] if depth else []
+            seen += [Maps(view.depth, view.materials)] if depth else []
             on_frames(view.pixels)
-    return digests, torch.cat(depths) if depth else None
+    return digests, Maps(*(torch.cat(column) for column in zip(*seen, strict=True))) if depth else None
 
 
 def _digest(picture: np.ndarray) -> str:
@@ -93,32 +103,37 @@ def read_table(path: Path) -> Table:
     return Table(values[:, keys : keys + len(WORDS)].float(), turns, poses[:, :2], poses[:, 2])
 
 
-def write_arrays(walk: Walk, path: Path, size: tuple[int, int], depth: Tensor | None) -> None:
+def write_arrays(walk: Walk, path: Path, size: tuple[int, int], maps: Maps | None) -> None:
     """Write a walk's NPZ, readable without pickle.
 
     keys (F, 4) uint8 in the order of words (4,); turns (F,) degrees per frame, right positive; c2w and next_c2w
     (F, 4, 4) float64, camera-to-world in OpenCV axes, of each frame and of the pose its row leads to; intrinsics (4,)
-    fx, fy, cx, cy as shares of width and height; bumped (F,); fps; world_seed; depth (F, H, W) float32 along the
-    optical axis in metres, inf in the sky.
+    fx, fy, cx, cy as shares of width and height; bumped (F,); fps; world_seed, that of a random layout, or -1, -2, ...
+    for the levels; depth and materials (F, H, W), see `Maps`, and surfaces, the name of each number of a material map.
     """
     height, width = size
-    poses = engine.poses(walk.places, walk.yaws).numpy()
+    stood = poses(walk.places, walk.yaws).numpy()
     arrays = {
         "words": np.array(WORDS),
         "keys": walk.keys.to(torch.uint8).numpy(),
         "turns": walk.turns.numpy(),
-        "c2w": poses[:-1],
-        "next_c2w": poses[1:],
+        "c2w": stood[:-1],
+        "next_c2w": stood[1:],
         "intrinsics": np.array([engine.FOCAL, engine.FOCAL * width / height, 0.5, 0.5]),
         "bumped": walk.bumped.numpy(),
         "fps": np.array(FPS),
         "world_seed": np.array(walk.world_seed),
-        **({} if depth is None else {"depth": depth.numpy()}),
+        **({} if maps is None else {**_arrays(maps)}),
     }
     with Part(path, "arrays") as part:
         with part.path.open("wb") as file:
             np.savez_compressed(file, **arrays)
         part.finish()
+
+
+def _arrays(maps: Maps) -> dict[str, np.ndarray]:
+    seen = {name: value.numpy() for name, value in maps._asdict().items()}
+    return {**seen, "surfaces": np.array(themes.SURFACE_NAMES)}
 
 
 def write_captions(said: Captions, path: Path) -> None:
@@ -144,7 +159,7 @@ def check(
     """
     table = read_table(film.with_suffix(".csv"))
     start = table.places[:1], table.yaws[:1]
-    worlds = engine.build_worlds([world_seed])
+    worlds = engine.build([world_seed])
     again = walks.play(worlds, start, Actions(table.keys[None], table.turns[None]), "again")
     replay_error = max((again.places - table.places).abs().max(), (again.yaws - table.yaws).abs().max())
     shown, digests, same, squares = film_frames(film), iter(filmed), 0, 0.0

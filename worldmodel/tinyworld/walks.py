@@ -12,14 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import engine, pilot
+from . import pilot
 from .pilot import Actions
+from .scene import engine, plans, walkers
 
 KINDS = ("explore", "random", "held", "there_and_back")
 MIXED = "mixed"
 _ODDS = (0.35, 0.35, 0.15, 0.15)
-SPLITS = {"train": (engine.HELD_OUT_SEEDS, 2**31), "held-out": (0, engine.HELD_OUT_SEEDS)}
-"""First seed and end of the worlds of each split."""
+SPLITS = {
+    "train": (engine.HELD_OUT_SEEDS, 2**31), "held-out": (0, engine.HELD_OUT_SEEDS), "levels": (-len(plans.NAMES), 0),
+}  # fmt: skip
+"""First seed and end of the worlds of each split; the levels are trained in, their starts and walks held out."""
 LEAST_FRAMES = 9
 LEAST_METRES, LEAST_DEGREES = 0.05, 0.5
 """A walk that never leaves its start by more than this has no motion and no rotation."""
@@ -28,10 +31,10 @@ STRETCH = 8
 
 
 class Walk(NamedTuple):
-    """One walk through one world.
+    """One walk through one world: a random layout, or a level.
 
     Args:
-        worlds: the world, alone.
+        worlds: the place, alone.
         kind: which suite played it; "track" if an artist did.
         keys: (F, 4) float32 multi-hot, in the pilot's order.
         turns: (F,) float64 degrees, right positive, whole thousandths.
@@ -40,7 +43,7 @@ class Walk(NamedTuple):
         bumped: (F,) where a wall shortened the row's step.
     """
 
-    worlds: engine.Worlds
+    worlds: engine.Places
     kind: str
     keys: Tensor
     turns: Tensor
@@ -55,7 +58,7 @@ class Walk(NamedTuple):
 
     @property
     def world_seed(self) -> int:
-        """The seed of the walk's world."""
+        """The seed of the walk's layout, or the negative number of its level."""
         return self.worlds.seeds[0]
 
 
@@ -64,30 +67,23 @@ def split_of(world_seed: int) -> str:
     return next(name for name, (first, end) in SPLITS.items() if first <= world_seed < end)
 
 
-def place_in(world_seed: int, place: int) -> tuple[engine.Worlds, tuple[Tensor, Tensor]]:
-    """Return a world and its start number `place`: place (1, 2) metres, yaw (1,) radians."""
-    worlds = engine.build_worlds([world_seed])
-    random = np.random.default_rng([19, world_seed, place])
-    return worlds, engine.random_starts(worlds, torch.zeros(1, dtype=torch.long), random)
-
-
 def draw_walk(seed: int, candidate: int, kind: str, frames: int, split: str) -> Walk:
     """Draw one walk: its world, start and actions depend on these five arguments alone."""
     random = np.random.default_rng([23, seed, candidate])
-    worlds = engine.build_worlds([int(random.integers(*SPLITS[split]))])
+    worlds = engine.build([int(random.integers(*SPLITS[split]))])
     start = engine.random_starts(worlds, torch.zeros(1, dtype=torch.long), random)
     return pilot_walk(worlds, start, kind, frames, random)
 
 
 def pilot_walk(
-    worlds: engine.Worlds, start: tuple[Tensor, Tensor], kind: str, frames: int, random: np.random.Generator
+    worlds: engine.Places, start: tuple[Tensor, Tensor], kind: str, frames: int, random: np.random.Generator
 ) -> Walk:
     """Let the pilot walk from a start (place (1, 2), yaw (1,)) in a world; "mixed" draws the kind too."""
     if kind == MIXED:
         kind = str(random.choice(KINDS, p=_ODDS))
     if kind == "explore":
         which = torch.zeros(1, dtype=torch.long)
-        actions = pilot.explore(worlds, which, start, frames, random).actions
+        actions = walkers.explore(worlds, which, start, frames, random).actions
     elif kind == "random":
         actions = _exact(pilot.random_actions(random, 1, frames))
     elif kind == "held":
@@ -98,7 +94,7 @@ def pilot_walk(
     return play(worlds, start, actions, kind)
 
 
-def play(worlds: engine.Worlds, start: tuple[Tensor, Tensor], actions: Actions, kind: str) -> Walk:
+def play(worlds: engine.Places, start: tuple[Tensor, Tensor], actions: Actions, kind: str) -> Walk:
     """Walk actions (1, F, ...) from a start; turns are rounded to thousandths, as a track's text writes them."""
     keys, turns = _exact(actions)
     walks = pilot.play(worlds, torch.zeros(1, dtype=torch.long), start, Actions(keys, turns))
@@ -111,7 +107,7 @@ def _exact(actions: Actions) -> Actions:
 
 
 def _there_and_back(
-    worlds: engine.Worlds, start: tuple[Tensor, Tensor], frames: int, random: np.random.Generator
+    worlds: engine.Places, start: tuple[Tensor, Tensor], frames: int, random: np.random.Generator
 ) -> Actions:
     """Play at random for half the time, without keys from the first wall on, and undo it: the last frame is the first.
 

@@ -8,6 +8,7 @@ Shapes: B videos, C channels, S time steps of h x w.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +17,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ..layers.attention import attention
+from .convolving import convolved, frames_convolved, laid, layout_of
 
 HISTORY = 2
 """Time steps before its own that a convolution over time sees."""
@@ -47,14 +49,36 @@ class Stream(NamedTuple):
     manner: Manner
 
 
-def with_history(x: Tensor, stream: Stream, slot: str) -> Tensor:
-    """Put the two steps before in front of x (B, C, S, h, w), zeros at a stream's beginning, and remember the last."""
+def with_history(x: Tensor, stream: Stream, slot: str, write: Callable[[Tensor], object] | None = None) -> Tensor:
+    """Put the two steps before in front of x, as far as a stream has them, and remember the last.
+
+    Args:
+        x: (B, C, S, h, w).
+        stream: where they are remembered.
+        slot: under which name.
+        write: writes (B, C, S, h, w) in x's place, so that what is made of x need not be copied; `None`: x itself.
+
+    Returns:
+        (B, C, steps before + S, h, w). At a stream's beginning a lone step has fewer before it, which
+        `convolved` knows; several begin behind zeros.
+    """
     before = stream.memory.get(slot)
-    if before is None:
-        before = x.new_zeros(*x.shape[:2], HISTORY, *x.shape[3:])
-    x = torch.cat((before, x), dim=2)
-    stream.memory[slot] = x[:, :, -HISTORY:].clone()  # cloned: a view would keep all of it alive
-    return x
+    steps = x.shape[2]
+    seen = 0 if before is None else before.shape[2]
+    ahead = seen if steps == 1 else HISTORY
+    room = torch.empty(
+        (*x.shape[:2], ahead + steps, *x.shape[3:]), dtype=x.dtype, device=x.device, memory_format=layout_of(x)
+    )
+    if seen < ahead:
+        room[:, :, : ahead - seen] = 0
+    if seen:
+        room[:, :, ahead - seen : ahead] = before
+    behind = room[:, :, ahead:]
+    write(behind) if write else behind.copy_(x)
+    stream.memory[slot] = room[
+        :, :, max(ahead - seen, ahead + steps - HISTORY) :
+    ].clone()  # a view would keep all alive
+    return room
 
 
 def per_frame(layer: nn.Module, x: Tensor) -> Tensor:
@@ -70,10 +94,21 @@ class ChannelNorm(nn.Module):
         self.gamma = nn.Parameter(torch.ones(channels, *[1] * dimensions, **placement))
 
     def forward(self, x: Tensor, stream: Stream) -> Tensor:
-        gain = self.gamma.to(x)
+        return self.write(x, stream, torch.empty_like(x))
+
+    def write(self, x: Tensor, stream: Stream, room: Tensor) -> Tensor:
+        """Write the normed x into `room`, of the same shape, and return it."""
+        length = torch.linalg.vector_norm(x, dim=1, keepdim=True).float()  # the sum is float32's in every precision
         if stream.manner.epsilon:
-            return x / (x.square().mean(dim=1, keepdim=True) + stream.manner.epsilon).sqrt() * gain
-        return F.normalize(x, dim=1) * x.shape[1] ** 0.5 * gain
+            scale = length.square_().div_(x.shape[1]).add_(stream.manner.epsilon).rsqrt_()
+        else:
+            scale = length.clamp_min_(1e-12).reciprocal_().mul_(x.shape[1] ** 0.5)
+        return torch.mul(x, scale.to(x.dtype), out=room).mul_(self.gamma.to(x))
+
+
+def activated(norm: ChannelNorm, x: Tensor, stream: Stream, slot: str) -> Tensor:
+    """Return the normed and activated x behind what came before; see `with_history`."""
+    return with_history(x, stream, slot, lambda room: F.silu(norm.write(x, stream, room), inplace=True))
 
 
 class Upsample(nn.Module):
@@ -102,11 +137,9 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, stream: Stream) -> Tensor:
         y = x
-        for index, layer in enumerate(self.residual):
-            if index in (2, 6):
-                y = with_history(y, stream, f"{self.name}.{index}")
-            y = layer(y, stream) if isinstance(layer, ChannelNorm) else layer(y)
-        return self.shortcut(x) + y
+        for norm, conv in ((0, 2), (3, 6)):
+            y = convolved(self.residual[conv], activated(self.residual[norm], y, stream, f"{self.name}.{conv}"))
+        return y.add_(x if isinstance(self.shortcut, nn.Identity) else convolved(self.shortcut, x))
 
 
 class AttentionBlock(nn.Module):
@@ -138,13 +171,13 @@ class Down(nn.Module):
             self.time_conv = operations.Conv3d(channels, channels, (3, 1, 1), stride=(2, 1, 1), **placement)
 
     def forward(self, x: Tensor, stream: Stream) -> Tensor:
-        x = per_frame(self.resample, x)
+        x = per_frame(lambda frames: frames_convolved(self.resample[1], self.resample[0](frames)), x)
         if not hasattr(self, "time_conv"):
             return x
         before = stream.memory.get(self.name)
         stream.memory[self.name] = x[:, :, -1:].clone()
         # a video's first step passes as it is, and is the history of the next
-        return x if before is None else self.time_conv(torch.cat((before, x), dim=2))
+        return x if before is None else convolved(self.time_conv, torch.cat((before, x), dim=2))
 
 
 class Up(nn.Module):
@@ -161,16 +194,15 @@ class Up(nn.Module):
     def forward(self, x: Tensor, stream: Stream) -> Tensor:
         if hasattr(self, "time_conv"):
             x = self._doubled(x, stream)
-        return per_frame(self.resample, x)
+        return per_frame(lambda frames: frames_convolved(self.resample[1], self.resample[0](frames)), x)
 
     def _doubled(self, x: Tensor, stream: Stream) -> Tensor:
         first = self.name not in stream.memory
         if first and not stream.manner.doubles_first:
-            # a video's first latent is one frame, and the second one's history is zeros all the same
-            stream.memory[self.name] = x.new_zeros(*x.shape[:2], HISTORY, *x.shape[3:])
+            stream.memory[self.name] = x[:, :, :0]  # a video's first latent is one frame, and history begins behind it
             return x
-        doubled = self.time_conv(with_history(x, stream, self.name))
-        x = rearrange(doubled, "b (two c) s h w -> b c (s two) h w", two=2)
+        doubled = convolved(self.time_conv, with_history(x, stream, self.name)).unflatten(1, (2, -1))
+        x = laid(doubled.permute(0, 2, 3, 1, 4, 5).flatten(2, 3))  # (B, two, C, S, h, w) -> (B, C, S * two, h, w)
         return x[:, :, 1:] if first else x
 
 
@@ -189,11 +221,11 @@ class Stack(nn.Module):
         raise NotImplementedError
 
     def forward(self, x: Tensor, stream: Stream) -> Tensor:
-        x = self.conv1(with_history(x, stream, f"{self.name}.conv1"))
+        x = convolved(self.conv1, with_history(x, stream, f"{self.name}.conv1"))
         for layer in self.layers():
             x = layer(x, stream)
-        norm, act, conv = self.head
-        return conv(with_history(act(norm(x, stream)), stream, f"{self.name}.head"))
+        norm, _, conv = self.head
+        return convolved(conv, activated(norm, x, stream, f"{self.name}.head"))
 
 
 def middle(name: str, channels: int, operations: Any, **placement: Any) -> nn.ModuleList:
@@ -244,6 +276,13 @@ class CausalVAE(nn.Module):
     frames_per_latent: int
     pixels_per_latent: int
 
+    def lay_out(self) -> CausalVAE:
+        """Let the weights lie as a CPU's convolutions read them, else they are copied in every call; return self."""
+        for weight in self.parameters():
+            weight.data = laid(weight.data)
+        return self
+
+    @torch.no_grad()
     def encode(self, pixels: Tensor, memory: Memory | None = None, manner: Manner = STOCK) -> Tensor:
         """Encode a video, or the next piece of one; the mean, without drawing.
 
@@ -274,20 +313,22 @@ class CausalVAE(nn.Module):
         sizes = [length] * (frames // length) if memory else [1] + [length] * ((frames - 1) // length)
         stream = Stream(memory, manner)
         pieces = [self.conv1(self.encoder(self._from_pixels(piece), stream)) for piece in pixels.split(sizes, dim=2)]
-        return torch.cat(pieces, dim=2)[:, : self.channels]
+        return torch.cat(pieces, dim=2)[:, : self.channels].contiguous()
 
     def decode(self, latents: Tensor, memory: Memory | None = None, manner: Manner = STOCK) -> Tensor:
         """Decode latents (B, channels, T, h, w), or the next piece of a stream, to pixels (B, 3, F, H, W) in -1..1.
 
         A video's first latent gives 1 frame, every other 4. `memory` and `manner` work as in `encode`.
         """
-        return self.decode_unclamped(latents, memory, manner).clamp(-1, 1)
+        return self.decode_unclamped(latents, memory, manner).clamp_(-1, 1)
 
+    @torch.no_grad()
     def decode_unclamped(self, latents: Tensor, memory: Memory | None = None, manner: Manner = STOCK) -> Tensor:
         """Do what `decode` does, without keeping the pixels in -1..1."""
         stream = Stream({} if memory is None else memory, manner)
-        pieces = [self._to_pixels(self.decoder(self.conv2(latent), stream)) for latent in latents.split(1, dim=2)]
-        return torch.cat(pieces, dim=2)
+        pieces = (self._to_pixels(self.decoder(self.conv2(latent), stream)) for latent in latents.split(1, dim=2))
+        # piece by piece in the film's own order, or the whole film would have to be laid out anew
+        return torch.cat([piece.contiguous() for piece in pieces], dim=2)
 
     def _from_pixels(self, pixels: Tensor) -> Tensor:
         return pixels

@@ -14,6 +14,8 @@ class Chunking(NamedTuple):
         restarts: every chunk is a stream of its own, so its first latent spans one frame.
         given: latents of the first chunk that the start brings along, so that only the rest is sampled.
         preceded: latents of the start that the stream begins with, before the first chunk; nobody sees their frames.
+        repeated: frames at the beginning of every later chunk that show what the one before ended with; nobody sees
+            them again. Only where every chunk is a stream of its own.
     """
 
     first: int
@@ -22,6 +24,7 @@ class Chunking(NamedTuple):
     restarts: bool = False
     given: int = 0
     preceded: int = 0
+    repeated: int = 0
 
     def latents(self, index: int) -> int:
         """Return the latents of chunk `index`."""
@@ -42,7 +45,8 @@ class Chunking(NamedTuple):
     def first_frame(self, index: int) -> int:
         """Return the absolute video frame at which chunk `index` begins."""
         streams = index if self.restarts else 0 if self.preceded else min(index, 1)
-        return self.first_latent(index) * self.frames_per_latent - streams * (self.frames_per_latent - 1)
+        unseen = streams * (self.frames_per_latent - 1) + max(index - 1, 0) * self.repeated
+        return self.first_latent(index) * self.frames_per_latent - unseen
 
     def chunk_of(self, frame: int) -> int:
         """Return the chunk that an absolute video frame lies in."""
@@ -56,6 +60,6 @@ class Chunking(NamedTuple):
     def latent_of(self, frame: int) -> int:
         """Return the absolute latent that holds an absolute video frame."""
         chunk = self.chunk_of(frame) if self.restarts else 0
-        within = frame - self.first_frame(chunk)
+        within = frame - self.first_frame(chunk) + (self.repeated if chunk else 0)
         ahead = 0 if self.preceded else self.frames_per_latent - 1  # that the stream's first latent does not span
         return self.first_latent(chunk) + (within + ahead) // self.frames_per_latent

@@ -114,7 +114,7 @@ class Wan21VAE(CausalVAE):
         """
         super().__init__()
         widths = [width * multiplier for multiplier in multipliers]
-        self.channels = channels
+        self.width, self.channels = width, channels
         self.frames_per_latent = 2 ** sum(temporal)
         self.pixels_per_latent = 2 ** len(temporal)
         self.encoder = Encoder(widths, channels, blocks, temporal, operations, **placement)

@@ -2,7 +2,8 @@
 
 Tensors lie under plain names, all the rest as JSON in the header, and a checksum over both beside it:
 
-    start.image_condition   [start.visual_context   start.text   start.negative]
+    start.image_condition   [start.visual_context   start.text   start.negative
+    start.camera]
     [start.noise.initial   start.noise.renoise]
     chunk.<i>.latents   [chunk.<i>.keyboard   chunk.<i>.mouse   chunk.<i>.poses]
 
@@ -14,12 +15,13 @@ A context is not kept: it can be derived again. Shapes: c latents per chunk, h, 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -46,21 +48,24 @@ from .state import (
 SUFFIX = ".world.safetensors"
 VERSION = 1
 _HEADER, _CHECKSUM = "worldmodel_world", "worldmodel_checksum"
+PICTURE = "worldmodel_picture"
+"""Of a header: a picture of the world; see `cards`."""
 _HEADER_FIELDS = {"variant": str, "latent_format": str, "digest": str, "chunks": list}
 _CHUNK_FIELDS = {"seed": int, "prompt": str, "key": str}
-_START_PARTS = ("image_condition", "visual_context", "text", "negative")
+_START_PARTS = ("image_condition", "visual_context", "text", "negative", "camera")
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16)
 _HEADER_BYTES = (4096, 2**20)
 """That are looked at to tell a world's file from others: it names itself at its beginning, or else further on."""
 _AGAIN = "save the world again, or copy the file again"
 
 
-def save_world(world: World, target: Target | str) -> Path:
+def save_world(world: World, target: Target | str, picture: bytes | None = None) -> Path:
     """Write a world and read it back; only then the file gets its name.
 
     Args:
         world: without its context, which is not kept.
         target: ends in `SUFFIX`. A path replaces a file that was there, and its folder must exist.
+        picture: a small JPEG for those who look for the world again; `None`: without one.
 
     Returns:
         The path.
@@ -86,7 +91,8 @@ def save_world(world: World, target: Target | str) -> Path:
     header = json.dumps({**entries, "digest": world.digest, "chunks": told})
     with Part(target, "world file") as part:
         with part.path.open("wb") as file:
-            write_tensors(file, tensors, {_HEADER: header, _CHECKSUM: _checksum(header, tensors)})
+            seen = {} if picture is None else {PICTURE: base64.b64encode(picture).decode()}
+            write_tensors(file, tensors, {_HEADER: header, _CHECKSUM: _checksum(header, tensors), **seen})
         _read(part.path, path.name)
         return part.finish()
 
@@ -115,7 +121,23 @@ def load_world(path: Path | str) -> World:
         return _read(path, path.name)
 
 
-def load_told(path: Path | str) -> tuple[Variant, tuple[Controls, ...]]:
+class Told(NamedTuple):
+    """What a world was told.
+
+    Args:
+        variant: cut as the world is.
+        form: of the world.
+        pictured: whether it began with a picture or a film.
+        controls: of its chunks.
+    """
+
+    variant: Variant
+    form: str
+    pictured: bool
+    controls: tuple[Controls, ...]
+
+
+def load_told(path: Path | str) -> Told:
     """Read only what a world was told, chunk by chunk; its latents, and with them the checksum, are not looked at.
 
     Raises:
@@ -123,13 +145,15 @@ def load_told(path: Path | str) -> tuple[Variant, tuple[Controls, ...]]:
     """
     path = Path(path)
     with readable(path):
-        mapped, metadata = load_safetensors(path, lambda name: name.startswith("chunk.") and "latents" not in name)
+        mapped, metadata = load_safetensors(path, lambda name: "latents" not in name)
         tensors = {key: tensor.clone() for key, tensor in mapped.items()}
         del mapped
     try:
-        entries, variant = _header_of(metadata)
-        told = entries["chunks"]
-        return variant, tuple(_controls(tensors, variant, index, one) for index, one in enumerate(told))
+        entries, variant = header_of(metadata)
+        form, behind = entries.get("form", CORRECTED), _take(tensors, "start.image_condition").shape[1]
+        variant = variant.cut_for(form, behind)
+        told = tuple(_controls(tensors, variant, index, one) for index, one in enumerate(entries["chunks"]))
+        return Told(variant, form, behind > 0, told)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
 
@@ -179,7 +203,12 @@ def _checksum(header: str, tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _header_of(metadata: Mapping[str, str]) -> tuple[dict[str, Any], Variant]:
+def header_of(metadata: Mapping[str, str]) -> tuple[dict[str, Any], Variant]:
+    """Return what a header says of a world, and its variant.
+
+    Raises:
+        ValueError: it is no world's, or one that this version does not know; without the file's name.
+    """
     if _HEADER not in metadata:
         raise ValueError("found a safetensors file without a world, expected one saved by Save World; choose another.")
     entries = _entries(metadata[_HEADER])
@@ -190,7 +219,7 @@ def _header_of(metadata: Mapping[str, str]) -> tuple[dict[str, Any], Variant]:
 
 
 def _world_of(tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> World:
-    entries, variant = _header_of(metadata)
+    entries, variant = header_of(metadata)
     if metadata.get(_CHECKSUM) != _checksum(metadata[_HEADER], tensors):
         raise ValueError(f"found content that does not match its checksum, expected it unchanged; {_AGAIN}.")
     noise = None

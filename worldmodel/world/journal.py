@@ -88,12 +88,21 @@ def parent_key(world: World) -> str:
 
     A chunk without a key, made while the journal was off, stands here by its content.
     """
-    key = world.digest
+    return [world.digest, *chunk_names(world)][-1]
+
+
+def chunk_names(world: World) -> list[str]:
+    """Return the name of each chunk of a world, 64 hex digits, which tells all that came before it too.
+
+    It is the chunk's key; one without a key, made while the journal was off, stands here by its content.
+    """
+    names, name = [], world.digest
     for chunk in world.chunks:
         told = chunk.controls
-        words = json.dumps([VERSION, key, "unkeyed", told.prompt])
-        key = chunk.key or _content_key(words, [latents_of(chunk), *told.tensors.values()])
-    return key
+        words = json.dumps([VERSION, name, "unkeyed", told.prompt])
+        name = chunk.key or _content_key(words, [latents_of(chunk), *told.tensors.values()])
+        names.append(name)
+    return names
 
 
 def fingerprint(world: World) -> str:

@@ -88,6 +88,9 @@ class Start(NamedTuple):
     """How the model is run, one of the variant's forms."""
     prompt: str = ""
     """What is to be seen, in words: only where a model reads it together with what the keys say."""
+    camera: Tensor | None = None
+    """(5,) float64: the way from latent to latent that a model reads as 1, and the lens fx, fy, cx, cy as shares of the
+    picture's width and height; `None`: the variant's own."""
 
     @property
     def tensors(self) -> dict[str, Tensor]:
@@ -178,6 +181,13 @@ def variant_of(start: Start) -> Variant:
         ValueError: there is no such variant.
     """
     return cut_for(variant_named(start.variant), start)
+
+
+def picture_size(start: Start) -> tuple[int, int]:
+    """Return (height, width) of a world's pictures, pixels."""
+    height, width = start.grid
+    pixels = variant_named(start.variant).latents.pixels
+    return height * pixels, width * pixels
 
 
 def cut_for(variant: Variant, start: Start) -> Variant:
@@ -280,6 +290,11 @@ def validate_start(start: Start) -> None:
     _validate_tokens("visual_context", start.visual_context, has_tokens, "tokens", variant)
     _validate_tokens("text", start.text, variant.text is not None and not variant.is_spoken_to, "words", variant)
     _validate_tokens("negative", start.negative, variant.text is not None and variant.text.negative, "words", variant)
+    if start.camera is not None and (variant.camera is None or not _is_camera(start.camera)):
+        raise ValueError(
+            f"camera: found {start.camera.tolist()}, expected a way and a lens fx, fy, cx, cy, all above 0, where the "
+            "model reads a camera; make the world with Start World."
+        )
     if start.prompt and not variant.is_spoken_to:
         raise ValueError(
             f"prompt: found {shortened(start.prompt)!r}, expected none for {variant.title}; make the world with Start "
@@ -290,11 +305,16 @@ def validate_start(start: Start) -> None:
             raise ValueError(f"{name}: found NaN or infinity, expected finite numbers; check {_SOURCES[name]}.")
 
 
+def _is_camera(camera: Tensor) -> bool:
+    return tuple(camera.shape) == (5,) and bool((camera > 0).all())
+
+
 _SOURCES = {
     "image_condition": "the start image and VAE",
     "visual_context": "the start image and VAE",
     "text": "the prompt's text encoder",
     "negative": "the negative prompt's text encoder",
+    "camera": "the track that was connected to Start World",
 }
 
 

@@ -20,6 +20,10 @@ SIZES: dict[str, Any] = {
     "dim": 64, "heads": 2, "ffn_dim": 128, "freq_dim": 64, "layers": 3, "context_dim": 128, "keyboard_dim": 4,
     "keyboard_width": 16, "action_heads": 1, "action_blocks": (0, 1), "mouse": True,
 }  # fmt: skip
+MEMORY_SIZES: dict[str, Any] = {
+    "dim": 48, "heads": 2, "ffn_dim": 96, "layers": 2, "action_blocks": (0,), "action_heads": 1,
+}  # fmt: skip
+EVENTS_SIZES: dict[str, Any] = {"dim": 48, "heads": 2, "ffn_dim": 96, "layers": 2}
 WIDTHS = (8, 16, 16)
 LATENTS = {"latent_mean": [0.05 * i - 0.4 for i in range(16)], "latent_std": [0.5 + 0.1 * i for i in range(16)]}
 
@@ -32,14 +36,22 @@ def weights(of_pack: Callable[[str], ModuleType], tmp_path_factory: pytest.TempP
     network = of_pack("worldmodel.models.matrix_game2.network").MatrixGame2(
         of_pack("worldmodel.models.matrix_game2.network").Sizes(**SIZES)
     )
-    entries = {"variant": "tiny_world", "latent_format": "tiny_world", "heads": SIZES["heads"], **LATENTS}
-    write(folder / "tiny_world.safetensors", network.state_dict(), entries)
+    entries = {"variant": "tiny_world_2", "latent_format": "tiny_world", "heads": SIZES["heads"], **LATENTS}
+    write(folder / "tiny_world_2.safetensors", network.state_dict(), entries)
+    form = of_pack("worldmodel.tinyworld.remember.form")
+    network = of_pack("worldmodel.models.matrix_game3.network").MatrixGame3(form.SIZES._replace(**MEMORY_SIZES))
+    entries = {"variant": "tiny_world_2_memory", "latent_format": "tiny_world", "heads": MEMORY_SIZES["heads"]}
+    write(folder / "tiny_world_2_memory.safetensors", network.state_dict(), {**entries, **LATENTS})
     tiny = of_pack("worldmodel.vae.tiny")
     vae = tiny.TinyVAE(WIDTHS, WIDTHS)
     for parameter in vae.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     entries = {"kind": "tiny_vae", "latent_format": "tiny_world", "encoder_widths": WIDTHS, "decoder_widths": WIDTHS}
-    write(folder / "tiny_world_vae.safetensors", vae.state_dict(), {**entries, **LATENTS})
+    write(folder / "tiny_world_2_vae.safetensors", vae.state_dict(), {**entries, **LATENTS})
+    form = of_pack("worldmodel.tinyworld.weather.form")
+    network = of_pack("worldmodel.models.causal_wan.network").CausalWan(form.SIZES._replace(**EVENTS_SIZES))
+    entries = {"variant": "tiny_world_2_events", "latent_format": "tiny_world", "heads": EVENTS_SIZES["heads"]}
+    write(folder / "tiny_world_2_events.safetensors", network.state_dict(), {**entries, **LATENTS})
     return folder
 
 
@@ -78,7 +90,7 @@ def built_in(of_pack: Callable[[str], ModuleType], weights: Path, monkeypatch: p
 def tiny(built_in: Path, run: Callable[..., Any], of_pack: Callable[[str], ModuleType]) -> SimpleNamespace:
     """Model, vae and start world, through the nodes, and a track of two chunks."""
     model, vae = run("WMLoadWorldModel", "Tiny World"), run("WMLoadWorldVAE", "Tiny World")
-    image, _ = run("WMTinyWorldView", 3, 0)
+    image, *_ = run("WMTinyWorldView", 3, 0)
     track = of_pack("worldmodel.track.track").parse_track("forward*9 right+yaw_right*12")
     return SimpleNamespace(model=model, vae=vae, image=image, track=track, world=run("WMStartWorld", model, vae, image))
 

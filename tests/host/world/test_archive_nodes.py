@@ -175,7 +175,9 @@ def test_an_info_shows_a_picture_of_every_chunk(walked: SimpleNamespace, nodes: 
     text, picture, track = archive.args
     assert torch.equal(track.mouse, walked.track.mouse) and track.frames == 69
     assert text.startswith("Tiny World: 6 chunks, 69 frames, 4.3 s at 16 fps; 96 x 64 pixels;")
-    assert text.splitlines()[-1].startswith("chunks 4-5, frames 45-68: forward 12, 28° left each; seed 12")
+    *_, last, drift = text.splitlines()
+    assert last.startswith("chunks 4-5, frames 45-68: forward 12, 28° left each; seed 12")
+    assert drift.startswith("Picture at the end of chunk 5, against chunk 0: brightness ")
     assert archive.ui["text"] == [text] and archive.ui["images"][0]["filename"].endswith(".png")
     bare = nodes["WMWorldInfo"].execute(walked.world).args[1]
     assert picture.shape[0] == 1 and picture.shape[1] > bare.shape[1] and picture.shape[2] == bare.shape[2]
@@ -191,7 +193,7 @@ def test_pictures_of_some_chunks_are_those_of_the_whole_film(
     walked: SimpleNamespace, run: Callable, of_pack: Callable[[str], ModuleType]
 ) -> None:
     whole = run("WMDecodeWorld", walked.world, walked.vae)
-    archive = of_pack("nodes.archive")
+    frames = of_pack("nodes.frames")
     for chunks in ([0], [5], [0, 5], [1, 2, 4], range(6)):
-        pictures = archive.last_frames(walked.vae, walked.world, chunks)
+        pictures = frames.last_frames(walked.vae, walked.world, chunks)
         assert torch.equal(pictures, whole[[12 * chunk + 8 for chunk in chunks]])

@@ -53,6 +53,9 @@ def test_every_column_shows_its_world(compare: Callable, branches: SimpleNamespa
             assert torch.allclose(picture[len(frames) :], frames[-1:] * 0.45)
     assert shown.lines == [
         "3 worlds, frames 0-44, 16 fps.",
+        "world 1: walks 5.56 m, turns 96.0 degrees to the left, and ends 1.96 m from its start.",
+        "world 2: walks 4.08 m, turns 48.0 degrees to the right, and ends 2.45 m from its start.",
+        "world 3: walks 2.59 m, turns 0.0 degrees, and ends 2.59 m from its start.",
         "world 2 leaves world 1 at frame 21 (chunk 2).",
         "world 1 goes on where world 3 ends, at frame 21.",
     ]
@@ -77,7 +80,7 @@ def test_the_measure_is_the_psnr_of_each_chunk(
     truth = torch.rand(40, 64, 96, 3)
     shown = compare(branches.left, again, truth=truth, labels="one, ,the way it was")
     assert torch.equal(columns(shown.images, 3)[2][:40], truth)
-    measured = shown.lines[2:]
+    measured = shown.lines[4:]
     assert [line.split(":")[0] for line in measured] == [
         "PSNR against the way it was, all", "chunk 0", "chunk 1", "chunk 2", "chunk 3",
     ]  # fmt: skip
@@ -94,7 +97,7 @@ def test_the_measure_is_the_psnr_of_each_chunk(
 def test_the_truth_of_one_walk_measures_no_other(compare: Callable, branches: SimpleNamespace) -> None:
     """Right walks right, which the truth of left says nothing about."""
     lines = compare(truth=torch.rand(45, 64, 96, 3), labels="left, right").lines
-    whole, said, *chunks = lines[2:]
+    whole, said, *chunks = lines[4:]
     assert "left" in whole and "right" in whole
     assert said == "right is told something else than left from frame 21 on, and is measured up to there."
     assert ["right" in line for line in chunks] == [True, True, False, False]
@@ -123,9 +126,9 @@ def test_small_pictures_are_enlarged_until_readable(compare: Callable) -> None:
 
 def test_worlds_are_named_alike(compare: Callable, branches: SimpleNamespace, run: Callable) -> None:
     again = run("WMRewindWorld", branches.left, 4)[0]
-    assert compare(branches.left, again).lines[1] == "world 2 is world 1, bit for bit."
+    assert compare(branches.left, again).lines[3] == "world 2 is world 1, bit for bit."
     other = branches.left._replace(digest="0" * 64)
-    assert compare(branches.left, other).lines[1] == "world 2 begins elsewhere than world 1."
+    assert compare(branches.left, other).lines[3] == "world 2 begins elsewhere than world 1."
 
 
 def test_at_most_one_piece_of_each_world_is_held(
@@ -162,3 +165,36 @@ def test_mistakes_are_named(compare: Callable, branches: SimpleNamespace) -> Non
     small = branches.left._replace(start=branches.left.start._replace(image_condition=condition))
     with pytest.raises(ValueError, match="world_2: found pictures of 48 x 32, expected 96 x 64 as world_1 has"):
         compare(branches.left, small)
+
+
+def test_worlds_of_several_models_are_shown_in_one_size_each_by_its_vae(
+    compare: Callable, branches: SimpleNamespace, run: Callable, of_pack: Callable[[str], ModuleType]
+) -> None:
+    start = branches.left.start
+    first = start._replace(variant="tiny_world", image_condition=start.image_condition[..., :4].contiguous())
+    cut = tuple(chunk._replace(latents=chunk.latents[..., :4].contiguous()) for chunk in branches.left.chunks)
+    narrow = branches.left._replace(start=first, chunks=cut, digest="1" * 64)
+    with pytest.raises(ValueError, match="world_2: found pictures of 32 x 64, expected 96 x 64 as world_1 has"):
+        compare(branches.left, narrow._replace(start=first._replace(variant=start.variant)))
+    fitted, seen = of_pack("worldmodel.shown.side_by_side").fitted, []
+    vae_2 = run("WMLoadWorldVAE", "Tiny World")
+    decoder = of_pack("nodes.host.decoder")
+    with pytest.MonkeyPatch.context() as patch:
+        plain = decoder.decode_frames
+        patch.setattr(decoder, "decode_frames", lambda vae, *args: (seen.append(vae), plain(vae, *args))[1])
+        shown = compare(branches.left, narrow, vae_2=vae_2, truth=torch.zeros(3, 64, 96, 3))
+    assert seen[0] is branches.vae and seen[1] is vae_2
+    wide, small, _ = columns(shown.images, 3)
+    assert torch.equal(wide, run("WMDecodeWorld", branches.left, branches.vae))
+    pictures = run("WMDecodeWorld", narrow, vae_2)
+    assert pictures.shape[1:3] == (64, 32) and torch.equal(small, fitted(pictures, (64, 96)))
+    assert torch.equal(small[:, :, 32:64], pictures) and not small[:, :, :32].any() and not small[:, :, 64:].any()
+    assert not any("PSNR" in line for line in shown.lines) and "nothing is measured" in shown.lines[-1]
+    assert [line.partition(":")[0] for line in shown.lines[1:3]] == ["Tiny World", "Tiny World (first)"]
+
+
+def test_one_world_is_compared_with_the_truth_alone(compare: Callable, branches: SimpleNamespace) -> None:
+    shown = compare(branches.left, truth=torch.zeros(45, 64, 96, 3))
+    assert shown.lines[1].startswith("Tiny World: walks") and shown.lines[2].startswith("PSNR against reference")
+    with pytest.raises(ValueError, match="world_2, truth: found none, expected something to compare world_1 with"):
+        compare(branches.left)

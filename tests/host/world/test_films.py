@@ -114,7 +114,7 @@ def test_frames_that_are_not_finite_are_never_filmed_shown_or_handed_out(
     tiny: SimpleNamespace, run: Callable, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
     world, _ = run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 0)
-    network = type(tiny.vae.first_stage_model)
+    network = type(tiny.vae.decoding)
 
     def breaking(decode: Callable) -> Callable:
         def broken(*args: Any) -> torch.Tensor:

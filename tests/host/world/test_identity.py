@@ -294,7 +294,7 @@ def test_what_was_added_to_the_weights_matters_by_content(identity: Callable, ti
 def test_the_file_the_model_came_from_matters(identity: Callable, run: Callable, built_in: Path) -> None:
     before = identity(model=run("WMLoadWorldModel", "Tiny World"))
     assert identity(model=run("WMLoadWorldModel", "Tiny World").clone()) == before
-    status = (built_in / "tiny_world.safetensors").stat()
-    os.utime(built_in / "tiny_world.safetensors", ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    status = (built_in / "tiny_world_2.safetensors").stat()
+    os.utime(built_in / "tiny_world_2.safetensors", ns=(status.st_atime_ns, status.st_mtime_ns + 1))
     assert identity(model=run("WMLoadWorldModel", "Tiny World")) != before
     assert identity(model=run("WMLoadWorldModel", "Tiny World", "bf16")) != before

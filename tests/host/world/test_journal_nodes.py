@@ -90,11 +90,11 @@ def stopping(model: Any, calls: int) -> Any:
 
 def test_what_is_there_is_taken_without_loading_the_model(tiny: SimpleNamespace, roll: Roll) -> None:
     first, report = roll()
-    assert journal_line(report) == "0 chunks taken from the journal, 4 computed."
+    assert journal_line(report) == "0 chunks from the journal on disk, 4 computed."
     sessions: list[int] = []
     model = wrapped(tiny.model, "OUTER_SAMPLE", lambda *_, **__: sessions.append(1))
     second, report = roll(model=model)
-    assert journal_line(report) == "4 chunks taken from the journal, 0 computed."
+    assert journal_line(report) == "4 chunks from the journal on disk, 0 computed."
     assert same(first, second) and not sessions
 
 
@@ -108,7 +108,7 @@ def test_after_a_stop_exactly_the_missing_chunks_are_made(
     kept = len(list(folder.glob("*.safetensors")))
     assert kept == calls // 4  # three steps, and the clean pass before the next chunk
     resumed, report = roll(vae=tiny.vae)
-    assert journal_line(report) == f"{counted(kept, 'chunk')} taken from the journal, {4 - kept} computed."
+    assert journal_line(report) == f"{counted(kept, 'chunk')} from the journal on disk, {4 - kept} computed."
     assert torch.equal(*(torch.cat([chunk.latents for chunk in world.chunks]) for world in (resumed, whole)))
 
 
@@ -119,7 +119,7 @@ def test_the_film_of_a_resumed_rollout_is_whole(tiny: SimpleNamespace, roll: Rol
             (folder / f"{whole.chunks[number].key}.safetensors").unlink()
         _, report = roll(vae=tiny.vae)
         assert (
-            journal_line(report) == f"{counted(4 - len(lost), 'chunk')} taken from the journal, {len(lost)} computed."
+            journal_line(report) == f"{counted(4 - len(lost), 'chunk')} from the journal on disk, {len(lost)} computed."
         )
     pictures = [film.get_components().images for film in films]
     assert all(torch.equal(again, pictures[0]) for again in pictures)
@@ -128,18 +128,18 @@ def test_the_film_of_a_resumed_rollout_is_whole(tiny: SimpleNamespace, roll: Rol
 def test_an_edited_tail_uses_the_beginning_again(roll: Roll) -> None:
     roll("forward*45")
     edited, report = roll("forward*33 left*12")
-    assert journal_line(report) == "3 chunks taken from the journal, 1 computed."
+    assert journal_line(report) == "3 chunks from the journal on disk, 1 computed."
     longer, report = roll("forward*33 left*24")
-    assert journal_line(report) == "4 chunks taken from the journal, 1 computed."
+    assert journal_line(report) == "4 chunks from the journal on disk, 1 computed."
     assert same(longer._replace(chunks=longer.chunks[:4]), edited)
 
 
 def test_a_rollout_that_goes_on_is_found_too(roll: Roll) -> None:
     whole, _ = roll("forward*45")
     part, report = roll("forward*21")
-    assert journal_line(report) == "2 chunks taken from the journal, 0 computed."
+    assert journal_line(report) == "2 chunks from the journal on disk, 0 computed."
     rest, report = roll("forward*24", world=part)
-    assert journal_line(report) == "2 chunks taken from the journal, 0 computed."
+    assert journal_line(report) == "2 chunks from the journal on disk, 0 computed."
     assert same(whole, rest)
 
 
@@ -166,13 +166,13 @@ def test_another_rollout_takes_nothing(
         "world": lambda: {"world": run("WMStartWorld", tiny.model, tiny.vae, tiny.image * 0.5)},
     }
     _, report = roll("forward*9", **changes[change]())
-    assert journal_line(report) == "0 chunks taken from the journal, 1 computed."
+    assert journal_line(report) == "0 chunks from the journal on disk, 1 computed."
 
 
 def test_the_films_speed_and_the_contexts_budget_change_no_chunk(tiny: SimpleNamespace, roll: Roll) -> None:
     roll("forward*9")
     _, report = roll("forward*9", fps=30.0, vae=tiny.vae, context_budget=1)
-    assert journal_line(report) == "1 chunk taken from the journal, 0 computed."
+    assert journal_line(report) == "1 chunk from the journal on disk, 0 computed."
 
 
 def test_one_damaged_chunk_is_the_one_that_is_made_again(roll: Roll, folder: Path) -> None:
@@ -181,9 +181,9 @@ def test_one_damaged_chunk_is_the_one_that_is_made_again(roll: Roll, folder: Pat
         path = folder / f"{whole.chunks[number].key}.safetensors"
         path.write_bytes(path.read_bytes()[:-1])
         again, report = roll()
-        assert journal_line(report) == "3 chunks taken from the journal, 1 computed."
+        assert journal_line(report) == "3 chunks from the journal on disk, 1 computed."
         assert same(whole, again)
-    assert journal_line(roll()[1]) == "4 chunks taken from the journal, 0 computed."
+    assert journal_line(roll()[1]) == "4 chunks from the journal on disk, 0 computed."
 
 
 def test_latents_on_disk_are_the_same_world_film_and_keys(
@@ -219,7 +219,7 @@ def test_latents_that_were_changed_on_disk_are_named_and_made_anew(
         with pytest.raises(ValueError, match="latents: found .* of the journal, expected .* with keep_latents in memo"):
             use()
     again, report = roll(keep_latents="in memory")
-    assert journal_line(report) == "2 chunks taken from the journal, 2 computed."
+    assert journal_line(report) == "2 chunks from the journal on disk, 2 computed."
     run("WMDecodeWorld", again, tiny.vae)
 
 
@@ -237,7 +237,7 @@ def test_a_folder_that_cannot_be_written_to_costs_a_sentence_and_no_chunk(roll: 
     folder.touch()
     grown, report = roll()
     assert torch.equal(grown.chunks[-1].latents, whole.chunks[-1].latents)
-    assert journal_line(report) == "0 chunks taken from the journal, 4 computed."
+    assert journal_line(report) == "0 chunks from the journal on disk, 4 computed."
     told = [line for line in report.splitlines() if line.startswith("journal: found no way to keep finished chunks")]
     assert len(told) == 1 and told[0].endswith(".")
 
@@ -310,11 +310,11 @@ SWITCH = {
 ])  # fmt: skip
 def test_an_equal_model_finds_what_it_made_however_it_comes(roll: Roll, first: dict, then: dict) -> None:
     half, report = roll("forward*21", graph=first)
-    assert journal_line(report) == "0 chunks taken from the journal, 2 computed."
+    assert journal_line(report) == "0 chunks from the journal on disk, 2 computed."
     whole, report = roll("forward*45", graph=then)
-    assert journal_line(report) == "2 chunks taken from the journal, 2 computed."
+    assert journal_line(report) == "2 chunks from the journal on disk, 2 computed."
     again, report = roll("forward*45", graph=first)
-    assert journal_line(report) == "4 chunks taken from the journal, 0 computed."
+    assert journal_line(report) == "4 chunks from the journal on disk, 0 computed."
     assert same(whole, again) and same(whole._replace(chunks=whole.chunks[:2]), half)
 
 
@@ -367,7 +367,7 @@ def test_a_chunk_that_is_not_finite_is_not_there(roll: Roll, folder: Path, of_pa
         bad[5, 1, 2, 3] = value
         journal.keep(chunk._replace(latents=bad), "ab" * 32)
         again, report = roll()
-        assert journal_line(report) == "3 chunks taken from the journal, 1 computed."
+        assert journal_line(report) == "3 chunks from the journal on disk, 1 computed."
         assert same(whole, again)
 
 

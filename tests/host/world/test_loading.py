@@ -22,6 +22,7 @@ import psutil
 import pytest
 import torch
 from comfy.quant_ops import QuantizedTensor
+from host.quantised_weights import quantised, scaled
 from released_checkpoints import FILES, VARIANTS, network_weights, save, start_of
 from torch import Tensor
 
@@ -154,19 +155,6 @@ def test_ggufs_layers_come_in_as_an_instance(case: Any, rolled: Callable) -> Non
     assert made
 
 
-def quantised(weights: dict[str, Tensor], algorithm: str) -> dict[str, Tensor]:
-    """Return the weights as the host's tools write them: the blocks' large matrices in 8 bits, or all in 4."""
-    layout, found = comfy.quant_ops.QUANT_ALGOS[algorithm]["comfy_tensor_layout"], dict(weights)
-    mark = torch.tensor(list(json.dumps({"format": algorithm}).encode()), dtype=torch.uint8)
-    for key, value in weights.items():
-        large = key.startswith("blocks.") and ".action_model." not in key
-        if value.dim() == 2 and value.shape[1] % 16 == 0 and (large or algorithm == "nvfp4"):
-            tensor = QuantizedTensor.from_float(value.bfloat16(), layout, scale="recalculate")
-            found |= {name: part.clone() for name, part in tensor.state_dict(key).items()}
-            found[key.replace(".weight", ".comfy_quant")] = mark.clone()
-    return found
-
-
 # relative error of two chunks' latents against the same weights unquantised
 BOUNDS = {"float8_e4m3fn": 0.05, "float8_e5m2": 0.1, "int8_tensorwise": 0.05, "mxfp8": 0.05, "nvfp4": 0.25}
 
@@ -185,19 +173,6 @@ def test_files_that_the_hosts_tools_quantised(
         sys.stdout.write(f"\n{case.name}, {algorithm} of the host's tools: relative error {error:.4f}")
     assert 0 < error < BOUNDS[algorithm]
     assert torch.equal(found, rolled(hosts, case.name))
-
-
-def scaled(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights as older tools wrote fp8: a scale beside each matrix, and a mark for the whole file."""
-    found = {"scaled_fp8": torch.zeros(2, dtype=torch.float8_e4m3fn)}
-    for key, value in weights.items():
-        if key.startswith("blocks.") and value.dim() == 2:
-            scale = value.abs().max() / 448
-            found[key] = (value / scale).to(torch.float8_e4m3fn)
-            found[key.replace(".weight", ".scale_weight")] = scale
-        else:
-            found[key] = value.half()
-    return found
 
 
 def test_fp8_of_every_kind_is_near_and_its_error_bounded(
@@ -353,7 +328,7 @@ def test_other_models_stay_the_hosts(models: Path, pack: ModuleType) -> None:
 def test_the_hosts_loader_says_why_it_cannot(models: Path, built_in: Path) -> None:
     weights = network_weights("universal", layers=16, action_blocks=tuple(range(16)))
     save(models / "foundation.safetensors", weights)
-    shutil.copy(built_in / "tiny_world.safetensors", models / "tiny.safetensors")
+    shutil.copy(built_in / "tiny_world_2.safetensors", models / "tiny.safetensors")
     for name, found in (("foundation", "the Matrix-Game 2.0 foundation model"), ("tiny", "how many heads")):
         with pytest.raises(ValueError, match=found) as raised:
             host_nodes.UNETLoader().load_unet(f"{name}.safetensors", "default")

@@ -96,7 +96,9 @@ def queue(
     shutil.rmtree(of_pack("nodes.host.journal").journal_folder(), ignore_errors=True)
 
 
-MADE, TAKEN = (f"{taken} taken from the journal, {made} computed." for taken, made in (("0 chunks", 1), ("1 chunk", 0)))
+MADE, TAKEN = (
+    f"{taken} from the journal on disk, {made} computed." for taken, made in (("0 chunks", 1), ("1 chunk", 0))
+)
 
 
 def test_a_loop_finds_its_turns_again_and_a_chain_finds_a_loops(queue: Callable[[dict], list[str]]) -> None:

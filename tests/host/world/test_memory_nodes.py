@@ -96,7 +96,7 @@ def test_a_long_walk_and_no_walk(run: Callable, of_pack: Callable) -> None:
         "track: found 0 frames, expected at least 57": (None,),
         "track: found 9 frames": (parse("forward*9"),),
         "world: found one of Tiny World, which looks at no past frames again": (
-            parse("forward*57"), world_of(of_pack, "tiny_world"),
+            parse("forward*57"), world_of(of_pack, "tiny_world_2"),
         ),
     }  # fmt: skip
     for beginning, asked in refused.items():

@@ -122,8 +122,8 @@ def opened(path: Path) -> tuple[Tensors, dict[str, Any]]:
 @pytest.mark.parametrize(
     ("field", "name", "keys"),
     [
-        ("model_name", "tiny_world.safetensors", ("heads", "variant", "latent_format", "latent_mean", "latent_std")),
-        ("vae_name", "tiny_world_vae.safetensors", ("latent_mean", "latent_std", "encoder_widths", "decoder_widths")),
+        ("model_name", "tiny_world_2.safetensors", ("heads", "variant", "latent_format", "latent_mean", "latent_std")),
+        ("vae_name", "tiny_world_2_vae.safetensors", ("latent_mean", "latent_std", "encoder_widths", "decoder_widths")),
     ],
 )
 def test_odd_metadata(refusal: Refusal, weights: Path, field: str, name: str, keys: tuple) -> None:

@@ -107,7 +107,7 @@ def test_a_checkpoint_with_missing_tensors(
     built_in: Path, run: Callable, refusal: Refusal, place_file: Callable[..., str], tmp_path: Path
 ) -> None:
     path = tmp_path / "unfinished.safetensors"
-    with safe_open(built_in / "tiny_world.safetensors", "pt") as file:
+    with safe_open(built_in / "tiny_world_2.safetensors", "pt") as file:
         kept = {key: file.get_tensor(key) for key in file.keys() if "blocks.1.ffn" not in key}
         save_file(kept, path, metadata=file.metadata())
     assert "4 missing tensors" in refusal(run, "WMLoadWorldModel", place_file("diffusion_models", path))
@@ -193,7 +193,7 @@ def test_a_vae_of_another_training(
     from safetensors import safe_open
 
     path = tmp_path / "retrained_vae.safetensors"
-    with safe_open(built_in / "tiny_world_vae.safetensors", "pt") as file:
+    with safe_open(built_in / "tiny_world_2_vae.safetensors", "pt") as file:
         entries = json.loads(file.metadata()["worldmodel"])
         entries["latent_mean"] = [value + 0.1 for value in entries["latent_mean"]]
         weights = {key: file.get_tensor(key) for key in file.keys()}
@@ -437,3 +437,12 @@ def test_a_failed_rollout_leaves_no_film(
     assert sorted(folder.iterdir()) == before
     world, _ = run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 0, vae=tiny.vae)
     assert len(world.chunks) == 2
+
+
+@pytest.mark.parametrize(("first", "last"), [(-1, -1), (-3, 2), (2, 1), (0, 9), (9, -1)])
+def test_a_range_that_leaves_the_world_is_refused(first: int, last: int, of_pack: Callable) -> None:
+    """A link brings numbers that the widget would not take, and those below 0 would count from behind."""
+    chosen_span = of_pack("nodes.frames").chosen_span
+    assert chosen_span(0, -1, 9) == (0, 8) and chosen_span(8, 8, 9) == (8, 8)
+    with pytest.raises(ValueError, match=r"^first_frame, last_frame: found .* expected a range within 0 to 8"):
+        chosen_span(first, last, 9)

@@ -119,7 +119,7 @@ def test_the_nodes_compute_what_the_library_computes(
 ) -> None:
     session, bind = of_pack("worldmodel.rollout.session"), of_pack("worldmodel.binding.bind")
     begin = of_pack("worldmodel.families.begin")
-    variant = of_pack("worldmodel.variants").VARIANTS["tiny_world"]
+    variant = of_pack("worldmodel.variants").VARIANTS["tiny_world_2"]
     controls, _ = bind.chunk_controls(bind.bind_track(tiny.track, variant).controls, 0, variant)
     predict = session.bare(tiny.model.model.diffusion_model)
     *_, (expected, _) = begin.extend(tiny.world, controls, 4, predict)
@@ -129,8 +129,8 @@ def test_the_nodes_compute_what_the_library_computes(
 
 def test_the_true_film_begins_with_the_start_and_follows_the_track(run: Callable, track: Callable) -> None:
     walk = track("forward*24 right+yaw_right*12")
-    image, film = run("WMTinyWorldView", 3, 0, walk)
-    alone, still = run("WMTinyWorldView", 3, 0)
+    image, film, *_ = run("WMTinyWorldView", 3, 0, walk)
+    alone, still, *_ = run("WMTinyWorldView", 3, 0)
     assert image.shape == (1, 64, 96, 3) and film.shape == (36, 64, 96, 3)
     assert torch.equal(image, film[:1]) and torch.equal(image, alone) and torch.equal(still, alone)
     # row i moves the camera from frame i to frame i + 1: the last row is not seen, the first one in frame 1
@@ -147,7 +147,7 @@ def test_the_true_film_begins_with_the_start_and_follows_the_track(run: Callable
 def test_a_start_holds_the_picture_and_its_patches(tiny: SimpleNamespace) -> None:
     start = tiny.world.start
     condition = start.image_condition
-    assert start.variant == start.latent_format == "tiny_world"
+    assert (start.variant, start.latent_format) == ("tiny_world_2", "tiny_world")
     assert condition.shape[0] == 20 and condition.shape[2:] == (8, 12)
     assert bool((condition[:4, 0] == 1).all()) and not condition[:4, 1:].any()
     assert start.visual_context.shape == (24, 128)

@@ -396,3 +396,31 @@ def test_of_very_many_candidates_only_some_are_looked_into_at_a_time(
     with ThreadPoolExecutor(1) as pool:  # as its worker
         assert pool.submit(saved.names).result() == ["the newest", "a.txt"]
     assert saved.path("the newest") == folders.input / "a.txt" and len(looked) == 2501
+
+
+def test_a_file_that_is_gone_is_forgotten(of_pack: Callable[[str], ModuleType], folders: SimpleNamespace) -> None:
+    files = of_pack("nodes.host.files")
+    kind = files.Kind("a track", "none", (".txt",), "", lambda path: True)
+    saved = files.SavedFiles(kind)
+    for name in "ab":
+        (folders.input / f"{name}.txt").write_text(TUM)
+    assert saved.names() == ["the newest", "a.txt", "b.txt"] and len(saved._glances) == 2
+    (folders.input / "a.txt").unlink()
+    assert saved.path("the newest") == folders.input / "b.txt"
+    assert [*saved._glances] == [str(folders.input / "b.txt")]
+
+
+def test_worlds_are_listed_though_another_page_asks_at_the_same_time(
+    nodes: dict, tiny: SimpleNamespace, folders: SimpleNamespace, of_pack: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Forgetful(dict):
+        """What another page's listing does to ours, at the worst moment."""
+
+        def __setitem__(self, key: Any, value: Any) -> None:
+            pass
+
+    shelf = of_pack("nodes.shelf")
+    monkeypatch.setattr(shelf, "_kept", Forgetful())
+    nodes["WMSaveWorld"].execute(tiny.world, "worldmodel/mine")
+    (world,) = shelf.worlds({})["worlds"]
+    assert world["readable"] and world["title"].startswith("mine_")

@@ -37,7 +37,7 @@ class Seen:
 
 
 def test_network_and_decoder_run_side_by_side_on_one_thread_each(tiny: SimpleNamespace, run: Callable) -> None:
-    network, decoder = Seen(tiny.model.model.diffusion_model), Seen(tiny.vae.first_stage_model.decoder.stem)
+    network, decoder = Seen(tiny.model.model.diffusion_model), Seen(tiny.vae.decoding.stem)
     run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 1, vae=tiny.vae)
     assert network.counts == decoder.counts == {1}
     assert network.threads == {threading.get_ident()}
@@ -47,7 +47,7 @@ def test_network_and_decoder_run_side_by_side_on_one_thread_each(tiny: SimpleNam
 
 def test_decode_world_shares_the_work_between_two_threads_of_one(tiny: SimpleNamespace, run: Callable) -> None:
     world, _ = run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 1)
-    decoder = tiny.vae.first_stage_model.decoder
+    decoder = tiny.vae.decoding
     first, second = Seen(decoder.stem), Seen(decoder.out)
     run("WMDecodeWorld", world, tiny.vae)
     assert first.counts == second.counts == {1}
@@ -69,7 +69,7 @@ def test_shared_work_gives_the_same_frames_bit_for_bit(
 
 @pytest.mark.parametrize("where", ["network", "decoder"])
 def test_the_hosts_number_comes_back_after_a_stop(tiny: SimpleNamespace, run: Callable, where: str) -> None:
-    stopping = {"network": tiny.model.model.diffusion_model, "decoder": tiny.vae.first_stage_model.decoder.stem}[where]
+    stopping = {"network": tiny.model.model.diffusion_model, "decoder": tiny.vae.decoding.stem}[where]
     stopping.register_forward_pre_hook(lambda *_: comfy.model_management.interrupt_current_processing())
     with pytest.raises(comfy.model_management.InterruptProcessingException):
         run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 1, vae=tiny.vae)
@@ -81,7 +81,7 @@ def test_a_decoder_that_fails_ends_the_rollout_with_its_own_words(tiny: SimpleNa
     def fail(*_: Any) -> None:
         raise ValueError("the decoder's own words")
 
-    tiny.vae.first_stage_model.decoder.out.register_forward_pre_hook(fail)
+    tiny.vae.decoding.out.register_forward_pre_hook(fail)
     with pytest.raises(ValueError, match="the decoder's own words"):
         run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 1, vae=tiny.vae)
     assert torch.get_num_threads() == HOSTS

@@ -149,7 +149,7 @@ def test_stop_loses_nothing(toy: SimpleNamespace, nodes: dict, track: Callable) 
     with pytest.raises(comfy.model_management.InterruptProcessingException):
         roll(stopping)
     report = roll(stopping).ui["text"][0]
-    assert "1 chunk taken from the journal, 2 computed" in report and "4 Euler steps; shift 2" in report
+    assert "1 chunk from the journal on disk, 2 computed" in report and "4 Euler steps; shift 2" in report
 
 
 def test_a_prompt_on_the_way(toy: SimpleNamespace, run: Callable, track: Callable) -> None:
@@ -171,7 +171,7 @@ def test_decode_compare_overlay_and_info(toy: SimpleNamespace, run: Callable, no
     for first, last in ((0, 0), (16, 17), (20, 33), (48, -1)):
         part = run("WMDecodeWorld", world, toy.vae, first, last)
         assert torch.equal(part, whole[first : (last if last >= 0 else 48) + 1])
-    shown = nodes["WMCompareWorlds"].execute(world, other, toy.vae, truth=whole)
+    shown = nodes["WMCompareWorlds"].execute(world, toy.vae, other, truth=whole)
     assert shown.args[0].shape[0] == 49 and "chunk 2: world 1" in shown.args[2]
     drawn = run("WMOverlayControls", whole, track("forward*49"))
     assert drawn.shape[0] == 49

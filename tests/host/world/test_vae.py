@@ -75,7 +75,45 @@ def test_chunking_a_stream_changes_nothing(decoder: ModuleType, vae: comfy.sd.VA
         assert torch.equal(stream(decoder, vae, latents, chunks), whole), chunks
 
 
-def test_a_stream_agrees_with_the_hosts_vae_decode(decoder: ModuleType, vae: comfy.sd.VAE) -> None:
+def test_tiny_world_is_decoded_in_16_bits_where_the_cpu_has_them_unless_it_is_asked_to_be_exact(
+    decoder: ModuleType, tiny: SimpleNamespace, run: Callable[..., Any], of_pack: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    fast, latents, films = of_pack("worldmodel.vae.tiny_decoder"), some_latents(), []
+    for has in (True, False):
+        monkeypatch.setattr(fast, "has_bfloat16", lambda _, has=has: has)
+        for decoding in ("auto", "exact"):
+            vae = run("WMLoadWorldVAE", "Tiny World", decoding)
+            assert vae.decoding.dtype == (torch.bfloat16 if has and decoding == "auto" else torch.float32)
+            assert vae.vae_dtype == torch.float32  # of the encoder: worlds are known by the bits of their start
+            films.append(stream(decoder, vae, latents, [9]))
+            assert torch.equal(stream(decoder, vae, latents, [2, 5, 2]), films[-1])
+    assert not torch.equal(films[0], films[1]) and (films[0] - films[1]).square().mean().sqrt() < 0.01
+    assert torch.equal(films[1], films[2]) and torch.equal(films[1], films[3])
+    monkeypatch.setattr(fast, "has_bfloat16", lambda _: True)
+    monkeypatch.setattr(of_pack("nodes.host.vae").args, "fp32_vae", True)
+    assert run("WMLoadWorldVAE", "Tiny World").decoding.dtype == torch.float32
+
+
+def test_a_chunk_of_any_length_is_decoded_at_once_and_a_late_beginning_changes_nothing(
+    decoder: ModuleType, tiny: SimpleNamespace, of_pack: Callable[[str], ModuleType]
+) -> None:
+    state, latents = of_pack("worldmodel.world.state"), some_latents(31)
+    chunks = tuple(state.Chunk(piece, None) for piece in latents.split([7, 6, 6, 6, 6], dim=1))
+    start = SimpleNamespace(variant="tiny_world_2_memory", form="corrected", image_condition=latents[:, :0])
+    world = state.World(start, chunks)
+    whole = torch.cat(list(decoder.decode_frames(tiny.vae, world, 0, 120)))
+    behind = decoder.primed(tiny.vae, world._replace(chunks=()))
+    films = [behind.push(chunk.latents) for chunk in chunks]
+    assert [len(film) for film in films] == [25, 24, 24, 24, 24]
+    assert torch.equal(torch.cat(films), whole)
+    assert torch.equal(torch.cat(list(decoder.decode_frames(tiny.vae, world, 70, 110))), whole[70:111])
+
+
+def test_a_stream_agrees_with_the_hosts_vae_decode(
+    decoder: ModuleType, vae: comfy.sd.VAE, of_pack: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_pack("worldmodel.vae.tiny_decoder"), "has_bfloat16", lambda _: False)
     latents = some_latents()
     for_host = {"samples": decoder.kind_of(vae).latents.process_out(latents[None])}
     (frames,) = host_nodes.VAEDecode().decode(vae, for_host)
@@ -105,7 +143,9 @@ def test_model_space_is_the_hosts() -> None:
 def test_a_late_beginning_gives_the_same_frames(decoder: ModuleType, of_pack: Callable, vae: comfy.sd.VAE) -> None:
     state, latents = of_pack("worldmodel.world.state"), some_latents(45)
     chunks = tuple(state.Chunk(piece, None) for piece in latents.split(3, dim=1))
-    world = state.World(SimpleNamespace(variant="tiny_world", form="corrected", image_condition=latents[:, :0]), chunks)
+    world = state.World(
+        SimpleNamespace(variant="tiny_world_2", form="corrected", image_condition=latents[:, :0]), chunks
+    )
     whole = torch.cat(list(decoder.decode_frames(vae, world, 0, 176)))
     for first, last in ((0, 4), (171, 175)):
         part = torch.cat(list(decoder.decode_frames(vae, world, first, last)))

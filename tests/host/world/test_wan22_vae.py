@@ -144,8 +144,10 @@ def test_a_world_is_decoded_in_its_familys_manner(
 ) -> None:  # fmt: skip
     state, latents = of_pack("worldmodel.world.state"), golden["in.z"][0, :, :9]
     chunks = tuple(state.Chunk(piece, None) for piece in latents.split(3, dim=1))
-    world = state.World(SimpleNamespace(variant="tiny_world", form="corrected", image_condition=latents[:, :0]), chunks)
-    family = of_pack("worldmodel.variants").VARIANTS["tiny_world"].family
+    world = state.World(
+        SimpleNamespace(variant="tiny_world_2", form="corrected", image_condition=latents[:, :0]), chunks
+    )
+    family = of_pack("worldmodel.variants").VARIANTS["tiny_world_2"].family
     families = of_pack("worldmodel.families").FAMILIES
     for manner in (None, matrix_game_3):
         if manner:
@@ -220,7 +222,7 @@ def test_a_vae_of_another_family_is_refused_in_one_sentence(
     world, _ = run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 0)
     with pytest.raises(ValueError, match="vae: found MG-LightVAE with latents of format wan22, expected tiny_world"):
         run("WMDecodeWorld", world, light)
-    kind_for, yume = of_pack("nodes.host.vae").kind_for, of_pack("worldmodel.variants").VARIANTS["tiny_world"]
+    kind_for, yume = of_pack("nodes.host.vae").kind_for, of_pack("worldmodel.variants").VARIANTS["tiny_world_2"]
     yume = replace(yume, title="Yume", family="yume")
     assert kind_for(full, yume, "wan22").title == "the Wan 2.2 VAE"
     with pytest.raises(

@@ -63,7 +63,7 @@ def test_the_authors_rollout_comes_out_of_the_nodes(
     lines = {int(tensors[f"chunk{k}.caption_line"]): tensors[f"chunk{k}.context"] for k in range(chunks)}
 
     def encode(clip: Any, caption: str) -> Tensor:
-        return single.padded(lines[int(caption.rpartition("EVENT")[2])], config["text_len"])[0]
+        return single.padded(lines[int(caption.rpartition("EVENT")[2])], config["text_len"])
 
     monkeypatch.setattr(of_pack("nodes.host.text"), "encode_text", encode)
     world = of_pack("worldmodel.world.state").new_world(judge.start_of(golden, chunks))

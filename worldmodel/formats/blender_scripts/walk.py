@@ -6,11 +6,16 @@ picture, lens, rate and length. The open scene, its camera and its settings stay
 write_poses("walk.json") writes the camera of the open scene back, and write_poses("shot.json", camera) another one.
 """
 
+import os
+
 import bpy
 
 FPS = None  # frames a second
 PICTURE = None  # width and height in pixels
 INTRINSICS = None  # fx, fy, cx, cy as shares of the picture's width and height
+IMAGES = ""  # folder of the frames' pictures beside this script; empty: there are none
+FIRST = 0  # number in the first picture's name
+EVERY = 1  # and how far the numbers of neighbours are apart
 # place x, y, z and rotation w, x, y, z of each frame, in a world whose z points up
 POSES = []
 
@@ -31,6 +36,8 @@ def make_walk():
     if INTRINSICS is not None:
         set_lens(scene.render, camera.data)
     set_keys(camera)
+    if IMAGES:
+        show_pictures(camera.data)
     if bpy.context.window is not None:
         bpy.context.window.scene = scene
         bpy.context.evaluated_depsgraph_get()  # where nothing is drawn, Blender 4 would not move what is in the scene
@@ -47,6 +54,28 @@ def set_lens(window, lens):
     lens.sensor_fit, lens.sensor_width = "HORIZONTAL", max(36, 1 / fx)  # Blender has no lens below 1 mm
     lens.lens = fx * lens.sensor_width
     lens.shift_x, lens.shift_y = 0.5 - cx, (cy - 0.5) * fx / fy  # both count in widths of the picture
+
+
+def show_pictures(lens):
+    """Show the frames' pictures behind the camera, each at its own frame."""
+    first = os.path.join(folder_of_script(), IMAGES, f"frame_{FIRST:06}.png")
+    pictures = bpy.data.images.load(first)
+    pictures.source = "SEQUENCE"
+    behind = lens.background_images.new()
+    behind.image = pictures
+    shown = behind.image_user
+    shown.frame_start, shown.frame_offset = 0, FIRST - 1  # Blender counts a sequence from 1 on
+    shown.frame_duration = len(POSES)
+    for frame in range(len(POSES) if EVERY > 1 else 0):  # it knows no sequence with gaps
+        shown.frame_offset = FIRST - 1 + frame * (EVERY - 1)
+        shown.keyframe_insert("frame_offset", frame=frame)
+    lens.show_background_images = True
+
+
+def folder_of_script():
+    """Return the folder of this script's file, which the text editor knows by another path."""
+    text = bpy.data.texts.get(os.path.basename(__file__))
+    return os.path.dirname(bpy.path.abspath(text.filepath) if text and text.filepath else os.path.abspath(__file__))
 
 
 def set_keys(camera):

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from ...layers.attention import Group, groups_of
 from ...layers.cache import KVCache
-from ...layers.rope import Rotation, grid_rotation
+from ...layers.lean import fed, modulated
+from ...layers.rope import Rotation, grid_rotation, place_turns
 from ...layers.wan import (
     CrossAttention,
     Head,
@@ -24,13 +25,12 @@ from ...layers.wan import (
     common_level,
     feed_forward_layers,
     gated,
-    modulate,
     modulation_parameter,
     timestep_features,
     two_linears,
 )
 from .. import NOT_A_SAMPLER
-from ..action import HEAD_SIZE, ActionInputs, ActionModule, action_rotation
+from ..action import HEAD_SIZE, ActionInputs, ActionModule, action_turns
 
 PATCH = (1, 2, 2)
 
@@ -57,14 +57,16 @@ class Step(NamedTuple):
     """True on the clean pass, which writes the cache."""
     mask: Tensor | None = None
     """bool (T, T), row sees column; training only, without a cache."""
+    read: bool = True
+    """Whether anybody reads the velocity; else nothing is computed for it alone, and what comes back is x, or NaN."""
 
     def at(self, timestep: Tensor) -> Step:
         """Return the pass that all latents make at a timestep ()."""
-        return self._replace(timesteps=torch.full_like(self.timesteps, timestep.item()))
+        return self._replace(timesteps=timestep.to(self.timesteps).expand_as(self.timesteps))
 
     def clean(self) -> Step:
         """Return the pass that writes the cache."""
-        return self._replace(timesteps=torch.zeros_like(self.timesteps), commit=True)
+        return self._replace(timesteps=torch.zeros_like(self.timesteps), commit=True, read=False)
 
 
 class Modulation(NamedTuple):
@@ -124,30 +126,39 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, told: Modulation, shared: _Shared, index: int) -> Tensor:
         """Return x (B, N, C) after block number `index`."""
-        cache = shared.actions.cache
         options = {**shared.options, "block_index": index}
-
-        def recall(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-            commit = shared.actions.commit
-            return cache.extend((index, "self"), keys, values, per_latent=shared.tokens, commit=commit)
-
         attended = self.self_attn(
-            modulate(self.norm1(x), told.shift1, told.gain1),
+            modulated(self.norm1, x, told.shift1, told.gain1),
             shared.positions,
             options,
-            recall=None if cache is None else recall,
+            **({} if shared.actions.cache is None else _memory(shared, index)),
             groups=shared.groups,
         )
         x = gated(x, told.gate1, attended)
-        image = _once(cache, (index, "cross"), lambda: self.cross_attn.keys_values(shared.context()))
+        image = _once(shared.actions.cache, (index, "cross"), lambda: self.cross_attn.keys_values(shared.context()))
         x = x + self.cross_attn(self.norm3(x), image, options).to(x.dtype)
         if hasattr(self, "action_model"):
             x = self.action_model(x, shared.actions, index)
         return self.feed_forward(x, told)
 
+    def remember(self, x: Tensor, told: Modulation, shared: _Shared, index: int) -> None:
+        """Do what `forward` does to the cache in a block without actions, and nothing else."""
+        x = modulated(self.norm1, x, told.shift1, told.gain1)
+        self.self_attn.remember(x, shared.positions, **_memory(shared, index))
+
     def feed_forward(self, x: Tensor, told: Modulation) -> Tensor:
         """Return x (B, N, C) after the feed-forward."""
-        return gated(x, told.gate2, self.ffn(modulate(self.norm2(x), told.shift2, told.gain2)))
+        return gated(x, told.gate2, fed(self.ffn, modulated(self.norm2, x, told.shift2, told.gain2)))
+
+
+def _memory(shared: _Shared, index: int) -> dict[str, Callable]:
+    """Return how the self-attention of block number `index` gets at the cache."""
+    slot, cache, tokens = (index, "self"), shared.actions.cache, shared.tokens
+
+    def recall(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        return cache.extend(slot, keys, values, per_latent=tokens, commit=shared.actions.commit)
+
+    return {"recall": recall, "place": lambda like: cache.place(slot, like, per_latent=tokens)}
 
 
 class Sizes(NamedTuple):
@@ -258,13 +269,20 @@ class MatrixGame2(nn.Module):
         assert call.cache is None or call.mask is None, "a mask is for training, which has no cache"
         latents, (rows, columns) = x.shape[2], (x.shape[3] // PATCH[1], x.shape[4] // PATCH[2])
         frames = torch.cat((x, call.image_condition.to(x)), dim=1)
-        tokens = self.patch_embedding(frames).flatten(2).transpose(1, 2).to(x.dtype)  # (B, N, C), (t, h, w) order
+        # (B, N, C), (t, h, w) order; contiguous, or every block would pass the convolution's own order on
+        tokens = self.patch_embedding(frames).flatten(2).transpose(1, 2).to(x.dtype).contiguous()
         times = self._times(call, x)
         shared = self._shared(x, call, transformer_options or {})
+        last = len(self.blocks) - 1
         for index, (block, told) in enumerate(zip(self.blocks, times.blocks, strict=True)):
-            tokens = block(tokens, told, shared, index)
+            if index == last and call.cache is not None and not call.read and not hasattr(block, "action_model"):
+                block.remember(tokens, told, shared, index)
+            else:
+                tokens = block(tokens, told, shared, index)
         if call.cache is not None and call.commit:
             call.cache.begin_chunk()
+        if not call.read:  # but whoever asks whether all was finite must be told
+            return torch.add(x, tokens.mean(), alpha=0)
         patches = self.head(tokens, times.head).unflatten(1, (latents, rows, columns))
         # (B, T, h/2, w/2, 2 * 2 * 16), channel fastest -> (B, 16, T, h, w)
         patches = patches.unflatten(-1, (PATCH[1], PATCH[2], self.out_dim)).permute(0, 6, 1, 2, 4, 3, 5)
@@ -287,9 +305,10 @@ class MatrixGame2(nn.Module):
         rows, columns = x.shape[3] // PATCH[1], x.shape[4] // PATCH[2]
         cache = call.cache
 
-        def rotations() -> tuple[Rotation, Rotation]:
-            size = self.dim // self.heads
-            return grid_rotation(call.positions, rows, columns, size), action_rotation(call.positions)
+        def rotations() -> tuple[Rotation, Tensor]:
+            grid = (rows, columns, self.dim // self.heads)
+            places = _once(cache, ("places", *grid), lambda: place_turns(*grid, call.positions.device))
+            return grid_rotation(call.positions, *grid, places), action_turns(call.positions)
 
         grid, action = rotations() if cache is None else cache.of_chunk("rotations", rotations)
         made: list[Tensor] = []

@@ -13,6 +13,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from ...storage.pixels import to_bytes
+
 SMALLEST = 16
 """Pixels of a side below which nothing is left to crop."""
 
@@ -74,7 +76,7 @@ def prepare_picture(image: Tensor, size: tuple[int, int]) -> Tensor:
         raise ValueError("image: found NaN or infinity, expected numbers from 0 to 1; check the node before.")
     if (height, width) == size:
         return picture.clamp(0, 1)
-    whole = Image.fromarray((picture.clamp(0, 1) * 255).round().to(torch.uint8).numpy())
+    whole = Image.fromarray(to_bytes(picture))
     return torch.from_numpy(np.array(crop_and_resize(whole, size))).float() / 255
 
 

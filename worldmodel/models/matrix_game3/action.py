@@ -10,12 +10,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ...layers.attention import attention
-from ...layers.lean import activated, added
+from ...layers.attention import attention, attention_at_places
+from ...layers.lean import activated, added, apart
 from ...layers.norms import lean_unit_norm
-from ...layers.rope import rotate_first
+from ...layers.rope import rotate_part
 from ...layers.wan import by_latent
-from ..action import ActionModule, action_rotation
+from ..action import ActionModule
+from ..action import action_turns as turns_of
 
 
 class Actions(NamedTuple):
@@ -26,13 +27,13 @@ class Actions(NamedTuple):
     mouse: Tensor
     """(B, T, 24): windows, frame by frame."""
     turns: Tensor
-    """(T, r, 2) float32 cosines and sines."""
+    """(T, r, 2, 2) float32, as `layers.rope.rotate_part` reads them."""
 
 
 def action_turns(memories: int, latents: int, rotated: int, device: torch.device) -> Tensor:
-    """Return the turns (memories + latents, rotated / 2, 2); memory and clip both count from 0."""
+    """Return the turns (memories + latents, rotated / 2, 2, 2); memory and clip both count from 0."""
     positions = torch.cat((torch.arange(memories), torch.arange(latents)))
-    return action_rotation(positions, rotated).turns.to(device)
+    return turns_of(positions, rotated).to(device)
 
 
 class ClipActionModule(ActionModule):
@@ -52,7 +53,7 @@ class ClipActionModule(ActionModule):
         """Return keys and values (B, T, H, d) of the keyboard, which all tokens share."""
         embedded = self.keyboard_embed(actions.keyboard).flatten(2)
         k, v = self.keyboard_attn_kv(embedded).unflatten(-1, (2, self.heads, -1)).unbind(2)
-        return rotate_first(lean_unit_norm(k, 1e-6), actions.turns[:, None]), v
+        return rotate_part(lean_unit_norm(k, 1e-6), actions.turns[:, None]), v
 
     def _mouse(self, told: Tensor, actions: Actions) -> Tensor:
         """Attend over time at each place; a handful of keys, so no override of a host.
@@ -64,14 +65,11 @@ class ClipActionModule(ActionModule):
         Returns:
             (B, N, A), what `proj_mouse` is to read.
         """
-        batch, latents = actions.mouse.shape[:2]
-        hidden = activated(self.mouse_mlp, told).unflatten(1, (latents, -1))  # (B, T, S, A)
-        qkv = self.t_qkv(hidden).unflatten(-1, (3, self.heads, -1))  # (B, T, S, 3, H, d)
-        turned = rotate_first(lean_unit_norm(qkv[..., :2, :, :], 1e-6), actions.turns[:, None, None, None])
-        # (B, T, S, H, d) -> (B * S, T, H, d)
-        q, k, v = (part.transpose(1, 2).flatten(0, 1) for part in (*turned.unbind(3), qkv[..., 2, :, :]))
-        out = attention(q, k, v).unflatten(0, (batch, -1))  # (B, S, T, A)
-        return out.transpose(1, 2).flatten(1, 2)
+        hidden = activated(self.mouse_mlp, told)  # (B, N, A)
+        qkv = apart(self.t_qkv, hidden, 3).unflatten(-1, (self.heads, -1))  # (3, B, N, H, d)
+        qkv = qkv.unflatten(2, (actions.mouse.shape[1], -1))  # (3, B, T, S, H, d)
+        q, k = rotate_part(lean_unit_norm(qkv[:2], 1e-6), actions.turns[:, None, None])
+        return attention_at_places(q, k, qkv[2]).flatten(1, 2)
 
     def _keyboard(self, x: Tensor, turns: Tensor, keys_values: tuple[Tensor, Tensor]) -> Tensor:
         """Attend from every token to one entry per latent; a handful of keys, so no override of a host.
@@ -81,7 +79,7 @@ class ClipActionModule(ActionModule):
         """
         q = lean_unit_norm(self.mouse_attn_q(x).unflatten(-1, (self.heads, -1)), 1e-6)
         # every token has the position of its latent
-        q = rotate_first(q.unflatten(1, (len(turns), -1)), turns[:, None, None]).flatten(1, 2)
+        q = rotate_part(q.unflatten(1, (len(turns), -1)), turns[:, None, None]).flatten(1, 2)
         return attention(q, *keys_values)
 
 

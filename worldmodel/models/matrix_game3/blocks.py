@@ -49,12 +49,13 @@ class HeadwiseSelfAttention(SelfAttention):
 
     def forward(self, x: Tensor, turns: tuple[Tensor, ...], options: dict, first: int = 0) -> Tensor:
         """Return the attended tokens (B, N', C) of x (B, N, C): those of the latents from number `first` on."""
-        heads, (time, *places) = (self.heads, -1), turns
-        skipped = first * x.shape[1] // len(time)
+        heads, (time, places) = (self.heads, -1), turns
+        latents = time.shape[-6]
+        skipped = first * x.shape[1] // latents
         v = self.v(x).unflatten(-1, heads)
         k = rotate_grid(lean_norm_by(self.norm_k, self.k(x)).unflatten(-1, heads), turns)
         q = lean_norm_by(self.norm_q, self.q(x[:, skipped:])).unflatten(-1, heads)
-        q = rotate_grid(q, (time[first:], *places))
+        q = rotate_grid(q, (time.narrow(-6, first, latents - first), places))
         return self.o(attention(q, k, v, override=self.override, transformer_options=options))
 
 
@@ -101,7 +102,7 @@ class Block(CameraInjector):
             first: latents at the beginning that nobody reads after this block; they are left out of what it returns.
         """
         options = {**shared.options, "block_index": index}
-        skipped = first * x.shape[1] // len(shared.turns[0])
+        skipped = first * x.shape[1] // told[0].shape[1]
         normed = modulate(self.norm1(x), *told[:2])
         gate1, shift2, gain2, gate2 = (part[:, first:] for part in told[2:])
         x = gated(x[:, skipped:], gate1, self.self_attn(normed, shared.turns, options, first))

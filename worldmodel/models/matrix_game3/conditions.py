@@ -32,15 +32,17 @@ class Call(NamedTuple):
     memory: Tensor | None
     """(B, C, M, h, w) clean latents, in any order."""
     positions: Tensor
-    """(T,) int64 absolute latent indices: of the memory, the past, then the new latents."""
+    """(T,) int64 absolute latent indices: of the memory, the past, then the new latents; (B, T) where clips have their
+    own."""
     keyboard: Tensor
     """(B, T, 12, keys) action windows."""
     mouse: Tensor
     """(B, T, 12, 2) action windows."""
     rays: Tensor
     """(B, T * S, 6 * 16 * 16 * 4) rays by tokens (`layers.camera_rays.ray_tokens`)."""
-    text: Tensor
-    """(B, words, width); behind a prompt's words come zeros, up to the number that the variant reads."""
+    text: Tensor | None
+    """(B, words, width); behind a prompt's words come zeros, up to the number that the variant reads. `None`: nothing
+    is said."""
     timesteps: Tensor
     """(B, T) float32 in [0, 1000], on the CPU, where reading them waits for no device."""
     negative: Tensor | None = None
@@ -71,10 +73,10 @@ class Call(NamedTuple):
         """Return the pass that guidance starts from: the negative prompt, nobody acting, and no memory."""
         assert self.negative is not None, "a call without a negative prompt has no guidance"
         first = self.memories
-        tokens = self.rays.shape[1] // len(self.positions)
+        tokens = self.rays.shape[1] // self.positions.shape[-1]
         return self._replace(
             memory=None,
-            positions=self.positions[first:],
+            positions=self.positions[..., first:],
             keyboard=torch.full_like(self.keyboard[:, first:], NO_KEYS),
             mouse=torch.full_like(self.mouse[:, first:], NO_MOUSE),
             rays=self.rays[:, first * tokens :],
@@ -90,7 +92,7 @@ class Clip(NamedTuple):
     past: Tensor
     """(B, C, P, h, w)."""
     positions: Tensor
-    """(P + new,) int64 absolute latent indices."""
+    """(P + new,) int64 absolute latent indices, or (B, P + new)."""
     keyboard: Tensor
     """(B, F, keys) rows of the frames of all these latents, the past ones' too."""
     mouse: Tensor
@@ -105,7 +107,7 @@ class Fetched(NamedTuple):
     latents: Tensor
     """(B, C, M, h, w)."""
     positions: Tensor
-    """(M,) int64 absolute latent indices."""
+    """(M,) int64 absolute latent indices, or (B, M)."""
     rays: Tensor
     """(B, 6 * 16 * 16, M, h, w)."""
 
@@ -154,7 +156,7 @@ def action_windows(rows: Tensor, latents: int, memory: Tensor | None = None) -> 
 
 def clip_call(
     clip: Clip,
-    text: Tensor,
+    text: Tensor | None,
     memory: Fetched | None = None,
     *,
     negative: Tensor | None = None,
@@ -165,18 +167,18 @@ def clip_call(
 
     Args:
         clip: past latents, and what is known of the whole clip.
-        text: (B, words, width) of the prompt.
+        text: (B, words, width) of the prompt; `None`: nothing is said.
         memory: what was fetched; `None` in a world's first clip.
         negative, kept, rounded: see `Call`.
     """
-    batch, latents = clip.past.shape[0], len(clip.positions)
+    batch, latents = clip.past.shape[0], clip.positions.shape[-1]
 
     def windows(rows: Tensor, nobody: float) -> Tensor:
-        code = None if memory is None else rows.new_full((batch, len(memory.positions), rows.shape[-1]), nobody)
+        code = None if memory is None else rows.new_full((batch, memory.positions.shape[-1], rows.shape[-1]), nobody)
         return action_windows(rows, latents, code)
 
     parts = (clip,) if memory is None else (memory, clip)
-    positions = torch.cat([part.positions for part in parts])
+    positions = torch.cat([part.positions for part in parts], dim=-1)
     return Call(
         past=clip.past,
         memory=None if memory is None else memory.latents,
@@ -185,7 +187,7 @@ def clip_call(
         mouse=windows(clip.mouse, NO_MOUSE),
         rays=torch.cat([ray_tokens(part.rays.to(clip.rays)) for part in parts], dim=1),
         text=text,
-        timesteps=torch.zeros(batch, len(positions)),
+        timesteps=torch.zeros(batch, positions.shape[-1]),
         negative=negative,
         kept=kept,
         rounded=rounded,

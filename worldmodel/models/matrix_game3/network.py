@@ -7,7 +7,6 @@ Source: Matrix-Game 3.0 (github.com/SkyworkAI/Matrix-Game), wan/modules/model.py
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -17,16 +16,15 @@ from torch import Tensor, nn
 from ...layers.camera_rays import RayEmbedding
 from ...layers.kept import once
 from ...layers.rope import head_bases, headwise_grid_turns
-from ...layers.wan import GAINS, Head, timestep_features, two_linears
+from ...layers.wan import Head, TextAndTime, unpatched, with_gains
 from .. import NOT_A_SAMPLER
-from ..shapes import filled
 from .action import Actions, ClipActionModule, action_turns
 from .blocks import Block, Shared
 from .conditions import Call
 from .sizes import PATCH, Sizes
 
 
-class MatrixGame3(RayEmbedding):
+class MatrixGame3(RayEmbedding, TextAndTime):
     """The network of Matrix-Game 3.0 at any size; every layer comes from `operations`.
 
     `operations` may also bring `attention` (see `layers.attention.Override`) and `cast` (see `layers.wan.cast_like`).
@@ -47,10 +45,7 @@ class MatrixGame3(RayEmbedding):
         dim = sizes.dim
         self.patch_embedding = operations.Conv3d(sizes.channels, dim, kernel_size=PATCH, stride=PATCH, **place)
         self.build_ray_embedding(dim, sizes.cell, operations=operations, **place)
-        words, times = ((size, dim, dim) for size in (sizes.text_dim, sizes.freq_dim))
-        self.text_embedding = two_linears(words, nn.GELU(approximate="tanh"), operations=operations, **place)
-        self.time_embedding = two_linears(times, nn.SiLU(), operations=operations, **place)
-        self.time_projection = nn.Sequential(nn.SiLU(), operations.Linear(dim, 6 * dim, **place))
+        self.build_embeddings(sizes.text_dim, sizes.freq_dim, dim, operations=operations, **place)
 
         def action_module(index: int) -> ClipActionModule | None:
             if index not in sizes.action_blocks:
@@ -101,9 +96,7 @@ class MatrixGame3(RayEmbedding):
             # nobody reads the velocity of what is given, so the last block leaves it out, unless its mouse looks there
             tokens = block(tokens, told, shared, index, call.given if index == last and not block.acts else 0)
         tokens = tokens[:, tokens.shape[1] - x.shape[2] * rows * columns :]
-        patches = self.head(tokens, head).unflatten(1, (-1, rows, columns)).unflatten(-1, (*PATCH[1:], -1))
-        # (B, L, h/2, w/2, 2, 2, 48) -> (B, 48, L, h, w)
-        return patches.permute(0, 6, 1, 2, 4, 3, 5).reshape(x.shape).to(x.dtype)
+        return unpatched(self.head(tokens, head), PATCH, x)
 
     def kept_numbers(self, latents: int, height: int, width: int, words: int) -> int:
         """Return how many numbers a `Kept` without a budget holds at most, the short tables of positions left out.
@@ -122,12 +115,14 @@ class MatrixGame3(RayEmbedding):
         """Make what the timesteps do to each block, and to the head; once per distinct timestep, not per latent."""
         levels, of_latent = call.timesteps.unique(return_inverse=True)
         of_latent = of_latent.to(like.device)
-        features = timestep_features(levels, self.sizes.freq_dim).to(like)
-        time = self.time_embedding(features)  # (K, C)
-        projected = self.time_projection(time).unflatten(-1, (6, -1)).float()
-        projected += torch.tensor(GAINS, device=like.device)[:, None]
-        blocks = [block.modulations(projected, of_latent, like.dtype) for block in self.blocks]
+        time, projected = self.embed_times(levels, self.sizes.freq_dim, like)  # (K, C)
+        gains = with_gains(projected)
+        blocks = [block.modulations(gains, of_latent, like.dtype) for block in self.blocks]
         return blocks, self.head.modulations(time.to(like.dtype)[of_latent[:, call.given :]])
+
+    def _words(self, call: Call, like: Tensor) -> Tensor:
+        """Return the prompt, or a single word of zeros where nothing is said."""
+        return like.new_zeros(len(like), 1, self.sizes.text_dim) if call.text is None else call.text.to(like)
 
     def _shared(self, call: Call, like: Tensor, options: dict) -> Shared:
         rows, columns = like.shape[3] // PATCH[1], like.shape[4] // PATCH[2]
@@ -137,12 +132,12 @@ class MatrixGame3(RayEmbedding):
             bases = head_bases(sizes.heads, sizes.head_spread)
             return headwise_grid_turns(call.positions.to(device), rows, columns, sizes.dim // sizes.heads, bases)
 
-        latents = len(call.positions)
+        latents = call.positions.shape[-1]
         return Shared(
             turns=once(kept, "turns", turns),
             # made when the first block asks, and not at all where every block has kept what it made of it
             camera=cache(lambda: once(kept, "rays", lambda: self.embed_rays(call.rays.to(like)))),
-            text=cache(lambda: self.text_embedding(call.text.to(like))),
+            text=cache(lambda: self.text_embedding(self._words(call, like))),
             actions=Actions(
                 call.keyboard.to(like),
                 call.mouse.flatten(2).to(like),
@@ -151,22 +146,3 @@ class MatrixGame3(RayEmbedding):
             kept=kept,
             options={**options, "total_blocks": len(self.blocks)},
         )
-
-
-def network_of(
-    weights: Mapping[str, Tensor],
-    sizes: Sizes,
-    *,
-    dtype: torch.dtype = torch.float32,
-    device: torch.device | str = "cpu",
-    operations: Any = torch.nn,
-) -> MatrixGame3:
-    """Return the network of these weights, ready to infer.
-
-    Args:
-        weights: under the released names, in any precision; every one is used, and none may be missing.
-        sizes: as `sizes_of` reads them.
-        dtype: of the network. The release rounds its weights to bfloat16, whatever the file holds.
-        operations: the layers it is built from.
-    """
-    return filled(MatrixGame3(sizes, device="meta", operations=operations), weights, dtype, device)

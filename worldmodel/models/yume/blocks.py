@@ -16,10 +16,12 @@ from ...layers.attention import attention
 from ...layers.kept import Kept, once
 from ...layers.lean import activated
 from ...layers.norms import lean_norm_by
-from ...layers.rope import rotate_first
+from ...layers.rope import turned
 from ...layers.wan import SelfAttention, TextAttention, cast_like, feed_forward_layers, modulation_parameter
 
 EPSILON = 1e-6
+WHOLE = 64
+"""Tokens that the feed-forward's kernel is asked with a multiple of, as their number changes from chunk to chunk."""
 
 
 class Shared(NamedTuple):
@@ -42,8 +44,8 @@ class CompressedSelfAttention(SelfAttention):
         """Return the attended tokens (B, N - skipped, C) of x (B, N, C): those from number `skipped` on."""
         heads = (self.heads, -1)
         v = self.v(x).unflatten(-1, heads)
-        k = rotate_first(lean_norm_by(self.norm_k, self.k(x)).unflatten(-1, heads), turns)
-        q = rotate_first(lean_norm_by(self.norm_q, self.q(x[:, skipped:])).unflatten(-1, heads), turns[skipped:])
+        k = turned(lean_norm_by(self.norm_k, self.k(x)).unflatten(-1, heads), turns)
+        q = turned(lean_norm_by(self.norm_q, self.q(x[:, skipped:])).unflatten(-1, heads), turns[skipped:])
         return self.o(attention(q, k, v, override=self.override, transformer_options=options))
 
 
@@ -85,7 +87,8 @@ class Block(nn.Module):
         x = gated(x, told[2], attended, history)
         words = once(shared.said, (index, "text"), lambda: self.cross_attn.keys_values(shared.text()))
         x = added(x, self.cross_attn(self.norm3(x), words, options))
-        return gated(x, told[5], activated(self.ffn, modulated_norm(x, *told[3:5], history)), history)
+        normed = modulated_norm(x, *told[3:5], history)
+        return gated(x, told[5], activated(self.ffn, normed, whole=WHOLE), history)
 
 
 def modulated_norm(x: Tensor, shift: Tensor, gain: Tensor, history: int) -> Tensor:

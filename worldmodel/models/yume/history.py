@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 FARTHEST = 32
 """The rate at which latents are halved by a convolution of their own, and then cut as at rate 16."""
-RATES = (1, 2, 4, 8, 16, FARTHEST)
 MOST = 1366
 """Latents of history that there is a plan for."""
 

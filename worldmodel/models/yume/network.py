@@ -6,7 +6,7 @@ width. Source: Yume 1.5 (arXiv:2512.22096; github.com/stdstu12/YUME), wan23/modu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -15,17 +15,17 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from ...layers.kept import once
+from ...layers.lean import tiled
 from ...layers.rope import grid_rotation
-from ...layers.wan import GAINS, Head, timestep_features, two_linears
+from ...layers.wan import Head, TextAndTime, unpatched, with_gains
 from .. import NOT_A_SAMPLER
-from ..shapes import filled
 from .blocks import Block, Shared
 from .conditions import Call, Cuts
 from .history import FARTHEST, grid_of
 from .sizes import EMBEDDINGS, HALVING, PATCH, Sizes
 
 
-class Yume(nn.Module):
+class Yume(TextAndTime):
     """The network of Yume 1.5 at any size; every layer comes from `operations`.
 
     `operations` may also bring `attention` (see `layers.attention.Override`) and `cast` (see `layers.wan.cast_like`).
@@ -49,10 +49,7 @@ class Yume(nn.Module):
             setattr(self, name, operations.Conv3d(sizes.channels, dim, kernel_size=kernel, stride=kernel, **place))
         halving = operations.Conv3d(sizes.channels, sizes.channels, kernel_size=(1, 4, 4), stride=(1, 4, 4), **place)
         setattr(self, HALVING, halving)
-        words, times = (sizes.text_dim, dim, dim), (sizes.freq_dim, dim, dim)
-        self.text_embedding = two_linears(words, nn.GELU(approximate="tanh"), operations=operations, **place)
-        self.time_embedding = two_linears(times, nn.SiLU(), operations=operations, **place)
-        self.time_projection = nn.Sequential(nn.SiLU(), operations.Linear(dim, 6 * dim, **place))
+        self.build_embeddings(sizes.text_dim, sizes.freq_dim, dim, operations=operations, **place)
         self.blocks = nn.ModuleList(
             Block(dim, sizes.heads, sizes.ffn_dim, operations=operations, **place) for _ in range(sizes.layers)
         )
@@ -83,18 +80,15 @@ class Yume(nn.Module):
         """
         if call is None:
             raise ValueError(NOT_A_SAMPLER)
-        rows, columns = x.shape[3] // PATCH[1], x.shape[4] // PATCH[2]
         tokens = self.tokens(x, call)
         time, projected = self.levels(call, x)
         shared = self._shared(call, x, transformer_options or {})
-        gains = projected + torch.tensor(GAINS, device=x.device)[:, None]
+        gains = with_gains(projected)
         last = len(self.blocks) - 1
         for index, block in enumerate(self.blocks):
             tokens = block(tokens, block.modulations(gains, x.dtype), shared, index, index == last)
         head = self.head.modulations(time[None, -1:].to(x.dtype))
-        patches = self.head(tokens, head).unflatten(1, (-1, rows, columns)).unflatten(-1, (*PATCH[1:], -1))
-        # (B, p, h/2, w/2, 2, 2, C) -> (B, C, p, h, w)
-        return patches.permute(0, 6, 1, 2, 4, 3, 5).reshape(x.shape).to(x.dtype)
+        return unpatched(self.head(tokens, head), PATCH, x)
 
     def tokens(self, x: Tensor, call: Call) -> Tensor:
         """Return what goes into the first block, (B, N, C): the history's tokens, then the new latents'."""
@@ -106,9 +100,7 @@ class Yume(nn.Module):
 
     def levels(self, call: Call, like: Tensor) -> tuple[Tensor, Tensor]:
         """Return the time embedding (K, C) and its projection (K, 6, C) float32 of the call's `levels`."""
-        features = timestep_features(call.levels, self.sizes.freq_dim).to(like)
-        time = self.time_embedding(features)
-        return time, self.time_projection(time).unflatten(-1, (6, -1)).float()
+        return self.embed_times(call.levels, self.sizes.freq_dim, like)
 
     def _history_tokens(self, call: Call, like: Tensor) -> Tensor:
         """Cut every piece of the history: (1, H, C)."""
@@ -136,7 +128,7 @@ class Yume(nn.Module):
         """Convolve x (1, C, f, h, w), with zeros below and to the right up to whole kernels."""
         layer = getattr(self, name)
         (_, high, wide), (height, width) = layer.kernel_size, x.shape[3:]
-        return layer(pad(x, (0, -width % wide, 0, -height % high)))
+        return tiled(layer, pad(x, (0, -width % wide, 0, -height % high)))
 
     def _shared(self, call: Call, like: Tensor, options: dict) -> Shared:
         height, width = like.shape[3:]
@@ -163,22 +155,3 @@ def _turns(call: Call, like: Tensor, size: int) -> Tensor:
         turns.append(grid_rotation(times, *grid_of(rate, height, width), size).turns)
         begin += latents
     return torch.cat(turns)[:, None].to(like.device)
-
-
-def network_of(
-    weights: Mapping[str, Tensor],
-    sizes: Sizes,
-    *,
-    dtype: torch.dtype = torch.float32,
-    device: torch.device | str = "cpu",
-    operations: Any = torch.nn,
-) -> Yume:
-    """Return the network of these weights, ready to infer.
-
-    Args:
-        weights: under the released names, in any precision; every one is used, and none may be missing.
-        sizes: as `sizes_of` reads them.
-        dtype: of the network.
-        operations: the layers it is built from.
-    """
-    return filled(Yume(sizes, device="meta", operations=operations), weights, dtype, device)

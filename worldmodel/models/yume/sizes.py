@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ..shapes import HEAD_SIZE, Shapes
+from ..shapes import HEAD_SIZE, Shapes, check_widths
 
 PATCH = (1, 2, 2)
 EMBEDDINGS = {1: "patch_embedding", **{rate: f"patch_embedding_{rate}x" for rate in (2, 4, 8, 16)}}
@@ -50,9 +50,5 @@ def sizes_of(shapes: Mapping[str, tuple[int, ...]], *, heads: int | None = None)
         channels=channels,
         heads=heads or max(dim // HEAD_SIZE, 1),
     )
-    if found.dim % found.heads or found.dim // found.heads % 2 or found.freq_dim % 2:
-        raise ValueError(
-            f"checkpoint: found a network {found.dim} wide with {found.heads} heads and {found.freq_dim} numbers for a "
-            f"timestep, {_EXPECTED}; choose another file."
-        )
+    check_widths(found.dim, found.heads, found.freq_dim, _EXPECTED)
     return found

@@ -14,8 +14,9 @@ from torch import Tensor
 from ...metrics.intervals import Estimate, ratio_of
 from ...metrics.pictures import brightness, saturation, sharpness
 from ...rollout.sampling import Levels
-from .. import data, pilot
+from .. import pilot
 from ..player import Player
+from ..scene import clips
 from .suites import Tracks
 
 MEASURES = ("saturation", "brightness", "sharpness", "change")
@@ -49,11 +50,11 @@ def films(player: Player, tracks: Tracks, frames: int, seed: int, levels: Levels
     chunks = next(chunks for chunks in range(1, frames + 1) if variant.chunking.first_frame(chunks) >= frames)
     frames = variant.chunking.first_frame(chunks)
     worlds, walks = tracks.walk(frames=min(frames, tracks.turns.shape[1] + 1))
-    first = (pilot.film(worlds, walks, data.PICTURE, slice(0, 1))[:, 0].movedim(-1, 1) * 255).round() / 255
+    first = (pilot.film(worlds, walks, clips.PICTURE, slice(0, 1))[:, 0].movedim(-1, 1) * 255).round() / 255
     seeing, showing = {}, {}
     for chunk, made in enumerate(player.roll(first, walks.actions, chunks, seed, levels)):
         begin = variant.chunking.first_frame(chunk)
-        true = pilot.film(worlds, walks, data.PICTURE, slice(begin, begin + made.shape[2])).movedim(-1, 2)
+        true = pilot.film(worlds, walks, clips.PICTURE, slice(begin, begin + made.shape[2])).movedim(-1, 2)
         coded = through_vae(player, true, seeing, showing)
         yield Piece(begin, made.transpose(1, 2)[:, : true.shape[1]], true, coded)
 

@@ -26,13 +26,14 @@ from ...metrics.intervals import Estimate, mean_of, share_of
 from ...metrics.pictures import psnr
 from ...rollout.sampling import Levels
 from ...variants import Variant
-from .. import data, engine
 from ..player import Player
+from ..scene import clips, engine
 from ..visibility import traced
 from .drift import films
 from .suites import Tracks
 
-CHUNKS = 5
+FRAMES = 57
+"""Of a drawn path; as many whole chunks as they hold are judged."""
 SEED = 6_000
 SCALES = torch.linspace(0, 2, 9, dtype=torch.float64)
 DEGREES = torch.linspace(-9, 9, 7, dtype=torch.float64)
@@ -66,7 +67,7 @@ class _Chunk(NamedTuple):
     """A chunk to explain: worlds, the film's pose before it (B, 2) and (B,), the commanded motion from there, and the
     two frames (B, 3, H, W)."""
 
-    worlds: engine.Worlds
+    worlds: engine.Places
     place: Tensor
     yaw: Tensor
     way: Tensor
@@ -80,16 +81,22 @@ def measure(player: Player, tracks: Tracks, walks: int, levels: Levels | None = 
     the VAE, which shows what the measure itself can tell."""
     found = []
     for number, batch in tracks.batches(walks, 16):
-        pieces = list(films(player, batch, player.variant.chunking.first_frame(CHUNKS), SEED + number, levels))
+        frames = player.variant.chunking.first_frame(chunks_in(player.variant))
+        pieces = list(films(player, batch, frames, SEED + number, levels))
         made, coded = (torch.cat([getattr(piece, name) for piece in pieces], 1) for name in ("made", "coded"))
         found.append((explain(made, batch, player.variant), explain(coded, batch, player.variant)))
     return tuple(Motion(*map(torch.cat, zip(*motions, strict=True))) for motions in zip(*found, strict=True))
 
 
+def chunks_in(variant: Variant) -> int:
+    """Return how many whole chunks of a variant a drawn path holds."""
+    return next(count for count in range(FRAMES, 0, -1) if variant.chunking.first_frame(count) <= FRAMES)
+
+
 def explain(film: Tensor, tracks: Tracks, variant: Variant) -> Motion:
     """Find the motion of films (B, F, 3, H, W) in 0..1 that follow tracks, chunk by chunk from the start on."""
     worlds, walk = tracks.walk()
-    ends = [0, *(variant.chunking.first_frame(chunk + 1) - 1 for chunk in range(CHUNKS))]
+    ends = [0, *(variant.chunking.first_frame(chunk + 1) - 1 for chunk in range(chunks_in(variant)))]
     place, yaw, motions = walk.places[:, 0], walk.yaws[:, 0], []
     for begin, end in pairwise(ends):
         turn = walk.yaws[:, end] - walk.yaws[:, begin]
@@ -145,7 +152,7 @@ def _errors(chunk: _Chunk, tried: Tensor) -> tuple[Tensor, Tensor]:
     free = cells[which, cell[..., 0], cell[..., 1]] == 0
     places = torch.where(free[..., None], places, places[:, :1])
     pieces = zip(which.flatten().split(64), places.flatten(0, 1).split(64), yaws.flatten().split(64), strict=True)
-    depth = torch.cat([chunk.worlds.render(*piece, data.PICTURE).depth for piece in pieces])
+    depth = torch.cat([chunk.worlds.render(*piece, clips.PICTURE).depth for piece in pieces])
     grid, seen = traced(depth.unflatten(0, (count, -1)), places, yaws, chunk.worlds.focal)
     looked = grid_sample(chunk.before, grid.flatten(1, 2), mode="bilinear", padding_mode="border", align_corners=False)
     looked = rearrange(looked, "b c (k h) w -> b k c h w", k=candidates + 1)[:, 1:]

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from ...metrics.pictures import psnr, squared_error
 from ...rollout.sampling import Levels
-from .. import data, pilot
+from .. import pilot
 from ..player import Player
+from ..scene import clips
 from .suites import OPPOSITES, Tracks, hold
 
 FRAMES = 9
-"""One chunk: the start image and the eight frames that are judged."""
+"""The start image and the eight frames that are judged: a chunk, or the beginning of one."""
 SEED = 3_000
 
 
@@ -38,9 +39,10 @@ def measure(player: Player, tracks: Tracks, action: str, starts: int, levels: Le
         films = []
         for name in (action, OPPOSITES[action]):
             worlds, walks = batch.walk(hold(name, count, FRAMES - 1))
-            films.append(pilot.film(worlds, walks, data.PICTURE).movedim(-1, 2))
+            films.append(pilot.film(worlds, walks, clips.PICTURE).movedim(-1, 2))
         first = (films[0][:, 0] * 255).round() / 255
         made = player.play(first, hold(action, count, FRAMES), 1, SEED + number, levels).transpose(1, 2)
+        made = made[:, :FRAMES]
         near, far = (squared_error(made, film)[:, 1:].mean(1) for film in films)
         rows.append((near < far, psnr(near), psnr(far)))
     return Obedience(*(torch.cat(column) for column in zip(*rows, strict=True)))

@@ -12,8 +12,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from ...shown.film import to_bytes
-from .. import engine
+from ...storage.pixels import to_bytes
+from ..scene import engine
 from . import drift
 from .drift import MEASURES, Ageing
 from .suites import Tracks
@@ -170,7 +170,7 @@ def path_plot(
 
 
 def _plan(
-    canvas: Canvas, frame: tuple[float, ...], worlds: engine.Worlds, walk: int, path: Tensor, found: Found
+    canvas: Canvas, frame: tuple[float, ...], worlds: engine.Places, walk: int, path: Tensor, found: Found
 ) -> None:
     """Draw one plan, centred on its path, 6 metres across or as much as the path needs; north is up."""
     known = ~found.yaws[walk].isnan()

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from ...metrics.intervals import Estimate, mean_of, ratio_of
 from ...rollout.sampling import Levels
-from .. import data, pilot
+from .. import pilot
 from ..player import Player
-from ..scene import themes
+from ..scene import clips, themes
 from ..visibility import seen_from_first
 from . import right_world
 from .drift import through_vae
@@ -28,8 +28,10 @@ from .suites import Tracks
 SEED = 8_000
 LEAST = 50
 """Pixels below which a material of a walk is not judged."""
-WINDOWS = ((1, 51), (400, 450), (951, 1001))
-"""First frame and end of what is read of a long walk."""
+WINDOWS = ((1, 102), (400, 501), (900, 1001))
+"""First frame and end of what is read of a long walk; all are equally long."""
+COMPARED = ((1, 51), (400, 450), (951, 1001))
+"""First frame and end of those of each window whose features are compared with true films."""
 
 
 class Rightness(NamedTuple):
@@ -48,12 +50,12 @@ def right_material(
     rows: tuple[list, list] = ([], [])
     for number, batch in tracks.batches(starts):
         worlds, walks = batch.walk()
-        view = pilot.views(worlds, walks, data.PICTURE, slice(0, right_world.JUDGED.stop))
+        view = pilot.views(worlds, walks, clips.PICTURE, slice(0, right_world.JUDGED.stop))
         poses = walks.places[:, : right_world.JUDGED.stop], walks.yaws[:, : right_world.JUDGED.stop]
         seen = seen_from_first(view.depth, *poses, worlds.focal)[:, right_world.JUDGED]
         true = view.pixels.movedim(-1, 2)
         first = (true[:, 0] * 255).round() / 255
-        made = player.play(first, walks.actions, right_world.CHUNKS, right_world.SEED + number, levels)
+        made = player.play(first, walks.actions, right_world.chunks_of(player), right_world.SEED + number, levels)
         coded = through_vae(player, true, {}, {})
         told = view.materials[:, right_world.JUDGED].long(), 1 / view.depth[:, right_world.JUDGED], seen
         for kept, film in zip(rows, (made.transpose(1, 2), coded), strict=True):
@@ -112,7 +114,7 @@ def long_walks(
     columns: tuple[list, list] = ([], [])
     for number, batch in tracks.batches(walks, 25):
         worlds, walked = batch.walk(frames=windows[-1][1])
-        first = (pilot.film(worlds, walked, data.PICTURE, slice(0, 1))[:, 0].movedim(-1, 1) * 255).round() / 255
+        first = (pilot.film(worlds, walked, clips.PICTURE, slice(0, 1))[:, 0].movedim(-1, 1) * 255).round() / 255
         chunks = 1
         while player.variant.chunking.first_frame(chunks) < windows[-1][1]:
             chunks += 1
@@ -133,9 +135,10 @@ def true_window(player: Player, tracks: Tracks, window: tuple[int, int]) -> Tens
     """Render a window of true films through the VAE (B, F, 3, H, W), and enough before it to fill its memory."""
     low, high = window
     begin = max(0, low - 9)
-    whole = begin + (high - begin - 1 + 3) // 4 * 4 + 1
+    missing = -(high - 1 - begin) % 4  # to whole latents; a walk may end with the window
+    begin, whole = (begin - missing, high) if begin >= missing else (begin, high + missing)
     worlds, walked = tracks.walk(frames=whole)
-    film = pilot.film(worlds, walked, data.PICTURE, slice(begin, whole)).movedim(-1, 2)
+    film = pilot.film(worlds, walked, clips.PICTURE, slice(begin, whole)).movedim(-1, 2)
     return through_vae(player, film, {}, {})[:, low - begin : high - begin]
 
 
@@ -199,6 +202,25 @@ def frechet_of_walks(made: Tensor, true: Tensor, others: Tensor, draws: int = 40
         again.append(frechet(made[rows].reshape(-1, FEATURES), true[rows].reshape(-1, FEATURES)) / unit)
     low, high = torch.tensor(again).quantile(torch.tensor([0.025, 0.975])).tolist()
     return Estimate(value, low, high)
+
+
+def frechet_gap(made: Tensor, beside: Tensor, true: Tensor, others: Tensor, draws: int = 40) -> Estimate:
+    """Return by how much farther films are from true ones than others of the same walks, in the same units.
+
+    Args:
+        made, beside: (N, F, FEATURES) of one window of films of the same walks.
+        true, others, draws: as `frechet_of_walks` takes them; walks are drawn for both films together.
+    """
+    unit = frechet(true.reshape(-1, FEATURES), others.reshape(-1, FEATURES))
+    generator = torch.Generator().manual_seed(0)
+
+    def gap(rows: Tensor) -> float:
+        one, other, known = (films[rows].reshape(-1, FEATURES) for films in (made, beside, true))
+        return (frechet(one, known) - frechet(other, known)) / unit
+
+    again = [gap(torch.randint(len(made), (len(made),), generator=generator)) for _ in range(draws)]
+    low, high = torch.tensor(again).quantile(torch.tensor([0.025, 0.975])).tolist()
+    return Estimate(gap(torch.arange(len(made))), low, high)
 
 
 def sure_ratio(made: Legibility, true: Legibility, window: int) -> Estimate:

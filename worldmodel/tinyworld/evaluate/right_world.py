@@ -15,13 +15,13 @@ from torch import Tensor
 
 from ...metrics.pictures import psnr, sharpness
 from ...rollout.sampling import Levels
-from .. import data, pilot
+from .. import pilot
 from ..player import Player
+from ..scene import clips
 from ..visibility import seen_from_first
 from .suites import Tracks
 
 JUDGED = slice(1, 25)
-CHUNKS = 3
 SEED = 2_000
 
 
@@ -54,7 +54,7 @@ class Truth(NamedTuple):
 def truth_of(tracks: Tracks) -> Truth:
     """Render the judged frames of tracks and tell what of them the start frame showed."""
     worlds, walks = tracks.walk()
-    view = pilot.views(worlds, walks, data.PICTURE, slice(0, JUDGED.stop))
+    view = pilot.views(worlds, walks, clips.PICTURE, slice(0, JUDGED.stop))
     seen = seen_from_first(view.depth, walks.places[:, : JUDGED.stop], walks.yaws[:, : JUDGED.stop], worlds.focal)
     film = view.pixels.movedim(-1, 2)
     return Truth((film[:, 0] * 255).round() / 255, film[:, JUDGED], seen[:, JUDGED], walks.actions)
@@ -68,7 +68,12 @@ def seen_psnr(made: Tensor, truth: Truth) -> Tensor:
 
 def play(player: Player, truth: Truth, actions: pilot.Actions, seed: int, levels: Levels | None = None) -> Tensor:
     """Return the judged frames (B, F, 3, H, W) that the model makes of the start frames."""
-    return player.play(truth.first, actions, CHUNKS, seed, levels).transpose(1, 2)[:, JUDGED]
+    return player.play(truth.first, actions, chunks_of(player), seed, levels).transpose(1, 2)[:, JUDGED]
+
+
+def chunks_of(player: Player) -> int:
+    """Return how many chunks hold the judged frames."""
+    return player.variant.chunking.chunk_of(JUDGED.stop - 1) + 1
 
 
 def measure(player: Player, tracks: Tracks, starts: int, levels: Levels | None = None) -> Rightness:

@@ -16,12 +16,30 @@ from ...metrics.intervals import Estimate, mean_of, ratio_of, share_of
 from ...metrics.pictures import bicubic_copy, psnr, squared_error
 from ...reading.words import shortened
 from ...rollout.sampling import Levels, warped_steps
-from .. import data, pilot
+from .. import pilot
 from ..player import Player
-from . import drift, follows, obedience, plots, reader, reading, right_world, steering, suites, suites2, whereabouts
+from ..remember.player import MemoryPlayer
+from ..scene import clips, themes
+from ..weather.player import EventPlayer
+from . import (
+    drift,
+    events,
+    follows,
+    loops,
+    obedience,
+    plots,
+    reader,
+    reading,
+    right_world,
+    steering,
+    suites,
+    whereabouts,
+)
 from .reader import Reader
 
 BEFORE_STEPS = 20
+THEME_WALKS = 48
+"""True walks that say how a theme looks."""
 
 
 class Form(NamedTuple):
@@ -37,14 +55,18 @@ class Form(NamedTuple):
     """What the few steps are compared with, at many."""
     plots: Path | None = None
     """Folder for pictures."""
-    kind: str | None = None
-    """`levels` or `layouts` of `tiny_world_2`; `None`: `tiny_world_1`."""
+    kind: str = suites.KINDS[0]
+    """Held-out walks in which places: one of `suites.KINDS`."""
     reader: Reader | None = None
-    """Of `tiny_world_2`; `None`: the shipped one."""
+    """`None`: the shipped one."""
+    twin: Player | None = None
+    """The form with memory, trained without memory."""
+    unspoilt: Player | None = None
+    """The form with memory, trained without the error buffer."""
 
     def suite(self) -> dict[str, suites.Tracks]:
         """Read the suite that is judged on."""
-        return suites.load() if self.kind is None else suites2.load(self.kind)
+        return suites.load(self.kind)
 
 
 class Row(NamedTuple):
@@ -56,8 +78,12 @@ class Row(NamedTuple):
 
 
 Rows = Iterator[Row]
-SHORT = (16, 4, 120)
+SHORT = (6, 6, 45)
 """Starts, walks and frames of the short form."""
+SHORT_EVENTS = (2, 4, 33)
+"""The same for the form with events: one walk for each."""
+SHORT_WALK = 81
+"""Frames of a walk below which an event begins in its second chunk."""
 
 
 def even_levels(player: Player, steps: int) -> Levels:
@@ -70,7 +96,7 @@ def vae(form: Form) -> Rows:
     """Measure what the VAE keeps of held-out clips, beside a copy shrunk and enlarged."""
     kept, plain = [], []
     for _, batch in form.suite()["vae"].batches(form.walks, 4):
-        film = pilot.film(*batch.walk(), data.PICTURE).movedim(-1, 2)
+        film = pilot.film(*batch.walk(), clips.PICTURE).movedim(-1, 2)
         kept.append(psnr(squared_error(drift.through_vae(form.player, film, {}, {}), film)).mean(1))
         copy = bicubic_copy(film.flatten(0, 1)).view_as(film)
         plain.append(psnr(squared_error(copy, film)).mean(1))
@@ -165,19 +191,91 @@ def legible(form: Form) -> Rows:
     some, tracks = form.reader or reader.load(), form.suite()["long"]
     windows = tuple(window for window in reading.WINDOWS if window[1] <= form.frames + 1)
     made, true = reading.long_walks(form.player, some, tracks, form.walks, windows)
-    others = suites.gather(suites2.draw_explored(form.kind or suites2.KINDS[0], "others"), form.walks)
+    others = suites.gather(suites.draw_explored(form.kind, "others"), form.walks)
     far = []
-    for index, (low, high) in enumerate(windows):
-        when = f"{low}-{high - 1}"
+    for index, ((low, high), (begin, end)) in enumerate(zip(windows, reading.COMPARED, strict=False)):
+        when, span = f"{low}-{high - 1}", slice(begin - low, end - low)
         yield Row(f"sure {when}", "", reading.sure_ratio(made, true, index))
         yield Row(f"own theme {when}", "%", mean_of(made.own[:, index]))
         yield Row(f"sure floor and sky {when}", "", ratio_of(made.sure_others[:, index], true.sure_others[:, index]))
-        other = reading.read_true(form.player, some, others, (low, high))
-        far.append(reading.frechet_of_walks(made.features[:, index], true.features[:, index], other))
-        yield Row(f"frechet {when}", "", far[-1])
+        other = reading.read_true(form.player, some, others, (begin, end))
+        far.append(reading.frechet_of_walks(made.features[:, index, span], true.features[:, index, span], other))
+        yield Row(f"frechet {begin}-{end - 1}", "", far[-1])
     if len(far) > 2:
         ratio = far[-1].value / far[-2].value
         yield Row("frechet last over middle", "", Estimate(ratio, ratio, ratio))
+
+
+def memory(form: Form) -> Rows:
+    """Measure loops that come home: what is remembered, beside any past frames and a twin trained without memory."""
+    assert isinstance(form.player, MemoryPlayer)
+    players = {"": form.player, "random": form.player.looking_at("random")}
+    if form.twin is not None:
+        players["twin"] = form.twin
+    found = loops.revisits(players, form.reader or reader.load(), form.suite()["loops"], form.walks)
+    for name in ("", *(name for name in found if name)):
+        said = f" of {name}" if name else ""
+        yield Row(f"revisited material{said}", "%", reading.known_mean(found[name].walls))
+        yield Row(f"revisited{said}", "dB", mean_of(found[name].psnr))
+    for name in [name for name in players if name]:
+        yield Row(f"revisited material over {name}", "%", reading.known_mean(found[""].walls - found[name].walls))
+        yield Row(f"revisited over {name}", "dB", mean_of(found[""].psnr - found[name].psnr))
+
+
+def glances(form: Form) -> Rows:
+    """Measure what is there again after a look away, beside the same model without its memory."""
+    assert isinstance(form.player, MemoryPlayer)
+    players = {"": form.player, "nothing": form.player.looking_at("nothing")}
+    found = loops.glances(players, form.suite()["world"], form.starts)
+    yield Row("glanced back", "dB", mean_of(found[""]))
+    yield Row("glanced back over nothing", "dB", mean_of(found[""] - found["nothing"]))
+
+
+def weather(form: Form) -> Rows:
+    """Measure how soon events show, and how well the place is kept under them."""
+    assert isinstance(form.player, EventPlayer)
+    span = events.SHORT if form.frames < SHORT_WALK else events.FULL
+    (found,) = events.measure(form.player, form.suite()["long"], form.walks, span=span).values()
+    yield Row("event visible", "%", share_of(found.visible))
+    yield Row("event shows after", "", mean_of(found.frames))
+    yield Row("place under event", "%", mean_of(found.like))
+    yield Row("event dB", "dB", mean_of(found.psnr))
+    if span.compared:
+        yield Row("place under event over without", "%", mean_of(found.like - found.like_without))
+        yield Row("event dB over without", "dB", mean_of(found.psnr - found.psnr_without))
+
+
+def errors(form: Form) -> Rows:
+    """Measure long walks beside those of a twin trained without the error buffer, walk by walk."""
+    assert form.unspoilt is not None
+    some, tracks, windows = form.reader or reader.load(), form.suite()["long"], reading.WINDOWS[-1:]
+    made, true = reading.long_walks(form.player, some, tracks, form.walks, windows)
+    theirs, _ = reading.long_walks(form.unspoilt, some, tracks, form.walks, windows)
+    others = suites.gather(suites.draw_explored(form.kind, "others"), form.walks)
+    other = reading.read_true(form.player, some, others, windows[0])
+    when = f"{windows[0][0]}-{windows[0][1] - 1}"
+    three = (films.features[:, 0] for films in (theirs, made, true))
+    yield Row(f"frechet {when} without errors less with", "", reading.frechet_gap(*three, other))
+
+
+def theme(form: Form) -> Rows:
+    """Measure how many long walks still look like their theme at the last chunk, without a reader: the mean of its
+    frames, shrunk to latents, is nearest to the true one of its own theme."""
+    tracks = form.suite()["long"].part(slice(0, max(form.walks, THEME_WALKS)))
+    own = tracks.worlds().theme
+    pieces = list(drift.films(form.player, tracks.part(slice(0, form.walks)), form.frames, drift.SEED, form.levels))
+    last = pieces[-1]
+    frames = slice(last.first, last.first + last.made.shape[1])
+    true = pilot.film(*tracks.walk(frames=frames.stop), clips.PICTURE, frames).movedim(-1, 2)
+    kept = [theme for theme in range(len(themes.THEMES)) if bool((own == theme).any())]
+    looks = torch.stack([_look(true[own == theme]).mean(0) for theme in kept])
+    gaps = (_look(last.made)[:, None] - looks).square().mean((2, 3, 4))
+    yield Row("right theme", "%", share_of(torch.tensor(kept)[gaps.argmin(1)] == own[: form.walks]))
+
+
+def _look(films: torch.Tensor) -> torch.Tensor:
+    """Return the mean picture (B, 3, h, w) of films (B, F, 3, H, W), a pixel per latent."""
+    return torch.nn.functional.avg_pool2d(films.mean(1), 8)
 
 
 def few_steps(form: Form) -> Rows:
@@ -193,12 +291,12 @@ def few_steps(form: Form) -> Rows:
 
 
 def fast(form: Form) -> Rows:
-    """Time the shipped files on two threads, by the benchmark."""
+    """Time the model and the VAE on two threads, by the benchmark."""
     from .speed import tiny_world
 
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
-    stages = {stage.name: stage for stage in tiny_world()[0]}
+    stages = {stage.name: stage for stage in tiny_world(player=form.player)[0]}
     torch.set_num_threads(threads)
     whole = stages["generate and decode"]
     rate = whole.frames / whole.seconds
@@ -213,16 +311,34 @@ GROUPS: dict[str, Callable[[Form], Rows]] = {
     "slope": slope,
     "world": world,
     "sharp": sharp,
+    "theme": theme,
     "read": read,
     "legible": legible,
+    "glances": glances,
+    "memory": memory,
+    "errors": errors,
+    "events": weather,
     "drawn": drawn,
     "few-steps": few_steps,
     "fast": fast,
 }
-READ_GROUPS = ("read", "legible")
-"""Of `tiny_world_2` alone: the first Tiny World has no materials to read."""
-SHORT_GROUPS = tuple(name for name in GROUPS if name not in ("drawn", "few-steps", "fast", *READ_GROUPS))
-"""The short form draws no paths, which are many, compares with no other checkpoint and watches no clock."""
+READ_GROUPS = ("read", "legible", "memory", "errors")
+"""What a reader is needed for."""
+MEMORY_GROUPS = ("glances", "memory")
+"""What a model is measured by that looks at its past again."""
+EVENT_GROUPS = ("events",)
+"""What a model is measured by that is told of weather and light."""
+SHORT_GROUPS = ("obeys", "world", "theme")
+"""Enough to notice a broken model in seconds."""
+
+
+def groups_for(form: Form) -> list[str]:
+    """Return the groups that a form has input for, without the clock."""
+    has_reader = form.reader is not None or reader.FILE.is_file()
+    left = {"fast", *(() if form.before else ("few-steps",)), *(() if has_reader else READ_GROUPS)}
+    left.update(() if form.unspoilt else ("errors",), () if isinstance(form.player, MemoryPlayer) else MEMORY_GROUPS)
+    left.update(() if isinstance(form.player, EventPlayer) else EVENT_GROUPS)
+    return [name for name in GROUPS if name not in left]
 
 
 def check(form: Form, groups: Sequence[str]) -> None:
@@ -234,8 +350,6 @@ def check(form: Form, groups: Sequence[str]) -> None:
     unknown = [group for group in groups if group not in GROUPS]
     if unknown:
         raise ValueError(f"--only: found {shortened(', '.join(unknown))}, expected some of {', '.join(GROUPS)}.")
-    if form.kind is None and any(group in READ_GROUPS for group in groups):
-        raise ValueError(f"--only: found {', '.join(READ_GROUPS)}, which need --kind levels or layouts; add it.")
     suite = form.suite()
     limits = {
         "starts": (form.starts, 2, len(suite["world"].seeds)),
@@ -245,5 +359,14 @@ def check(form: Form, groups: Sequence[str]) -> None:
     for name, (found, least, most) in limits.items():
         if not least <= found <= most:
             raise ValueError(f"--{name}: found {found}, expected {least} to {most}, which the suite holds.")
+    remembered = [group for group in groups if group in MEMORY_GROUPS]
+    if remembered and not isinstance(form.player, MemoryPlayer):
+        title = form.player.variant.title
+        raise ValueError(f"--only: found {remembered[0]}, expected other rows for {title}, which looks at no memory.")
+    if set(groups) & set(EVENT_GROUPS) and not isinstance(form.player, EventPlayer):
+        title = form.player.variant.title
+        raise ValueError(f"--only: found events, expected other rows for {title}, which is told of none.")
+    if "errors" in groups and form.unspoilt is None:
+        raise ValueError("--unspoilt: nothing was given; name the run trained without errors, or leave errors out.")
     if "few-steps" in groups and form.before is None:
         raise ValueError("--before: nothing was given; name the checkpoint before few-step tuning, or leave few-steps.")

@@ -13,8 +13,9 @@ from PIL import Image
 from torch import Tensor
 
 from ...metrics.pictures import psnr, squared_error
-from .. import data, pilot
+from .. import pilot
 from ..player import Player
+from ..scene import clips
 from .suites import Tracks
 
 SHOWN = (0, 12, 24, 48, 100, 200, 400, 1000)
@@ -35,8 +36,8 @@ def watch(player: Player, tracks: Tracks, frames: tuple[int, ...] = SHOWN, seed:
     )
     worlds, walks = tracks.walk(frames=frames[-1] + 1)
     kept = walks._replace(places=walks.places[:, list(frames)], yaws=walks.yaws[:, list(frames)])
-    true = pilot.film(worlds, kept, data.PICTURE).movedim(-1, 2)
-    first = (pilot.film(worlds, walks, data.PICTURE, slice(0, 1))[:, 0].movedim(-1, 1) * 255).round() / 255
+    true = pilot.film(worlds, kept, clips.PICTURE).movedim(-1, 2)
+    first = (pilot.film(worlds, walks, clips.PICTURE, slice(0, 1))[:, 0].movedim(-1, 1) * 255).round() / 255
     made, begin = [], 0
     for piece in player.roll(first, walks.actions, chunks, seed):
         made.extend(piece[:, :, frame - begin] for frame in frames if begin <= frame < begin + piece.shape[2])

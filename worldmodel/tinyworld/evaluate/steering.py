@@ -19,8 +19,9 @@ from torch import Tensor
 from ...metrics.intervals import Estimate, mean_of
 from ...metrics.pictures import psnr
 from ...rollout.sampling import Levels
-from .. import data, engine, pilot
+from .. import pilot
 from ..player import Player
+from ..scene import clips, engine
 from .drift import through_vae
 from .suites import CLEARLY, Tracks
 
@@ -70,7 +71,7 @@ def turned(tracks: Tracks, yaws: Tensor) -> Tensor:
     places = tracks.places[:, None].expand(-1, frames, -1)
     nothing = pilot.Actions(torch.empty(0), torch.empty(0))
     walks = pilot.Walks(torch.arange(count), nothing, places, tracks.yaws[:, None] + yaws.deg2rad(), torch.empty(0))
-    return pilot.film(worlds, walks, data.PICTURE).movedim(-1, 2)
+    return pilot.film(worlds, walks, clips.PICTURE).movedim(-1, 2)
 
 
 def find_yaw(film: Tensor, commanded: Tensor, panorama: Panorama) -> Tensor:

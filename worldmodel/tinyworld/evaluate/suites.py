@@ -1,4 +1,7 @@
-"""What every Tiny World model is judged on: fixed places in held-out worlds and fixed tracks, as one committed file.
+"""What every Tiny World model is judged on: fixed places and fixed tracks, as one committed file.
+
+Each suite is there twice: in the levels, where starts and walks are held out, and in random layouts that were held out
+as a whole. Their names say which: `levels.world`, `layouts.world`. `loops` are walks that come home.
 
 The functions here drew the file once; judging reads it, so that a later pilot or generator changes no suite. Another
 choice of places or tracks is another suite with another number.
@@ -24,10 +27,14 @@ from ...metrics.pictures import psnr, squared_error
 from ...reading.safetensors_files import load_safetensors
 from ...storage.tensors import save_tensors
 from ...variants import VARIANTS
-from .. import data, engine, pilot
+from .. import pilot
+from ..scene import clips, engine, plans, walkers
 
-NAME = "tiny_world_1"
+NAME = "tiny_world_2"
 FILE = Path(__file__).with_name(f"{NAME}.safetensors")
+KINDS = ("levels", "layouts")
+LONG, LOOP = 1000, 1000
+"""Rows of a long walk, and of a loop at most."""
 CLEARLY = 25.0
 """dB: a start counts only if what is told apart differs more than this in the true films."""
 PAIRS = (("forward", "back"), ("left", "right"), ("yaw_right", "yaw_left"))
@@ -35,10 +42,11 @@ OPPOSITES = {one: other for pair in PAIRS for one, other in (pair, pair[::-1])}
 _BATCH = 32
 _TURN_UNIT = 1000
 """Turns are stored in thousandths of a degree."""
+_BITS = torch.tensor([1, 2, 4, 8], dtype=torch.uint8)
 
 
 class Tracks(NamedTuple):
-    """Places in worlds, each with a track: seeds (N,) int64; places (N, 2) metres and yaws (N,) radians, float64;
+    """Starts in places, each with a track: seeds (N,) int64; places (N, 2) metres and yaws (N,) radians, float64;
     keys (N, R, 4) uint8; turns (N, R) int16, thousandths of a degree per frame. R is 0 where the measure holds keys."""
 
     seeds: Tensor
@@ -56,13 +64,13 @@ class Tracks(NamedTuple):
         for number, first in enumerate(range(0, min(tracks, len(self.seeds)), size)):
             yield number, self.part(slice(first, min(first + size, tracks)))
 
-    def worlds(self) -> engine.Worlds:
-        """Build the world of each track."""
-        return engine.build_worlds(self.seeds.tolist())
+    def worlds(self) -> engine.Places:
+        """Build the place of each track."""
+        return engine.build(self.seeds.tolist())
 
     def walk(
         self, actions: pilot.Actions | None = None, frames: int | None = None
-    ) -> tuple[engine.Worlds, pilot.Walks]:
+    ) -> tuple[engine.Places, pilot.Walks]:
         """Walk other actions, or the tracks' own for `frames` frames."""
         worlds, actions = self.worlds(), actions or self.actions(frames)
         return worlds, pilot.play(worlds, torch.arange(len(self.seeds)), (self.places, self.yaws), actions)
@@ -73,24 +81,34 @@ class Tracks(NamedTuple):
         return pilot.Actions(self.keys[:, rows].float(), self.turns[:, rows].double() / _TURN_UNIT)
 
 
-def load(path: Path = FILE) -> dict[str, Tracks]:
-    """Read a suite: `vae`, `obeys_<action>`, `turns`, `world`, `long` and `drawn`."""
+def load(kind: str, path: Path = FILE) -> dict[str, Tracks]:
+    """Read the suites of a kind: `vae`, `obeys_<action>`, `turns`, `world`, `long`, `drawn` and `loops`."""
     tensors, _ = load_safetensors(path)
-    names = {key.rsplit(".", 1)[0] for key in tensors}
-    return {name: Tracks(*(tensors[f"{name}.{field}"] for field in Tracks._fields)) for name in sorted(names)}
+    names = {key.split(".")[1] for key in tensors if key.startswith(f"{kind}.")}
+    found = {}
+    for name in sorted(names):
+        fields = {field: tensors[f"{kind}.{name}.{field}"] for field in Tracks._fields}
+        fields["keys"] = (fields["keys"][..., None] & _BITS).ne(0).byte()
+        found[name] = Tracks(**fields)
+    return found
 
 
 def write(path: Path = FILE) -> None:
-    """Draw the suite anew and write it."""
-    tracks = {
-        "vae": gather(draw_played("vae", 32), 32),
-        **{f"obeys_{action}": gather(draw_obeyed(action), 256) for action in OPPOSITES},
-        "turns": gather(draw_standing(), 64),
-        "world": gather(draw_moving(), 256),
-        "long": gather(draw_explored(), 32),
-        "drawn": gather(draw_drawn(), 64),
-    }
-    flat = {f"{name}.{key}": value.contiguous() for name, one in tracks.items() for key, value in one._asdict().items()}
+    """Draw the suites anew and write them; keys as bits, forward first."""
+    flat: dict[str, Tensor] = {}
+    for kind in KINDS:
+        tracks = {
+            "vae": gather(draw_played(kind, "vae", 32), 32),
+            **{f"obeys_{action}": gather(draw_obeyed(kind, action), 256) for action in OPPOSITES},
+            "turns": gather(draw_played(kind, "turns", 0), 64),
+            "world": gather(draw_moving(kind), 256),
+            "long": gather(draw_explored(kind), 200 if kind == "levels" else 64),
+            "drawn": gather(draw_drawn(kind), 64),
+            "loops": gather(draw_loops(kind), 64),
+        }
+        for name, one in tracks.items():
+            packed = one._replace(keys=(one.keys * _BITS).sum(-1, dtype=torch.uint8))
+            flat.update({f"{kind}.{name}.{key}": value.contiguous() for key, value in packed._asdict().items()})
     save_tensors(path, flat)
 
 
@@ -102,47 +120,61 @@ def gather(parts: Iterator[Tracks], tracks: int) -> Tracks:
     return Tracks(*(torch.cat(column)[:tracks] for column in zip(*taken, strict=True)))
 
 
-def _supply(name: str) -> Iterator[tuple[np.random.Generator, tuple]]:
+def draw_places(kind: str, random: np.random.Generator) -> engine.Places:
+    """Draw a batch of places of a kind, held out."""
+    levels = -1 - random.integers(len(plans.NAMES), size=_BATCH)
+    layouts = random.integers(engine.HELD_OUT_SEEDS, size=_BATCH)
+    return engine.build((levels if kind == "levels" else layouts).tolist())
+
+
+def _supply(kind: str, name: str) -> Iterator[tuple[np.random.Generator, tuple]]:
     """Yield batches of held-out starts, each with a generator of its own, so that a batch can be drawn alone."""
     for number in count():
-        random = np.random.default_rng([1, *name.encode(), number])
-        yield random, data.draw_starts(random, _BATCH, held_out=True)
+        random = np.random.default_rng([2, *kind.encode(), *name.encode(), number])
+        places, which = draw_places(kind, random), torch.arange(_BATCH)
+        yield random, (places, which, engine.random_starts(places, which, random))
 
 
-def _tracks(worlds: engine.Worlds, start: tuple[Tensor, Tensor], actions: pilot.Actions) -> Tracks:
+def _tracks(places: engine.Places, start: tuple[Tensor, Tensor], actions: pilot.Actions) -> Tracks:
     turns = (actions.turns * _TURN_UNIT).round().short()
-    return Tracks(torch.tensor(worlds.seeds), *start, actions.keys.byte(), turns)
+    return Tracks(torch.tensor(places.seeds), *start, actions.keys.byte(), turns)
 
 
-def draw_played(name: str, rows: int) -> Iterator[Tracks]:
+def draw_played(kind: str, name: str, rows: int) -> Iterator[Tracks]:
     """Draw what a player might press, for `rows` rows."""
-    for random, (worlds, _, start) in _supply(name):
-        yield _tracks(worlds, start, pilot.random_actions(random, _BATCH, rows))
+    for random, (places, _, start) in _supply(kind, name):
+        yield _tracks(places, start, pilot.random_actions(random, _BATCH, rows))
 
 
-def draw_standing() -> Iterator[Tracks]:
-    """Draw places without a track."""
-    return draw_played("turns", 0)
-
-
-def draw_explored() -> Iterator[Tracks]:
+def draw_explored(kind: str, name: str = "long") -> Iterator[Tracks]:
     """Draw long walks from goal to goal."""
-    for random, (worlds, which, start) in _supply("long"):
-        yield _tracks(worlds, start, pilot.explore(worlds, which, start, 500, random).actions)
+    for random, (places, which, start) in _supply(kind, name):
+        yield _tracks(places, start, walkers.explore(places, which, start, LONG, random).actions)
 
 
-def draw_moving(rows: int = 32, judged: int = 25) -> Iterator[Tracks]:
+def draw_loops(kind: str) -> Iterator[Tracks]:
+    """Draw walks that turn home after 100 to 700 rows, and stay there looking as at the start."""
+    for random, (places, which, start) in _supply(kind, "loops"):
+        turned = random.integers(100, 700, _BATCH)
+        walks = walkers.explore(places, which, start, LOOP, random, home_after=turned)
+        back = walks.yaws[:, -1] - start[1]
+        near = (walks.places[:, -1] - start[0]).norm(dim=-1) < 1.5
+        home = near & (torch.atan2(back.sin(), back.cos()).abs().rad2deg() < 5)
+        yield Tracks(*(value[home] for value in _tracks(places, start, walks.actions)))
+
+
+def draw_moving(kind: str, rows: int = 32, judged: int = 25) -> Iterator[Tracks]:
     """Draw what a player might press where the first `judged` frames clearly leave the first."""
-    for drawn in draw_played("world", rows):
-        film = pilot.film(*drawn.walk(frames=judged), data.PICTURE).movedim(-1, 2)
+    for drawn in draw_played(kind, "world", rows):
+        film = pilot.film(*drawn.walk(frames=judged), clips.PICTURE).movedim(-1, 2)
         moving = psnr(squared_error(film[:, 1:], film[:, :1]).mean(1)) <= CLEARLY
         yield Tracks(*(value[moving] for value in drawn))
 
 
-def draw_drawn(frames: int = 57) -> Iterator[Tracks]:
+def draw_drawn(kind: str, frames: int = 57) -> Iterator[Tracks]:
     """Draw camera paths of four keyframes, compiled to keys and mouse, that lead along no wall."""
-    for random, (worlds, which, start) in _supply("drawn"):
-        rows = [follow(path_poses(draw_path(random, frames)), VARIANTS["tiny_world"]).track for _ in range(_BATCH)]
+    for random, (places, which, start) in _supply(kind, "drawn"):
+        rows = [follow(path_poses(draw_path(random, frames)), VARIANTS["tiny_world_2"]).track for _ in range(_BATCH)]
         # a path that never strafes has no column for it
         keys = torch.stack([
             torch.stack([row.keys[:, row.words.index(word)] if word in row.words else row.keys[:, 0] * 0
@@ -150,8 +182,8 @@ def draw_drawn(frames: int = 57) -> Iterator[Tracks]:
             for row in rows
         ])  # fmt: skip
         actions = pilot.Actions(keys, torch.stack([row.mouse[:, 0] for row in rows]).double())
-        free = ~pilot.play(worlds, which, start, actions).bumped.any(1)
-        yield Tracks(*(value[free] for value in _tracks(worlds, start, actions)))
+        free = ~pilot.play(places, which, start, actions).bumped.any(1)
+        yield Tracks(*(value[free] for value in _tracks(places, start, actions)))
 
 
 def draw_path(random: np.random.Generator, frames: int) -> CameraPath:
@@ -166,11 +198,11 @@ def draw_path(random: np.random.Generator, frames: int) -> CameraPath:
     return CameraPath(frames, tuple(keyframes))
 
 
-def draw_obeyed(action: str, frames: int = 9) -> Iterator[Tracks]:
+def draw_obeyed(kind: str, action: str, frames: int = 9) -> Iterator[Tracks]:
     """Draw places where holding the action and holding its opposite look clearly different."""
-    for drawn in draw_played(f"obeys_{action}", 0):
+    for drawn in draw_played(kind, f"obeys_{action}", 0):
         films = [
-            pilot.film(*drawn.walk(hold(name, _BATCH, frames - 1)), data.PICTURE).movedim(-1, 2)
+            pilot.film(*drawn.walk(hold(name, _BATCH, frames - 1)), clips.PICTURE).movedim(-1, 2)
             for name in (action, OPPOSITES[action])
         ]
         differ = psnr(squared_error(*films)[:, 1:].mean(1)) <= CLEARLY

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from ...metrics.pictures import psnr
-from .. import data, engine, pilot
+from .. import pilot
+from ..scene import clips, engine
 from ..visibility import seen_from_first
 from .suites import Tracks
 
@@ -47,7 +48,7 @@ def metres_off(found: Found) -> float:
 def find(film: Tensor, tracks: Tracks, frames: list[int]) -> Found:
     """Find the poses of films (B, len(frames), 3, H, W) that follow tracks, at these of their frames."""
     worlds, walks = tracks.walk(frames=frames[-1] + 1)
-    depth = pilot.views(worlds, walks, data.PICTURE, slice(0, frames[-1] + 1)).depth
+    depth = pilot.views(worlds, walks, clips.PICTURE, slice(0, frames[-1] + 1)).depth
     seen = seen_from_first(depth, walks.places, walks.yaws, worlds.focal)[:, frames]
     asked, asked_yaws = walks.places[:, frames], walks.yaws[:, frames]
     off = torch.zeros(len(film), 3, dtype=torch.float64)
@@ -70,7 +71,7 @@ def moved(place: Tensor, yaw: Tensor, off: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _search(
-    worlds: engine.Worlds, pose: tuple[Tensor, Tensor], off: Tensor, frame: Tensor, seen: Tensor
+    worlds: engine.Places, pose: tuple[Tensor, Tensor], off: Tensor, frame: Tensor, seen: Tensor
 ) -> tuple[Tensor, Tensor]:
     step = torch.tensor([METRES, METRES, DEGREES], dtype=torch.float64)
     for _ in range(HALVINGS):
@@ -84,7 +85,7 @@ def _search(
     return off, error
 
 
-def _errors(worlds: engine.Worlds, pose: tuple[Tensor, Tensor], tried: Tensor, frame: Tensor, seen: Tensor) -> Tensor:
+def _errors(worlds: engine.Places, pose: tuple[Tensor, Tensor], tried: Tensor, frame: Tensor, seen: Tensor) -> Tensor:
     """Return the mean squared error (B, K) of true renders at tried offsets (B, K, 3), over seen pixels (B, H, W).
 
     Inside a wall it is infinite.
@@ -95,7 +96,7 @@ def _errors(worlds: engine.Worlds, pose: tuple[Tensor, Tensor], tried: Tensor, f
     cell = (place / worlds.cell).floor().long().clamp(0, worlds.cells.shape[-1] - 1)
     free = worlds.cells[which, cell[..., 0], cell[..., 1]] == 0
     error = torch.full((count, candidates), torch.inf)
-    pixels = worlds.render(which[free], place[free], yaw[free], data.PICTURE).pixels
+    pixels = worlds.render(which[free], place[free], yaw[free], clips.PICTURE).pixels
     difference = (pixels - frame.movedim(1, -1)[which[free]]).square().mean(-1) * seen[which[free]]
     error[free] = difference.sum((1, 2)) / seen[which[free]].sum((1, 2)).clamp_min(1)
     return error

@@ -47,7 +47,7 @@ def draw_walks(
         start = engine.random_starts(places, which, random)
         tried = pilot.play(places, which, start, _pressed(random, count, rows), pace)
         now = walkers.crowding(places, tried)
-        best, crowd = _better(best, tried, now < crowd), torch.minimum(now, crowd)
+        best, crowd = better(best, tried, now < crowd), torch.minimum(now, crowd)
     return best
 
 
@@ -61,7 +61,9 @@ def walking_in(levels: float, only: tuple[int, ...] = tuple(range(len(plans.NAME
     return walk
 
 
-def _better(old: Walks, new: Walks, take: Tensor) -> Walks:
+def better(old: Walks, new: Walks, take: Tensor) -> Walks:
+    """Return walks, in place of some (F,) of which others are taken."""
+
     def choose(one: Tensor, other: Tensor) -> Tensor:
         return torch.where(take.view(-1, *[1] * (one.ndim - 1)), other, one)
 
@@ -76,7 +78,7 @@ def _pressed(random: np.random.Generator, count: int, rows: int) -> Actions:
         kind = random.random()
         if kind < 0.35:
             held = pilot.single_actions()[random.choice(len(pilot.SINGLE_ODDS), p=pilot.SINGLE_ODDS)]
-            rows_held = rows if kind < 0.15 else int(random.integers(8, min(rows, 40) + 1))
+            rows_held = rows if kind < 0.15 else int(random.integers(min(8, rows), min(rows, 40) + 1))
             actions.keys[walker, :rows_held] = held.keys[0, 0]
             actions.turns[walker, :rows_held] = held.turns[0, 0]
         elif kind < 0.45:

@@ -5,20 +5,17 @@ Shapes: N walks, R rows of actions = frames, T latents, h x w latent grid.
 
 from __future__ import annotations
 
-import logging
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from torch import Tensor
 
 from ...vae.tiny import TinyVAE
-from ..latents import LONG, SHORT, encode_walks
+from ..latents import LONG, SHORT, encode_walks, write_missing
 from ..precision import mixed_precision
 from . import clips, plans
 
-log = logging.getLogger(__name__)
 WALKS = {SHORT: 48, LONG: 16}
 """Walks of a shard by their frames; short and long shards take turns."""
 LEVELS = 0.6
@@ -43,12 +40,9 @@ def write_shards(
         only: levels that are walked in, and whose themes the layouts have.
         device: where frames are rendered and encoded; the walking itself is done by the CPU.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     vae, numbers = vae.to(device), tuple(plans.NAMES.index(name) for name in only)
-    for number in range(shards):
-        path = folder / f"{seed:03d}_{number:05d}.safetensors"
-        if path.exists():
-            continue
+
+    def make(number: int) -> dict[str, Tensor]:
         frames = LONG if number % 2 else SHORT
         random = np.random.default_rng([47, seed, number])
         places = clips.draw_places(random, WALKS[frames], levels, numbers)
@@ -57,7 +51,7 @@ def write_shards(
         with mixed_precision(film.device):
             latents, tail = zip(*(encode_walks(vae, piece) for piece in film.split(8)), strict=True)
         unread = torch.zeros(len(film), 1)
-        shard = {
+        return {
             "latents": torch.cat(latents).half().cpu(),
             "tail": torch.cat(tail).half().cpu(),
             "keys": torch.cat([walks.actions.keys, unread[..., None].expand(-1, -1, 4)], 1),
@@ -65,6 +59,5 @@ def write_shards(
             "poses": torch.cat([walks.places, walks.yaws[..., None]], -1).float(),
             "seeds": torch.tensor(places.seeds),
         }
-        save_file({name: value.contiguous() for name, value in shard.items()}, path.with_suffix(".tmp"))
-        os.replace(path.with_suffix(".tmp"), path)
-        log.info("%d of %d shards", number + 1, shards)
+
+    write_missing(folder, seed, shards, make)

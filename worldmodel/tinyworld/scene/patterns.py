@@ -11,9 +11,30 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..textures import pulse, square
-
 Pattern = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+
+
+def _triangle(x: Tensor) -> Tensor:
+    """Periodic integral of the square wave of period 1: 0 at whole numbers, 0.5 between."""
+    return 0.5 - (x - x.floor() - 0.5).abs()
+
+
+def square(x: Tensor, footprint: Tensor) -> Tensor:
+    """Average over `footprint` of a wave that is +1 in the first half of each period and -1 in the second."""
+    half = footprint.clamp(1e-4, 1.0) / 2
+    return ((_triangle(x + half) - _triangle(x - half)) / (2 * half)).clamp(-1, 1)
+
+
+def pulse(x: Tensor, footprint: Tensor, duty: float) -> Tensor:
+    """Average over `footprint` of a wave that is 1 in the first `duty` of each period and 0 in the rest."""
+    half = footprint.clamp(1e-4, 1.0) / 2
+    high, low = x + half, x - half
+    area = (
+        duty * (high.floor() - low.floor())
+        + (high - high.floor()).clamp_max(duty)
+        - (low - low.floor()).clamp_max(duty)
+    )
+    return area / (2 * half)
 
 
 def between(value: Tensor, low: float | Tensor, high: float | Tensor, footprint: Tensor) -> Tensor:

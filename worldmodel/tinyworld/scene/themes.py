@@ -141,3 +141,9 @@ THEMES = (
     ),
 )  # fmt: skip
 NAMES = tuple(theme.name for theme in THEMES)
+SURFACE_NAMES = tuple(
+    f"{theme.name} {surface}"
+    for theme in THEMES
+    for surface in (*(f"{material.pattern} wall" for material in theme.materials[:WALLS]), "landmark", "floor", "sky")
+)
+"""Of each number of a material map."""

@@ -1,0 +1,1 @@
+"""Causal Wan worlds with camera tokens: LingBot-World and its text-only relatives, Self-Forcing and LongLive."""

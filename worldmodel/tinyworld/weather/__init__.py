@@ -1,0 +1,1 @@
+"""Tiny World with events: the causal Wan architecture at Tiny World's size, its training, play and measures."""
