@@ -113,6 +113,7 @@ def test_a_walk_is_played_with_keys_taken_back_ended_and_rendered_the_same(page:
     expect(player.get_by_role("button", name="Play again")).to_be_visible()
     walked = page.evaluate("() => wmGame().work.place.frames")
     page.wait_for_function("frames => wmGame().player.state.frames === frames", arg=walked)
+    page.wait_for_function("() => !wmGame().player.state.playing")  # what had not been seen is played to its end first
     player.get_by_role("slider", name="Frame").focus()
     page.keyboard.press("Home")
     page.wait_for_function("() => wmGame().player.state.frame === 0")

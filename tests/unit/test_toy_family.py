@@ -146,7 +146,8 @@ def test_the_page_is_told_of_it_in_the_usual_words(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(questions, "TITLES", {"Toy": toy.TOY})
     (told,) = variants()
-    assert told["keyboard"] == {"words": (), "letters": (), "idle": None} and told["reads_text"]
+    assert told["keyboard"]["letters"] == ("W", "S", "A", "D"), "keys that steer the camera it is told of"
+    assert told["keyboard"]["idle"] is None and told["reads_text"]
     assert (told["first_chunk"], told["chunk"]) == (17, 16)
 
 
