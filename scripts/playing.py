@@ -26,7 +26,9 @@ from environment import run_inside, say
 from help_pictures import FLAGS, OPEN, PATIENCE, READY, SETTINGS
 
 PLAY = "5"
-SLOWER, MOST_STEPS, OWN_STEPS = 4.0, 300, 3
+SLOWER, MOST_STEPS, OWN_STEPS = 4.0, 499, 3
+PROBE_SECONDS = 8.0
+"""Of the first slow walk, by whose chunks the steps of the second are chosen."""
 HELD_MS, SLOW_SHARE = 700, 0.5
 LOOK_AT = """async () => {
     const { gameOfNode } = await import('/extensions/ComfyUI-WorldModel/play/widget.mjs')
@@ -62,7 +64,7 @@ def graph_of(seed: int, steps: str = "") -> dict[str, Any]:
     return {number: {"class_type": kind, "inputs": inputs} for number, (kind, inputs) in kinds.items()}
 
 
-def play(page: Any, graph: dict[str, Any], seconds: float) -> dict[str, Any]:
+def play(host: ComfyHost, page: Any, graph: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Play for some seconds with keys at random; return what the player wrote down."""
     page.evaluate(OPEN, [graph])
     page.evaluate(LOOK_AT)
@@ -85,7 +87,14 @@ def play(page: Any, graph: dict[str, Any], seconds: float) -> dict[str, Any]:
     page.evaluate("() => wmGame().end()")
     page.wait_for_function(PHASE, arg="over")
     page.wait_for_function(DONE)
+    while host.client.call("/prompt")["exec_info"]["queue_remaining"]:  # the track is saved after it
+        page.wait_for_timeout(50)
     return work
+
+
+def steps_of(count: int) -> str:
+    """Return the levels of so many steps."""
+    return ", ".join(str(1000 - 2 * step) for step in range(count))
 
 
 def told(work: dict[str, Any], fps: float, chunk: float) -> str:
@@ -132,18 +141,19 @@ def main(comfyui: Path) -> int:
             page.set_default_timeout(PATIENCE)
             page.goto(f"http://{host.client.address}/")
             page.wait_for_function(READY)
-            play(page, graph_of(100 + number), 0)  # the model is loaded
+            play(host, page, graph_of(100 + number), 0)  # the model is loaded
             before = os.getloadavg()[0]
-            work = play(page, graph_of(200 + number), length)
+            work = play(host, page, graph_of(200 + number), length)
             fps, chunk = 16.0, 12 / 16
             load = f"load {before:.1f} before, {os.getloadavg()[0]:.1f} after, on {os.cpu_count()} cores"
             first = (work["firstAt"] - work["began"]) / 1000
             say(f"{renderer}: {told(work, fps, chunk)}; first picture after {first:.2f} s; {load}.")
             took = statistics.median(work["pace"]) / 1000
             count = min(MOST_STEPS, max(OWN_STEPS, round(OWN_STEPS * SLOWER * chunk / took)))
-            steps = ", ".join(str(1000 - 2 * step) for step in range(count))
-            slow = play(page, graph_of(300 + number, steps), length * SLOW_SHARE)
-            (file,) = (base / "output").rglob(f"played{300 + number}_*.json")
+            probe = play(host, page, graph_of(300 + number, steps_of(count)), PROBE_SECONDS)
+            count = min(MOST_STEPS, round(count * SLOWER * chunk * 1000 / statistics.median(probe["pace"])))
+            slow = play(host, page, graph_of(400 + number, steps_of(count)), length * SLOW_SHARE)
+            (file,) = (base / "output").rglob(f"played{400 + number}_*.json")
             lost, in_order = lost_keys(slow, json.loads(file.read_text(encoding="utf-8")))
             takes = statistics.median(slow["pace"]) / 1000
             say(
