@@ -88,12 +88,20 @@ def test_a_convolution_in_tiles_gives_the_same_and_lays_no_weights_out_anew() ->
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return 2 * super().forward(x)
 
-    for kind, width, calls_it in ((nn.Conv3d, MANY // 1536 + 1, False), (nn.Conv3d, 5, True), (Twice, 200, True)):
+    many, whole, half = MANY // 1536 + 1, torch.float32, torch.bfloat16
+    for kind, width, dtype, calls_it in (
+        (nn.Conv3d, many, whole, False),
+        (nn.Conv3d, many, half, False),
+        (nn.Conv3d, 5, whole, True),
+        (Twice, 200, whole, True),
+    ):
         asked: list[bool] = []
-        layer, x = kind(3, width, kernel_size=(1, 16, 32), stride=(1, 16, 32)), drawn(2, 3, 2, 32, 96)
+        layer, x = kind(3, width, kernel_size=(1, 16, 32), stride=(1, 16, 32)).to(dtype), drawn(2, 3, 2, 32, 96)
         with Convolved():
-            found = tiled(layer, x)
-        torch.testing.assert_close(found, layer(x))
+            found = tiled(layer, x.to(dtype))
+        assert found.dtype == dtype
+        rough = 1e-2 if dtype is half else 1e-5
+        torch.testing.assert_close(found.float(), layer.float()(x.to(dtype).float()), atol=rough, rtol=rough)
         assert any(asked) is calls_it
 
 

@@ -132,7 +132,7 @@ def tiled(layer: nn.Module, x: Tensor) -> Tensor:
         x: (B, n, f, h, w), of whole kernels.
     """
     own = type(layer) is nn.Conv3d and not _is_watched(layer)
-    if not own or trains(x) or not _on_cpu(x) or layer.weight.numel() < MANY:
+    if not own or trains(x) or x.device.type != "cpu" or layer.weight.numel() < MANY:
         return layer(x)
     for axis, side in enumerate(layer.kernel_size, start=2):
         x = x.unfold(axis, side, side)  # (B, n, f', h', w', then the kernel's own sides)
