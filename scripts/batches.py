@@ -307,11 +307,11 @@ def beside(folder: Path, wanted: argparse.Namespace) -> int:
 
     fast = True
     for films in (False, True):
-        files, out = write_order(folder, wanted.jobs, films), folder / f"batch-{films}"
+        files, out = write_order(folder, wanted.jobs, films, wanted.track), folder / f"batch-{films}"
         say("Without overlapped decode" if not films else "The pack's defaults")
         plain = folder / f"plain-{films}"
         one = notes.once(plain.name, lambda plain=plain, films=films: timed(
-            lambda: plainly(comfyui, plain, short_walk(films), wanted.jobs)))  # fmt: skip
+            lambda: plainly(comfyui, plain, short_walk(films, wanted.track), wanted.jobs)))  # fmt: skip
         if notes.get(out.name) is None:  # of a run that was ended
             shutil.rmtree(out, ignore_errors=True)
         two = notes.once(out.name, lambda files=files, out=out: timed(
@@ -344,6 +344,8 @@ def main(arguments: list[str]) -> int:
         command.add_argument("--jobs", type=int, default=jobs)
         command.add_argument("--keep", type=Path, help="folder to work in, which is kept")
         command.set_defaults(act=act)
+        if act is beside:
+            command.add_argument("--track", default="forward*57", help="what is walked (default: as in Overnight)")
         if act is kills:
             command.add_argument("--kills", type=int, default=20)
             command.add_argument("--seed", type=int, default=0, help="of the random moments")
