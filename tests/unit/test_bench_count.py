@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from beside_authors import authors_model
+from beside_matrix_game2 import authors_modules
 from comfy_host import HostError
 
 from worldmodel.bench.__main__ import main
@@ -222,6 +223,8 @@ def test_a_folder_without_the_authors_code_is_named_in_a_sentence(tmp_path):
     (tmp_path / "wan" / "modules" / "model.py").touch()
     with pytest.raises(HostError, match=r"found no wan/modules/action_module\.py"):
         authors_model(tmp_path, "cpu", torch.float32)
+    with pytest.raises(HostError, match=r"found no wan/modules/attention\.py in .*; fetch https://github.com/SkyworkAI/"):
+        authors_modules(tmp_path)
 
 
 def test_a_family_has_its_forms():
