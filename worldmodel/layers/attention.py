@@ -62,12 +62,13 @@ def attention_at_places(q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor | None 
     """
     places, heads = q.shape[2:4]
     at_once = max(1, MOST_HEADS // heads)
+    if places <= at_once:
+        return attention(*(part.flatten(2, 3) for part in (q, k, v)), mask=mask).view(*q.shape[:3], -1)
     attended = [
         attention(*(part[:, :, first : first + at_once].flatten(2, 3) for part in (q, k, v)), mask=mask)
         for first in range(0, places, at_once)
     ]
-    whole = attended[0] if len(attended) == 1 else torch.cat(attended, dim=2)
-    return whole.unflatten(2, (places, -1))
+    return torch.cat(attended, dim=2).unflatten(2, (places, -1))
 
 
 class Group(NamedTuple):

@@ -63,17 +63,17 @@ class KVCache:
         if self.kept_latents == 0:
             return keys, values
         current, kept = (keys, values), self.kept_latents * per_latent
-        joined = None
         if torch.is_grad_enabled():
             joined = _joined(self._blocks[slot].history(kept), current) if slot in self._blocks else current
-            if not commit:
-                return joined
-        block = self._blocks.setdefault(slot, _Block())
-        with torch.no_grad():
-            written = block.write(current, kept, self.window * per_latent)
+            if commit:
+                with torch.no_grad():
+                    self.extend(slot, keys, values, per_latent=per_latent, commit=True)
+            return joined
+        block = self._block(slot)
+        seen = block.write(current, kept, self.window * per_latent)
         if commit:
-            block.committed = written[0].shape[1]
-        return joined or written
+            block.commit()
+        return seen
 
     def place(self, slot: Hashable, like: Tensor, *, per_latent: int) -> Pair | None:
         """Return where the current keys and values of a slot belong; who writes them there spares `extend` the copies.
@@ -87,8 +87,7 @@ class KVCache:
         """
         if self.kept_latents == 0 or torch.is_grad_enabled():
             return None
-        block = self._blocks.setdefault(slot, _Block())
-        return block.place((like, like), self.kept_latents * per_latent, self.window * per_latent)
+        return self._block(slot).place(like, self.kept_latents * per_latent, self.window * per_latent)
 
     def of_rollout(self, slot: Hashable, make: Callable[[], Any]) -> Any:
         """Return what `make` gives, made once per rollout."""
@@ -131,6 +130,11 @@ class KVCache:
         blocks = sum(_bytes(block.pair) for block in self._blocks.values())
         return blocks + _bytes(self._rollout) + _bytes(self._chunk)
 
+    def _block(self, slot: Hashable) -> _Block:
+        if slot not in self._blocks:
+            self._blocks[slot] = _Block()
+        return self._blocks[slot]
+
     def _slots(self) -> list[Hashable]:
         return sorted(slot for slot, block in self._blocks.items() if block.committed)
 
@@ -154,8 +158,10 @@ class _Block:
         self.pair = committed
         self.both: Tensor | None = None
         """Both of the pair in one, (2, B, M, H, d), as soon as they were grown: what moves moves in one kernel."""
-        self.placed: Pair | tuple[()] = ()
         self.committed = self.kept = committed[0].shape[1] if committed else 0
+        self._placed: Pair | tuple[()] = ()
+        self._seen: Pair | tuple[()] = ()
+        self._span = 0, 0, 0
 
     def history(self, kept: int) -> Pair:
         """Return views of the last `kept` committed entries."""
@@ -169,28 +175,33 @@ class _Block:
             current: of these, what is already where `place` said, or an earlier pass of the chunk wrote it, stays.
             room: entries of the window.
         """
-        placed = self.placed or self.place(current, kept, room)
-        for part, new in zip(placed, current, strict=True):
-            if not same_place(new, part):
+        for part, new in zip(self.place(current[0], kept, room), current, strict=True):
+            if new is not part and not same_place(new, part):
                 part.copy_(new)
-        self.placed = ()
-        end = self.committed + current[0].shape[1]
-        return tuple(part[:, :end] for part in self.pair)
+        return self._seen
 
-    def place(self, current: Pair, kept: int, room: int) -> Pair:
-        """Return views of where entries like the current ones belong, behind the last `kept` committed ones."""
+    def commit(self) -> None:
+        """Let the entries that were written last be committed ones."""
+        self.committed = self._seen[0].shape[1]
+        self._placed = ()
+
+    def place(self, like: Tensor, kept: int, room: int) -> Pair:
+        """Return views of where entries such as `like` belong, behind the last `kept` committed ones."""
+        span = like.shape[1], kept, room
+        if self._placed and span == self._span:  # as for the chunk's pass before
+            return self._placed
         if not self.pair or self.pair[0].shape[1] < room:
-            self._grow(current, room)
+            self._grow(like, room)
         self._drop(self.committed - kept)
-        self.kept = kept
-        end = self.committed + current[0].shape[1]
-        assert end <= room, f"a pass brought {current[0].shape[1]} entries, more than a chunk of a window of {room}"
-        self.placed = tuple(part[:, self.committed : end] for part in self.pair)
-        return self.placed
+        self.kept, self._span = kept, span
+        end = self.committed + like.shape[1]
+        assert end <= room, f"a pass brought {like.shape[1]} entries, more than a chunk of a window of {room}"
+        self._placed = tuple(part[:, self.committed : end] for part in self.pair)
+        self._seen = tuple(part[:, :end] for part in self.pair)
+        return self._placed
 
-    def _grow(self, current: Pair, room: int) -> None:
+    def _grow(self, new: Tensor, room: int) -> None:
         with torch.inference_mode(False):  # what is made in inference mode cannot be written to outside of it
-            new = current[0]
             self.both = torch.empty((2, new.shape[0], room, *new.shape[2:]), dtype=new.dtype, device=new.device)
             grown = tuple(self.both.unbind())
         for part, old in zip(grown, self.pair, strict=False):
@@ -240,9 +251,9 @@ class PlainCache:
 
 def same_place(one: Tensor, other: Tensor) -> bool:
     """Tell whether two tensors are the same memory in the same order; tensors without numbers can be asked, too."""
-    places = [
-        (part.untyped_storage()._cdata, part.storage_offset(), part.shape, part.stride()) for part in (one, other)
-    ]
+    if one.untyped_storage()._cdata != other.untyped_storage()._cdata:
+        return False
+    places = [(part.storage_offset(), part.shape, part.stride()) for part in (one, other)]
     return places[0] == places[1]
 
 

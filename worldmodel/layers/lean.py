@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, linear, pad
 
-from .norms import trains
+from .norms import is_watched, trains
 
 GELU_DEVICES = ("cuda", "meta")
 """Where torch's product with a GELU is one kernel, with tanh's (on a CPU it is the other); and where it is counted."""
@@ -49,7 +49,7 @@ def modulated(norm: nn.LayerNorm, x: Tensor, shift: Tensor, gain: Tensor) -> Ten
         x: (B, N, C).
         shift, gain: (B, T, 1, C), one per latent, or T = 1.
     """
-    own = isinstance(norm, nn.LayerNorm) and norm.weight is None and not _is_watched(norm)
+    own = isinstance(norm, nn.LayerNorm) and not norm.elementwise_affine and not is_watched(norm)
     if not own or trains(x) or gain.numel() != x.shape[-1] or gain.dtype != x.dtype:
         return torch.addcmul(shift, norm(x).unflatten(1, (gain.shape[1], -1)), gain).flatten(1, 2)
     return layer_norm(x, x.shape[-1:], gain.flatten(), shift.flatten(), norm.eps)
@@ -65,8 +65,8 @@ def apart(layer: nn.Module, x: Tensor, parts: int) -> Tensor:
     """
     if not _is_plain(layer, x) or layer.bias is not None:
         return layer(x).unflatten(-1, (parts, -1)).movedim(-2, 0)
-    weight = layer.weight.unflatten(0, (parts, -1)).transpose(1, 2)  # (parts, n, m)
-    return torch.bmm(x.flatten(0, -2).expand(parts, -1, -1), weight).unflatten(1, x.shape[:-1])
+    weight = layer.weight.view(parts, -1, x.shape[-1]).transpose(1, 2)  # (parts, n, m)
+    return torch.bmm(x.flatten(0, -2).expand(parts, -1, -1), weight).view(parts, *x.shape[:-1], -1)
 
 
 def raised(layer: nn.Module, x: Tensor, number: float) -> Tensor:
@@ -86,7 +86,7 @@ def activated(layers: nn.Sequential, x: Tensor, *, whole: int = 1) -> Tensor:
             ever asked with: for who asks with another one each time.
     """
     first, activation, *rest = layers
-    if not _has_own_gelu(layers) or not _is_plain(first, x) or not _has_kernel(x):
+    if not _has_own_gelu(layers, activation) or not _is_plain(first, x) or not _has_kernel(x):
         return fed(layers, x)
     tokens = x.shape[-2]
     x = pad(x, (0, 0, 0, -tokens % whole)) if tokens % whole else x
@@ -108,14 +108,14 @@ def fed(layers: nn.Sequential, x: Tensor) -> Tensor:
         x: (..., N, n) tokens.
     """
     first, activation, *rest = layers
-    if not _has_own_gelu(layers) or trains(x):
+    if not _has_own_gelu(layers, activation) or trains(x):
         return layers(x)
     tanh = activation.approximate == "tanh"
     if tanh and _is_plain(first, x) and first.bias is not None and x.device.type in GELU_DEVICES:
         rows = torch._addmm_activation(first.bias, x.flatten(0, -2), first.weight.t(), use_gelu=True)
         x = rows.unflatten(0, x.shape[:-1])
     else:
-        x = torch.ops.aten.gelu_(first(x), approximate=activation.approximate)
+        x = torch.ops.aten.gelu_.default(first(x), approximate=activation.approximate)
     for layer in rest:
         x = layer(x)
     return x
@@ -131,7 +131,7 @@ def tiled(layer: nn.Module, x: Tensor) -> Tensor:
         layer: its kernel is its stride.
         x: (B, n, f, h, w), of whole kernels.
     """
-    own = type(layer) is nn.Conv3d and not _is_watched(layer)
+    own = type(layer) is nn.Conv3d and not is_watched(layer)
     if not own or trains(x) or x.device.type != "cpu" or layer.weight.numel() < MANY:
         return layer(x)
     for axis, side in enumerate(layer.kernel_size, start=2):
@@ -149,14 +149,9 @@ def _has_kernel(x: Tensor) -> bool:
     return on_cpu and torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
-def _has_own_gelu(layers: nn.Sequential) -> bool:
-    return type(layers[1]) is nn.GELU and not _is_watched(layers[1]) and not _is_watched(layers)
+def _has_own_gelu(layers: nn.Sequential, activation: nn.Module) -> bool:
+    return type(activation) is nn.GELU and not is_watched(activation) and not is_watched(layers)
 
 
 def _is_plain(layer: nn.Module, x: Tensor) -> bool:
-    return type(layer) is nn.Linear and not _is_watched(layer) and not trains(x)
-
-
-def _is_watched(layer: nn.Module) -> bool:
-    # whoever hooks a layer, or replaces its forward, wants it called
-    return bool(layer._forward_hooks or layer._forward_pre_hooks or "forward" in vars(layer))
+    return type(layer) is nn.Linear and not is_watched(layer) and not trains(x)

@@ -18,9 +18,12 @@ PRECISIONS = torch.float32, torch.bfloat16, torch.float16
 
 def norm_by(layer: nn.Module, x: Tensor) -> Tensor:
     """Return `layer(x)` of an RMS norm, in x's dtype; torch's own layer gets the twin where gradients are wanted."""
-    if type(layer) is nn.RMSNorm and trains(x):
+    if type(layer) is not nn.RMSNorm:
+        return in_dtype(layer(x), x.dtype)
+    if trains(x):
         return HandNorm.apply(x, layer.weight, layer.eps)
-    return layer(x).to(x.dtype)
+    normed = layer(x) if is_watched(layer) else rms_norm(x, layer.normalized_shape, layer.weight, layer.eps)
+    return in_dtype(normed, x.dtype)
 
 
 def unit_norm(x: Tensor, eps: float) -> Tensor:
@@ -59,6 +62,16 @@ def _constant(number: float) -> Tensor:
     return torch.tensor(number)
 
 
+def in_dtype(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return x.to(dtype); a call that has nothing to do takes longer than this question."""
+    return x if x.dtype == dtype else x.to(dtype)
+
+
+def is_watched(layer: nn.Module) -> bool:
+    """Tell whether somebody hooks a layer or replaces its forward, and so wants it called."""
+    return bool(layer._forward_hooks or layer._forward_pre_hooks or "forward" in vars(layer))
+
+
 def casts(x: Tensor) -> bool:
     """Tell whether autocast is on where x is; for a tensor without numbers torch knows of none."""
     return not x.is_meta and torch.is_autocast_enabled(x.device.type)
@@ -66,7 +79,7 @@ def casts(x: Tensor) -> bool:
 
 def trains(x: Tensor) -> bool:
     """Tell whether gradients may be wanted, or autocast decides what x is computed in."""
-    return torch.is_grad_enabled() or casts(x)
+    return torch.is_grad_enabled() or (not x.is_meta and torch.is_autocast_enabled(x.device.type))
 
 
 class HandNorm(torch.autograd.Function):

@@ -202,14 +202,18 @@ def rotate_into(x: Tensor, turns: Tensor, room: Tensor) -> Tensor:
         `room`.
     """
     rotated = 2 * turns.shape[-2]
-    if room is not x and rotated < x.shape[-1]:
+    whole, own = rotated == x.shape[-1], room is x
+    if not (whole or own):
         room[..., rotated:] = x[..., rotated:]
-    first, turned = x[..., :rotated], room[..., :rotated]
+    first = x if whole else x[..., :rotated]
+    turned = first if own else room if whole else room[..., :rotated]
     if not _is_complex(x):
         turned.copy_(rotate(first, turns))
+    elif own and x.dtype == torch.float32:
+        _complex(first).mul_(torch.view_as_complex(turns))
     elif x.dtype == room.dtype == torch.float32:
         torch.mul(_complex(first), torch.view_as_complex(turns), out=_complex(turned))
-    elif room is x:  # a part of a head: little enough to be cast
+    elif own:  # a part of a head: little enough to be cast
         turned.copy_(torch.view_as_real(_complex(first.float()).mul_(torch.view_as_complex(turns))).flatten(-2))
     else:  # float32 inside the kernels alone
         pairs, (cos, sin) = first.unflatten(-1, (-1, 2)), turns.unbind(-1)
@@ -221,8 +225,8 @@ def rotate_into(x: Tensor, turns: Tensor, room: Tensor) -> Tensor:
 
 
 def _complex(x: Tensor) -> Tensor:
-    """Return a view of interleaved pairs (..., 2r) as (..., r) complex numbers."""
-    return torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+    """Return a view of interleaved pairs (..., 2r) float32 as (..., r) complex numbers."""
+    return x.view(torch.complex64)
 
 
 def rotate(x: Tensor, turns: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .attention import Group, Override, attention, grouped_attention
 from .lean import modulated, written
-from .norms import casts, lean_norm_by, lean_unit_norm, norm_by, trains
+from .norms import casts, in_dtype, lean_norm_by, lean_unit_norm, norm_by, trains
 from .rope import Rotation, as_float64, rotate_into, turned
 
 GAINS = (0.0, 1.0, 0.0, 0.0, 1.0, 0.0)
@@ -136,8 +136,10 @@ def modulate(x: Tensor, shift: Tensor, gain: Tensor) -> Tensor:
 
 def gated(x: Tensor, gate: Tensor, change: Tensor) -> Tensor:
     """Return x + gate * change, where x, change are (B, N, C) and gate is (B, T, 1, C), one per latent (or T = 1)."""
-    latents = gate.shape[1]
-    return torch.addcmul(by_latent(x, latents), gate, by_latent(change.to(x.dtype), latents)).flatten(1, 2)
+    latents, change = gate.shape[1], in_dtype(change, x.dtype)
+    if latents == 1:
+        return torch.addcmul(x, gate.squeeze(1), change)
+    return torch.addcmul(by_latent(x, latents), gate, by_latent(change, latents)).flatten(1, 2)
 
 
 def layer_dtype(x: Tensor) -> torch.dtype:
@@ -196,7 +198,7 @@ class SelfAttention(nn.Module):
         place: Callable[[Tensor], tuple[Tensor, Tensor] | None],
     ) -> None:
         """Do what `forward` does to a cache, and nothing else."""
-        x = x.to(layer_dtype(x))
+        x = in_dtype(x, layer_dtype(x))
         recall(*self._keys_values(x, positions.turns[:, None], self._room(x, place)))
 
     def project(
@@ -209,10 +211,10 @@ class SelfAttention(nn.Module):
             turns: (N, 1, d / 2, 2).
             room: where keys and values are written; `None`: they are new.
         """
-        x = x.to(layer_dtype(x))  # once for the three layers
+        x = in_dtype(x, layer_dtype(x))  # once for the three layers
         k, v = self._keys_values(x, turns, room)
         q = norm_by(self.norm_q, self.q(x)).unflatten(-1, (self.heads, -1))
-        return turned(q, turns).to(v.dtype), k, v
+        return in_dtype(turned(q, turns), v.dtype), k, v
 
     def _keys_values(self, x: Tensor, turns: Tensor, room: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
         heads = (self.heads, -1)
@@ -220,7 +222,7 @@ class SelfAttention(nn.Module):
         if room is not None:
             return rotate_into(k, turns, room[0]), written(self.v, x, room[1])
         v = self.v(x).unflatten(-1, heads)
-        return turned(k, turns).to(v.dtype), v
+        return in_dtype(turned(k, turns), v.dtype), v
 
     def _room(
         self, x: Tensor, place: Callable[[Tensor], tuple[Tensor, Tensor] | None] | None
@@ -248,7 +250,7 @@ class CrossAttention(nn.Module):
     def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], options: dict) -> Tensor:
         """Return (B, N, C): the tokens x (B, N, C) attended to `keys_values`."""
         k, v = keys_values
-        q = norm_by(self.norm_q, self.q(x)).unflatten(-1, (self.heads, -1)).to(v.dtype)
+        q = in_dtype(norm_by(self.norm_q, self.q(x)), v.dtype).unflatten(-1, (self.heads, -1))
         return self.o(attention(q, k, v, override=self.override, transformer_options=options))
 
 

@@ -106,7 +106,8 @@ class ActionModule(nn.Module):
         window = mouse.flatten(2).to(x.dtype)[:, :, None].expand(-1, -1, tokens, -1)  # time-major (12 x 2)
         hidden = fed(self.mouse_mlp, torch.cat((frames, window), dim=-1).flatten(1, 2))
         # 3 x (B, T * S, A) -> 3 x (B, T, S, H, 64)
-        qkv = apart(self.t_qkv, hidden, 3).unflatten(-1, (self.heads, -1)).unflatten(2, (latents, tokens))
+        qkv = apart(self.t_qkv, hidden, 3)
+        qkv = qkv.view(*qkv.shape[:2], latents, tokens, self.heads, -1)
         # both norms are the same, so queries and keys are normed and turned at once; turns (T, 1, 1, 4, 2, 2)
         q, k = rotate_part(self.img_attn_q_norm(qkv[:2]), inputs.turns[:, None, None]).unbind(0)
         v = qkv[2]

@@ -6,8 +6,10 @@ Shapes: x, velocity, noise (C, c, h, w); J levels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 from ..reading.words import shortened
@@ -54,7 +56,7 @@ class Renoise(NamedTuple):
 
     def levels(self) -> Levels:
         """Return the listed levels; see `warped_steps`."""
-        return warped_steps(self.steps, self.shift)
+        return _listed(self.steps, self.shift)
 
     def sample(self, predict: Velocity, draws: Iterator[Tensor], after_step: AfterStep | None = None) -> Tensor:
         """Return clean latents; see `renoise_sample`."""
@@ -63,6 +65,12 @@ class Renoise(NamedTuple):
     def said(self) -> str:
         """Say its numbers."""
         return f"steps {', '.join(map(str, self.steps))}; shift {self.shift:g}"
+
+
+@lru_cache(64)
+def _listed(steps: tuple[int, ...], shift: float) -> Levels:
+    with torch.inference_mode(False):  # they outlive whoever asks first
+        return warped_steps(steps, shift)
 
 
 def count_of(steps: tuple[int, ...]) -> int:

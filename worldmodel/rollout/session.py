@@ -6,6 +6,7 @@ knows no family. Shapes: C channels of a latent, c latents of a chunk, h, w late
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -244,7 +245,7 @@ class Session:
         return torch.cat((self.world.start.image_condition[:, :given].to(clean), clean), dim=1)
 
     def _finite(self, tensor: Tensor, where: str) -> Tensor:
-        if not bool(torch.isfinite(tensor).all()):
+        if not math.isfinite(torch.linalg.vector_norm(tensor, math.inf).item()):  # the greatest of them, or NaN
             raise NotFinite(where, self._dtype)
         return tensor
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ...layers.attention import Group, groups_of
 from ...layers.cache import KVCache
 from ...layers.lean import fed, modulated
+from ...layers.norms import in_dtype
 from ...layers.rope import Rotation, grid_rotation, place_turns
 from ...layers.wan import (
     CrossAttention,
@@ -136,7 +137,7 @@ class Block(nn.Module):
         )
         x = gated(x, told.gate1, attended)
         image = _once(shared.actions.cache, (index, "cross"), lambda: self.cross_attn.keys_values(shared.context()))
-        x = x + self.cross_attn(self.norm3(x), image, options).to(x.dtype)
+        x = x + in_dtype(self.cross_attn(self.norm3(x), image, options), x.dtype)
         if hasattr(self, "action_model"):
             x = self.action_model(x, shared.actions, index)
         return self.feed_forward(x, told)
