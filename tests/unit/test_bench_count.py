@@ -223,7 +223,9 @@ def test_a_folder_without_the_authors_code_is_named_in_a_sentence(tmp_path):
     (tmp_path / "wan" / "modules" / "model.py").touch()
     with pytest.raises(HostError, match=r"found no wan/modules/action_module\.py"):
         authors_model(tmp_path, "cpu", torch.float32)
-    with pytest.raises(HostError, match=r"found no wan/modules/attention\.py in .*; fetch https://github.com/SkyworkAI/"):
+    with pytest.raises(
+        HostError, match=r"found no wan/modules/attention\.py in .*; fetch https://github.com/SkyworkAI/"
+    ):
         authors_modules(tmp_path)
 
 

@@ -159,6 +159,7 @@ class _Block:
         self.both: Tensor | None = None
         """Both of the pair in one, (2, B, M, H, d), as soon as they were grown: what moves moves in one kernel."""
         self.committed = self.kept = committed[0].shape[1] if committed else 0
+        # views of where a pass's entries belong, and of all that it sees: the same until a commit
         self._placed: Pair | tuple[()] = ()
         self._seen: Pair | tuple[()] = ()
         self._span = 0, 0, 0
