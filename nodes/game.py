@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..worldmodel.play import wire
-from ..worldmodel.play.walk import Walk
+from ..worldmodel.play.walk import Point, Walk
 from ..worldmodel.questions import facts_of
 from ..worldmodel.reading.json_text import dump
 from ..worldmodel.rollout.session import NotFinite
@@ -44,6 +44,8 @@ class Pictures:
             header = wire.header(wire.Header(self._kind, self._turn, self._frame, width, height))
             self._seat.show(header + (pixels.tobytes() if self._kind == "rgb" else _jpeg(pixels)))
             self._frame += 1
+        if len(pictures):
+            self._seat.put(play.Seen())
 
 
 def _jpeg(pixels: Any) -> bytes:
@@ -114,6 +116,9 @@ class Game:
                     return "left"
                 self._show_as(self._seat.manner.pictures)
                 continue
+            if isinstance(item, play.Seen):
+                self._catch_up()
+                continue
             if isinstance(item, wire.Refused):
                 self._seat.tell(wire.refusal(item.id, item))
                 continue
@@ -160,6 +165,11 @@ class Game:
         self._seat.tell(wire.answer("done", id=order.id, do=order.do, state=self.state(), way=way, **more))
         if after is not None:
             after()
+        if self._screen is None or self._seat.manner.stays:
+            self._catch_up()  # else when the first pictures have been sent: a page shares the cores with its browser
+
+    def _catch_up(self) -> None:
+        """Do what the next chunk needs first, while nobody waits for it."""
         with suppress(NotFinite):  # the next step runs into it again, and is refused with it
             self.walk.catch_up()
 
@@ -206,19 +216,29 @@ class Game:
             self._stack.close()
 
     def _way(self, begins: int) -> list[list[float]]:
-        return [[round(number, 3) for number in place] for place in self.walk.way(begins)]
+        return _rounded(self.walk.way(begins))
 
     def _greet(self) -> None:
         """Say what whoever comes is told first."""
-        variant, start = self.walk.variant, self.walk.world.start
-        height, width = picture_size(start)
-        about = {
-            "model": variant.title, "variant": facts_of(variant), "fps": self._fps, "width": width,
-            "height": height, "reads_text": variant.text is not None, "walks": variant.walks,
-            "first_frame": frames(self.walk.world) - self.walk.added, "pictures": self._pictures,
-        }  # fmt: skip
-        way = {"from": 0, "points": self._way(0)}
-        self._seat.welcome(wire.answer("open", version=wire.VERSION, about=about, state=self.state(), way=way))
+        walk, fps, pictures = self.walk, self._fps, self._pictures
+        variant, start, state, way = walk.variant, walk.world.start, self.state(), walk.way()
+        first_frame = frames(walk.world) - walk.added
+
+        def first() -> str:
+            height, width = picture_size(start)
+            about = {
+                "model": variant.title, "variant": facts_of(variant), "fps": fps, "width": width,
+                "height": height, "reads_text": variant.text is not None, "walks": variant.walks,
+                "first_frame": first_frame, "pictures": pictures,
+            }  # fmt: skip
+            points = {"from": 0, "points": _rounded(way)}
+            return wire.answer("open", version=wire.VERSION, about=about, state=state, way=points)
+
+        self._seat.welcome(first)
+
+
+def _rounded(way: Sequence[Point]) -> list[list[float]]:
+    return [[round(number, 3) for number in place] for place in way]
 
 
 _DOES: dict[str, Callable[[Game, dict[str, Any]], tuple[dict[str, Any], Callable[[], None] | None]]] = {

@@ -119,10 +119,10 @@ class Screen:
         self._stage.reload()
 
     def _keep(self, pictures: Tensor) -> None:
-        """Put frames that follow one another into film and reel, in whatever thread."""
-        self._film.append(pictures)
+        """Put frames that follow one another into reel and film, in whatever thread; who looks at them comes first."""
         if self._reel is not None:
             self._reel.append(pictures)
+        self._film.append(pictures)
 
     def _preview(self, picture: Tensor, bar: progress.Progress) -> None:
         """Show a chunk's newest frame, unless the page plays all of them in that place."""

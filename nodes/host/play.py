@@ -62,7 +62,11 @@ class Left(NamedTuple):
     """Whoever played has gone."""
 
 
-Item = Order | Refused | Left
+class Seen(NamedTuple):
+    """Pictures were sent, so what nobody waits for may be done."""
+
+
+Item = Order | Refused | Left | Seen
 
 
 class Seat:
@@ -73,8 +77,8 @@ class Seat:
         self.session = secrets.token_urlsafe(16)
         self.manner, self.node, self.prompt, self.client = manner, node, prompt, client
         self.title = ""
-        self.first = ""
-        """The answer that whoever comes is sent first, see `welcome`."""
+        self.first: Callable[[], str] | None = None
+        """Writes the answer that whoever comes is sent first, see `welcome`."""
         self.over = False
         self._table = table
         self._orders: queue.Queue[Item] = queue.Queue()
@@ -95,10 +99,14 @@ class Seat:
             return False
         return time.monotonic() - self._heard > self._idle
 
-    def welcome(self, first: str) -> None:
-        """Say what whoever comes is sent first: from then on they may come. Said anew when the walk has moved on."""
+    def welcome(self, first: Callable[[], str]) -> None:
+        """Say what whoever comes is sent first: from then on they may come. Said anew when the walk has moved on.
+
+        Args:
+            first: writes it, when somebody comes, in another thread: the way of a long walk is much to write.
+        """
         with self._turn:
-            new, self.first = not self.first, first
+            new, self.first = self.first is None, first
         if new:
             self._heard = time.monotonic()
             self._table.add(self)
@@ -120,7 +128,8 @@ class Seat:
                 if self.idle:
                     return None
                 continue
-            self._heard = time.monotonic()
+            if not isinstance(item, Seen):
+                self._heard = time.monotonic()
             return item
 
     def tell(self, text: str) -> None:
@@ -136,7 +145,7 @@ class Seat:
             socket.send(picture)
 
     def put(self, item: Item) -> bool:
-        """Hand in what came, from the event loop; whether there was room."""
+        """Hand in what came, from whatever thread; whether there was room."""
         if isinstance(item, Order) and self._orders.qsize() >= MOST_WAITING:
             return False
         self._orders.put(item)
@@ -145,9 +154,9 @@ class Seat:
     def take(self, socket: _Socket) -> bool:
         """Sit down; whether the seat was free."""
         with self._turn:
-            if self._socket is not None or self.over:
+            if self._socket is not None or self.over or self.first is None:
                 return False
-            socket.send(self.first)
+            socket.send(self.first())
             self._socket = socket
         self._heard = time.monotonic()
         return True

@@ -105,7 +105,7 @@ test("rows are written as a track's document", () => {
 test("the next chunk is asked for in the time that the slowest of late took; too slow is said of the usual one", () => {
   assert.ok(lead(UNPACED) > 0 && !tooSlow(UNPACED, 750))
   const quick = [100, 120, 400, 110].reduce((pace, took) => paced(pace, took), UNPACED)
-  assert.ok(lead(quick) > 400 && usual(quick) === 110 && !tooSlow(quick, 750))
+  assert.ok(lead(quick) >= 400 && usual(quick) === 110 && !tooSlow(quick, 750))
   const after = Array(6)
     .fill(100)
     .reduce((pace, took) => paced(pace, took), quick)

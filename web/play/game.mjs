@@ -31,6 +31,8 @@ import { WORDS, seconds } from "./words.mjs"
 const SENSITIVITY = 0.1
 /** Milliseconds between looks at the meters. */
 const METERS = 500
+/** Pixels of a picture that is so small that it is seen sooner as it is than packed. */
+const SMALL = 2 ** 14
 const MOST_SEED = 2 ** 32
 /** Frames from which a walk has a limit that is worth saying. */
 const NO_LIMIT = 100_000
@@ -197,11 +199,7 @@ export function makeGame({ signal, again }) {
   }
 
   /** Milliseconds until the last picture that there is, or that is promised, is over. @param {number} now */
-  function left(now) {
-    const { frame } = player.state
-    const seen = meters.lastAt ? now - meters.lastAt : 0
-    return Math.max(0, ((place.frames - frame) * 1000) / rate() - seen)
-  }
+  const left = (now) => Math.max(0, ((place.frames - player.place(now)) * 1000) / rate())
 
   /** @param {number} now of the page's picture */
   function step(now) {
@@ -404,6 +402,7 @@ export function makeGame({ signal, again }) {
           player.setMarks([], 0, about.first_frame)
           player.rolling(true)
           be("ready")
+          if (about.width * about.height <= SMALL) link?.ask("hello", { pictures: "rgb" }).catch(() => {})
           ask(performance.now()) // nothing is held yet: what one sees first
         },
         picture: onPicture,

@@ -26,7 +26,18 @@
 /** @typedef {ReturnType<typeof makeLink>} Link */
 
 const HEADER = 16
-const JPEG = 0
+/** Kinds of pictures, as their header counts them. */
+const [JPEG, RGB] = [0, 1]
+
+/** Make an image of bytes (height, width, 3). @param {Uint8Array} bytes @param {number} width @param {number} height */
+function opaque(bytes, width, height) {
+  const image = new ImageData(width, height)
+  for (let place = 0; place < width * height; place += 1) {
+    for (let colour = 0; colour < 3; colour += 1) image.data[4 * place + colour] = bytes[3 * place + colour]
+    image.data[4 * place + 3] = 255
+  }
+  return image
+}
 
 /**
  * Sit down at a walk.
@@ -68,9 +79,14 @@ export function makeLink(url, signal, ears) {
   /** @param {ArrayBuffer} message */
   function see(message) {
     const header = new DataView(message)
-    if (header.getUint8(1) !== JPEG) return
+    const kind = header.getUint8(1)
+    if (kind !== JPEG && kind !== RGB) return
     const [walk, frame] = [header.getUint32(4, true), header.getUint32(8, true)]
-    const image = createImageBitmap(new Blob([message.slice(HEADER)], { type: "image/jpeg" }))
+    const image = createImageBitmap(
+      kind === RGB
+        ? opaque(new Uint8Array(message, HEADER), header.getUint16(12, true), header.getUint16(14, true))
+        : new Blob([message.slice(HEADER)], { type: "image/jpeg" }),
+    )
     turn = Promise.all([turn, image]).then(([, decoded]) => {
       if (signal.aborted) decoded.close()
       else ears.picture({ turn: walk, frame, image: decoded })

@@ -21,10 +21,6 @@ export function makeMeters() {
   let began = 0
 
   return {
-    /** When the last frame was shown; 0 = none since walking began. */
-    get lastAt() {
-      return shown.length > began ? shown[shown.length - 1][0] : 0
-    },
     /** Walking begins, or goes on. */
     begin() {
       began = shown.length

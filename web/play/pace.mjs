@@ -6,8 +6,6 @@
 
 /** Answers that are remembered. */
 const REMEMBERED = 6
-/** Added to the slowest of them. */
-const SPARE = 35
 /** Assumed of a machine that nothing is known of. */
 const UNKNOWN = 400
 
@@ -19,8 +17,12 @@ export const UNPACED = Object.freeze([])
 /** Take down what a chunk took. @param {Pace} pace @param {number} took @returns {Pace} */
 export const paced = (pace, took) => Object.freeze([...pace, took].slice(-REMEMBERED))
 
-/** How long before the last picture is over the next chunk is asked for. @param {Pace} pace */
-export const lead = (pace) => (pace.length ? Math.max(...pace) + SPARE : UNKNOWN)
+/**
+ * How long before the last picture is over the next chunk is asked for: the slowest of late, and nothing more, because the
+ * player makes up for what comes a moment too late.
+ * @param {Pace} pace
+ */
+export const lead = (pace) => (pace.length ? Math.max(...pace) : UNKNOWN)
 
 /** The usual time of a chunk: the median. @param {Pace} pace */
 export function usual(pace) {

@@ -20,7 +20,8 @@
  *
  *     "follow"  the newest piece is played over and over while `rolling(true)`; then the whole walk
  *     "now"     each frame is shown the moment it comes (a live picture while keys are recorded)
- *     "rate"    frames are played at the rate as they come; at the end it waits, nothing is skipped (live play)
+ *     "rate"    frames are played at the rate as they come; at the end it waits, nothing is skipped (live play); what
+ *               comes a moment too late is made up for
  *
  * **Keys** (`keys`, `setKeys`): `keysOfTimeline(timeline, words)`, `keysOfRuns(runs)` of held.mjs, or your own
  * `{words, reach, at(frame)}`. Frames of sources, keys and `seek` all count from the sources' own first frame;
@@ -28,7 +29,7 @@
  *
  * **Members:** `element`, `play()`, `pause()`, `toggle()`, `seek(frame)`, `step(frames)`, `follow()`, `rolling(on)`,
  * `setScreens(screens)`, `setRate(fps)`, `setKeys(keys)`, `setMarks(marks, begins, offset)`, `setSpeed(times)`,
- * `setLoop(on)`, `setPicked(index)`, `setNote(text)`, `state`, `view`, `work`, `destroy()`.
+ * `setLoop(on)`, `setPicked(index)`, `setNote(text)`, `state`, `place(now)`, `view`, `work`, `destroy()`.
  * `onChange(state)` is called when something other than the frame changes, `onFrame(frame)` with every frame shown.
  *
  * Nothing of the page is touched while it plays but canvases, and nothing is drawn while it is out of sight.
@@ -53,6 +54,8 @@ import { WORDS, placeWords } from "./words.mjs"
 /** @typedef {import("./types.d.ts").State} State */
 /** @typedef {import("./types.d.ts").Options} Options */
 
+/** Frames by which more may come too late without the film being put off: what was late is shown for less. */
+const MADE_UP = 0.75
 /** Pieces that are fetched ahead of the one that is shown. */
 const AHEAD = 3
 
@@ -82,6 +85,8 @@ export function makePlayer(options) {
   let visible = false
   /** Pictures that were drawn: for tests and measurements. */
   let drawn = 0
+  /** Whether the film stands at its end, waiting for more. */
+  let stands = false
   /** The frame that is on the canvases; -1 = draw anew. */
   let last = -1
   /** @type {import("../kit/palette.mjs").Palette | null} */
@@ -142,6 +147,7 @@ export function makePlayer(options) {
       const { over, place, frame: due } = within(clock.at(now), span())
       frame = due
       if (over) atEnd(place, now)
+      else stands = false
     }
     show()
     if (clock.playing) wake()
@@ -153,6 +159,10 @@ export function makePlayer(options) {
       const pieces = longest()?.pieces ?? []
       frame = follow.over(pieces, frames())
       return clock.seek(frame, now)
+    }
+    if (span().then === "wait") {
+      if (!stands && clock.at(now) < place + MADE_UP) return
+      stands = true
     }
     clock.seek(place, now)
     if (span().then === "stop") pause()
@@ -331,6 +341,8 @@ export function makePlayer(options) {
     get state() {
       return state()
     },
+    /** Where its clock stands, in frames; at the end it may be further by a moment. @param {number} now */
+    place: (now) => clock.at(now),
     /** What outlasts the player: where it stands, and how it plays. */
     get view() {
       const { speed, loop, keys: shown, playing } = state()
