@@ -3,7 +3,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { makeCache } from "../../web/player/cache.mjs"
-import { makeClock, nextSpeed, within } from "../../web/player/clock.mjs"
+import { makeClock, nextSpeed, standsAt, within } from "../../web/player/clock.mjs"
 import { barFrame, barX } from "../../web/player/draw_bar.mjs"
 import { makeFollow } from "../../web/player/follow.mjs"
 import { keysOfRuns, keysOfTimeline } from "../../web/player/held.mjs"
@@ -35,6 +35,11 @@ test("at the end it rests, begins anew, or is due at once when there is more", (
   assert.deepEqual(within(21.2, { ...span, then: "stop" }), { frame: 20, place: 20, over: true })
   assert.deepEqual(within(22.5, { ...span, then: "loop" }), { frame: 10, place: 10.5, over: true })
   assert.deepEqual(within(1000, { ...span, then: "wait" }), { frame: 20, place: 21, over: true })
+  const late = [21, 21.5, 22, 21.2].reduce(
+    (stood, position) => [...stood, standsAt(position, 21, stood.at(-1) ?? false)],
+    /** @type {boolean[]} */ ([]),
+  )
+  assert.deepEqual(late, [false, false, true, true], "what comes a moment too late is made up for")
   assert.deepEqual(within(3, { from: 0, end: 0, then: "loop" }), { frame: 0, place: 0, over: true })
 })
 

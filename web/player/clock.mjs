@@ -1,6 +1,8 @@
 // @ts-check
 /** A player's clock: which frame is due, at any rate and speed, without a timer of its own. */
 
+/** Frames by which more may come too late without the film being put off: what was late is shown for less. */
+const MADE_UP = 0.75
 /** Speeds that are offered. */
 export const SPEEDS = Object.freeze([0.25, 0.5, 1, 2, 4])
 
@@ -87,6 +89,13 @@ export function within(position, { from, end, then }) {
   // one that waits stands at the end itself, so that the next frame is due when it comes
   return { frame: end - 1, place: then === "wait" ? end : end - 1, over: true }
 }
+
+/**
+ * Whether a clock that waits for more stands at the end; until then it goes on, so that what comes a moment too late is
+ * made up for.
+ * @param {number} position in frames @param {number} end the frame after the last @param {boolean} stood before
+ */
+export const standsAt = (position, end, stood) => stood || position >= end + MADE_UP
 
 /**
  * Return the speed before or after another among those that are offered.

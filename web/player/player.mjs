@@ -39,7 +39,7 @@ import { make } from "../kit/dom.mjs"
 import { readPalette, watchPalette } from "../kit/palette.mjs"
 import { makeSpeaker } from "../kit/speak.mjs"
 import { makeBar } from "./bar.mjs"
-import { makeClock, within } from "./clock.mjs"
+import { makeClock, standsAt, within } from "./clock.mjs"
 import { makeFollow } from "./follow.mjs"
 import { listenToKeys } from "./keys.mjs"
 import { makeStage } from "./stage.mjs"
@@ -54,8 +54,6 @@ import { WORDS, placeWords } from "./words.mjs"
 /** @typedef {import("./types.d.ts").State} State */
 /** @typedef {import("./types.d.ts").Options} Options */
 
-/** Frames by which more may come too late without the film being put off: what was late is shown for less. */
-const MADE_UP = 0.75
 /** Pieces that are fetched ahead of the one that is shown. */
 const AHEAD = 3
 
@@ -160,12 +158,10 @@ export function makePlayer(options) {
       frame = follow.over(pieces, frames())
       return clock.seek(frame, now)
     }
-    if (span().then === "wait") {
-      if (!stands && clock.at(now) < place + MADE_UP) return
-      stands = true
-    }
+    const { then, end } = span()
+    if (then === "wait" && !(stands = standsAt(clock.at(now), end, stands))) return
     clock.seek(place, now)
-    if (span().then === "stop") pause()
+    if (then === "stop") pause()
   }
 
   /** Sources have more, or have it at hand. */
