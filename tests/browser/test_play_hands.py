@@ -11,13 +11,14 @@ OPEN = """async () => {
     const { getVariants } = await import('/extensions/ComfyUI-WorldModel/kit/server.mjs')
     const known = (await getVariants()).find(one => one.name === 'matrix_game_3_distilled')
     const variant = { ...known, first_chunk: 4, chunk: 4 }
-    const canvas = Object.assign(document.createElement('canvas'), { width: 96, height: 64 })
+    // large enough for JPEG: smaller ones are asked for as they are
+    const canvas = Object.assign(document.createElement('canvas'), { width: 192, height: 128 })
     const context = canvas.getContext('2d')
     context.fillStyle = '#2f5d50'
-    context.fillRect(0, 0, 96, 64)
+    context.fillRect(0, 0, 192, 128)
     const jpeg = new Uint8Array(await (await new Promise(done => canvas.toBlob(done, 'image/jpeg'))).arrayBuffer())
     const state = { frames: 0, next: 4, chunks: 0, limit: 100000, seed: 1, turn: 0 }
-    const about = { model: 'a model', variant, fps: 16, width: 96, height: 64, reads_text: true, walks: true,
+    const about = { model: 'a model', variant, fps: 16, width: 192, height: 128, reads_text: true, walks: true,
         first_frame: 0 }
     class Host extends EventTarget {
         readyState = WebSocket.OPEN
