@@ -97,6 +97,7 @@ class Game:
         self._screen: Screen | None = None
         self._stack = ExitStack()
         self.bar = progress.Progress(walk.limit)
+        self._uncounted = 0  # frames that the bar does not show yet
         self._greet()
 
     def __enter__(self) -> Game:
@@ -131,6 +132,7 @@ class Game:
     def finish(self) -> None:
         """Decode what is still to be seen; where the decoder heard Stop, the film is made when it is asked for."""
         try:
+            self._count()
             if self._screen is not None:
                 self._screen.finish(self.bar)
         except progress.Stopped:
@@ -169,9 +171,15 @@ class Game:
             self._catch_up()  # else when the first pictures have been sent: a page shares the cores with its browser
 
     def _catch_up(self) -> None:
-        """Do what the next chunk needs first, while nobody waits for it."""
+        """Move the bar, for which the page draws, and do what the next chunk needs first; while nobody waits for it."""
+        self._count()
         with suppress(NotFinite):  # the next step runs into it again, and is refused with it
             self.walk.catch_up()
+
+    def _count(self) -> None:
+        done, self._uncounted = self._uncounted, 0
+        if done:
+            self.bar.advance(done)
 
     def _step(self, values: dict[str, Any]) -> tuple[dict[str, Any], Callable[[], None]]:
         controls = values["controls"]
@@ -181,7 +189,7 @@ class Game:
         began = time.perf_counter()
         step = self.walk.step(piece)
         seconds = time.perf_counter() - began
-        self.bar.advance(piece.frames)
+        self._uncounted += piece.frames
         return {"seconds": round(seconds, 4), "made": step.made}, partial(self._show, step.chunk)
 
     def _hello(self, values: dict[str, Any]) -> tuple[dict[str, Any], None]:
