@@ -3,9 +3,10 @@
 FOLDER holds the authors' public code (github.com/SkyworkAI/Matrix-Game, its folder Matrix-Game-2), which is fetched by
 whoever runs this; none of it is in this repository. Their own pipeline and a session of ours roll the same six chunks
 out in float32, in turns, on one core: the same random weights, noise, picture, keys and mouse, three steps and a clean
-pass a chunk, and both windows of keys and values. The latents must agree. A chunk's passes are counted without numbers
-at the released size, too. Attention, which needs a GPU there, is torch's own on both sides. What their code asserts
-of 880 tokens a latent is left out, and so is their decoder.
+pass a chunk, and both windows of keys and values. (Their last chunk has a clean pass, too; ours would run it when
+somebody goes on.) The latents must agree. A chunk's passes are counted without numbers at the released size, too.
+Attention, which needs a GPU there, is torch's own on both sides. What their code asserts of 880 tokens a latent is left
+out, and so is their decoder.
 
 Shapes: T latents of the rollout, h, w latent grid.
 """
@@ -271,14 +272,16 @@ def network_of(weights: dict[str, Tensor], heads: int) -> MatrixGame2:
 
 
 def run_ours(network: MatrixGame2, given: Given) -> Tensor:
-    """Roll out in a session, the last chunk's clean pass included, and return the latents (16, T, h, w)."""
+    """Roll out in a session and return the latents (16, T, h, w).
+
+    The clean pass of a chunk is run when the next one is asked for: so there is none behind the last.
+    """
     noise = RecordedNoise(given.noise, given.renoise)
     start = Start(VARIANT.name, VARIANT.latent_format, given.condition, given.tokens, noise)
     session = begin(new_world(start), bare(network))
     for index in range(CHUNKS):
         rows = slice(VARIANT.chunking.first_frame(index), VARIANT.chunking.first_frame(index + 1))
         session.step(Controls(given.keyboard[rows], given.mouse[rows]), seed=0)
-    session.catch_up()
     return latents(session.world)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm, linear, pad
+from torch.nn.functional import linear, pad
 
 from .norms import is_watched, trains
 
@@ -52,7 +52,7 @@ def modulated(norm: nn.LayerNorm, x: Tensor, shift: Tensor, gain: Tensor) -> Ten
     own = isinstance(norm, nn.LayerNorm) and not norm.elementwise_affine and not is_watched(norm)
     if not own or trains(x) or gain.numel() != x.shape[-1] or gain.dtype != x.dtype:
         return torch.addcmul(shift, norm(x).unflatten(1, (gain.shape[1], -1)), gain).flatten(1, 2)
-    return layer_norm(x, x.shape[-1:], gain.flatten(), shift.flatten(), norm.eps)
+    return torch.layer_norm(x, x.shape[-1:], gain.flatten(), shift.flatten(), norm.eps)
 
 
 def apart(layer: nn.Module, x: Tensor, parts: int) -> Tensor:

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import rms_norm
 
 PRECISIONS = torch.float32, torch.bfloat16, torch.float16
 """Whose norms may be computed in float32 without a loss."""
@@ -22,13 +21,13 @@ def norm_by(layer: nn.Module, x: Tensor) -> Tensor:
         return in_dtype(layer(x), x.dtype)
     if trains(x):
         return HandNorm.apply(x, layer.weight, layer.eps)
-    normed = layer(x) if is_watched(layer) else rms_norm(x, layer.normalized_shape, layer.weight, layer.eps)
+    normed = layer(x) if is_watched(layer) else torch.rms_norm(x, layer.normalized_shape, layer.weight, layer.eps)
     return in_dtype(normed, x.dtype)
 
 
 def unit_norm(x: Tensor, eps: float) -> Tensor:
     """Return x (..., n) over its root mean square."""
-    return HandNorm.apply(x, None, eps) if trains(x) else rms_norm(x, (x.shape[-1],), eps=eps)
+    return HandNorm.apply(x, None, eps) if trains(x) else torch.rms_norm(x, x.shape[-1:], eps=eps)
 
 
 def lean_norm_by(layer: nn.Module, x: Tensor) -> Tensor:
@@ -72,6 +71,10 @@ def is_watched(layer: nn.Module) -> bool:
     return bool(layer._forward_hooks or layer._forward_pre_hooks or "forward" in vars(layer))
 
 
+_may_cast = getattr(torch._C, "_is_any_autocast_enabled", lambda: True)
+"""Whether autocast is on anywhere; torch's public question is for one device, and to put it for each layer is slow."""
+
+
 def casts(x: Tensor) -> bool:
     """Tell whether autocast is on where x is; for a tensor without numbers torch knows of none."""
     return not x.is_meta and torch.is_autocast_enabled(x.device.type)
@@ -79,7 +82,7 @@ def casts(x: Tensor) -> bool:
 
 def trains(x: Tensor) -> bool:
     """Tell whether gradients may be wanted, or autocast decides what x is computed in."""
-    return torch.is_grad_enabled() or (not x.is_meta and torch.is_autocast_enabled(x.device.type))
+    return torch.is_grad_enabled() or (_may_cast() and casts(x))
 
 
 class HandNorm(torch.autograd.Function):

@@ -213,21 +213,21 @@ class SelfAttention(nn.Module):
         """
         x = in_dtype(x, layer_dtype(x))  # once for the three layers
         k, v = self._keys_values(x, turns, room)
-        q = norm_by(self.norm_q, self.q(x)).unflatten(-1, (self.heads, -1))
+        q = torch.unflatten(norm_by(self.norm_q, self.q(x)), -1, (self.heads, -1))
         return in_dtype(turned(q, turns), v.dtype), k, v
 
     def _keys_values(self, x: Tensor, turns: Tensor, room: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
         heads = (self.heads, -1)
-        k = norm_by(self.norm_k, self.k(x)).unflatten(-1, heads)
+        k = torch.unflatten(norm_by(self.norm_k, self.k(x)), -1, heads)
         if room is not None:
             return rotate_into(k, turns, room[0]), written(self.v, x, room[1])
-        v = self.v(x).unflatten(-1, heads)
+        v = torch.unflatten(self.v(x), -1, heads)
         return in_dtype(turned(k, turns), v.dtype), v
 
     def _room(
         self, x: Tensor, place: Callable[[Tensor], tuple[Tensor, Tensor] | None] | None
     ) -> tuple[Tensor, Tensor] | None:
-        return None if place is None or trains(x) else place(x.unflatten(-1, (self.heads, -1)))
+        return None if place is None or trains(x) else place(torch.unflatten(x, -1, (self.heads, -1)))
 
 
 class CrossAttention(nn.Module):
@@ -250,7 +250,7 @@ class CrossAttention(nn.Module):
     def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], options: dict) -> Tensor:
         """Return (B, N, C): the tokens x (B, N, C) attended to `keys_values`."""
         k, v = keys_values
-        q = in_dtype(norm_by(self.norm_q, self.q(x)), v.dtype).unflatten(-1, (self.heads, -1))
+        q = torch.unflatten(in_dtype(norm_by(self.norm_q, self.q(x)), v.dtype), -1, (self.heads, -1))
         return self.o(attention(q, k, v, override=self.override, transformer_options=options))
 
 

@@ -101,7 +101,7 @@ class ActionModule(nn.Module):
     def _mouse(self, x: Tensor, inputs: ActionInputs, mouse: Tensor, block: int) -> Tensor:
         """Attend over time at each place, (B, N, A); three queries over a few keys, so no override of a host."""
         latents = mouse.shape[1]
-        frames = x.unflatten(1, (latents, -1))
+        frames = torch.unflatten(x, 1, (latents, -1))
         tokens = frames.shape[2]
         window = mouse.flatten(2).to(x.dtype)[:, :, None].expand(-1, -1, tokens, -1)  # time-major (12 x 2)
         hidden = fed(self.mouse_mlp, torch.cat((frames, window), dim=-1).flatten(1, 2))
@@ -126,10 +126,10 @@ class ActionModule(nn.Module):
             return rotate_part(self.key_attn_k_norm(k), turns), v
 
         k, v = self._keyboard_seen(keys_values, inputs, block)
-        q = self.key_attn_q_norm(self.mouse_attn_q(x).unflatten(-1, (self.heads, HEAD_SIZE)))
+        q = self.key_attn_q_norm(torch.unflatten(self.mouse_attn_q(x), -1, (self.heads, HEAD_SIZE)))
         tokens = x.shape[1] // latents
         # every token has the position of its latent
-        q = rotate_part(q.unflatten(1, (latents, tokens)), turns[:, None]).flatten(1, 2)
+        q = rotate_part(torch.unflatten(q, 1, (latents, tokens)), turns[:, None]).flatten(1, 2)
         mask = None if inputs.mask is None else inputs.mask.repeat_interleave(tokens, dim=0)
         return attention(q, k, v, mask=mask)
 

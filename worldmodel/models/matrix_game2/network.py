@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ...layers.attention import Group, groups_of
 from ...layers.cache import KVCache
-from ...layers.lean import fed, modulated
+from ...layers.lean import activated, fed, modulated
 from ...layers.norms import in_dtype
 from ...layers.rope import Rotation, grid_rotation, place_turns
 from ...layers.wan import (
@@ -34,6 +34,9 @@ from .. import NOT_A_SAMPLER
 from ..action import HEAD_SIZE, ActionInputs, ActionModule, action_turns
 
 PATCH = (1, 2, 2)
+WIDE = 1024
+"""Numbers inside a feed-forward from which it asks for a kernel that rounds otherwise; smaller ones, as Tiny World's,
+go on making the same worlds to the bit."""
 
 Made = TypeVar("Made")
 
@@ -149,7 +152,8 @@ class Block(nn.Module):
 
     def feed_forward(self, x: Tensor, told: Modulation) -> Tensor:
         """Return x (B, N, C) after the feed-forward."""
-        return gated(x, told.gate2, fed(self.ffn, modulated(self.norm2, x, told.shift2, told.gain2)))
+        feed = fed if self.ffn[0].out_features < WIDE else activated
+        return gated(x, told.gate2, feed(self.ffn, modulated(self.norm2, x, told.shift2, told.gain2)))
 
 
 def _memory(shared: _Shared, index: int) -> dict[str, Callable]:
