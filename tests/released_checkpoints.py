@@ -138,7 +138,8 @@ def place_files(models: Path) -> None:
         save(models / "diffusion_models" / f"matrix_game_3_{name}.safetensors", matrix_game_3_weights())
     save(models / "diffusion_models" / "yume_1_5.safetensors", yume_weights())
     entries = {"worldmodel": json.dumps({"variant": "lingbot_2_1_3b"})}
-    save(models / "diffusion_models" / "lingbot_world_2_1.3b.safetensors", lingbot_weights(), entries)
+    folder = models / "diffusion_models" / "lingbot-world-v2-1.3b-causal-fast"
+    save(folder / "model-00001-of-00001.safetensors", lingbot_weights(), entries)
     save(models / "vae" / "wan2.2_vae.safetensors", wan22_weights())
     save(models / "text_encoders" / "umt5_xxl_fp16.safetensors", text_encoder_weights())
 
