@@ -53,18 +53,24 @@ COLOURS = """types => types.flatMap(type => [
 ])"""
 REPORTED = """async () => {
     wmClear()
+    app.rootGraph.id = crypto.randomUUID()
     const node = LiteGraph.createNode('WMLoadWorld')
     app.graph.add(node)
     node.setSize([330, 140])
     const text = Array.from({ length: 4 }, (_, i) => `line ${i}: `.padEnd(80, 'a word ')).join('\\n')
-    const widget = node.addDOMWidget('$$node-text-preview', 'progressText', document.createElement('div'), {
-        getValue: () => text, setValue: () => {}, getMinHeight: () => 58,
-    })
-    window.comfyAPI.api.api.dispatchCustomEvent('progress_text', { nodeId: String(node.id), text })
-    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
-    return [node.size[1], widget.computeLayoutSize(node).minHeight]
+    const say = text => {
+        window.comfyAPI.api.api.dispatchCustomEvent('progress_text', { nodeId: String(node.id), text })
+        return node.size[1]
+    }
+    const before = node.size[1], long = say(text), short = say('A line.'), again = say(text)
+    const { size: [, saved] } = node.serialize()
+    await app.loadGraphData(app.graph.serialize())
+    const later = app.graph.getNodeById(node.id)
+    const widget = later.widgets.find(({ name }) => name === '$$node-text-preview')
+    return { before, long, short, again, saved, later: later.size[1], kept: widget.value === text,
+        height: widget.computeSize(330)[1] }
 }"""
-"""What a node of ours does with four long lines in the host's own widget for them."""
+"""What a node of ours does with four long lines, with a short one, and when its workflow is opened again."""
 LENGTH = "Keep the track's length"
 
 
@@ -201,8 +207,10 @@ def test_wires_are_told_apart_and_reports_are_seen_whole(page: Page, request: py
     colours = page.evaluate(COLOURS, OWN_TYPES)
     assert len(set(colours)) == len(colours) == 2 * len(OWN_TYPES) and all(colours), colours
     if request.node.callspec.params["page"] == "classic":
-        height, shown = page.evaluate(REPORTED)
-        assert shown >= 8 * 16 and height >= shown + 60
+        told = page.evaluate(REPORTED)
+        assert told["height"] >= 8 * 16 and told["long"] >= told["height"] + 60
+        assert told["before"] <= told["short"] < told["long"] == told["again"] == told["later"]
+        assert told["saved"] < told["short"] and told["kept"], "a workflow is saved without the room for a report"
 
 
 def test_a_camera_path_lists_each_look_once_and_says_how_near_the_model_comes(page: Page) -> None:
