@@ -72,7 +72,7 @@ class SaveCameraSet(io.ComfyNode):
             fill(written, pieces, chosen, depth)
             paths = written.finish()
         folder = paths[0].parent
-        lines = [f"Saved {counted(chosen.poses.frames, 'picture')} with cameras:", files.listed_name(folder)]
+        lines = [f"Saved {counted(chosen.poses.frames, 'picture')} with cameras:", files.said_name(folder)]
         lines += [f"Depth in {DEPTH}/: 16 bits, millimetres."] * (depth is not None)
         report = "\n".join([*lines, *chosen.said])
         progress.tell(report)

@@ -327,7 +327,7 @@ def describe(shot: Shot, path: Path) -> str:
     seconds = shot.frames / shot.fps
     return (
         f"{counted(shot.frames, 'frame')}, {shot.span.first} to {shot.span.last}, {seconds:.2f} s at {shot.fps:g} fps, "
-        f"{width} x {height} pixels:\n{files.listed_name(path)}"
+        f"{width} x {height} pixels:\n{files.said_name(path)}"
     )
 
 

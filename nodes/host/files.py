@@ -263,6 +263,12 @@ def listed_name(path: Path) -> str:
     return path.relative_to(folder_paths.get_output_directory()).as_posix() + _IN_OUTPUT
 
 
+def said_name(path: Path) -> str:
+    """Return what a report calls a file of the output folder: with that folder's own name, as it is on the disk."""
+    root = Path(folder_paths.get_output_directory())
+    return f"{root.name}/{path.relative_to(root).as_posix()}"
+
+
 def results(paths: Iterable[Path]) -> dict[str, list[dict[str, str]]]:
     """Return what tells the host's history, and whoever reads it, of files that were written.
 

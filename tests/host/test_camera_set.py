@@ -49,7 +49,7 @@ def test_a_worlds_frames_and_a_reference_render_become_sets(comfy: ComfyHost) ->
     run = comfy.client.run(graph_of(walked={"vae": "vae", "first_frame": 4, "last_frame": 20, "every": 4}, true=true))
     assert run.status == "success", run.error
     lines = run.outputs["walked"]["text"][0].splitlines()
-    assert lines[:2] == ["Saved 5 pictures with cameras:", "sets/walked_00001_ [output]"]
+    assert lines[:2] == ["Saved 5 pictures with cameras:", "output/sets/walked_00001_"]
     assert lines[2] == "96 x 64 pixels, 90.0 degrees from left to right (Tiny World's own)."
     folder = comfy.output / "sets" / "walked_00001_"
     model = pycolmap.Reconstruction(str(folder / "sparse" / "0"))

@@ -56,7 +56,7 @@ def shoot(tiny: SimpleNamespace, nodes: dict, world: Any) -> Callable[..., Simpl
         node = nodes["WMFilmWorld"].PREPARE_CLASS_CLONE({"hidden_inputs": hidden})
         with CurrentNodeContext(prompt, "1"):
             result = node.execute(**{"world": world, "vae": tiny.vae} | inputs)
-        name = result.ui["text"][0].splitlines()[1].removesuffix(" [output]")
+        name = result.ui["text"][0].splitlines()[1].split("/", 1)[1]
         film, images = result.args
         path = Path(folder_paths.get_output_directory(), name)
         return SimpleNamespace(film=film, images=images, ui=result.ui, path=path, said=result.ui["text"][0])
