@@ -26,6 +26,7 @@ from .schema import CATEGORY, INT32
 from .types import Track, World
 
 TINY_WORLD = VARIANTS[BUILT_IN]
+_ITS_OWN = " Tiny World knows only its own places: a photo soon turns into one."
 _PIXELS = {"optional": True, "default": 0, "min": 0, "max": 8192, "step": 16}
 
 
@@ -287,9 +288,10 @@ def start_from(
         (height, width), (found_height, found_width) = size, image.shape[1:3]
         stretched = form == AS_RELEASED and variant.start.stretched
         progress.tell(
-            f"image: found {found_width} x {found_height} pixels; {'all' if stretched else 'the middle'} was "
-            f"{'stretched' if stretched else 'cropped and resized'} to the "
+            f"image: found {found_width} x {found_height} pixels; "
+            f"{'all was stretched' if stretched else 'the middle was kept, its edges cut off, resized'} to the "
             f"{width} x {height} of {'this world' if size != variant.picture else variant.title}."
+            f"{_ITS_OWN if variant.name.startswith('tiny_world') else ''}"
         )
     _check_tokens(model, start)
     return start

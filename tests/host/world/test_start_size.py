@@ -15,7 +15,7 @@ def test_a_world_may_have_any_size_with_a_warning(
     with caplog.at_level("INFO"):
         world = run("WMStartWorld", tiny.model, tiny.vae, tiny.image, None, 128, 48)
     assert "width, height: found 128 x 48; Tiny World was trained on 96 x 64 only" in caplog.text
-    assert "the middle was cropped and resized to the 128 x 48 of this world" in caplog.text
+    assert "the middle was kept, its edges cut off, resized to the 128 x 48 of this world" in caplog.text
     assert world.start.image_condition.shape[2:] == (6, 16)
     grown, film = run("WMRolloutWorld", tiny.model, world, tiny.track, 0, vae=tiny.vae)
     assert film.get_dimensions() == (128, 48)
