@@ -74,7 +74,7 @@ class Pages:
         """Say what the journal did."""
         did = f"{counted(self.taken, 'chunk')} from the journal on disk, {self.made} computed."
         lost = self._on_disk and self.trouble and "keep_latents: those that the journal could not keep stay in memory."
-        return [*([] if self._lineage is None else [did]), *filter(None, [self.trouble, lost])]
+        return [*([did] if self.taken else []), *filter(None, [self.trouble, lost])]
 
 
 def lineage_of(book: Journal, names: ModelNames, settings: Settings, on_disk: bool = False) -> Lineage:

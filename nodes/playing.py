@@ -182,8 +182,8 @@ def _report(game: Game, plan: Plan, kept: Kept | None, why: str) -> str:
         f"{SAID[why]} {counted(walk.chunks, 'chunk')}, {counted(walk.added, 'frame')} walked; the world has "
         f"{counted(frames(walk.world), 'frame')}.",
         f"{plan.settings.sampler.said()}; {plan.fps:g} fps; seed {seeds}.",
-        f"World id {fingerprint(walk.world)} (the same world, made again, has the same id).",
         kept.trouble if kept is not None else "",
         *plan.notes,
+        f"World id {fingerprint(walk.world)} (a world made again has the same).",
     ]
     return "\n".join(filter(None, lines))

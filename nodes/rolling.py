@@ -255,7 +255,7 @@ def roll(model: Any, world: World, world_vae: Any, plan: Plan, pages: Pages, par
         except BaseException as error:
             if pages.kept or pages.taken:
                 done = pages.kept + pages.taken
-                progress.tell(f"{done} of {len(plan.controls)} chunks are in the journal; queue again to go on.")
+                progress.tell(f"{done} of {len(plan.controls)} chunks are kept; press Run again to go on after them.")
             if isinstance(error, NotFinite):
                 raise patches.not_finite(error, model) from error
             raise
@@ -331,7 +331,6 @@ def describe(plan: Plan, world: World, grown: World, pages: Pages) -> str:
         f"{counted(total, 'frame')}.",
         f"{plan.settings.sampler.said()}; {plan.fps:g} fps; seed {plan.seed}.",
         *pages.sentences(),
-        f"World id {fingerprint(grown)} (the same world, made again, has the same id).",
         *(told.lines(sentences(world, plan), len(world.chunks)) if plan.variant.is_spoken_to else []),
     ]
-    return "\n".join([*lines, *plan.notes])
+    return "\n".join([*lines, *plan.notes, f"World id {fingerprint(grown)} (a world made again has the same)."])

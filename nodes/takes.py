@@ -194,7 +194,9 @@ class Takes:
 
     def said(self, keep: int) -> str:
         """Say what was done, one sentence a line."""
-        lines = [f"take {number}: seed {one.seed}; {' '.join(one.journal)}" for number, one in enumerate(self.takes, 1)]
+        lines = [
+            "; ".join([f"take {number}: seed {one.seed}", *one.journal]) for number, one in enumerate(self.takes, 1)
+        ]
         return "\n".join([*self.notes[:2], *lines, f"Take {keep} is kept.", *self.notes[2:]])
 
     def shown(self, keep: int) -> dict[str, list[str]]:

@@ -228,8 +228,10 @@ def report_of(run: Run) -> Report:
     if run.status != "success":
         raise HostError(f"the walk ended with {run.status}: {run.error}")
     text = run.outputs[ROLLOUT]["text"][0]
-    taken, computed = re.search(r"(\d+) chunks? from the journal on disk, (\d+) computed", text).groups()
-    return Report(int(taken), int(computed), re.search(r"World id (\w+)", text)[1])
+    chunks = int(re.match(r"(\d+) chunk", text)[1])
+    found = re.search(r"(\d+) chunks? from the journal on disk", text)
+    taken = int(found[1]) if found else 0
+    return Report(taken, chunks - taken, re.search(r"World id (\w+)", text)[1])
 
 
 def endure(comfyui: Path, wanted: argparse.Namespace) -> int:

@@ -128,7 +128,7 @@ def test_of_three_takes_another_is_kept_without_rolling_any_again(comfy: ComfyHo
     assert first.status == "success", first.error
     said = first.outputs["9"]["text"][0]
     assert said.startswith("-2s is frame 25 (1.56 s); rounded to frame 21 (1.31 s), where chunk 2 begins.\n")
-    assert said.count("0 chunks from the journal on disk, 3 computed.") == 3
+    assert "from the journal" not in said
     graph["9"]["inputs"]["keep"], graph["10"]["inputs"]["track"] = 3, "forward*12"
     run = comfy.client.run(graph)
     assert run.status == "success" and {"9", "11", "7"} == set(run.executed) - {"10"}, run.error

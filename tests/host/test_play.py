@@ -62,7 +62,7 @@ def test_what_is_played_flows_on_and_is_what_is_rendered(comfy: ComfyHost) -> No
     run, player = played(comfy, graph_of(7), play)
     assert run.status == "success", run.error
     assert run.outputs[PLAY]["text"][0].startswith("The walk was ended. 3 chunks, 33 frames walked; the world has 33")
-    assert "0 chunks from the journal on disk, 3 computed." in run.outputs[RENDER]["text"][0]
+    assert "from the journal" not in run.outputs[RENDER]["text"][0]
     assert world_id(run, PLAY) == world_id(run, RENDER)
     turns = [frame.header.turn for frame in player.frames]
     assert turns == sorted(turns) and set(turns) == {0, 1}

@@ -343,7 +343,7 @@ def test_the_hosts_account_becomes_files_fingerprints_and_sentences() -> None:
     titles, client, job = Workflow(GRAPH).titles, Client("nowhere.invalid"), JOBS[0]
     video = {"filename": "2_00001_.mp4", "subfolder": "x", "type": "output"}
     outputs = {
-        "2": {"text": ["3 chunks.\nWorld id 0123456789abcdef (the same"], "files": [{**video, "type": "temp"}]},
+        "2": {"text": ["3 chunks.\nWorld id 0123456789abcdef (a world"], "files": [{**video, "type": "temp"}]},
         "3": {"images": [video, video], "animated": [True], "files": [
             {"filename": "w.x_1_.world.safetensors", "subfolder": "", "type": "output"}]},
         "1": {"images": [{"filename": "sheet.PNG", "subfolder": "", "type": "temp"}]},

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .samplers import AfterStep, Velocity
+from .samplers import AfterStep, Velocity, said_levels
 from .sampling import LEVELS, Levels, add_noise, clean_from_velocity, warped_steps
 from .unipc import UniPC
 
@@ -76,7 +76,7 @@ class Lookups(NamedTuple):
 
     def said(self) -> str:
         """Say its numbers."""
-        return f"steps {', '.join(map(str, self.steps))}; shift {self.shift:g}"
+        return said_levels(self.steps, self.shift)
 
     def sample(self, predict: Velocity, draws: Iterator[Tensor], after_step: AfterStep | None = None) -> Tensor:
         """Denoise, one pass of the network and one draw a step; see `Sampler.sample`."""

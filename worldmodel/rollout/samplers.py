@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from ..reading.words import shortened
+from ..reading.words import counted, shortened
 from .sampling import Levels, renoise_sample, warped_steps
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
@@ -64,7 +64,12 @@ class Renoise(NamedTuple):
 
     def said(self) -> str:
         """Say its numbers."""
-        return f"steps {', '.join(map(str, self.steps))}; shift {self.shift:g}"
+        return said_levels(self.steps, self.shift)
+
+
+def said_levels(steps: tuple[int, ...], shift: float) -> str:
+    """Say which noise levels are visited: their numbers alone read as a count."""
+    return f"{counted(len(steps), 'step')} (noise {', '.join(map(str, steps))}); shift {shift:g}"
 
 
 @lru_cache(64)

@@ -76,7 +76,7 @@ def test_steps_and_shift_are_the_artists(tiny: SimpleNamespace, run: Callable, n
         changed, _ = run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 0, *other)
         assert not torch.allclose(latents(own), latents(changed), atol=1e-4)
     result = nodes["WMRolloutWorld"].execute(tiny.model, tiny.world, tiny.track, 7, "1000 500", 3.0, 24.0, tiny.vae)
-    assert "steps 1000, 500; shift 3; 24 fps; seed 7." in result.ui["text"][0]
+    assert "2 steps (noise 1000, 500); shift 3; 24 fps; seed 7." in result.ui["text"][0]
     assert result.args[1].get_frame_rate() == 24
 
 
@@ -166,7 +166,8 @@ def test_any_picture_is_cropped_to_the_models_own(
         world = run("WMStartWorld", tiny.model, tiny.vae, picture)
     assert world.start.image_condition.shape[2:] == (8, 12)
     assert (
-        f"image: found {size[1]} x {size[0]} pixels; the middle was cropped and resized to the 96 x 64" in caplog.text
+        f"image: found {size[1]} x {size[0]} pixels; the middle was kept, its edges cut off, resized to the 96 x 64"
+        in caplog.text
     )
 
 

@@ -191,7 +191,7 @@ def test_the_laws_hold_with_two_models_and_keys_know_both(
     base, archive = case("lingbot_base_cam"), of_pack("worldmodel.world.archive")
     walk, head, tail = (base.track(text) for text in ("forward*81 right*80", "forward*81", "right*80"))
     whole, report, _ = base.roll(walk, graph=GRAPH)
-    assert "0 chunks from the journal on disk, 2 computed" in report
+    assert "from the journal" not in report
     again, report, _ = base.roll(walk, graph=GRAPH)
     assert "2 chunks from the journal on disk, 0 computed" in report
     assert torch.equal(latents(again), latents(whole))
