@@ -187,7 +187,9 @@ def compare(
     measured = errors.lines() if errors else []
     said = [f"{counted(len(worlds), 'world')}, frames {span.first}-{span.last}, {variant.fps:g} fps."]
     said += [f"{name}: {way_words(world)}" for name, world in zip(names, worlds.values(), strict=False)]
-    said += [part.said for part in partings] + [f"PSNR against {names[-1]}, {line}" for line in measured[:1]]
+    said += [part.said for part in partings] + [
+        f"How near to {names[-1]} (PSNR; higher is nearer), {line}" for line in measured[:1]
+    ]
     said += _unlike(names, lengths, alike) if measured else []
     if len(set(sizes)) > 1:
         said.append("The pictures have several sizes: they are shown in one, and nothing is measured.")

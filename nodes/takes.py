@@ -256,11 +256,9 @@ def take(asked: Asked, hidden: Any) -> tuple[list[Taken], DenseTrack, tuple[str,
         if asked.takes > 1:
             progress.tell(f"Take {number} of {asked.takes}, seed {seed}.")
         takes.append(_rolled(asked, earlier, plan._replace(seed=seed), hidden, number - 1))
-    chunks, added = (
-        counted(len(plan.controls), "chunk"),
-        counted(frames_of(takes[0].world) - frames_of(earlier), "frame"),
-    )
-    return takes, track, (said, f"Each take has {chunks}, {added}.", *plan.notes)
+    chunks, added = counted(len(plan.controls), "chunk"), frames_of(takes[0].world) - frames_of(earlier)
+    length = f"Each take has {chunks}, {counted(added, 'frame')}, {added / plan.fps:.2f} s."
+    return takes, track, (said, length, *plan.notes)
 
 
 def beginning(asked: Asked) -> tuple[WorldState, DenseTrack, str]:

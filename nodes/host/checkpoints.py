@@ -285,7 +285,7 @@ def _description(checkpoint: Checkpoint, window: int, reason: str) -> str:
     total, (stored, _) = sum(numbers.values()), numbers.most_common(1)[0]
     count = f"{total / 1e9:.2f} billion" if total >= 1e8 else f"{total / 1e6:.2f} million"
     blocks = len({key.split(".")[1] for key in checkpoint.weights if key.startswith("blocks.")})
-    looks = f"; it looks at {window} latents ({reason})" if window else ""
+    looks = f"; window: the last {window} latents ({reason})" if window else ""
     return f"{checkpoint.variant.title}: {blocks} blocks, {count} numbers, most of them {stored} in the file{looks}."
 
 

@@ -55,7 +55,7 @@ def test_branches_stand_side_by_side_and_only_a_changed_one_is_made_again(comfy:
     assert "turns 48.0 degrees to the left" in lines[1] and "turns 48.0 degrees to the right" in lines[2]
     assert lines[4] == "right leaves left at frame 33 (chunk 3)."
     assert lines[5] == "left again leaves left at frame 33 (chunk 3)."
-    assert lines[6].startswith("PSNR against reference of left, all: left ")
+    assert lines[6].startswith("How near to reference of left (PSNR; higher is nearer), all: left ")
     assert lines[7] == "right is told something else than left from frame 33 on, and is measured up to there."
     assert len(lines) == 13
     assert run.outputs["11"]["text"][0] == "Kept 3 chunks, 33 frames; removed 2 chunks, 24 frames. Seed 1."

@@ -33,6 +33,8 @@ SWITCH = 1.0
 BEAM = 48
 TURN_PER_FRAME = 3.0
 """Degrees a frame that a camera which turns on the spot is given; 0.2 of a Matrix-Game mouse."""
+_UNSEEN = 0.005
+"""Metres, or degrees, that are written as 0.00."""
 _TOLD_METRES, _TOLD_DEGREES = 0.05, 1.0
 """Smallest height and roll worth a row."""
 _TOLD_STEPS = 2.0
@@ -272,6 +274,8 @@ def _notes(followed: Followed, length: float, step: float) -> tuple[str, ...]:
     """Say how well a camera's way of some metres on the ground is followed, in steps of some metres."""
     position, heading = followed.position, followed.heading
     worst = int(position.argmax())
+    if length >= step and float(max(position.max(), heading.max())) < _UNSEEN:
+        return ("position and heading: followed exactly.",)
     if length >= step:
         place = (
             f"{position.mean():.2f} m off in the mean, {100 * float(position.mean()) / length:.1f} % of the way; "

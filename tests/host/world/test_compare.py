@@ -82,7 +82,7 @@ def test_the_measure_is_the_psnr_of_each_chunk(
     assert torch.equal(columns(shown.images, 3)[2][:40], truth)
     measured = shown.lines[4:]
     assert [line.split(":")[0] for line in measured] == [
-        "PSNR against the way it was, all", "chunk 0", "chunk 1", "chunk 2", "chunk 3",
+        "How near to the way it was (PSNR; higher is nearer), all", "chunk 0", "chunk 1", "chunk 2", "chunk 3",
     ]  # fmt: skip
 
     def psnr(film: torch.Tensor, rows: slice) -> float:
@@ -195,6 +195,6 @@ def test_worlds_of_several_models_are_shown_in_one_size_each_by_its_vae(
 
 def test_one_world_is_compared_with_the_truth_alone(compare: Callable, branches: SimpleNamespace) -> None:
     shown = compare(branches.left, truth=torch.zeros(45, 64, 96, 3))
-    assert shown.lines[1].startswith("Tiny World: walks") and shown.lines[2].startswith("PSNR against reference")
+    assert shown.lines[1].startswith("Tiny World: walks") and shown.lines[2].startswith("How near to reference")
     with pytest.raises(ValueError, match="world_2, truth: found none, expected something to compare world_1 with"):
         compare(branches.left)

@@ -268,7 +268,7 @@ def test_the_loader_says_what_it_recognised(case: Any, run: Load, caplog: pytest
         run("WMLoadWorldModel", "plain.safetensors", "auto", "auto", 5)
     titles = {"universal": "universal", "gta_drive": "GTA drive", "templerun": "Temple Run"}
     assert f"Matrix-Game 2.0 {titles[case.name]}: 2 blocks, " in caplog.text
-    assert "most of them float32 in the file; it looks at 5 latents (as chosen)." in caplog.text
+    assert "most of them float32 in the file; window: the last 5 latents (as chosen)." in caplog.text
 
 
 def test_a_changed_part_or_config_is_loaded_again(models: Path, nodes: dict) -> None:

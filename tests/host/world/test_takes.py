@@ -83,7 +83,7 @@ def test_keeping_another_take_rolls_nothing_again_and_each_is_what_a_rollout_mak
     assert torch.equal(film.get_components().images, third.film.get_components().images)
     lines = first.said.splitlines()
     assert lines[0] == "-0.5s is frame 37 (2.31 s); rounded to frame 33 (2.06 s), where chunk 3 begins."
-    assert lines[1] == "Each take has 1 chunk, 12 frames." and "Take 1 is kept." in lines
+    assert lines[1] == "Each take has 1 chunk, 12 frames, 0.75 s." and "Take 1 is kept." in lines
     assert [line.partition(";")[0] for line in lines[2:5]] == [f"take {i}: seed {5 + i}" for i in (1, 2, 3)]
     take(keep=2, seed=9)
     assert walked.calls[0] > calls
