@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from browser.camera_path_page import Editor
+from browser.camera_path_page import CORNER, Editor
+from editor_page import EditorPage, settle
 from playwright.sync_api import Page, expect
 
 
@@ -20,3 +21,19 @@ def test_esc_closes_the_list_of_keys_wherever_the_focus_is(page: Page) -> None:
         editor.keyboard.press("Escape")
         expect(sheet).to_have_count(0)
         expect(page.locator(".wm-plot").first).to_be_focused()
+
+
+def test_a_path_with_frames_left_over_is_stretched_first_and_trimmed_knowingly(page: Page) -> None:
+    """The first offer keeps every keyframe; the other says that it does not, unless nothing is lost by it."""
+    editor = Editor(page, CORNER.replace("69", "62").replace('"f":68', '"f":61'))
+    links = page.locator(".wm-status .wm-link")
+    expect(links).to_have_text(["stretch to 69", "trim to 57, without its end"])
+    links.first.click()
+    settle(page)
+    assert editor.path["frames"] == 69 and editor.path["keyframes"][-1]["f"] == 68
+    expect(page.locator(".wm-notice")).to_be_hidden()
+    Editor(page, CORNER.replace("69", "62").replace('"f":68', '"f":50'), width=420)
+    expect(links).to_have_text(["stretch to 69", "trim to 57"])
+    track = EditorPage(page, "WMActionTrack", "track")
+    track.add(track='{"type":"track","version":1,"frames":60,"keys":{"forward":[[0,60]]},"mouse":{},"prompts":[]}')
+    expect(links).to_have_text(["extend to 69", "trim to 57, without its end"])

@@ -54,6 +54,7 @@ export const WORDS = {
     `${now} left over in a new world, ${later} in one that goes on`,
   goesOn: (/** @type {number} */ frames, /** @type {string} */ seconds) => `goes on at frame ${frames}, ${seconds} s`,
   trim: (/** @type {number} */ n) => `trim to ${n}`,
+  cut: (/** @type {number} */ n) => `trim to ${n}, without its end`,
   use: (/** @type {number} */ frames) => `Use ${frames}`,
   play: "Play",
   pause: "Pause",
