@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from browser.camera_path_page import CORNER, Editor
 from editor_page import EditorPage, settle
 from playwright.sync_api import Page, expect
@@ -37,3 +39,19 @@ def test_a_path_with_frames_left_over_is_stretched_first_and_trimmed_knowingly(p
     track = EditorPage(page, "WMActionTrack", "track")
     track.add(track='{"type":"track","version":1,"frames":60,"keys":{"forward":[[0,60]]},"mouse":{},"prompts":[]}')
     expect(links).to_have_text(["extend to 69", "trim to 57, without its end"])
+
+
+def test_slowing_down_says_how_long_the_path_becomes(page: Page) -> None:
+    """Before the button is pressed, and also of the next path; where nothing is too fast there is nothing to say."""
+    quick = CORNER.replace("69", "30").replace('"f":30', '"f":12').replace('"f":68', '"f":29')
+    editor = Editor(page, quick)
+    slow = page.get_by_role("button", name="Slow down to the limit")
+    said = re.fullmatch(r"Slow down to the limit: (\d+) frames", slow.inner_text())
+    assert said and int(said[1]) > 30, slow.inner_text()
+    assert slow.evaluate("one => one.scrollWidth <= one.clientWidth")
+    editor.screenshot("path_offers_slow")
+    slow.click()
+    settle(page)
+    assert editor.path["frames"] == int(said[1])
+    expect(slow).to_have_text("Slow down to the limit")
+    expect(slow).to_be_disabled()

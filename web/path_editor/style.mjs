@@ -22,6 +22,7 @@ export const RULES = `
 .wm-inspect .wm-note, .wm-none p { color: var(--wm-second); }
 .wm-none p { margin: 0 0 6px; }
 .wm-none .wm-tool, .wm-slow { width: 100%; }
+.wm-inspect > .wm-slow { height: auto; min-height: 24px; padding: 0 4px; }
 .wm-fields { display: grid; grid-template-columns: 1fr 1fr; gap: 4px; }
 .wm-fields .wm-field { padding: 0 8px; min-width: 0; }
 .wm-fields .wm-field input { flex: 1 1 0; min-width: 0; }

@@ -75,6 +75,7 @@ export const WORDS = {
   turnLimit: "turn limit",
   nowhere: "nowhere",
   slow: "Slow down to the limit",
+  slowTo: (/** @type {string} */ frames) => `Slow down to the limit: ${frames}`,
   slowHint: "Give every way that is too fast the frames it needs",
   targetTitle: "Target",
   removeTarget: "Remove the target",
