@@ -42,6 +42,7 @@ export function makeInspector(editor) {
     parts.ease,
     parts.automatic,
   )
+  const by = make("span.wm-note")
   const [loop, model, target, picture] = [facts(), facts(), targetPart(editor), picturePart(editor)]
   const slowed = slowedCache()
   const slow = button(editor, WORDS.slow, () => slowAll(editor, slowed(editor.state)), WORDS.slowHint)
@@ -53,7 +54,7 @@ export function makeInspector(editor) {
     none,
     keyframe,
     section(WORDS.loopTitle, loop.element),
-    section(WORDS.modelTitle, model.element, WORDS.modelBy),
+    section(WORDS.modelTitle, model.element, by),
     target.element,
     picture.element,
     make("div.wm-grow"),
@@ -107,6 +108,7 @@ export function makeInspector(editor) {
     row.show(stop, off)
     loop.show(loopFacts(editor))
     model.show(modelFacts(editor))
+    by.textContent = editor.walked?.apart ? WORDS.withoutWalls : WORDS.modelBy
     target.show(off)
     picture.show(off)
     const offered = !off && editor.drawn.fast.length > 0
@@ -140,12 +142,7 @@ function slowedCache() {
 /** @param {Editor} editor @param {CameraPath} path slowed down */
 const slowAll = (editor, path) => editor.edit(path, {}, `${path.frames} frames`)
 
-/** @param {string} title @param {HTMLElement} content @param {string} [note] */
-function section(title, content, note = "") {
-  return make(
-    "section",
-    {},
-    make("div.wm-title", {}, make("b", { text: title }), make("span.wm-note", { text: note })),
-    content,
-  )
+/** @param {string} title @param {HTMLElement} content @param {HTMLElement} [note] */
+function section(title, content, note) {
+  return make("section", {}, make("div.wm-title", {}, make("b", { text: title }), note), content)
 }

@@ -25,9 +25,9 @@ export function showStatus(editor) {
 
 /** What holds at the playhead. @param {Editor} editor */
 function here(editor) {
-  const { state, drawn, followed } = editor
+  const { state, drawn, walked } = editor
   const at = Math.floor(state.playhead / rateOf(state) + 1e-6)
-  const residual = followed?.position?.[at]
+  const residual = walked?.off?.[at]
   const words = [...placeParts(editor, at), `${decimal(drawn.speeds[state.playhead] ?? 0)} m/s`]
   return residual === undefined ? words : [...words, `${decimal(residual)} m off the path`]
 }

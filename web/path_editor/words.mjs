@@ -70,6 +70,8 @@ export const WORDS = {
   modelBy: "keys and mouse",
   rms: "off path, typical",
   most: "off path, most",
+  walledMost: "at walls, most",
+  withoutWalls: "walls not counted",
   mostAt: (/** @type {string} */ metres, /** @type {number} */ frame) => `${metres} m at f ${frame}`,
   limit: "speed limit",
   turnLimit: "turn limit",
