@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from browser.camera_path_page import CORNER, Editor
-from editor_page import EditorPage, settle
+from editor_page import EditorPage, box_of, settle
 from playwright.sync_api import Page, expect
 
 
@@ -55,3 +55,22 @@ def test_slowing_down_says_how_long_the_path_becomes(page: Page) -> None:
     assert editor.path["frames"] == int(said[1])
     expect(slow).to_have_text("Slow down to the limit")
     expect(slow).to_be_disabled()
+
+
+def test_the_pen_says_that_it_goes_on_and_offers_to_begin_anew(page: Page) -> None:
+    """While there is a path; a press on the offer empties it and leaves the pen in the hand."""
+    editor = Editor(page)
+    hint = page.locator(".wm-pen")
+    expect(hint).to_be_hidden()
+    editor.tool("Draw freehand")
+    expect(hint).to_contain_text("goes on")
+    editor.screenshot("path_offers_pen")
+    hint.get_by_role("button", name="Clear all").click()
+    settle(page)
+    assert editor.path["keyframes"] == []
+    expect(hint).to_be_hidden()
+    expect(page.locator(".wm-plot").first).to_be_focused()
+    x, y = (box := box_of(page.locator(".wm-plot").first))["x"] + 200, box["y"] + 120
+    editor.drag((x, y), (x + 150, y))
+    assert len(editor.path["keyframes"]) > 1
+    expect(hint).to_be_visible()

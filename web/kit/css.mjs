@@ -171,6 +171,7 @@ const PARTS = `
 .wm-dialog p { margin: 6px 0; max-width: 520px; }
 .wm-empty { position: absolute; display: flex; flex-direction: column; align-items: center; justify-content: center;
   gap: 4px; pointer-events: none; text-align: center; }
+.wm-plate { padding: 4px 12px; border-radius: 6px; background: color-mix(in srgb, var(--wm-plot) 85%, transparent); }
 .wm-empty h3 { margin: 0; font-size: 13.5px; font-weight: 600; line-height: 20px; }
 .wm-empty p { margin: 0 0 10px; color: var(--wm-second); }
 .wm-empty p b { font-weight: 500; color: var(--wm-text); }

@@ -48,6 +48,8 @@ export const RULES = `
   background: var(--wm-plot); border: 1px solid var(--wm-selection); border-radius: 6px; }
 [data-wm-kind="path"][data-narrow] .wm-body { position: relative; }
 .wm-editor[data-off] .wm-inspector .wm-fields, .wm-editor[data-off] .wm-inspect-row .wm-field { opacity: .6; }
+.wm-pen { position: absolute; top: 26px; left: 6px; padding: 0 6px; line-height: 24px; pointer-events: none; }
+.wm-pen .wm-link { pointer-events: auto; }
 [data-wm-kind="path"] .wm-empty { inset: 0; padding: 4px 8px; }
 [data-wm-kind="path"] .wm-cards { flex-wrap: wrap; }
 [data-wm-kind="path"] .wm-card { gap: 5px; width: 118px; }

@@ -20,6 +20,7 @@ import { makeInspector } from "./inspector.mjs"
 import { furthest } from "./inspector_facts.mjs"
 import { listen } from "./keys.mjs"
 import { parse } from "../path/path.mjs"
+import { makePenHint } from "./pen_hint.mjs"
 import { PROFILE_HEIGHT } from "./profile.mjs"
 import { rateOf, shownPath, viewState } from "./state.mjs"
 import { insteadOfChips, pathNotice, showStatus } from "./status.mjs"
@@ -65,10 +66,11 @@ export function makeCameraPath(mount) {
     chose: (row) => editor.goTo(row.from * rateOf(editor.state), true),
     toggled: () => height.follow(),
   })
-  const [tools, inspector, cards, table] = [
+  const [tools, inspector, cards, penHint, table] = [
     makeTools(editor),
     makeInspector(editor),
     makeCards(editor),
+    makePenHint(editor),
     makeTable(editor),
   ]
   shell.body.append(inspector.element)
@@ -115,6 +117,7 @@ export function makeCameraPath(mount) {
     tools.show()
     inspector.show()
     cards()
+    penHint()
     if (!state.draft) table.show()
     shell.notice.show(pathNotice(editor, tied))
     shell.root.toggleAttribute("data-off", state.linked || state.problem !== "")

@@ -6,6 +6,8 @@ export const WORDS = {
   tools: "Tools of the camera path",
   pointer: "Select and move",
   pen: "Draw freehand; a click adds a keyframe at the end",
+  goesOn: "The pen goes on from the path's end.",
+  clearHint: "Take the path away and draw a new one (Shift+Delete)",
   add: "Insert keyframes into the path",
   frames: "Length of the path in frames",
   look: "Where new keyframes look",
