@@ -68,7 +68,7 @@ export const WORDS = {
   zoomIn: "Zoom in",
   zoomOut: "Zoom out",
   help: "Keys and gestures",
-  typed: "Type 57, 57f, 3.5s, c5 (start of chunk 5), +12 or *2; drag sideways to change",
+  typed: "Type 57, 57f, 3.5s, 2:00 (minutes), c5 (start of chunk 5), +12 or *2; drag sideways to change",
 }
 
 /** @param {number} value @param {number} [places] */
