@@ -174,6 +174,8 @@ const PARTS = `
 .wm-plate { padding: 4px 12px; border-radius: 6px; background: color-mix(in srgb, var(--wm-plot) 85%, transparent); }
 .wm-empty h3 { margin: 0; font-size: 13.5px; font-weight: 600; line-height: 20px; }
 .wm-empty p { margin: 0 0 10px; color: var(--wm-second); }
+.wm-empty .wm-plate { margin-bottom: 8px; }
+.wm-empty .wm-plate p { margin: 0; }
 .wm-empty p b { font-weight: 500; color: var(--wm-text); }
 .wm-cards { display: flex; justify-content: center; gap: 8px; }
 .wm-card { appearance: none; pointer-events: auto; display: flex; flex-direction: column; align-items: center;

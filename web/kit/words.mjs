@@ -12,7 +12,7 @@ export const WORDS = {
   unreadable: "What the model gets is shown once the text is mended.",
   clean: "The model gets exactly this.",
   kept: "kept",
-  quantised: "quantised",
+  quantised: "rounded",
   dropped: "dropped",
   wall: "at walls",
   keptHint: "Frames the model gets exactly. Press to list only these.",

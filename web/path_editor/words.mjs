@@ -87,7 +87,7 @@ export const WORDS = {
   more: "More about the keyframe",
   empty: "No path yet",
   emptyHint: "Draw with the pen, click to add keyframes, or start from a preset.",
-  emptyStrip: (/** @type {string} */ frames) => `Nothing to bind: the camera stands still for all ${frames}.`,
+  emptyStrip: (/** @type {string} */ frames) => `Nothing to walk: the camera stands still for all ${frames}.`,
   clean: (/** @type {string} */ metres) => `The model walks this to within ${metres} m.`,
   after: (/** @type {string} */ keyframes) => `${keyframes} after the end`,
   afterText: (/** @type {number} */ last) => `kept but not reached (up to frame ${last}).`,
