@@ -187,7 +187,7 @@ const PARTS = `
   stroke-linejoin: round; }
 [data-narrow] .wm-card { font-size: 11px; }
 [data-narrow] .wm-card svg { width: 36px; height: 27px; }
-.wm-sheet { position: absolute; inset: 0; padding: 10px 14px; overflow: auto; background: var(--wm-plot);
+.wm-sheet { position: absolute; inset: 0; padding: 10px 36px 10px 14px; overflow: auto; background: var(--wm-plot);
   font-size: 11.5px; z-index: 2; display: grid; grid-template-columns: repeat(auto-fill, minmax(210px, 1fr));
   gap: 3px 18px; align-content: start; }
 .wm-sheet div { display: flex; gap: 10px; align-items: baseline; min-height: 22px; line-height: 15px; }

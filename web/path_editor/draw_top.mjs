@@ -4,7 +4,7 @@
  * scene.
  */
 import { drawPlan, drawWallMarks, wallCross } from "../kit/draw_plan.mjs"
-import { SPEED_BAR, chevron, scaleBar, speedBar, stroke, trace, write } from "../kit/ground.mjs"
+import { SPEED_BAR, chevron, fitting, scaleBar, speedBar, stroke, trace, write } from "../kit/ground.mjs"
 import { drawPicture } from "../kit/picture.mjs"
 import { DOT, decimal } from "../kit/words.mjs"
 import { chunkNumber, firstFrame } from "../track/chunks.mjs"
@@ -96,7 +96,7 @@ export function drawWords(context, scene) {
     narrow ? "" : WORDS.grid(String(step)),
     scene.ground?.plan.title ?? "",
   ].filter(Boolean)
-  context.fillText(words.join(` ${DOT} `), left, 15)
+  context.fillText(fitting(context, words.join(` ${DOT} `), scene.size.width - left - 8), left, 15)
   drawLegend(context, scene)
 }
 
