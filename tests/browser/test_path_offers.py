@@ -8,6 +8,15 @@ from browser.camera_path_page import CORNER, Editor
 from editor_page import EditorPage, box_of, settle
 from playwright.sync_api import Page, expect
 
+HIGHER = """() => {
+  const node = wmTest.node()
+  const high = document.querySelector(".wm-plot").clientHeight
+  node.setSize([900, node.size[1] + 120])
+  app.canvas.setDirty(true, true)
+  return high
+}"""
+"""Make the node higher; how high its plan was before."""
+
 
 def test_esc_closes_the_list_of_keys_wherever_the_focus_is(page: Page) -> None:
     """Opened by its button or by its key, on the button, in the list and on the plot."""
@@ -74,3 +83,20 @@ def test_the_pen_says_that_it_goes_on_and_offers_to_begin_anew(page: Page) -> No
     editor.drag((x, y), (x + 150, y))
     assert len(editor.path["keyframes"]) > 1
     expect(hint).to_be_visible()
+
+
+def test_the_plan_is_fitted_again_until_the_artist_has_zoomed(page: Page) -> None:
+    """An edit leaves the ground where it is; another height of the node shows the whole path, or what was chosen."""
+    editor = Editor(page, CORNER.replace("[3,0,3.5]", "[12,0,3.5]"))
+    editor.click(*editor.at(12, 3.5))
+    editor.press("Delete")  # what is left takes a quarter of the ground
+    title = page.locator(".wm-inspect .wm-title b").first
+    for zoomed in (False, True):
+        if zoomed:
+            editor.press("Escape", "=", "=")
+        high = page.evaluate(HIGHER)
+        page.wait_for_function("high => document.querySelector('.wm-plot').clientHeight > high + 50", arg=high)
+        settle(page)
+        last = editor.path["keyframes"][-1]["p"]
+        editor.click(*editor.at(last[0], last[2]))
+        expect(title).to_have_text(re.compile("keyframes$" if zoomed else "^Keyframe"))

@@ -156,6 +156,11 @@ export function makeEditor(place) {
     get view() {
       return view()
     },
+    /** Show the whole path again in a view of another size, unless the artist has zoomed or panned, or draws just now. */
+    refit() {
+      const { view: now, draft, stroke } = base.state
+      if (now && !now.own && !draft && !stroke) set({ view: null })
+    },
     /** The size of the top view in px. */
     get size() {
       return layers.top.size

@@ -42,6 +42,7 @@ export function makeCameraPath(mount) {
   const shell = makeShell(mount, { name: WORDS.editor, kind: "path", rules: RULES })
   const editor = makeEditor({ shell, signal, commit: (change) => tied.commit(change), changed: show })
   const profile = make("div.wm-plot.wm-profile")
+  let sized = false // the first size finds the view that the editor before this one left
   shell.body.prepend(make("div.wm-path-column", {}, shell.plot, profile))
   editor.useLayers({
     top: shell.layers(
@@ -49,6 +50,8 @@ export function makeCameraPath(mount) {
       drawTop,
       (context) => editor.ready && drawTopOverlay(context, editor.scene()),
       () => {
+        if (sized) editor.refit()
+        sized = true
         editor.redraw()
         tied.takeFocus()
       },
