@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from browser.camera_path_page import CORNER, Editor
 from editor_page import EditorPage, box_of, settle
 from playwright.sync_api import Page, expect
@@ -100,3 +101,12 @@ def test_the_plan_is_fitted_again_until_the_artist_has_zoomed(page: Page) -> Non
         last = editor.path["keyframes"][-1]["p"]
         editor.click(*editor.at(last[0], last[2]))
         expect(title).to_have_text(re.compile("keyframes$" if zoomed else "^Keyframe"))
+
+
+def test_the_host_hangs_no_tooltip_beside_an_editor(page: Page, request: pytest.FixtureRequest) -> None:
+    """Its parts have their own; the node's other widgets keep the host's."""
+    Editor(page)
+    hung = page.locator("[data-pd-tooltip]")
+    expect(hung.filter(has=page.locator(".wm-editor"))).to_have_count(0)
+    if "nodes2" in request.node.callspec.id:
+        expect(hung.filter(has_text="fps").first).to_be_visible()
