@@ -110,3 +110,26 @@ def test_the_host_hangs_no_tooltip_beside_an_editor(page: Page, request: pytest.
     expect(hung.filter(has=page.locator(".wm-editor"))).to_have_count(0)
     if "nodes2" in request.node.callspec.id:
         expect(hung.filter(has_text="fps").first).to_be_visible()
+
+
+def test_a_report_is_said_to_be_of_the_last_run_once_the_path_is_changed(
+    page: Page, request: pytest.FixtureRequest
+) -> None:
+    """From the first edit on, until the node has run again or the path is what it was."""
+    far = len(request.node.callspec.id)  # another path in each renderer: the host does not run the same one again
+    editor = Editor(page, CORNER.replace("[3,0,3.5]", f"[3,0,3.{far}]"))
+    page.evaluate("""() => {
+      const shown = LiteGraph.createNode("PreviewAny")
+      app.graph.add(shown)
+      wmTest.node().connect(1, shown, 0)
+      return app.queuePrompt(0)
+    }""")
+    said = "() => String(wmTest.node().widgets.find(({ name }) => name === '$$node-text-preview')?.value ?? '')"
+    page.wait_for_function(f"() => ({said})().startsWith('69 frames')")
+    page.wait_for_function("() => Object.values(app.nodeOutputs).some((output) => output.wm)")
+    settle(page)
+    editor.press("t")
+    assert page.evaluate(said).startswith("Of the last run, before this was changed: 69 frames")
+    page.get_by_role("button", name="Remove the target").click()
+    settle(page)
+    assert page.evaluate(said).startswith("69 frames")

@@ -8,6 +8,7 @@ const DASH = "\u2013"
 /** Texts both editors show; each editor's own are in its words.mjs. */
 export const WORDS = {
   stale: "The report is being worked out.",
+  outdated: "Of the last run, before this was changed: ",
   noReport: "What the model gets is shown after the first run.",
   unreadable: "What the model gets is shown once the text is mended.",
   clean: "The model gets exactly this.",
