@@ -94,12 +94,17 @@ def test_walls_in_the_way_are_named_in_both_editors(page: Page, request: pytest.
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / f"ground_{request.node.callspec.id}.png")
 
+    numbers = editor(page, "path").locator(".wm-inspect section").filter(has_text="off path, most")
+    expect(numbers).to_contain_text("walls not counted")
+    off = numbers.locator("dt", has_text="at walls").locator("xpath=following-sibling::dd[1]").inner_text()
+    assert float(off.partition(" m at")[0]) > 1, off
     expect(editor(page, "path").locator(".wm-status")).to_contain_text("goes on at frame 117")
     page.evaluate(SET, ["WMActionTrack", "model", "Matrix-Game 2.0 GTA drive"])
     expect(editor(page, "action").locator(".wm-walls")).to_be_hidden()  # what it walks in is not that place
     page.evaluate("() => app.graph.nodes.find(node => node.type === 'WMStartWorld').disconnectInput(2)")
     page.evaluate("() => app.extensionManager.workflow.activeWorkflow.changeTracker.captureCanvasState()")
     expect(editor(page, "path").locator(".wm-walls")).to_be_hidden()
+    expect(numbers).not_to_contain_text("walls")
 
 
 def test_a_picture_lies_under_the_map_and_in_the_node(page: Page, comfy: ComfyHost) -> None:

@@ -4,6 +4,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { parseFrames, parseNumber } from "../../web/kit/fields.mjs"
 import { comeAfter, forgetLeft, handOver, takeOver } from "../../web/kit/host.mjs"
+import { fitting } from "../../web/kit/ground.mjs"
 import { migrateViews } from "../../web/kit/first_views.mjs"
 import { bounded, fit, fitRange, lastSeen, revealing, toFrame, toX, zoomAround } from "../../web/kit/ruler.mjs"
 import { VALUE_WORDS as TRACK } from "../../web/track_editor/words.mjs"
@@ -23,6 +24,13 @@ test("numbers are written as the artist reads them", () => {
   assert.deepEqual([span(57, 81), span(57, 58), spanLength(36, 47)], ["57\u201380", "57", "36\u201346 \u00b7 11 f"])
   assert.equal(chunkSum(15, 9, 12), "15 chunks, 9 + 14 \u00d7 12")
   assert.deepEqual([counted(1, "frame"), counted(10_000, "frame")], ["1 frame", "10,000 frames"])
+})
+
+test("words wider than their room end with an ellipsis", () => {
+  const context = /** @type {any} */ ({ measureText: (/** @type {string} */ text) => ({ width: 6 * text.length }) })
+  assert.equal(fitting(context, "45.1 m", 36), "45.1 m")
+  assert.equal(fitting(context, "45.1 m \u00b7 Square", 54), "45.1 m \u00b7\u2026")
+  assert.equal(fitting(context, "Square", 0), "\u2026")
 })
 
 test("frames are typed as frames, seconds, chunks and changes", () => {

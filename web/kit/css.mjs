@@ -171,8 +171,11 @@ const PARTS = `
 .wm-dialog p { margin: 6px 0; max-width: 520px; }
 .wm-empty { position: absolute; display: flex; flex-direction: column; align-items: center; justify-content: center;
   gap: 4px; pointer-events: none; text-align: center; }
+.wm-plate { padding: 4px 12px; border-radius: 6px; background: color-mix(in srgb, var(--wm-plot) 85%, transparent); }
 .wm-empty h3 { margin: 0; font-size: 13.5px; font-weight: 600; line-height: 20px; }
 .wm-empty p { margin: 0 0 10px; color: var(--wm-second); }
+.wm-empty .wm-plate { margin-bottom: 8px; }
+.wm-empty .wm-plate p { margin: 0; }
 .wm-empty p b { font-weight: 500; color: var(--wm-text); }
 .wm-cards { display: flex; justify-content: center; gap: 8px; }
 .wm-card { appearance: none; pointer-events: auto; display: flex; flex-direction: column; align-items: center;
@@ -184,7 +187,7 @@ const PARTS = `
   stroke-linejoin: round; }
 [data-narrow] .wm-card { font-size: 11px; }
 [data-narrow] .wm-card svg { width: 36px; height: 27px; }
-.wm-sheet { position: absolute; inset: 0; padding: 10px 14px; overflow: auto; background: var(--wm-plot);
+.wm-sheet { position: absolute; inset: 0; padding: 10px 36px 10px 14px; overflow: auto; background: var(--wm-plot);
   font-size: 11.5px; z-index: 2; display: grid; grid-template-columns: repeat(auto-fill, minmax(210px, 1fr));
   gap: 3px 18px; align-content: start; }
 .wm-sheet div { display: flex; gap: 10px; align-items: baseline; min-height: 22px; line-height: 15px; }

@@ -60,6 +60,20 @@ export function write(context, palette, font, align, colour = palette.text) {
 }
 
 /**
+ * Shorten words that are wider than there is room, as they are written now.
+ * @param {Context} context
+ * @param {string} text
+ * @param {number} room px
+ */
+export function fitting(context, text, room) {
+  const wide = (/** @type {string} */ words) => context.measureText(words).width > room
+  if (!wide(text)) return text
+  let end = text.length
+  while (end > 0 && wide(`${text.slice(0, end)}\u2026`)) end--
+  return `${text.slice(0, end).trimEnd()}\u2026`
+}
+
+/**
  * Draw a chevron that points where the camera looks.
  * @param {Context} context
  * @param {Palette} palette

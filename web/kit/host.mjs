@@ -43,6 +43,19 @@ export function dealings({ node, name, app, root, widget, life: { signal } }, li
   }
 }
 
+/** The host's name of the widget that shows what a node reported of its run. */
+const REPORT = "$$node-text-preview"
+
+/**
+ * Say over a node's report of its run that it is out of date, or no longer.
+ * @param {any} node @param {string} words @param {boolean} on
+ */
+export function outdateReport(node, words, on) {
+  const widget = node.widgets?.find((/** @type {any} */ one) => one.name === REPORT)
+  const text = String(widget?.value ?? "")
+  if (text && text.startsWith(words) !== on) widget.value = on ? words + text : text.slice(words.length)
+}
+
 /**
  * Change a widget of the host's own: one step of its undo.
  * @param {any} app @param {any} node @param {any} widget @param {any} value

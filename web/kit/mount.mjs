@@ -136,6 +136,7 @@ export function makeMount({ node, name, app, type, least }) {
       },
     },
   })
+  widget.tooltip = " " // or Nodes 2.0 shows the input's own beside the editor, whose parts have theirs
   follow(node, "onExecuted", signal, (output) => {
     if (!output?.wm) return
     ran = output.wm[0]

@@ -1,7 +1,7 @@
 // @ts-check
 /** An editor's ties to its node: its value, the model and rate beside it, links, runs, and who comes after it. */
 import { onGraph } from "./graph.mjs"
-import { dealings, watchFocus } from "./host.mjs"
+import { dealings, outdateReport, watchFocus } from "./host.mjs"
 import { cutFor, goingOn } from "../track/chunks.mjs"
 import { watchPlace } from "./place.mjs"
 import { TELLER, getVariants, planOf } from "./server.mjs"
@@ -99,7 +99,11 @@ export function tie(editor, { mount, leastHeight, read, viewState, learnMore }) 
     leastHeight,
     executed: showRun,
     leaves: () => ({ view: viewState(editor.state), focused: focus.isOurs() }),
-    commit: host.commit,
+    commit(/** @type {() => void} */ change) {
+      host.commit(change)
+      const { shown, text } = editor.state
+      if (shown) outdateReport(node, WORDS.outdated, text !== shown.text)
+    },
     copyIn,
     learn,
     /** Take the focus that the editor before this one had; once there is something to focus. */

@@ -1,16 +1,16 @@
 // @ts-check
 /** The list of keys and gestures over a plot. */
-import { make } from "./dom.mjs"
+import { forTheHost, make, take } from "./dom.mjs"
 import { icon } from "./icons.mjs"
 import { WORDS } from "./words.mjs"
 
 /**
  * Make the sheet.
- * @param {{shell: {plot: HTMLElement}, signal: AbortSignal}} editor
+ * @param {{shell: {plot: HTMLElement, root: HTMLElement}, signal: AbortSignal}} editor
  * @param {...string[][]} lists of a key, or a gesture, and what it does
  * @returns {{toggle: () => void, close: () => boolean}} `close` tells whether the sheet was open
  */
-export function makeSheet({ shell: { plot }, signal }, ...lists) {
+export function makeSheet({ shell: { plot, root }, signal }, ...lists) {
   const cross = make(
     "button.wm-tool.wm-close",
     { title: `${WORDS.close} (Esc)`, "aria-label": WORDS.close },
@@ -31,6 +31,14 @@ export function makeSheet({ shell: { plot }, signal }, ...lists) {
     return true
   }
   cross.addEventListener("click", close, { signal })
+  root.addEventListener(
+    "keydown",
+    (/** @type {KeyboardEvent} */ event) => {
+      // the plot has Esc for itself; here it comes from the sheet, or from the button that opened it
+      if (event.key === "Escape" && !forTheHost(event) && close()) take(event)
+    },
+    { signal },
+  )
   element.addEventListener("wheel", (/** @type {WheelEvent} */ event) => event.stopPropagation(), {
     passive: true,
     signal,

@@ -8,11 +8,12 @@ const DASH = "\u2013"
 /** Texts both editors show; each editor's own are in its words.mjs. */
 export const WORDS = {
   stale: "The report is being worked out.",
+  outdated: "Of the last run, before this was changed: ",
   noReport: "What the model gets is shown after the first run.",
   unreadable: "What the model gets is shown once the text is mended.",
   clean: "The model gets exactly this.",
   kept: "kept",
-  quantised: "quantised",
+  quantised: "rounded",
   dropped: "dropped",
   wall: "at walls",
   keptHint: "Frames the model gets exactly. Press to list only these.",
@@ -54,6 +55,7 @@ export const WORDS = {
     `${now} left over in a new world, ${later} in one that goes on`,
   goesOn: (/** @type {number} */ frames, /** @type {string} */ seconds) => `goes on at frame ${frames}, ${seconds} s`,
   trim: (/** @type {number} */ n) => `trim to ${n}`,
+  cut: (/** @type {number} */ n) => `trim to ${n}, without its end`,
   use: (/** @type {number} */ frames) => `Use ${frames}`,
   play: "Play",
   pause: "Pause",
@@ -67,7 +69,7 @@ export const WORDS = {
   zoomIn: "Zoom in",
   zoomOut: "Zoom out",
   help: "Keys and gestures",
-  typed: "Type 57, 57f, 3.5s, c5 (start of chunk 5), +12 or *2; drag sideways to change",
+  typed: "Type 57, 57f, 3.5s, 2:00 (minutes), c5 (start of chunk 5), +12 or *2; drag sideways to change",
 }
 
 /** @param {number} value @param {number} [places] */

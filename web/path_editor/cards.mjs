@@ -30,8 +30,7 @@ export function makeCards(editor) {
   const element = make(
     "div.wm-empty",
     { hidden: true },
-    make("h3", { text: WORDS.empty }),
-    make("p", { text: WORDS.emptyHint }),
+    make("div.wm-plate", {}, make("h3", { text: WORDS.empty }), make("p", { text: WORDS.emptyHint })),
     make("div.wm-cards", {}, ...cards),
   )
   plot.append(element)

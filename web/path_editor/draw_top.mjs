@@ -4,7 +4,7 @@
  * scene.
  */
 import { drawPlan, drawWallMarks, wallCross } from "../kit/draw_plan.mjs"
-import { SPEED_BAR, chevron, scaleBar, speedBar, stroke, trace, write } from "../kit/ground.mjs"
+import { SPEED_BAR, chevron, fitting, scaleBar, speedBar, stroke, trace, write } from "../kit/ground.mjs"
 import { drawPicture } from "../kit/picture.mjs"
 import { DOT, decimal } from "../kit/words.mjs"
 import { chunkNumber, firstFrame } from "../track/chunks.mjs"
@@ -28,7 +28,7 @@ import { WORDS } from "./words.mjs"
  * @property {Palette} palette
  * @property {boolean} narrow
  * @property {Followed | null} followed
- * @property {number[][] | null} way of the model: x, z, yaw, as far as walls let it
+ * @property {import("./grounded.mjs").Stopped | null} walked what the model walks of that as far as walls let it
  * @property {import("../track/walls.mjs").Ground | null} ground what stands where the path is walked
  * @property {{x: Float64Array, z: Float64Array} | null} past where the world was walked before
  * @property {Uint8Array | null} within frames of the path within a wall
@@ -61,7 +61,7 @@ export function drawGround(context, scene) {
   const { x, z } = drawn.samples
   if (within) drawWallMarks(context, within, (frame) => toPixel(view, size, x[frame], z[frame]), palette)
   const runs = pathRuns(scene)
-  if (scene.state.model && scene.followed) drawModel(context, scene, scene.followed)
+  if (scene.state.model && scene.walked) drawModel(context, scene, scene.walked)
   for (const { amount, points, fast } of runs) {
     trace(context, points)
     stroke(context, fast ? scene.palette.alert : scene.palette.speed(amount), 2.75)
@@ -96,7 +96,7 @@ export function drawWords(context, scene) {
     narrow ? "" : WORDS.grid(String(step)),
     scene.ground?.plan.title ?? "",
   ].filter(Boolean)
-  context.fillText(words.join(` ${DOT} `), left, 15)
+  context.fillText(fitting(context, words.join(` ${DOT} `), scene.size.width - left - 8), left, 15)
   drawLegend(context, scene)
 }
 
@@ -194,23 +194,23 @@ function drawChevrons(context, { state, drawn, view, size, palette }) {
  * What the model walks, dashed, and how far it is from what was asked.
  * @param {Context} context
  * @param {Scene} scene
- * @param {Followed} followed
+ * @param {import("./grounded.mjs").Stopped} walked
  */
-function drawModel(context, { drawn, view, size, palette, rate, stale, way }, followed) {
+function drawModel(context, { drawn, view, size, palette, rate, stale }, { way, off }) {
   const { x, z } = drawn.samples
   context.save()
   context.globalAlpha = stale ? 0.35 : 1
   context.beginPath()
-  for (let i = 0; i < followed.poses.length && !stale; i += WHISKER.frames) {
+  for (let i = 0; i < way.length && !stale; i += WHISKER.frames) {
     const frame = Math.round(i * rate)
-    if (frame >= x.length || followed.position[i] < WHISKER.metres) continue
+    if (frame >= x.length || off[i] < WHISKER.metres) continue
     context.moveTo(...toPixel(view, size, x[frame], z[frame]))
-    context.lineTo(...toPixel(view, size, followed.poses[i][0], followed.poses[i][1]))
+    context.lineTo(...toPixel(view, size, way[i][0], way[i][1]))
   }
   stroke(context, palette.second, 0.75)
   context.beginPath()
   let before = [Infinity, Infinity]
-  for (const [px, pz] of way ?? followed.poses) {
+  for (const [px, pz] of way) {
     const point = toPixel(view, size, px, pz)
     if (Math.abs(point[0] - before[0]) + Math.abs(point[1] - before[1]) < THIN) continue
     context.lineTo(...point)
@@ -222,13 +222,17 @@ function drawModel(context, { drawn, view, size, palette, rate, stale, way }, fo
   context.restore()
 }
 
+/** The first frame of the largest distance. @param {readonly number[]} off metres */
+export const worstOf = (off) => off.reduce((best, value, i) => (value > off[best] ? i : best), 0)
+
 /** The label at the largest residual. @param {Scene} scene @returns {{text: string, x: number, y: number} | null} */
-export function residualLabel({ state, followed, stale, view, size }) {
-  if (!state.model || !followed || stale || !followed.position.length) return null
-  const worst = followed.position.reduce((best, value, i) => (value > followed.position[best] ? i : best), 0)
-  if (followed.position[worst] < LABEL_FROM) return null
-  const [x, y] = toPixel(view, size, followed.poses[worst][0], followed.poses[worst][1])
-  return { text: `${decimal(followed.position[worst])} m`, x, y: y - 28 }
+export function residualLabel({ state, walked, stale, view, size }) {
+  if (!state.model || !walked?.off.length || stale) return null
+  const { way, off } = walked
+  const worst = worstOf(off)
+  if (off[worst] < LABEL_FROM) return null
+  const [x, y] = toPixel(view, size, way[worst][0], way[worst][1])
+  return { text: `${decimal(off[worst])} m`, x, y: y - 28 }
 }
 
 /** @param {Context} context @param {Scene} scene */

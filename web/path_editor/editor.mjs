@@ -100,13 +100,19 @@ export function makeEditor(place) {
 
   const grounded = () => groundedOf(base.state, drawn())
 
+  /** What the model walks within walls, if it is known. */
+  function walked() {
+    const followed = base.binding.state.report?.followed
+    return followed ? stopped(followed, grounded().ground, drawn(), rateOf(base.state)) : null
+  }
+
   /** What the top view is drawn from. */
   function scene() {
     const { state } = base
     const followed = base.binding.state.report?.followed ?? null
     return {
       ...grounded(),
-      way: followed && stopped(followed.poses, grounded().ground),
+      walked: walked(),
       state,
       drawn: drawn(),
       view: view(),
@@ -150,6 +156,11 @@ export function makeEditor(place) {
     get view() {
       return view()
     },
+    /** Show the whole path again in a view of another size, unless the artist has zoomed or panned, or draws just now. */
+    refit() {
+      const { view: now, draft, stroke } = base.state
+      if (now && !now.own && !draft && !stroke) set({ view: null })
+    },
     /** The size of the top view in px. */
     get size() {
       return layers.top.size
@@ -160,6 +171,10 @@ export function makeEditor(place) {
     /** What the model makes of the path, if it is known. */
     get followed() {
       return base.binding.state.report?.followed ?? null
+    },
+    /** What it walks of that within walls, and how far from the path, if it is known. */
+    get walked() {
+      return walked()
     },
     /** The frames of the model in which walls stand in the way, for the report. */
     walls: () => rows(base.state.ground, grounded().within, "path", rateOf(base.state)),

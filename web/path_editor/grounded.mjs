@@ -16,7 +16,10 @@ import { groundCache } from "../kit/solid.mjs"
  * @property {{x: Float64Array, z: Float64Array} | null} past where the world was walked before
  * @property {Uint8Array | null} within frames of the path within a wall
  */
-/** @typedef {{ways: number[][], known: any, ground: Ground, walked: number[][]}} Stopped */
+/** @typedef {import("./draw_top.mjs").Followed} Followed */
+
+/** Metres from which on walls are said to lead the model elsewhere. */
+const SEEN = 0.005
 
 /** What is known of the world of a path on show, worked out once while it is the same. */
 export function groundedCache() {
@@ -41,17 +44,38 @@ export function groundedCache() {
   }
 }
 
-/** What the model walks of a path as far as walls let it, worked out once. */
+/**
+ * What the model walks of a path as far as walls let it, and how far from the path that is, worked out once.
+ * @typedef {object} Stopped
+ * @property {number[][]} way x, z, yaw
+ * @property {number[]} off metres beside the path, frame by frame
+ * @property {boolean} apart whether walls lead it away from where the model would walk
+ */
 export function stoppedCache() {
-  /** @type {{poses: number[][], ground: Ground, way: number[][]} | null} */
+  /** @type {{followed: Followed, drawn: Drawn, ground: Ground, rate: number, made: Stopped} | null} */
   let last = null
-  return (/** @type {number[][]} */ poses, /** @type {Ground | null} */ ground) => {
-    if (!ground || !poses.length) return poses
-    if (last?.poses !== poses || last.ground !== ground) {
-      const [x, z] = [0, 1].map((part) => Float64Array.from(poses, (pose) => pose[part]))
-      const walked = walkWithin(/** @type {any} */ ({ frames: poses.length - 1, x, z }), ground)
-      last = { poses, ground, way: poses.map((pose, i) => [walked.x[i], walked.z[i], pose[2]]) }
-    }
-    return last.way
+  return (
+    /** @type {Followed} */ followed,
+    /** @type {Ground | null} */ ground,
+    /** @type {Drawn} */ drawn,
+    /** @type {number} */ rate,
+  ) => {
+    const { poses, position } = followed
+    if (!ground || !poses?.length) return { way: poses ?? [], off: position ?? [], apart: false }
+    const same = last?.followed === followed && last.drawn === drawn && last.ground === ground && last.rate === rate
+    if (last && same) return last.made
+    const [x, z] = [0, 1].map((part) => Float64Array.from(poses, (pose) => pose[part]))
+    const walked = walkWithin(/** @type {any} */ ({ frames: poses.length - 1, x, z }), ground)
+    const way = poses.map((pose, i) => [walked.x[i], walked.z[i], pose[2]])
+    const apart = way.some(([right, ahead], i) => Math.hypot(right - x[i], ahead - z[i]) > SEEN)
+    const asked = drawn.samples
+    const off = apart
+      ? way.map(([right, ahead], i) => {
+          const at = Math.min(Math.round(i * rate), asked.x.length - 1)
+          return Math.hypot(right - asked.x[at], ahead - asked.z[at])
+        })
+      : position
+    last = { followed, drawn, ground, rate, made: { way, off, apart } }
+    return last.made
   }
 }

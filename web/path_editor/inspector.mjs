@@ -15,6 +15,7 @@ import { leader, locked, paceOf, shownPath } from "./state.mjs"
 import { WORDS } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
+/** @typedef {import("../path/path.mjs").CameraPath} CameraPath */
 
 /**
  * Build the inspector and, for the narrow form, its one row.
@@ -41,8 +42,10 @@ export function makeInspector(editor) {
     parts.ease,
     parts.automatic,
   )
+  const by = make("span.wm-note")
   const [loop, model, target, picture] = [facts(), facts(), targetPart(editor), picturePart(editor)]
-  const slow = button(editor, WORDS.slow, () => slowAll(editor), WORDS.slowHint)
+  const slowed = slowedCache()
+  const slow = button(editor, WORDS.slow, () => slowAll(editor, slowed(editor.state)), WORDS.slowHint)
   slow.classList.add("wm-slow")
   const body = make(
     "div.wm-inspect",
@@ -51,7 +54,7 @@ export function makeInspector(editor) {
     none,
     keyframe,
     section(WORDS.loopTitle, loop.element),
-    section(WORDS.modelTitle, model.element, WORDS.modelBy),
+    section(WORDS.modelTitle, model.element, by),
     target.element,
     picture.element,
     make("div.wm-grow"),
@@ -105,9 +108,12 @@ export function makeInspector(editor) {
     row.show(stop, off)
     loop.show(loopFacts(editor))
     model.show(modelFacts(editor))
+    by.textContent = editor.walked?.apart ? WORDS.withoutWalls : WORDS.modelBy
     target.show(off)
     picture.show(off)
-    slow.disabled = off || !editor.drawn.fast.length
+    const offered = !off && editor.drawn.fast.length > 0
+    slow.disabled = !offered
+    slow.textContent = offered && !state.draft ? WORDS.slowTo(counted(slowed(state).frames, "frame")) : WORDS.slow
     element.toggleAttribute("data-open", shell.narrow && state.sheet)
     more.setAttribute("aria-expanded", String(state.sheet))
   }
@@ -121,18 +127,22 @@ export function makeInspector(editor) {
   return { element, show, inspect }
 }
 
-/** @param {Editor} editor */
-function slowAll(editor) {
-  const path = slowDown(editor.state.path, paceOf(editor.state))
-  editor.edit(path, {}, `${path.frames} frames`)
+/** The path slowed down to the model's pace, worked out once while both stay the same. */
+function slowedCache() {
+  /** @type {{path: CameraPath, step: number, turn: number | null, made: CameraPath} | null} */
+  let last = null
+  return (/** @type {import("./state.mjs").PathState} */ state) => {
+    const [{ path }, { step, turn }] = [state, paceOf(state)]
+    if (last?.path !== path || last.step !== step || last.turn !== turn)
+      last = { path, step, turn, made: slowDown(path, { step, turn }) }
+    return last.made
+  }
 }
 
-/** @param {string} title @param {HTMLElement} content @param {string} [note] */
-function section(title, content, note = "") {
-  return make(
-    "section",
-    {},
-    make("div.wm-title", {}, make("b", { text: title }), make("span.wm-note", { text: note })),
-    content,
-  )
+/** @param {Editor} editor @param {CameraPath} path slowed down */
+const slowAll = (editor, path) => editor.edit(path, {}, `${path.frames} frames`)
+
+/** @param {string} title @param {HTMLElement} content @param {HTMLElement} [note] */
+function section(title, content, note) {
+  return make("section", {}, make("div.wm-title", {}, make("b", { text: title }), note), content)
 }

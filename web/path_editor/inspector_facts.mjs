@@ -5,7 +5,8 @@ import { sign } from "../kit/icons.mjs"
 import { fpsOf } from "../kit/state.mjs"
 import { decimal, span } from "../kit/words.mjs"
 import { degrees, length, minus } from "../path/poses.mjs"
-import { limitOf, paceOf } from "./state.mjs"
+import { worstOf } from "./draw_top.mjs"
+import { limitOf, paceOf, rateOf } from "./state.mjs"
 import { WORDS } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
@@ -33,13 +34,19 @@ export function facts() {
 /** The largest distance of the model's path from the one drawn, in metres. @param {readonly number[]} position */
 export const furthest = (position) => position.reduce((most, metres) => Math.max(most, metres), 0)
 
+/** The largest of some distances and its frame. @param {readonly number[]} off metres @param {number} rate */
+function mostOf(off, rate) {
+  const worst = worstOf(off)
+  return WORDS.mostAt(decimal(off[worst]), Math.round(worst * rate))
+}
+
 /** What is known of the loop. @param {Editor} editor @returns {[string, string, boolean?][]} */
 export function loopFacts(editor) {
   const { path } = editor.drawn
   const stops = path.keyframes
   const open =
     stops.length > 1 ? WORDS.gap(decimal(length(minus(stops[stops.length - 1].place, stops[0].place)))) : WORDS.open
-  const poses = editor.followed?.poses
+  const poses = editor.walked?.way
   const gap = poses?.length
     ? Math.hypot(poses[poses.length - 1][0] - poses[0][0], poses[poses.length - 1][1] - poses[0][1])
     : null
@@ -50,19 +57,15 @@ export function loopFacts(editor) {
 
 /** What the model makes of the path. @param {Editor} editor @returns {[string, string, boolean?][]} */
 export function modelFacts(editor) {
-  const { state, followed, drawn } = editor
+  const { state, followed, drawn, walked } = editor
   /** @type {[string, string, boolean?][]} */
   const rows = []
   if (followed?.position?.length) {
     const { position } = followed
-    const worst = position.reduce(
-      (/** @type {number} */ best, /** @type {number} */ value, /** @type {number} */ i) =>
-        value > position[best] ? i : best,
-      0,
-    )
     const squares = position.reduce((/** @type {number} */ sum, /** @type {number} */ value) => sum + value * value, 0)
     rows.push([WORDS.rms, `${decimal(Math.sqrt(squares / position.length))} m`])
-    rows.push([WORDS.most, WORDS.mostAt(decimal(position[worst]), Math.round(worst * editor.scene().rate))])
+    rows.push([WORDS.most, mostOf(position, rateOf(state))])
+    if (walked?.apart) rows.push([WORDS.walledMost, mostOf(walked.off, rateOf(state)), true])
   }
   rows.push([WORDS.limit, `${decimal(limitOf(state))} m/s`])
   const { turn } = paceOf(state)

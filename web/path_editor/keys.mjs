@@ -114,7 +114,7 @@ function fitChosen(editor) {
         path: { ...path, target: null, keyframes: path.keyframes.filter((_, i) => chosen.includes(i)) },
       })
     : boundsOf(editor.drawn)
-  editor.set({ view: fitTop(bounds, editor.size) })
+  editor.set({ view: { ...fitTop(bounds, editor.size), own: true } })
 }
 
 /** @param {Editor} editor @returns {boolean} */

@@ -8,6 +8,7 @@ import { extent, modelFrames, pathFrames, rateOf, shownPath } from "./state.mjs"
 import { VALUE_WORDS, WORDS } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
+/** @typedef {import("../path/path.mjs").CameraPath} CameraPath */
 
 /**
  * Show the status line.
@@ -24,9 +25,9 @@ export function showStatus(editor) {
 
 /** What holds at the playhead. @param {Editor} editor */
 function here(editor) {
-  const { state, drawn, followed } = editor
+  const { state, drawn, walked } = editor
   const at = Math.floor(state.playhead / rateOf(state) + 1e-6)
-  const residual = followed?.position?.[at]
+  const residual = walked?.off?.[at]
   const words = [...placeParts(editor, at), `${decimal(drawn.speeds[state.playhead] ?? 0)} m/s`]
   return residual === undefined ? words : [...words, `${decimal(residual)} m off the path`]
 }
@@ -41,9 +42,14 @@ function repairs(editor, frames) {
   const isShorter = less < state.path.frames // else a frame of the path is more than what is left over
   const trim = () => editor.edit(setFrames(editor.state.path, less), {}, `${less} frames`)
   const lengthen = () => editor.edit(stretch(editor.state.path, more), {}, `${more} frames`)
-  const shorter = less && isShorter ? [link(editor, SHARED.trim(less), trim)] : []
-  return [...shorter, link(editor, WORDS.stretch(more), lengthen)]
+  const lost = beyond(state.path, less) > beyond(state.path)
+  const shorter = () => link(editor, (lost ? SHARED.cut : SHARED.trim)(less), trim)
+  return [link(editor, WORDS.stretch(more), lengthen), ...(less && isShorter ? [shorter()] : [])]
 }
+
+/** Count the keyframes that a path of so many frames does not reach. @param {CameraPath} path @param {number} [frames] */
+const beyond = ({ keyframes, closed, frames: own }, frames = own) =>
+  keyframes.filter(({ frame }) => frame >= frames - (closed ? 1 : 0)).length
 
 /**
  * Work out the notice of a state.
@@ -54,16 +60,12 @@ export function pathNotice(editor, ways) {
   const notice = noticeOf(editor, ways, VALUE_WORDS)
   const { state } = editor
   const { frames, keyframes, closed } = state.path
-  const beyond = keyframes.filter(({ frame }) => frame >= frames - (closed ? 1 : 0)).length
-  if (notice || !state.variant || state.draft || !beyond) return notice
+  const late = beyond(state.path)
+  if (notice || !state.variant || state.draft || !late) return notice
   const end = Math.max(frames, keyframes[keyframes.length - 1].frame + (closed ? 2 : 1))
   const use = pathFrames(state, extendedFrames(state.variant, modelFrames(state, end)))
-  return afterEnd(
-    WORDS.after(counted(beyond, "keyframe")),
-    WORDS.afterText(extent(state) - 1),
-    use,
-    WORDS.useHint,
-    () => editor.edit(setFrames(editor.state.path, use), {}, `${use} frames`),
+  return afterEnd(WORDS.after(counted(late, "keyframe")), WORDS.afterText(extent(state) - 1), use, WORDS.useHint, () =>
+    editor.edit(setFrames(editor.state.path, use), {}, `${use} frames`),
   )
 }
 

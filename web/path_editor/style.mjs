@@ -22,6 +22,7 @@ export const RULES = `
 .wm-inspect .wm-note, .wm-none p { color: var(--wm-second); }
 .wm-none p { margin: 0 0 6px; }
 .wm-none .wm-tool, .wm-slow { width: 100%; }
+.wm-inspect > .wm-slow { height: auto; min-height: 24px; padding: 0 4px; }
 .wm-fields { display: grid; grid-template-columns: 1fr 1fr; gap: 4px; }
 .wm-fields .wm-field { padding: 0 8px; min-width: 0; }
 .wm-fields .wm-field input { flex: 1 1 0; min-width: 0; }
@@ -47,6 +48,8 @@ export const RULES = `
   background: var(--wm-plot); border: 1px solid var(--wm-selection); border-radius: 6px; }
 [data-wm-kind="path"][data-narrow] .wm-body { position: relative; }
 .wm-editor[data-off] .wm-inspector .wm-fields, .wm-editor[data-off] .wm-inspect-row .wm-field { opacity: .6; }
+.wm-pen { position: absolute; top: 26px; left: 6px; padding: 0 6px; line-height: 24px; pointer-events: none; }
+.wm-pen .wm-link { pointer-events: auto; }
 [data-wm-kind="path"] .wm-empty { inset: 0; padding: 4px 8px; }
 [data-wm-kind="path"] .wm-cards { flex-wrap: wrap; }
 [data-wm-kind="path"] .wm-card { gap: 5px; width: 118px; }

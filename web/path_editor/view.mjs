@@ -6,7 +6,7 @@
  */
 import { gridMetres } from "../kit/ground.mjs"
 
-/** @typedef {{x: number, z: number, scale: number}} TopView metres in the middle, px per metre */
+/** @typedef {{x: number, z: number, scale: number, own?: boolean}} TopView metres in the middle, px per metre; `own`: chosen by hand */
 /** @typedef {{width: number, height: number}} Size */
 /** @typedef {{left: number, right: number, near: number, far: number}} Bounds metres */
 
@@ -79,11 +79,16 @@ export function zoomTop(view, size, px, py, factor) {
     Math.max(Math.min(SCALES[0], view.scale), view.scale * factor),
   )
   const [x, z] = toGround(view, size, px, py)
-  return { x: x - (px - size.width / 2) / scale, z: z + (py - size.height / 2) / scale, scale }
+  return { x: x - (px - size.width / 2) / scale, z: z + (py - size.height / 2) / scale, scale, own: true }
 }
 
 /** @param {TopView} view @param {number} px @param {number} py @returns {TopView} */
-export const panned = (view, px, py) => ({ ...view, x: view.x + px / view.scale, z: view.z - py / view.scale })
+export const panned = (view, px, py) => ({
+  x: view.x + px / view.scale,
+  z: view.z - py / view.scale,
+  scale: view.scale,
+  own: true,
+})
 
 /** Metres between the lines of the grid. @param {TopView} view */
 export const gridStep = ({ scale }) => gridMetres(scale, GRID_GAP)

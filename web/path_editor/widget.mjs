@@ -20,6 +20,7 @@ import { makeInspector } from "./inspector.mjs"
 import { furthest } from "./inspector_facts.mjs"
 import { listen } from "./keys.mjs"
 import { parse } from "../path/path.mjs"
+import { makePenHint } from "./pen_hint.mjs"
 import { PROFILE_HEIGHT } from "./profile.mjs"
 import { rateOf, shownPath, viewState } from "./state.mjs"
 import { insteadOfChips, pathNotice, showStatus } from "./status.mjs"
@@ -41,6 +42,7 @@ export function makeCameraPath(mount) {
   const shell = makeShell(mount, { name: WORDS.editor, kind: "path", rules: RULES })
   const editor = makeEditor({ shell, signal, commit: (change) => tied.commit(change), changed: show })
   const profile = make("div.wm-plot.wm-profile")
+  let sized = false // the first size finds the view that the editor before this one left
   shell.body.prepend(make("div.wm-path-column", {}, shell.plot, profile))
   editor.useLayers({
     top: shell.layers(
@@ -48,6 +50,8 @@ export function makeCameraPath(mount) {
       drawTop,
       (context) => editor.ready && drawTopOverlay(context, editor.scene()),
       () => {
+        if (sized) editor.refit()
+        sized = true
         editor.redraw()
         tied.takeFocus()
       },
@@ -65,10 +69,11 @@ export function makeCameraPath(mount) {
     chose: (row) => editor.goTo(row.from * rateOf(editor.state), true),
     toggled: () => height.follow(),
   })
-  const [tools, inspector, cards, table] = [
+  const [tools, inspector, cards, penHint, table] = [
     makeTools(editor),
     makeInspector(editor),
     makeCards(editor),
+    makePenHint(editor),
     makeTable(editor),
   ]
   shell.body.append(inspector.element)
@@ -115,6 +120,7 @@ export function makeCameraPath(mount) {
     tools.show()
     inspector.show()
     cards()
+    penHint()
     if (!state.draft) table.show()
     shell.notice.show(pathNotice(editor, tied))
     shell.root.toggleAttribute("data-off", state.linked || state.problem !== "")

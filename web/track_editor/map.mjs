@@ -2,7 +2,7 @@
 /** The path map: the walk seen from above. What is asked, not what stands in the way: no model is needed to draw it. */
 import { roundBox } from "../kit/canvas.mjs"
 import { drawPlan, drawWallMarks, wallCross } from "../kit/draw_plan.mjs"
-import { cameraArrow, chevron, gridMetres, scaleBar, speedBar, stroke, trace, write } from "../kit/ground.mjs"
+import { cameraArrow, chevron, fitting, gridMetres, scaleBar, speedBar, stroke, trace, write } from "../kit/ground.mjs"
 import { drawPicture } from "../kit/picture.mjs"
 import { angle, counted, decimal, DOT } from "../kit/words.mjs"
 import { placeOf } from "./map_scene.mjs"
@@ -64,7 +64,7 @@ export function drawMap(context, { scene, palette, size, recording = false, pict
   drawPath(context, scene, palette)
   for (const frame of scene.chunkStarts) chevron(context, palette, placeOf(scene, frame), scene.poses.yaw[frame])
   drawEnds(context, scene, palette)
-  drawTitle(context, scene, palette, recording)
+  drawTitle(context, scene, palette, recording, room.width)
   if (!quiet) drawLegend(context, scene, palette, legend, beside)
 }
 
@@ -216,8 +216,8 @@ function drawEnds(context, scene, palette) {
   context.fillText(WORDS.pathMap.start, x, y + 18)
 }
 
-/** @param {Context} context @param {Scene} scene @param {Palette} palette @param {boolean} recording */
-function drawTitle(context, scene, palette, recording) {
+/** @param {Context} context @param {Scene} scene @param {Palette} palette @param {boolean} recording @param {number} width */
+function drawTitle(context, scene, palette, recording, width) {
   const { title, soFar, revisit } = WORDS.pathMap
   write(context, palette, "500 11.5px", "left")
   context.fillText(title, 10, 14)
@@ -227,7 +227,8 @@ function drawTitle(context, scene, palette, recording) {
   const place = scene.ground ? ` ${DOT} ${scene.ground.plan.title}` : ""
   const again = scene.revisits.length ? ` ${DOT} ${counted(scene.revisits.length, revisit)}` : ""
   write(context, palette, "11.5px", "left", palette.second)
-  context.fillText((recording ? `${metres} ${soFar}` : metres + again) + place, left, 14)
+  const words = (recording ? `${metres} ${soFar}` : metres + again) + place
+  context.fillText(fitting(context, words, width - left - 8), left, 14)
 }
 
 /** @param {Context} context @param {Scene} scene @param {Palette} palette @param {Area} area @param {boolean} beside */

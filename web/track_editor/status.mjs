@@ -62,7 +62,9 @@ function repairs(editor, frames) {
   const [less, more] = [trimmedFrames(variant, frames), extendedFrames(variant, frames)]
   const trim = () => editor.edit(trimToChunk(editor.state.timeline, variant), {}, `${less} frames`)
   const extend = () => editor.edit(extendToChunk(editor.state.timeline, variant), {}, `${more} frames`)
-  return [...(less ? [link(editor, SHARED.trim(less), trim)] : []), link(editor, WORDS.extend(more), extend)]
+  const end = contentEnd(editor.state.timeline)
+  const words = end > less && end <= editor.state.timeline.frames ? SHARED.cut : SHARED.trim
+  return [link(editor, WORDS.extend(more), extend), ...(less ? [link(editor, words(less), trim)] : [])]
 }
 
 /**

@@ -52,7 +52,7 @@ export const WORDS = {
   map: "Show the path map",
   empty: "No keys yet",
   emptyHint: ["Press ", "Record", " and walk, drag in a lane, or start from a preset."],
-  emptyStrip: (/** @type {string} */ frames) => `Nothing to bind: the model stands still for all ${frames}.`,
+  emptyStrip: (/** @type {string} */ frames) => `Nothing asked: the model stands still for all ${frames}.`,
   exclusive: "One key at a time: a new span cuts the one below it.",
   after: (/** @type {string} */ frames) => `${frames} after the end`,
   afterText: (/** @type {number} */ n, /** @type {string} */ span) =>
