@@ -77,17 +77,24 @@ def test_three_takes_one_kept_and_gone_on_from(page: Page, comfy: ComfyHost, req
     assert said.startswith("-2s is frame 25 (1.56 s); rounded to frame 21 (1.31 s), where chunk 2 begins.")
     second = page.get_by_role("button", name="Keep take 2")
     expect(page.locator(".wm-player:has(.wm-pick) .wm-screen")).to_have_count(3)
-    expect(page.get_by_role("button", name="Keep take 1")).to_have_attribute("aria-pressed", "true")
+    first = page.get_by_role("button", name="Keep take 1")
+    expect(first).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".wm-pick")).to_have_text(["kept", "keep", "keep"])
     page.wait_for_function(DRAWN)
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / f"three_takes_{request.node.callspec.id}.png")
     second.click()
     expect(second).to_have_attribute("aria-pressed", "true")
     assert page.evaluate(KEPT) == 2
+    expect(page.locator(".wm-pick")).to_have_text(["keep", "kept at the next Run", "keep"])
+    first.click()
+    expect(first).to_have_text("kept")
+    second.click()
 
     more_nodes, more_wires = page.evaluate(GO_ON)
     assert more_nodes - nodes <= 3 and more_wires - wires <= 8
     outputs = outputs_of(page, comfy)
+    expect(page.locator(".wm-pick")).to_have_text(["keep", "kept", "keep"])
     (film,) = outputs["WMFilmWorld"]["images"]
     frames = sum(1 for _ in film_frames(comfy.output / film["subfolder"] / film["filename"]))
     assert frames == 57 + 48 and "Take 2 is kept." in outputs["WMTakeWorld"]["text"][0]

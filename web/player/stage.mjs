@@ -69,8 +69,8 @@ export function makeStage({ signal, scene, pick, press }) {
       over.before(...screens.map((screen) => screen.element))
       element.style.setProperty("--wm-columns", String(columnsOf(screens.length)))
     },
-    /** @param {number} index */
-    setPicked: (index) => screens.forEach((screen, at) => screen.setPicked(at === index)),
+    /** @param {number} index @param {boolean} ran whether the last run kept it */
+    setPicked: (index, ran) => screens.forEach((screen, at) => screen.setPicked(at === index, ran)),
     /** @param {string} text */
     say(text) {
       if (said.textContent !== text) said.textContent = text

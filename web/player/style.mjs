@@ -15,7 +15,9 @@ export const RULES = `
 .wm-caption > .wm-second { opacity: .75; }
 .wm-screen[data-picked] { box-shadow: inset 0 0 0 2px var(--wm-selection); }
 .wm-screen[data-picked] > canvas { clip-path: inset(2px); }
-.wm-screen button.wm-pick { position: absolute; inset: 2px 2px auto auto; height: 20px; color: #fff; }
+.wm-screen button.wm-pick { position: absolute; inset: 2px 2px auto auto; height: 20px; max-width: 65%; color: #fff;
+  background: rgb(0 0 0 / .45); box-shadow: inset 0 0 0 1px rgb(255 255 255 / .5); white-space: nowrap;
+  overflow: hidden; }
 .wm-screen button.wm-pick:hover, .wm-screen button.wm-pick[aria-pressed="true"] { background: var(--wm-selection);
   color: #000; }
 .wm-stage > .wm-over-all { position: absolute; inset: 0; pointer-events: none; }

@@ -91,7 +91,9 @@ function makeNodePlayer(node, app) {
   let parts = []
   /** Walks that the node was made wide enough for. */
   let fitted = 0
-  const keep = keeperOf(node, app, signal, () => player.setPicked(keep?.index ?? -1))
+  /** The take that the last run kept, from 0; -1 = none is. */
+  let ran = -1
+  const keep = keeperOf(node, app, signal, mark)
   const player = makePlayer({ label: WORDS.walk, signal, onPick: keep?.pick })
   const widget = addElement(node, player.element, { life, leastHeight, name: NAME, type: "WM_PLAYER" })
   const left = takeOver(node)
@@ -124,9 +126,17 @@ function makeNodePlayer(node, app) {
         note,
       })),
     )
-    player.setPicked(keep && !keep.linked ? keep.index : parts.findIndex(({ reel: { picked } }) => picked))
+    const picked = parts.findIndex(({ reel }) => reel.picked)
+    if (picked >= 0) ran = picked
+    mark()
     player.setNote(reel.off)
     fit()
+  }
+
+  /** Show which take is kept, and which will be. */
+  function mark() {
+    const index = keep && !keep.linked ? keep.index : ran
+    player.setPicked(index, index === ran)
   }
 
   /** The height that shows the pictures without a border, in px, whatever the node's width. */
@@ -166,7 +176,10 @@ function makeNodePlayer(node, app) {
     /** Take up what comes while a walk is made. @param {News} news */
     hear({ part, begin, strip }) {
       if (begin) {
-        if (part === 0) parts = []
+        if (part === 0) {
+          parts = []
+          ran = keep?.index ?? -1 // what is asked for, until the run tells
+        }
         parts[part] = { reel: begin, source: sourceOf(begin) }
         put()
         rolling.add(own)
