@@ -61,6 +61,10 @@ RUN = """() => new Promise((resolve, reject) => {
 KEPT = "() => wmNode('WMTakeWorld').widgets.find(one => one.name === 'keep').value"
 DRAWN = """() => [...document.querySelectorAll('.wm-player .wm-screen canvas')].every(canvas => canvas.width > 1)"""
 
+FILLED = """() => [...document.querySelectorAll('.wm-screen:has(.wm-pick)')].every(screen =>
+    Math.abs(screen.clientHeight - screen.clientWidth * screen.firstChild.height / screen.firstChild.width) <= 2)"""
+"""The pictures have nothing black around them, however high the node is."""
+
 
 def outputs_of(page: Page, comfy: ComfyHost) -> dict[str, Any]:
     """Run what is in the page, and return what each kind of node showed."""
@@ -81,6 +85,8 @@ def test_three_takes_one_kept_and_gone_on_from(page: Page, comfy: ComfyHost, req
     expect(first).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".wm-pick")).to_have_text(["kept", "keep", "keep"])
     page.wait_for_function(DRAWN)
+    page.evaluate("() => { const take = wmNode('WMTakeWorld'); take.setSize([take.size[0], take.size[1] + 200]) }")
+    page.wait_for_function(FILLED)
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / f"three_takes_{request.node.callspec.id}.png")
     second.click()

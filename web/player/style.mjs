@@ -1,11 +1,13 @@
 // @ts-check
 /** How a player looks. */
+import { GAP } from "./stage.mjs"
 
 export const RULES = `
 .wm-player { --wm-least: 150px; padding-top: 0; outline: none; }
-.wm-player > .wm-stage { flex: 1 1 auto; position: relative; min-height: 60px; display: grid; gap: 3px;
+.wm-player > .wm-stage { flex: 1 1 auto; position: relative; min-height: 60px; display: grid; gap: ${GAP}px;
   grid-auto-rows: minmax(0, 1fr); grid-template-columns: repeat(var(--wm-columns, 1), minmax(0, 1fr));
   border: 1px solid var(--wm-frame); border-radius: 6px; overflow: hidden; background: var(--wm-plot); contain: strict; }
+.wm-player:not(:fullscreen) > .wm-stage { max-height: var(--wm-most, none); }
 .wm-player:focus-within > .wm-stage { border-color: var(--wm-selection); }
 .wm-screen { position: relative; min-width: 0; min-height: 0; overflow: hidden; background: #000; }
 .wm-screen > canvas { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; display: block; }

@@ -7,7 +7,7 @@ import { keysOfRuns } from "./held.mjs"
 import { keeperOf } from "./keep.mjs"
 import { makePlayer } from "./player.mjs"
 import { reelSource } from "./reel.mjs"
-import { columnsOf } from "./stage.mjs"
+import { GAP, columnsOf } from "./stage.mjs"
 import { WORDS } from "./words.mjs"
 
 /**
@@ -98,8 +98,7 @@ function makeNodePlayer(node, app) {
   const widget = addElement(node, player.element, { life, leastHeight, name: NAME, type: "WM_PLAYER" })
   const left = takeOver(node)
   comeAfter(node, widget, signal)
-  // Nodes 2.0 lays widgets out by what their elements need
-  const sized = new ResizeObserver(() => player.element.style.setProperty("--wm-least", `${leastHeight() - LOST}px`))
+  const sized = new ResizeObserver(size)
   sized.observe(player.element)
   signal.addEventListener("abort", () => {
     sized.disconnect()
@@ -139,13 +138,26 @@ function makeNodePlayer(node, app) {
     player.setPicked(index, index === ran)
   }
 
-  /** The height that shows the pictures without a border, in px, whatever the node's width. */
-  function leastHeight() {
+  /** Px of the pictures' height that shows them without a border, in rows of cells. @param {number} across px */
+  function pictureHeight(across) {
     const reel = parts[0]?.reel
+    if (!reel) return LEAST
     const columns = columnsOf(parts.length)
     const rows = Math.ceil(parts.length / columns)
-    const picture = reel ? (((node.size[0] - 2 * MARGIN) / columns) * rows * reel.height) / reel.width : LEAST
-    return Math.min(MOST, Math.max(LEAST, picture)) + BELOW + LOST
+    const width = (across - 2 - (columns - 1) * GAP) / columns
+    return (rows * width * reel.height) / reel.width + (rows - 1) * GAP + 2
+  }
+
+  /** The least height that is asked for, in px. */
+  function leastHeight() {
+    return Math.min(MOST, Math.max(LEAST, pictureHeight(node.size[0] - 2 * MARGIN))) + BELOW + LOST
+  }
+
+  /** Say it to Nodes 2.0, which lays widgets out by what their elements need; higher pictures had black around them. */
+  function size() {
+    const { style, clientWidth } = player.element
+    style.setProperty("--wm-least", `${leastHeight() - LOST}px`)
+    style.setProperty("--wm-most", `${Math.max(LEAST, pictureHeight(clientWidth))}px`)
   }
 
   /** Give the node room for the picture. */
@@ -153,7 +165,7 @@ function makeNodePlayer(node, app) {
     const more = parts.length > fitted
     const wide = more ? Math.max(node.size[0], WIDE * Math.min(3, parts.length)) : node.size[0]
     fitted = Math.max(fitted, parts.length)
-    player.element.style.setProperty("--wm-least", `${leastHeight() - LOST}px`)
+    size()
     if (wide !== node.size[0]) node.setSize([wide, node.size[1]])
     const [, least] = node.computeSize()
     if (node.size[1] < least) node.setSize([wide, least])
