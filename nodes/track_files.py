@@ -69,8 +69,9 @@ class LoadTrack(io.ComfyNode):
                     "track_file",
                     options=TRACKS.names(),
                     default=files.NEWEST,
-                    tooltip="A file from the output folder, or put into the input folder. the newest: of those that "
-                    "read as a track, the one written last. COLMAP: images.txt, with cameras.txt beside it.",
+                    tooltip="A file from the output folder, or from ComfyUI/input, into which the button below copies "
+                    "yours. the newest: of those that read as a track, the one written last. COLMAP: images.txt, with "
+                    "cameras.txt beside it.",
                 ),
                 io.Combo.Input(
                     "model",

@@ -173,6 +173,7 @@ PICTURES: dict[str, tuple[str, Callable[..., Any]]] = {
     "Walk and change the weather (Tiny World)": ("13", four_events),
     "Three takes, keep one": ("9", last_of_takes),
     "Draw a path, walk it (Tiny World)": ("13", lambda film: left_half(film, 12)),
+    "Camera out, camera in": ("8", lambda film: frame_of(film, 40)),
     "Branch and compare": ("17", four_columns),
     "One walk, every model": ("30", both_halves),
     "Stop, save, resume": ("8", upper_part),

@@ -14,7 +14,11 @@ from tests.unit.samples import made_up_world
 from worldmodel.world.archive import SUFFIX, save_world
 from worldmodel.world.cards import made_picture
 
+CAMERA = b'{"type": "track", "version": 1, "frames": 9, "fps": 16, "keys": {"forward": [[0, 9]]}}'
 VALUE = "() => app.graph.nodes[0].widgets.find(widget => widget.name === 'world_file').value"
+TRACKS = "at => app.graph.nodes[at].widgets.find(widget => widget.name === 'track_file').options.values"
+TRACK = "() => app.graph.nodes[0].widgets.find(widget => widget.name === 'track_file').value"
+UPLOAD = "() => { app.graph.nodes[0].widgets.find(widget => widget.type === 'button').callback() }"
 WIDGETS = "() => app.graph.serialize().nodes[0].widgets_values"
 
 
@@ -68,3 +72,28 @@ def test_a_world_is_chosen_renamed_and_deleted_on_the_node(page: Page, saved: Pa
     page.get_by_role("button", name="the newest").click()
     assert page.evaluate(VALUE) == "the newest"
     expect(kept).to_have_attribute("data-chosen", "")
+
+
+def test_load_track_lists_what_was_saved_and_takes_a_file_of_the_artists(page: Page, comfy: ComfyHost) -> None:
+    page.evaluate(ADD, ["WMLoadTrack", {}, [360, 300], 1])
+    page.wait_for_function("() => app.graph.nodes[0].widgets.some(widget => widget.type === 'button')")
+    saved, name = comfy.output / "alder.csv", "alder.csv [output]"
+    saved.write_text("forward\n" + "1\n" * 9)
+    listed = f"name => ({TRACKS})(0).includes(name)"
+    page.evaluate("() => app.api.dispatchEvent(new CustomEvent('execution_success', { detail: {} }))")  # of Save Track
+    page.wait_for_function(listed, arg=name)
+
+    with page.expect_file_chooser() as chooser:
+        page.evaluate(UPLOAD)
+    chooser.value.set_files({"name": "camera.json", "mimeType": "", "buffer": CAMERA})
+    page.wait_for_function(f"() => ({TRACK})() === 'camera.json'")
+    with page.expect_file_chooser() as chooser:
+        page.evaluate(UPLOAD)
+    chooser.value.set_files({"name": "notes.json", "mimeType": "", "buffer": b'{"nodes": []}'})
+    expect(page.get_by_text("notes.json: in the input folder now, but does not read as a track")).to_be_visible()
+    assert page.evaluate(TRACK) == "camera.json"
+    assert page.evaluate(WIDGETS)[0] == "camera.json" and len(page.evaluate(WIDGETS)) == 7  # the button is not saved
+    settle(page)
+    page.screenshot(path=ARTEFACTS / f"load_track_{page.evaluate('() => LiteGraph.vueNodesMode')}.png")
+    for path in (saved, comfy.base / "input" / "camera.json", comfy.base / "input" / "notes.json"):
+        path.unlink()

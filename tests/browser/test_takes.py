@@ -61,6 +61,10 @@ RUN = """() => new Promise((resolve, reject) => {
 KEPT = "() => wmNode('WMTakeWorld').widgets.find(one => one.name === 'keep').value"
 DRAWN = """() => [...document.querySelectorAll('.wm-player .wm-screen canvas')].every(canvas => canvas.width > 1)"""
 
+FILLED = """() => [...document.querySelectorAll('.wm-screen:has(.wm-pick)')].every(screen =>
+    Math.abs(screen.clientHeight - screen.clientWidth * screen.firstChild.height / screen.firstChild.width) <= 2)"""
+"""The pictures have nothing black around them, however high the node is."""
+
 
 def outputs_of(page: Page, comfy: ComfyHost) -> dict[str, Any]:
     """Run what is in the page, and return what each kind of node showed."""
@@ -77,17 +81,26 @@ def test_three_takes_one_kept_and_gone_on_from(page: Page, comfy: ComfyHost, req
     assert said.startswith("-2s is frame 25 (1.56 s); rounded to frame 21 (1.31 s), where chunk 2 begins.")
     second = page.get_by_role("button", name="Keep take 2")
     expect(page.locator(".wm-player:has(.wm-pick) .wm-screen")).to_have_count(3)
-    expect(page.get_by_role("button", name="Keep take 1")).to_have_attribute("aria-pressed", "true")
+    first = page.get_by_role("button", name="Keep take 1")
+    expect(first).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".wm-pick")).to_have_text(["kept", "keep", "keep"])
     page.wait_for_function(DRAWN)
+    page.evaluate("() => { const take = wmNode('WMTakeWorld'); take.setSize([take.size[0], take.size[1] + 200]) }")
+    page.wait_for_function(FILLED)
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / f"three_takes_{request.node.callspec.id}.png")
     second.click()
     expect(second).to_have_attribute("aria-pressed", "true")
     assert page.evaluate(KEPT) == 2
+    expect(page.locator(".wm-pick")).to_have_text(["keep", "kept at the next Run", "keep"])
+    first.click()
+    expect(first).to_have_text("kept")
+    second.click()
 
     more_nodes, more_wires = page.evaluate(GO_ON)
     assert more_nodes - nodes <= 3 and more_wires - wires <= 8
     outputs = outputs_of(page, comfy)
+    expect(page.locator(".wm-pick")).to_have_text(["keep", "kept", "keep"])
     (film,) = outputs["WMFilmWorld"]["images"]
     frames = sum(1 for _ in film_frames(comfy.output / film["subfolder"] / film["filename"]))
     assert frames == 57 + 48 and "Take 2 is kept." in outputs["WMTakeWorld"]["text"][0]

@@ -109,9 +109,10 @@ def test_a_workflow_opens_whole_and_sends_its_api_form(page: Page, comfy: ComfyH
     assert differences(page.evaluate(API_FORM), api_form, comfy.client.call("/object_info")) == []
 
 
-def test_the_other_half_of_a_workflow_sends_its_own_api_form(page: Page, comfy: ComfyHost) -> None:
-    """Mute the upper group of *Stop, save, resume* and unmute the lower one, as its note says."""
-    (workflow,) = (path for path in WORKFLOWS if path.stem == "Stop, save, resume")
+@pytest.mark.parametrize("title", ["Stop, save, resume", "Camera out, camera in"])
+def test_the_other_half_of_a_workflow_sends_its_own_api_form(page: Page, comfy: ComfyHost, title: str) -> None:
+    """Mute the upper group of the workflow and unmute the lower one, as its note says."""
+    (workflow,) = (path for path in WORKFLOWS if path.stem == title)
     open_from_templates(page, workflow)
     drawn = json.loads(workflow.read_text(encoding="utf-8"))["nodes"]
     muted = [node["id"] for node in drawn if node["mode"]]

@@ -1,4 +1,4 @@
-"""Branch and compare, and Stop, save, resume, in the real host: they run, and what they promise holds."""
+"""Branch and compare, Stop, save, resume, and Camera out, camera in, in the real host: what they promise holds."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from worldmodel.world.archive import load_world
 from worldmodel.world.state import frames
 
 BRANCH, RESUME, LATER = "Branch and compare", "Stop, save, resume", "Stop, save, resume, part 2"
+OUT, IN = "Camera out, camera in", "Camera out, camera in, part 2"
 MUTED = 2
-PARTS = {"Stop, save, resume": (RESUME, LATER)}
+PARTS = {RESUME: (RESUME, LATER), OUT: (OUT, IN)}
 """Workflows whose halves are muted in turn, by the API forms of both."""
 
 Graph = dict[str, Any]
@@ -31,7 +32,7 @@ def changed(graph: Graph, inputs: dict[str, dict[str, Any]]) -> Graph:
     return other
 
 
-@pytest.mark.parametrize("name", [BRANCH, RESUME])
+@pytest.mark.parametrize("name", [BRANCH, RESUME, OUT])
 def test_both_forms_hold_the_same_nodes_and_wires(name: str) -> None:
     page = drawn_form(name)
     graph: Graph = {}
@@ -166,3 +167,15 @@ def test_a_saved_world_is_offered_at_once(comfy: ComfyHost) -> None:
     run = comfy.client.run(changed(sent_form(RESUME), walk))
     _, options = comfy.client.call("/object_info/WMLoadWorld")["WMLoadWorld"]["input"]["required"]["world_file"]
     assert run.outputs["7"]["text"][0].splitlines()[1] in options["options"]
+
+
+def test_a_camera_that_goes_out_comes_in_as_the_same_walk(comfy: ComfyHost) -> None:
+    run = comfy.client.run(sent_form(OUT))
+    assert run.status == "success", run.error
+    name = run.outputs["6"]["text"][0].splitlines()[1]
+    assert name.endswith(".transforms.json [output]")
+    again = comfy.client.run(changed(sent_form(IN), {"9": {"track_file": name}}))
+    assert again.status == "success", again.error
+    assert "position: 0.05 m off in the mean" in again.outputs["9"]["text"][0]
+    ids = [re.search(r"World id \w{16}", shown["text"][0]).group() for shown in (run.outputs["7"], again.outputs["10"])]
+    assert ids[0] == ids[1]

@@ -503,6 +503,12 @@ def test_the_page_escapes_all_and_asks_nobody_for_anything() -> None:
     assert "default-src 'none'" in page and "1 of 2 rows done" in page and page.count(">waiting<") == 1
 
 
+def test_the_page_links_a_film_by_its_whole_name() -> None:
+    made = {"state": "done", "files": [{"name": "0a1b-film <2>.mp4"}]}
+    page = write_page("", (), [Line(3, "0a1b", {}, made)])
+    assert '<a href="0a1b-film%20%3C2%3E.mp4">0a1b-film &lt;2&gt;.mp4</a>' in page
+
+
 def test_a_sheet_has_frames_of_the_whole_film_however_long() -> None:
     for count in (1, 5, 8, 57, 1000):
         shades = (np.full((4, 6, 3), round(255 * frame / max(1, count - 1)), np.uint8) for frame in range(count))

@@ -29,7 +29,7 @@
  *
  * **Members:** `element`, `play()`, `pause()`, `toggle()`, `seek(frame)`, `step(frames)`, `follow()`, `rolling(on)`,
  * `setScreens(screens)`, `setRate(fps)`, `setKeys(keys)`, `setMarks(marks, begins, offset)`, `setSpeed(times)`,
- * `setLoop(on)`, `setPicked(index)`, `setNote(text)`, `state`, `place(now)`, `view`, `work`, `destroy()`.
+ * `setLoop(on)`, `setPicked(index, kept)`, `setNote(text)`, `state`, `place(now)`, `view`, `work`, `destroy()`.
  * `onChange(state)` is called when something other than the frame changes, `onFrame(frame)` with every frame shown.
  *
  * Nothing of the page is touched while it plays but canvases, and nothing is drawn while it is out of sight.
@@ -75,6 +75,8 @@ export function makePlayer(options) {
   const follow = makeFollow()
   /** @type {{loop: boolean, keys: boolean, rolling: boolean, following: boolean, picked: number}} */
   const wishes = { loop: options.loop ?? true, keys: true, rolling: false, following: false, picked: -1 }
+  /** Whether the last run kept the one that is picked. */
+  let ran = true
   const bar = { marks: /** @type {readonly number[]} */ ([]), begins: 0, offset: 0 }
   let keys = options.keys ?? null
   let note = ""
@@ -260,7 +262,7 @@ export function makePlayer(options) {
   function setScreens(screens) {
     stage.setScreens(screens)
     for (const { source } of screens) source.onChange(arrived)
-    stage.setPicked(wishes.picked)
+    stage.setPicked(wishes.picked, ran)
     frame = Math.min(frame, Math.max(0, frames() - 1))
     clock.seek(frame, performance.now())
     arrived()
@@ -323,10 +325,11 @@ export function makePlayer(options) {
       stage.overlay()
       changed()
     },
-    /** @param {number} index */
-    setPicked(index) {
+    /** @param {number} index @param {boolean} [kept] whether the last run kept it */
+    setPicked(index, kept = true) {
       wishes.picked = index
-      stage.setPicked(index)
+      ran = kept
+      stage.setPicked(index, ran)
       changed()
     },
     /** Say something where there is no picture. @param {string} text */

@@ -1,7 +1,6 @@
 // @ts-check
 /** One of the pictures that a player shows side by side. */
 import { make } from "../kit/dom.mjs"
-import { icon } from "../kit/icons.mjs"
 import { WORDS } from "./words.mjs"
 
 /**
@@ -17,7 +16,7 @@ export function makeScreen({ source, label = "", note = "" }, { signal, pick }) 
     make("span", { text: label }),
     make("span.wm-second", { text: note }),
   )
-  const button = pick ? make("button.wm-tool.wm-pick", { title: WORDS.pick(label) }, icon("check")) : null
+  const button = pick ? make("button.wm-tool.wm-worded.wm-pick", { text: WORDS.keep, title: WORDS.pick(label) }) : null
   const element = make("div.wm-screen", {}, canvas, caption, button)
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false }))
   /** The picture that is shown. */
@@ -49,10 +48,13 @@ export function makeScreen({ source, label = "", note = "" }, { signal, pick }) 
     forget() {
       shown = -1
     },
-    /** @param {boolean} on */
-    setPicked(on) {
+    /** Say whether it is the one that is kept, and whether the last run kept it. @param {boolean} on @param {boolean} ran */
+    setPicked(on, ran) {
       element.toggleAttribute("data-picked", on)
-      button?.setAttribute("aria-pressed", String(on))
+      if (!button) return
+      button.setAttribute("aria-pressed", String(on))
+      button.textContent = on ? (ran ? WORDS.kept : WORDS.next) : WORDS.keep
+      button.title = on ? (ran ? WORDS.picked(label) : WORDS.pending(label)) : WORDS.pick(label)
     },
   }
 }

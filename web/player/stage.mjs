@@ -12,6 +12,25 @@ import { makeScreen } from "./screen.mjs"
 
 /** Screens in a row. @param {number} count */
 export const columnsOf = (count) => (count <= 3 ? Math.max(1, count) : Math.ceil(Math.sqrt(count)))
+/** Px between screens. */
+export const GAP = 3
+
+/**
+ * Return where the pictures of screens lie, each whole and in the middle of its cell, in px.
+ * @param {{width: number, height: number}} size of the stage
+ * @param {readonly {width: number, height: number}[]} shapes of the pictures; 0 = not known yet
+ */
+export function placesOf(size, shapes) {
+  const columns = columnsOf(shapes.length)
+  const rows = Math.ceil(shapes.length / columns)
+  const [wide, high] = [(size.width - (columns - 1) * GAP) / columns, (size.height - (rows - 1) * GAP) / rows]
+  return shapes.map(({ width, height }, index) => {
+    const scale = width && height ? Math.min(wide / width, high / height) : 0
+    const box = scale ? { width: width * scale, height: height * scale } : { width: wide, height: high }
+    const [x, y] = [(index % columns) * (wide + GAP), Math.floor(index / columns) * (high + GAP)]
+    return { x: x + (wide - box.width) / 2, y: y + (high - box.height) / 2, ...box }
+  })
+}
 
 /**
  * Make the stage.
@@ -31,7 +50,16 @@ export function makeStage({ signal, scene, pick, press }) {
     content() {},
     overlay(context, size) {
       const { keys, frame, frames } = scene()
-      if (keys && frames) drawKeys(context, size, keys, frame)
+      if (!keys || !frames) return
+      for (const { x, y, ...box } of placesOf(
+        size,
+        screens.map(({ source }) => source),
+      )) {
+        context.save()
+        context.translate(x, y)
+        drawKeys(context, box, keys, frame)
+        context.restore()
+      }
     },
     resized: () => (drawn = ""),
   })
@@ -69,8 +97,8 @@ export function makeStage({ signal, scene, pick, press }) {
       over.before(...screens.map((screen) => screen.element))
       element.style.setProperty("--wm-columns", String(columnsOf(screens.length)))
     },
-    /** @param {number} index */
-    setPicked: (index) => screens.forEach((screen, at) => screen.setPicked(at === index)),
+    /** @param {number} index @param {boolean} ran whether the last run kept it */
+    setPicked: (index, ran) => screens.forEach((screen, at) => screen.setPicked(at === index, ran)),
     /** @param {string} text */
     say(text) {
       if (said.textContent !== text) said.textContent = text

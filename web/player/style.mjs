@@ -1,11 +1,13 @@
 // @ts-check
 /** How a player looks. */
+import { GAP } from "./stage.mjs"
 
 export const RULES = `
 .wm-player { --wm-least: 150px; padding-top: 0; outline: none; }
-.wm-player > .wm-stage { flex: 1 1 auto; position: relative; min-height: 60px; display: grid; gap: 3px;
+.wm-player > .wm-stage { flex: 1 1 auto; position: relative; min-height: 60px; display: grid; gap: ${GAP}px;
   grid-auto-rows: minmax(0, 1fr); grid-template-columns: repeat(var(--wm-columns, 1), minmax(0, 1fr));
   border: 1px solid var(--wm-frame); border-radius: 6px; overflow: hidden; background: var(--wm-plot); contain: strict; }
+.wm-player:not(:fullscreen) > .wm-stage { max-height: var(--wm-most, none); }
 .wm-player:focus-within > .wm-stage { border-color: var(--wm-selection); }
 .wm-screen { position: relative; min-width: 0; min-height: 0; overflow: hidden; background: #000; }
 .wm-screen > canvas { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; display: block; }
@@ -15,7 +17,9 @@ export const RULES = `
 .wm-caption > .wm-second { opacity: .75; }
 .wm-screen[data-picked] { box-shadow: inset 0 0 0 2px var(--wm-selection); }
 .wm-screen[data-picked] > canvas { clip-path: inset(2px); }
-.wm-screen button.wm-pick { position: absolute; inset: 2px 2px auto auto; height: 20px; color: #fff; }
+.wm-screen button.wm-pick { position: absolute; inset: 2px 2px auto auto; height: 20px; max-width: 65%; color: #fff;
+  background: rgb(0 0 0 / .45); box-shadow: inset 0 0 0 1px rgb(255 255 255 / .5); white-space: nowrap;
+  overflow: hidden; }
 .wm-screen button.wm-pick:hover, .wm-screen button.wm-pick[aria-pressed="true"] { background: var(--wm-selection);
   color: #000; }
 .wm-stage > .wm-over-all { position: absolute; inset: 0; pointer-events: none; }

@@ -7,7 +7,7 @@ import { keysOfRuns } from "./held.mjs"
 import { keeperOf } from "./keep.mjs"
 import { makePlayer } from "./player.mjs"
 import { reelSource } from "./reel.mjs"
-import { columnsOf } from "./stage.mjs"
+import { GAP, columnsOf } from "./stage.mjs"
 import { WORDS } from "./words.mjs"
 
 /**
@@ -91,13 +91,14 @@ function makeNodePlayer(node, app) {
   let parts = []
   /** Walks that the node was made wide enough for. */
   let fitted = 0
-  const keep = keeperOf(node, app, signal, () => player.setPicked(keep?.index ?? -1))
+  /** The take that the last run kept, from 0; -1 = none is. */
+  let ran = -1
+  const keep = keeperOf(node, app, signal, mark)
   const player = makePlayer({ label: WORDS.walk, signal, onPick: keep?.pick })
   const widget = addElement(node, player.element, { life, leastHeight, name: NAME, type: "WM_PLAYER" })
   const left = takeOver(node)
   comeAfter(node, widget, signal)
-  // Nodes 2.0 lays widgets out by what their elements need
-  const sized = new ResizeObserver(() => player.element.style.setProperty("--wm-least", `${leastHeight() - LOST}px`))
+  const sized = new ResizeObserver(size)
   sized.observe(player.element)
   signal.addEventListener("abort", () => {
     sized.disconnect()
@@ -124,18 +125,39 @@ function makeNodePlayer(node, app) {
         note,
       })),
     )
-    player.setPicked(keep && !keep.linked ? keep.index : parts.findIndex(({ reel: { picked } }) => picked))
+    const picked = parts.findIndex(({ reel }) => reel.picked)
+    if (picked >= 0) ran = picked
+    mark()
     player.setNote(reel.off)
     fit()
   }
 
-  /** The height that shows the pictures without a border, in px, whatever the node's width. */
-  function leastHeight() {
+  /** Show which take is kept, and which will be. */
+  function mark() {
+    const index = keep && !keep.linked ? keep.index : ran
+    player.setPicked(index, index === ran)
+  }
+
+  /** Px of the pictures' height that shows them without a border, in rows of cells. @param {number} across px */
+  function pictureHeight(across) {
     const reel = parts[0]?.reel
+    if (!reel) return LEAST
     const columns = columnsOf(parts.length)
     const rows = Math.ceil(parts.length / columns)
-    const picture = reel ? (((node.size[0] - 2 * MARGIN) / columns) * rows * reel.height) / reel.width : LEAST
-    return Math.min(MOST, Math.max(LEAST, picture)) + BELOW + LOST
+    const width = (across - 2 - (columns - 1) * GAP) / columns
+    return (rows * width * reel.height) / reel.width + (rows - 1) * GAP + 2
+  }
+
+  /** The least height that is asked for, in px. */
+  function leastHeight() {
+    return Math.min(MOST, Math.max(LEAST, pictureHeight(node.size[0] - 2 * MARGIN))) + BELOW + LOST
+  }
+
+  /** Say it to Nodes 2.0, which lays widgets out by what their elements need; higher pictures had black around them. */
+  function size() {
+    const { style, clientWidth } = player.element
+    style.setProperty("--wm-least", `${leastHeight() - LOST}px`)
+    style.setProperty("--wm-most", `${Math.max(LEAST, pictureHeight(clientWidth))}px`)
   }
 
   /** Give the node room for the picture. */
@@ -143,7 +165,7 @@ function makeNodePlayer(node, app) {
     const more = parts.length > fitted
     const wide = more ? Math.max(node.size[0], WIDE * Math.min(3, parts.length)) : node.size[0]
     fitted = Math.max(fitted, parts.length)
-    player.element.style.setProperty("--wm-least", `${leastHeight() - LOST}px`)
+    size()
     if (wide !== node.size[0]) node.setSize([wide, node.size[1]])
     const [, least] = node.computeSize()
     if (node.size[1] < least) node.setSize([wide, least])
@@ -166,7 +188,10 @@ function makeNodePlayer(node, app) {
     /** Take up what comes while a walk is made. @param {News} news */
     hear({ part, begin, strip }) {
       if (begin) {
-        if (part === 0) parts = []
+        if (part === 0) {
+          parts = []
+          ran = keep?.index ?? -1 // what is asked for, until the run tells
+        }
         parts[part] = { reel: begin, source: sourceOf(begin) }
         put()
         rolling.add(own)

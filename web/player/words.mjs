@@ -21,7 +21,11 @@ export const WORDS = {
   small: "Leave the whole screen",
   pick: (/** @type {string} */ label) => `Keep ${label}`,
   take: (/** @type {number} */ number) => `take ${number}`,
-  picked: (/** @type {string} */ label) => `${label} is taken`,
+  keep: "keep",
+  kept: "kept",
+  next: "kept at the next Run",
+  picked: (/** @type {string} */ label) => `${label} is kept`,
+  pending: (/** @type {string} */ label) => `${label} is kept at the next Run`,
   none: "No picture yet.",
   lost: "The server no longer has these pictures; queue again.",
 }

@@ -22,6 +22,19 @@ export const WORDS = {
   failed: "That did not work",
 }
 
+/** Of Load Track. */
+export const TRACK_WORDS = {
+  upload: "choose files to upload",
+  uploadHint:
+    "Copies a track or a camera's file from your disk into ComfyUI's input folder and chooses it. COLMAP: choose images.txt and cameras.txt together.",
+  failed: "No track was uploaded",
+  /** Files that are read together lie in a folder of their own. @param {Date} now */
+  folder: (now) => `tracks ${now.toISOString().slice(0, 19).replaceAll(":", ".").replace("T", " ")}`,
+  refused: (/** @type {string} */ name, /** @type {number} */ status) => `${name}: ComfyUI answered ${status}.`,
+  unread: (/** @type {string[]} */ names) =>
+    `${names.join(", ")}: in the input folder now, but does not read as a track or a camera. The node's help page lists what does.`,
+}
+
 /**
  * @typedef {object} SavedWorld as the server lists it
  * @property {string} world_file its name in the list of files @property {string} title

@@ -13,15 +13,15 @@ from .made import FILMS
 _LETTERS = 300
 """Of a cell's value."""
 _STYLE = """
-body{margin:2rem;font:15px/1.45 system-ui,sans-serif;background:#14161a;color:#e6e8eb}
+body{margin:2rem min(2rem,2vw);font:15px/1.45 system-ui,sans-serif;background:#14161a;color:#e6e8eb}
 h1{font-size:1.4rem;margin:0 0 .3rem}p{margin:.2rem 0 1rem;color:#a4abb5}
-table{border-collapse:collapse;width:100%}th,td{padding:.5rem .6rem;border-bottom:1px solid #2b3038;text-align:left;
+table{border-collapse:collapse;width:100%}th,td{padding:.5rem .5rem;border-bottom:1px solid #2b3038;text-align:left;
 vertical-align:top}th{position:sticky;top:0;background:#14161a;color:#a4abb5;font-weight:600}
 td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-td.v{min-width:9rem;max-width:22rem;overflow-wrap:anywhere}
-video{width:10rem;display:block;background:#000;object-fit:cover;object-position:left;border-radius:4px}
-img{display:block;width:40rem;max-width:26vw;border-radius:4px}
-td.failed{min-width:14rem}td.f{overflow-wrap:anywhere;min-width:11rem}
+td.v{min-width:4rem;max-width:22rem;overflow-wrap:anywhere}
+video{width:max(8rem,18vw);display:block;background:#000;object-fit:cover;object-position:left;border-radius:4px}
+img{display:block;width:40rem;max-width:18vw;border-radius:4px}
+td.failed{min-width:14rem}td.f,td.w{overflow-wrap:anywhere;min-width:4.5rem}
 .done{color:#3fbf9b}.failed{color:#ff8d7a}.waiting{color:#a4abb5}code{font-size:.85em;color:#a4abb5}
 a{color:#8ab8ff}
 """
@@ -74,7 +74,8 @@ def _row(line: Line, columns: tuple[str, ...]) -> str:
     files = made.get("files", [])
     film = film_of(files)
     sheet = next((file["name"] for file in files if file["name"].endswith("-sheet.jpg")), None)
-    cells = [_cell("n", line.row), f"<td>{_film(film, sheet, made.get('size'))}</td>"]
+    link = f'<a href="{quote(film)}">{escape(film)}</a>' if film else ""  # whole, as it stands in the folder
+    cells = [_cell("n", line.row), f'<td class="w">{_film(film, sheet, made.get("size"))}{link}</td>']
     cells.append(f"<td>{_picture(sheet, line.row) if sheet else ''}</td>")
     cells += [_cell("v", line.values.get(name, "")) for name in columns]
     cells.append(f'<td class="{escape(state)}">{escape(state)}{_error(made)}</td>')
@@ -82,7 +83,7 @@ def _row(line: Line, columns: tuple[str, ...]) -> str:
     prints = "<br>".join(f"<code>{escape(found)}</code>" for found in made.get("fingerprints", {}).values())
     named = [file["name"] for file in files if file["name"] not in (film, sheet)]
     links = "<br>".join(_links(([f"{line.id}.json"] if made else []) + named))
-    return f'<tr id="{escape(line.id)}">{"".join(cells)}<td>{prints}</td><td class="f">{links}</td></tr>'
+    return f'<tr id="{escape(line.id)}">{"".join(cells)}<td class="w">{prints}</td><td class="f">{links}</td></tr>'
 
 
 def _cell(kind: str, value: Any) -> str:
