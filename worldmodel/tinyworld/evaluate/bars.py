@@ -42,7 +42,7 @@ FULL = {
     "few steps": Bar(-0.5),
     "few steps sharpness": Bar(0.95),
     "event visible": Bar(0.9),
-    "place under event over without": Bar(-0.05),
+    "right material under event over without": Bar(-0.05),
     "frames per second": Bar(16.0),
     "first frame": Bar(most=2.0),
 }

@@ -235,14 +235,18 @@ def weather(form: Form) -> Rows:
     """Measure how soon events show, and how well the place is kept under them."""
     assert isinstance(form.player, EventPlayer)
     span = events.SHORT if form.frames < SHORT_WALK else events.FULL
-    (found,) = events.measure(form.player, form.suite()["long"], form.walks, span=span).values()
+    some = form.reader or reader.load()
+    (found,) = events.measure(form.player, form.suite()["long"], form.walks, span=span, reader=some).values()
     yield Row("event visible", "%", share_of(found.visible))
     yield Row("event shows after", "", mean_of(found.frames))
     yield Row("place under event", "%", mean_of(found.like))
     yield Row("event dB", "dB", mean_of(found.psnr))
+    yield Row("right material under event", "%", reading.known_mean(found.right))
+    yield Row("right material under event of the VAE", "%", reading.known_mean(found.right_true))
     if span.compared:
         yield Row("place under event over without", "%", mean_of(found.like - found.like_without))
         yield Row("event dB over without", "dB", mean_of(found.psnr - found.psnr_without))
+        yield Row("right material under event over without", "%", reading.known_mean(found.right - found.right_without))
 
 
 def errors(form: Form) -> Rows:
@@ -322,8 +326,6 @@ GROUPS: dict[str, Callable[[Form], Rows]] = {
     "few-steps": few_steps,
     "fast": fast,
 }
-READ_GROUPS = ("read", "legible", "memory", "errors")
-"""What a reader is needed for."""
 MEMORY_GROUPS = ("glances", "memory")
 """What a model is measured by that looks at its past again."""
 EVENT_GROUPS = ("events",)
@@ -334,8 +336,7 @@ SHORT_GROUPS = ("obeys", "world", "theme")
 
 def groups_for(form: Form) -> list[str]:
     """Return the groups that a form has input for, without the clock."""
-    has_reader = form.reader is not None or reader.FILE.is_file()
-    left = {"fast", *(() if form.before else ("few-steps",)), *(() if has_reader else READ_GROUPS)}
+    left = {"fast", *(() if form.before else ("few-steps",))}
     left.update(() if form.unspoilt else ("errors",), () if isinstance(form.player, MemoryPlayer) else MEMORY_GROUPS)
     left.update(() if isinstance(form.player, EventPlayer) else EVENT_GROUPS)
     return [name for name in GROUPS if name not in left]
