@@ -27,8 +27,8 @@ from ..weather.form import EVENTS
 from ..weather.player import EventPlayer
 from . import reading
 from .drift import through_vae
-from .loops import WARM_UP
 from .reader import Reader
+from .reading import WARM_UP
 from .suites import Tracks
 from .train_reader import under_each
 
