@@ -22,6 +22,7 @@ from ..remember.player import MemoryPlayer
 from ..scene import clips, themes
 from ..weather.player import EventPlayer
 from . import (
+    ahead,
     drift,
     events,
     follows,
@@ -150,6 +151,16 @@ def draw_paths(form: Form, walks: int = 8) -> Image.Image:
     picked = [frame - right_world.JUDGED.start for frame in frames]
     found, control = (whereabouts.find(film[:, picked], tracks, frames) for film in (made, coded))
     return plots.path_plot(tracks, found, control, frames)
+
+
+def from_the_truth(form: Form) -> Rows:
+    """Measure what one chunk and the next lose where their past is the truth."""
+    found = ahead.measure(form.player, form.suite()["long"], form.walks)
+    for frame in ahead.FRAMES:
+        made, frozen, *sharpness = (value[..., frame - 1].mean(1) for value in found)
+        yield Row(f"{frame} from the truth", "dB", mean_of(made))
+        yield Row(f"{frame} from the truth over still", "dB", mean_of(made - frozen))
+        yield Row(f"{frame} from the truth sharpness", "", ratio_of(*sharpness))
 
 
 def sharp(form: Form) -> Rows:
@@ -314,6 +325,7 @@ GROUPS: dict[str, Callable[[Form], Rows]] = {
     "obeys": obeys,
     "slope": slope,
     "world": world,
+    "ahead": from_the_truth,
     "sharp": sharp,
     "theme": theme,
     "read": read,
@@ -328,6 +340,8 @@ GROUPS: dict[str, Callable[[Form], Rows]] = {
 }
 MEMORY_GROUPS = ("glances", "memory")
 """What a model is measured by that looks at its past again."""
+PAST_GROUPS = ("ahead",)
+"""What only the form is measured by that is given nothing but its past."""
 EVENT_GROUPS = ("events",)
 """What a model is measured by that is told of weather and light."""
 SHORT_GROUPS = ("obeys", "world", "theme")
@@ -339,6 +353,7 @@ def groups_for(form: Form) -> list[str]:
     left = {"fast", *(() if form.before else ("few-steps",))}
     left.update(() if form.unspoilt else ("errors",), () if isinstance(form.player, MemoryPlayer) else MEMORY_GROUPS)
     left.update(() if isinstance(form.player, EventPlayer) else EVENT_GROUPS)
+    left.update(() if type(form.player) is Player else PAST_GROUPS)
     return [name for name in GROUPS if name not in left]
 
 
@@ -367,6 +382,9 @@ def check(form: Form, groups: Sequence[str]) -> None:
     if set(groups) & set(EVENT_GROUPS) and not isinstance(form.player, EventPlayer):
         title = form.player.variant.title
         raise ValueError(f"--only: found events, expected other rows for {title}, which is told of none.")
+    if set(groups) & set(PAST_GROUPS) and type(form.player) is not Player:
+        title = form.player.variant.title
+        raise ValueError(f"--only: found ahead, expected other rows for {title}, which looks at more than its past.")
     if "errors" in groups and form.unspoilt is None:
         raise ValueError("--unspoilt: nothing was given; name the run trained without errors, or leave errors out.")
     if "few-steps" in groups and form.before is None:
