@@ -38,6 +38,7 @@ def test_it_learns_from_films_some_of_which_are_under_an_event(vae, monkeypatch)
     monkeypatch.setattr("worldmodel.tinyworld.evaluate.train_reader.FRAMES", 5)
     monkeypatch.setattr("worldmodel.tinyworld.evaluate.train_reader.CHANGED", 1.0)
     monkeypatch.setattr("worldmodel.tinyworld.evaluate.train_reader.PLAIN", 1.0)
+    monkeypatch.setattr("worldmodel.tinyworld.evaluate.train_reader.FIRST", 1)
     shown, materials, near = Films(vae, 0).draw()
     assert shown.shape == (16, 3, 64, 96) and shown.max() <= 1 and near.min() >= 0
     assert materials.max() < reader.CLASSES and (materials % themes.SURFACES == themes.SKY).any()

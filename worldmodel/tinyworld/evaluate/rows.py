@@ -344,7 +344,7 @@ PAST_GROUPS = ("ahead",)
 """What only the form is measured by that is given nothing but its past."""
 EVENT_GROUPS = ("events",)
 """What a model is measured by that is told of weather and light."""
-SHORT_GROUPS = ("obeys", "world", "theme")
+SHORT_GROUPS = ("obeys", "world", "theme", "read")
 """Enough to notice a broken model in seconds."""
 
 

@@ -23,7 +23,11 @@ from .reader import CLASSES, CONFIDENT, Reader, is_wall, read
 
 FRAMES, WALKS, POOL = 17, 8, 60
 """Frames of a true film, films rendered at a time, and such batches that are kept to draw from."""
-BATCH = 16
+BATCH, FRESH, FIRST = 16, 0.05, 6
+"""Frames of an update, its share in a newly rendered batch, by which each frame is seen twice or so; and batches that
+are rendered before the first update."""
+WEIGHTS = torch.tensor([3.0] * themes.WALLS + [6.0, 1.0, 1.0])
+"""Of a theme's surfaces in the loss: walls, the landmark, of which little is seen, floor and sky."""
 PLAIN, CHANGED = 0.25, 0.3
 """Shares of the films that are not sent through the VAE, and that are under an event."""
 
@@ -37,12 +41,16 @@ class Films:
 
     def draw(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return frames (B, 3, H, W), materials (B, H, W) int64 and inverse depth (B, H, W)."""
-        if not self.pool or self.random.random() < 0.12:
+        if len(self.pool) < FIRST or self.random.random() < FRESH:
             self.pool.append(self._render())
             del self.pool[:-POOL]
-        shown, materials, near = self.pool[self.random.integers(len(self.pool))]
-        rows = torch.from_numpy(self.random.integers(len(shown), size=BATCH))
-        return shown[rows].float() / 255, materials[rows].long(), near[rows].float()
+        picks = self.random.integers(len(self.pool), size=BATCH)
+        rows = self.random.integers(WALKS * FRAMES, size=BATCH)
+        shown, materials, near = (
+            torch.stack([self.pool[pick][part][row] for pick, row in zip(picks, rows, strict=True)])
+            for part in range(3)
+        )
+        return shown.float() / 255, materials.long(), near.float()
 
     @torch.inference_mode()
     def _render(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -124,7 +132,7 @@ def train(folder: Path, vae: TinyVAE, minutes: float, rate: float = 2e-3, seed: 
         shown, materials, near = films.draw()
         with mixed_precision("cpu"):
             scores, far, _ = reader(shown.contiguous(memory_format=torch.channels_last))
-        weight = torch.where(is_wall(materials), 3.0, 1.0)
+        weight = WEIGHTS[materials % themes.SURFACES]
         named = (cross_entropy(scores.float(), materials, reduction="none") * weight).mean()
         depth = ((far.float() - near).abs() * weight).mean()
         loss = named + depth
