@@ -23,8 +23,8 @@ from .reader import CLASSES, CONFIDENT, Reader, is_wall, read
 
 FRAMES, WALKS, POOL = 17, 8, 60
 """Frames of a true film, films rendered at a time, and such batches that are kept to draw from."""
-BATCH, FRESH, FIRST = 16, 0.05, 6
-"""Frames of an update, its share in a newly rendered batch, by which each frame is seen twice or so; and batches that
+BATCH, FRESH, FIRST = 16, 0.1, 12
+"""Frames of an update, its share in a newly rendered batch, by which each is seen once or so; and batches that
 are rendered before the first update."""
 WEIGHTS = torch.tensor([3.0] * themes.WALLS + [6.0, 1.0, 1.0])
 """Of a theme's surfaces in the loss: walls, the landmark, of which little is seen, floor and sky."""
