@@ -47,10 +47,11 @@ class Rightness(NamedTuple):
 
 
 def right_material(
-    player: Player, reader: Reader, tracks: Tracks, starts: int, levels: Levels | None = None
-) -> tuple[Rightness, Rightness]:
-    """Read frames 1 to 24 of the first `starts` tracks: of generated films, and of true ones through the VAE."""
-    rows: tuple[list, list] = ([], [])
+    player: Player, reader: Reader, tracks: Tracks, starts: int, levels: Levels | None = None, control: bool = True
+) -> list[Rightness]:
+    """Read frames 1 to 24 of the first `starts` tracks: of generated films, and, as a control, of true ones through the
+    VAE."""
+    rows: list[list[Rightness]] = [[], []] if control else [[]]
     for number, batch in tracks.batches(starts):
         worlds, walks = batch.walk()
         view = pilot.views(worlds, walks, clips.PICTURE, slice(0, right_world.JUDGED.stop))
@@ -59,12 +60,11 @@ def right_material(
         true = view.pixels.movedim(-1, 2)
         first = (true[:, 0] * 255).round() / 255
         made = player.play(first, walks.actions, right_world.chunks_of(player), right_world.SEED + number, levels)
-        coded = through_vae(player, true, {}, {})
+        films = [made.transpose(1, 2), *([through_vae(player, true, {}, {})] if control else [])]
         told = view.materials[:, right_world.JUDGED].long(), 1 / view.depth[:, right_world.JUDGED], seen
-        for kept, film in zip(rows, (made.transpose(1, 2), coded), strict=True):
+        for kept, film in zip(rows, films, strict=True):
             kept.append(judged(read_films(reader, film[:, right_world.JUDGED]), *told))
-    made, coded = (Rightness(*(torch.cat(column) for column in zip(*kept, strict=True))) for kept in rows)
-    return made, coded
+    return [Rightness(*(torch.cat(column) for column in zip(*kept, strict=True))) for kept in rows]
 
 
 def read_films(reader: Reader, films: Tensor) -> Reading:
