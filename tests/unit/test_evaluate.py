@@ -6,7 +6,7 @@ import torch
 from worldmodel.metrics.intervals import Estimate
 from worldmodel.tinyworld import pilot, train_dit, train_vae
 from worldmodel.tinyworld.__main__ import main
-from worldmodel.tinyworld.evaluate import drift, plots, rows, suites, whereabouts
+from worldmodel.tinyworld.evaluate import ahead, drift, plots, rows, suites, whereabouts
 from worldmodel.tinyworld.evaluate.report import figures
 from worldmodel.tinyworld.export import export_model, export_vae, open_player
 from worldmodel.tinyworld.run import Run
@@ -87,6 +87,22 @@ def test_a_known_pose_is_found_and_a_foreign_world_is_there_exactly():
     assert (found.places[:, 0] - place).norm(dim=-1).max() < 0.07
     assert (found.yaws[:, 0] - yaw).rad2deg().abs().max() < 1.1
     assert whereabouts.find(torch.rand_like(film), tracks, [8]).yaws.isnan().all()
+
+
+def test_where_the_past_is_the_truth_the_first_frames_are_near_to_it(monkeypatch):
+    monkeypatch.setattr(ahead, "PASTS", (1,))
+    found = ahead.measure(open_player(), suites.load("levels")["long"].part(slice(0, 2)), 2)
+    assert found.made.shape == (2, 1, 24)
+    assert (found.made[..., 0] > found.frozen[..., 0]).all() and (found.made[..., 0] > 20).all()
+
+
+def test_a_past_that_is_given_is_not_made_and_what_follows_heeds_it():
+    player, actions = open_player(), pilot.hold(("forward",), 0.0, 1, 30)
+    past = torch.randn(2, 1, 16, 3, 8, 12, generator=torch.Generator().manual_seed(0))
+    image = player.see(torch.full((1, 3, 64, 96), 0.5), 2)
+    films = [list(player.roll_latents(image, actions, 2, 0, past=one)) for one in past]
+    assert all(torch.equal(film[0], one) for film, one in zip(films, past, strict=True))
+    assert not torch.equal(films[0][1], films[1][1])
 
 
 def test_the_pictures_hold_what_they_are_given():

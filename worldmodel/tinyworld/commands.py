@@ -130,6 +130,7 @@ def _add_judging(commands: argparse._SubParsersAction) -> None:
     recache = commands.add_parser("recache", help="compare ways to take a new word in: how soon it shows, what is kept")
     recache.add_argument("--model", type=Path, help="run or file of the form with events (default: the shipped)")
     recache.add_argument("--vae", type=Path, help="VAE file, or folder of a run (default: the shipped)")
+    recache.add_argument("--reader", type=Path, help="run of the reader (default: the shipped)")
     recache.add_argument("--kind", choices=suites.KINDS, default=suites.KINDS[0], help="where (default levels)")
     recache.add_argument("--walks", type=int, default=64, help="held-out walks, an event each (default 64)")
     recache.set_defaults(command=_recache)
@@ -322,7 +323,8 @@ def _recache(options: argparse.Namespace) -> None:
 
     player = open_player(options.model or EVENTS_FILE, options.vae)
     rows.check(rows.Form(player, walks=options.walks, kind=options.kind), ["events"])
-    found = events.measure(player, suites.load(options.kind)["long"], options.walks, events.POLICIES)
+    tracks, known = suites.load(options.kind)["long"], _reader_of(options)
+    found = events.measure(player, tracks, options.walks, events.POLICIES, reader=known)
     for line in events.table(found):
         report.say(line)
 

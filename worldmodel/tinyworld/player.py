@@ -139,9 +139,15 @@ class Player(NamedTuple):
 
     @torch.inference_mode()
     def roll_latents(
-        self, image: Tensor, actions: Actions, chunks: int, seed: int, levels: Levels | None = None
-    ) -> Iterator[Tensor]:
-        """Roll a batch out from what `see` returned; yield each chunk's normalised latents (B, 16, 3, h, w)."""
+        self, image: Tensor, actions: Actions, chunks: int, seed: int, levels: Levels | None = None,
+        past: Tensor | None = None,
+    ) -> Iterator[Tensor]:  # fmt: skip
+        """Roll a batch out from what `see` returned; yield each chunk's normalised latents (B, 16, 3, h, w).
+
+        Args:
+            image, actions, chunks, seed, levels: as `roll` takes them.
+            past: (B, 16, 3 * P, h, w) the first chunks, normalised, which are then not made; `None`: none.
+        """
         levels = levels or warped_steps(self.variant.steps, self.variant.shift)
         length = self.variant.chunking.later
         keys, turns = (padded(value, self.variant.chunking.first_frame(chunks)) for value in actions)
@@ -154,13 +160,16 @@ class Player(NamedTuple):
             step = told.step(
                 torch.arange(chunk * length, (chunk + 1) * length), torch.zeros(len(image), length), cache=cache
             )
-            latents = renoise_sample(
-                lambda x, timestep, step=step: self.network(
-                    x, call=step._replace(timesteps=timestep.expand(len(x), length))
-                ),
-                iter(lambda: torch.randn(shape, generator=generator), None),
-                levels,
-            )
+            if past is not None and chunk * length < past.shape[2]:
+                latents = past[:, :, chunk * length : (chunk + 1) * length]
+            else:
+                latents = renoise_sample(
+                    lambda x, timestep, step=step: self.network(
+                        x, call=step._replace(timesteps=timestep.expand(len(x), length))
+                    ),
+                    iter(lambda: torch.randn(shape, generator=generator), None),
+                    levels,
+                )
             self.network(latents, call=step.clean())
             yield latents
 

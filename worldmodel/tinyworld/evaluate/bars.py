@@ -42,7 +42,7 @@ FULL = {
     "few steps": Bar(-0.5),
     "few steps sharpness": Bar(0.95),
     "event visible": Bar(0.9),
-    "place under event over without": Bar(-0.05),
+    "right material under event over without": Bar(-0.05),
     "frames per second": Bar(16.0),
     "first frame": Bar(most=2.0),
 }
@@ -54,6 +54,7 @@ SHORT = {
     "world over frozen": Bar(1.0),
     "world over astray": Bar(1.5),
     "right theme": Bar(0.8),
+    "right material": Bar(0.6),
 }
 """Of the short form that guards the shipped weights: far enough below their own figures that few starts do not fail
 them by chance. They rise with the weights."""

@@ -23,6 +23,7 @@ from ..visibility import seen_from_first
 from . import reading
 from .drift import through_vae
 from .reader import Reader
+from .reading import WARM_UP
 from .suites import LOOP, Tracks
 
 SEED = 9_000
@@ -35,8 +36,6 @@ RETURNS = (200, LOOP - JUDGED[-1])
 BATCH = 16
 AWAY_UNTIL = (30, 100)
 """Rows at which a glance has turned away, and has turned back."""
-WARM_UP = 6
-"""Latents that are decoded before the judged ones: the decoder looks back no farther."""
 
 
 class Revisits(NamedTuple):

@@ -9,12 +9,13 @@ Shapes: N tracks, B tracks of a batch, F frames, H x W picture, W windows of fra
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ...metrics.intervals import Estimate, mean_of, ratio_of
+from ...metrics.intervals import Estimate, Z, mean_of, ratio_of
 from ...rollout.sampling import Levels
 from .. import pilot
 from ..player import Player
@@ -26,6 +27,8 @@ from .reader import CONFIDENT, FEATURES, Reader, Reading, is_wall, read
 from .suites import Tracks
 
 SEED = 8_000
+WARM_UP = 6
+"""Latents that are decoded before those that are read: the decoder looks back no farther."""
 LEAST = 50
 """Pixels below which a material of a walk is not judged."""
 WINDOWS = ((1, 102), (400, 501), (900, 1001))
@@ -44,10 +47,11 @@ class Rightness(NamedTuple):
 
 
 def right_material(
-    player: Player, reader: Reader, tracks: Tracks, starts: int, levels: Levels | None = None
-) -> tuple[Rightness, Rightness]:
-    """Read frames 1 to 24 of the first `starts` tracks: of generated films, and of true ones through the VAE."""
-    rows: tuple[list, list] = ([], [])
+    player: Player, reader: Reader, tracks: Tracks, starts: int, levels: Levels | None = None, control: bool = True
+) -> list[Rightness]:
+    """Read frames 1 to 24 of the first `starts` tracks: of generated films, and, as a control, of true ones through the
+    VAE."""
+    rows: list[list[Rightness]] = [[], []] if control else [[]]
     for number, batch in tracks.batches(starts):
         worlds, walks = batch.walk()
         view = pilot.views(worlds, walks, clips.PICTURE, slice(0, right_world.JUDGED.stop))
@@ -56,12 +60,11 @@ def right_material(
         true = view.pixels.movedim(-1, 2)
         first = (true[:, 0] * 255).round() / 255
         made = player.play(first, walks.actions, right_world.chunks_of(player), right_world.SEED + number, levels)
-        coded = through_vae(player, true, {}, {})
+        films = [made.transpose(1, 2), *([through_vae(player, true, {}, {})] if control else [])]
         told = view.materials[:, right_world.JUDGED].long(), 1 / view.depth[:, right_world.JUDGED], seen
-        for kept, film in zip(rows, (made.transpose(1, 2), coded), strict=True):
+        for kept, film in zip(rows, films, strict=True):
             kept.append(judged(read_films(reader, film[:, right_world.JUDGED]), *told))
-    made, coded = (Rightness(*(torch.cat(column) for column in zip(*kept, strict=True))) for kept in rows)
-    return made, coded
+    return [Rightness(*(torch.cat(column) for column in zip(*kept, strict=True))) for kept in rows]
 
 
 def read_films(reader: Reader, films: Tensor) -> Reading:
@@ -115,20 +118,28 @@ def long_walks(
     for number, batch in tracks.batches(walks, 25):
         worlds, walked = batch.walk(frames=windows[-1][1])
         first = (pilot.film(worlds, walked, clips.PICTURE, slice(0, 1))[:, 0].movedim(-1, 1) * 255).round() / 255
-        chunks = 1
-        while player.variant.chunking.first_frame(chunks) < windows[-1][1]:
-            chunks += 1
-        made: list[list[Tensor]] = [[] for _ in windows]
-        begin = 0
-        for piece in player.roll(first, walked.actions, chunks, SEED + number):
-            for kept, (low, high) in zip(made, windows, strict=True):
-                span = slice(max(low - begin, 0), max(high - begin, 0))
-                kept.append(piece.transpose(1, 2)[:, span])
-            begin += piece.shape[2]
-        columns[0].append(_legible(reader, [torch.cat(kept, 1) for kept in made], worlds.theme))
+        made = made_windows(player, first, walked.actions, windows, SEED + number)
+        columns[0].append(_legible(reader, made, worlds.theme))
         columns[1].append(_legible(reader, [true_window(player, batch, window) for window in windows], worlds.theme))
     made_all, true_all = (Legibility(*map(torch.cat, zip(*column, strict=True))) for column in columns)
     return made_all, true_all
+
+
+@torch.inference_mode()
+def made_windows(
+    player: Player, first: Tensor, actions: pilot.Actions, windows: tuple[tuple[int, int], ...], seed: int
+) -> list[Tensor]:
+    """Return windows (B, F, 3, H, W) of films; only they are decoded, and what the decoder looks back at."""
+    chunks = 1
+    while player.variant.chunking.first_frame(chunks) < windows[-1][1]:
+        chunks += 1
+    latents = torch.cat(list(player.roll_latents(player.see(first, chunks), actions, chunks, seed)), 2)
+    films, frames = [], player.variant.chunking.frames_per_latent
+    for low, high in windows:
+        begin = max(0, (low - 1) // frames + 1 - WARM_UP)
+        film = player.show(latents[:, :, begin : (high - 2) // frames + 2], {}).transpose(1, 2)
+        films.append(film[:, low - frames * begin : high - frames * begin])
+    return films
 
 
 def true_window(player: Player, tracks: Tracks, window: tuple[int, int]) -> Tensor:
@@ -185,42 +196,45 @@ def _root(matrix: Tensor) -> Tensor:
     return vectors * values.clamp_min(0).sqrt() @ vectors.T
 
 
-def frechet_of_walks(made: Tensor, true: Tensor, others: Tensor, draws: int = 40) -> Estimate:
+def frechet_of_walks(made: Tensor, true: Tensor, others: Tensor) -> Estimate:
     """Return the distance of generated from true films in units of that of two disjoint sets of true films.
 
     Args:
         made, true: (N, F, FEATURES) of one window.
         others: (M, F, FEATURES) of true films of other walks.
-        draws: of walks with replacement, for the interval.
     """
     unit = frechet(true.reshape(-1, FEATURES), others.reshape(-1, FEATURES))
-    generator = torch.Generator().manual_seed(0)
-    value = frechet(made.reshape(-1, FEATURES), true.reshape(-1, FEATURES)) / unit
-    again = []
-    for _ in range(draws):
-        rows = torch.randint(len(made), (len(made),), generator=generator)
-        again.append(frechet(made[rows].reshape(-1, FEATURES), true[rows].reshape(-1, FEATURES)) / unit)
-    low, high = torch.tensor(again).quantile(torch.tensor([0.025, 0.975])).tolist()
-    return Estimate(value, low, high)
+
+    def distance(rows: Tensor) -> float:
+        return frechet(*(films[rows].reshape(-1, FEATURES) for films in (made, true))) / unit
+
+    return _without_each(distance, len(made))
 
 
-def frechet_gap(made: Tensor, beside: Tensor, true: Tensor, others: Tensor, draws: int = 40) -> Estimate:
+def frechet_gap(made: Tensor, beside: Tensor, true: Tensor, others: Tensor) -> Estimate:
     """Return by how much farther films are from true ones than others of the same walks, in the same units.
 
     Args:
         made, beside: (N, F, FEATURES) of one window of films of the same walks.
-        true, others, draws: as `frechet_of_walks` takes them; walks are drawn for both films together.
+        true, others: as `frechet_of_walks` takes them.
     """
     unit = frechet(true.reshape(-1, FEATURES), others.reshape(-1, FEATURES))
-    generator = torch.Generator().manual_seed(0)
 
     def gap(rows: Tensor) -> float:
         one, other, known = (films[rows].reshape(-1, FEATURES) for films in (made, beside, true))
         return (frechet(one, known) - frechet(other, known)) / unit
 
-    again = [gap(torch.randint(len(made), (len(made),), generator=generator)) for _ in range(draws)]
-    low, high = torch.tensor(again).quantile(torch.tensor([0.025, 0.975])).tolist()
-    return Estimate(gap(torch.arange(len(made))), low, high)
+    return _without_each(gap, len(made))
+
+
+def _without_each(measure: Callable[[Tensor], float], walks: int) -> Estimate:
+    """Return a measure of walks, by their numbers, with the interval that leaving out each in turn tells: walks drawn
+    with replacement would be fewer different ones, which lie farther from any others."""
+    every = torch.arange(walks)
+    value = measure(every)
+    part = torch.tensor([measure(every[every != one]) for one in range(walks)], dtype=torch.float64)
+    half = Z * ((walks - 1) / walks * (part - part.mean()).square().sum()).sqrt().item()
+    return Estimate(value, value - half, value + half)
 
 
 def sure_ratio(made: Legibility, true: Legibility, window: int) -> Estimate:

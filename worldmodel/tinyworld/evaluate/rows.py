@@ -22,6 +22,7 @@ from ..remember.player import MemoryPlayer
 from ..scene import clips, themes
 from ..weather.player import EventPlayer
 from . import (
+    ahead,
     drift,
     events,
     follows,
@@ -152,6 +153,16 @@ def draw_paths(form: Form, walks: int = 8) -> Image.Image:
     return plots.path_plot(tracks, found, control, frames)
 
 
+def from_the_truth(form: Form) -> Rows:
+    """Measure what one chunk and the next lose where their past is the truth."""
+    found = ahead.measure(form.player, form.suite()["long"], form.walks)
+    for frame in ahead.FRAMES:
+        made, frozen, *sharpness = (value[..., frame - 1].mean(1) for value in found)
+        yield Row(f"{frame} from the truth", "dB", mean_of(made))
+        yield Row(f"{frame} from the truth over still", "dB", mean_of(made - frozen))
+        yield Row(f"{frame} from the truth sharpness", "", ratio_of(*sharpness))
+
+
 def sharp(form: Form) -> Rows:
     """Measure long walks against the true films through the VAE, and raw."""
     found = drift.watch(form.player, form.suite()["long"], form.walks, form.frames, form.levels)
@@ -176,11 +187,11 @@ def drawn(form: Form) -> Rows:
 
 
 def read(form: Form) -> Rows:
-    """Measure what the reader makes of the surfaces that the start showed, generated and through the VAE."""
-    made, coded = reading.right_material(
-        form.player, form.reader or reader.load(), form.suite()["world"], form.starts, form.levels
-    )
-    for name, found in (("", made), (" of the VAE", coded)):
+    """Measure what the reader makes of the surfaces that the start showed, generated and, but for few starts, true ones
+    through the VAE."""
+    some, control = form.reader or reader.load(), form.starts > SHORT[0]
+    films = reading.right_material(form.player, some, form.suite()["world"], form.starts, form.levels, control)
+    for name, found in zip(("", " of the VAE"), films, strict=False):
         yield Row(f"right material{name}", "%", reading.known_mean(found.walls))
         yield Row(f"right floor and sky{name}", "%", reading.known_mean(found.others))
         yield Row(f"depth off{name}", "", reading.known_mean(found.depth))
@@ -235,14 +246,18 @@ def weather(form: Form) -> Rows:
     """Measure how soon events show, and how well the place is kept under them."""
     assert isinstance(form.player, EventPlayer)
     span = events.SHORT if form.frames < SHORT_WALK else events.FULL
-    (found,) = events.measure(form.player, form.suite()["long"], form.walks, span=span).values()
+    some = form.reader or reader.load()
+    (found,) = events.measure(form.player, form.suite()["long"], form.walks, span=span, reader=some).values()
     yield Row("event visible", "%", share_of(found.visible))
     yield Row("event shows after", "", mean_of(found.frames))
     yield Row("place under event", "%", mean_of(found.like))
     yield Row("event dB", "dB", mean_of(found.psnr))
+    yield Row("right material under event", "%", reading.known_mean(found.right))
+    yield Row("right material under event of the VAE", "%", reading.known_mean(found.right_true))
     if span.compared:
         yield Row("place under event over without", "%", mean_of(found.like - found.like_without))
         yield Row("event dB over without", "dB", mean_of(found.psnr - found.psnr_without))
+        yield Row("right material under event over without", "%", reading.known_mean(found.right - found.right_without))
 
 
 def errors(form: Form) -> Rows:
@@ -310,6 +325,7 @@ GROUPS: dict[str, Callable[[Form], Rows]] = {
     "obeys": obeys,
     "slope": slope,
     "world": world,
+    "ahead": from_the_truth,
     "sharp": sharp,
     "theme": theme,
     "read": read,
@@ -322,22 +338,22 @@ GROUPS: dict[str, Callable[[Form], Rows]] = {
     "few-steps": few_steps,
     "fast": fast,
 }
-READ_GROUPS = ("read", "legible", "memory", "errors")
-"""What a reader is needed for."""
 MEMORY_GROUPS = ("glances", "memory")
 """What a model is measured by that looks at its past again."""
+PAST_GROUPS = ("ahead",)
+"""What only the form is measured by that is given nothing but its past."""
 EVENT_GROUPS = ("events",)
 """What a model is measured by that is told of weather and light."""
-SHORT_GROUPS = ("obeys", "world", "theme")
+SHORT_GROUPS = ("obeys", "world", "theme", "read")
 """Enough to notice a broken model in seconds."""
 
 
 def groups_for(form: Form) -> list[str]:
     """Return the groups that a form has input for, without the clock."""
-    has_reader = form.reader is not None or reader.FILE.is_file()
-    left = {"fast", *(() if form.before else ("few-steps",)), *(() if has_reader else READ_GROUPS)}
+    left = {"fast", *(() if form.before else ("few-steps",))}
     left.update(() if form.unspoilt else ("errors",), () if isinstance(form.player, MemoryPlayer) else MEMORY_GROUPS)
     left.update(() if isinstance(form.player, EventPlayer) else EVENT_GROUPS)
+    left.update(() if type(form.player) is Player else PAST_GROUPS)
     return [name for name in GROUPS if name not in left]
 
 
@@ -366,6 +382,9 @@ def check(form: Form, groups: Sequence[str]) -> None:
     if set(groups) & set(EVENT_GROUPS) and not isinstance(form.player, EventPlayer):
         title = form.player.variant.title
         raise ValueError(f"--only: found events, expected other rows for {title}, which is told of none.")
+    if set(groups) & set(PAST_GROUPS) and type(form.player) is not Player:
+        title = form.player.variant.title
+        raise ValueError(f"--only: found ahead, expected other rows for {title}, which looks at more than its past.")
     if "errors" in groups and form.unspoilt is None:
         raise ValueError("--unspoilt: nothing was given; name the run trained without errors, or leave errors out.")
     if "few-steps" in groups and form.before is None:

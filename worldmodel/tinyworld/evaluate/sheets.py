@@ -16,6 +16,7 @@ from ...metrics.pictures import psnr, squared_error
 from .. import pilot
 from ..player import Player
 from ..scene import clips
+from .reading import made_windows
 from .suites import Tracks
 
 SHOWN = (0, 12, 24, 48, 100, 200, 400, 1000)
@@ -31,18 +32,12 @@ class Shown(NamedTuple):
 
 def watch(player: Player, tracks: Tracks, frames: tuple[int, ...] = SHOWN, seed: int = SEED) -> Shown:
     """Let the model follow tracks and keep some frames."""
-    chunks = next(
-        chunks for chunks in range(1, frames[-1] + 2) if player.variant.chunking.first_frame(chunks) > frames[-1]
-    )
     worlds, walks = tracks.walk(frames=frames[-1] + 1)
     kept = walks._replace(places=walks.places[:, list(frames)], yaws=walks.yaws[:, list(frames)])
     true = pilot.film(worlds, kept, clips.PICTURE).movedim(-1, 2)
     first = (pilot.film(worlds, walks, clips.PICTURE, slice(0, 1))[:, 0].movedim(-1, 1) * 255).round() / 255
-    made, begin = [], 0
-    for piece in player.roll(first, walks.actions, chunks, seed):
-        made.extend(piece[:, :, frame - begin] for frame in frames if begin <= frame < begin + piece.shape[2])
-        begin += piece.shape[2]
-    return Shown(true, torch.stack(made, 1))
+    made = made_windows(player, first, walks.actions, tuple((frame, frame + 1) for frame in frames), seed)
+    return Shown(true, torch.cat(made, 1))
 
 
 def gains(shown: Shown) -> list[float]:
