@@ -57,7 +57,7 @@ def walk(request: pytest.FixtureRequest, comfy: ComfyHost, released_files: Path)
 def test_a_workflow_runs_and_drops_nothing_of_its_track(walk: Walk) -> None:
     assert walk.film.frames.shape == (57, 64, 96, 3) and walk.film.fps == 25
     assert walk.said.startswith("5 chunks, 57 frames added; the world has 57 frames.")
-    assert f"steps {STEPS[walk.name]}; shift 5; 25 fps; seed 0." in walk.said
+    assert f"steps (noise {STEPS[walk.name]}); shift 5; 25 fps; seed 0." in walk.said
     assert not any(word in walk.said for word in ("dropped", "left over", "not a key")), walk.said
 
 

@@ -14,7 +14,7 @@ from .scene import engine, plans
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add all of them."""
-    for add in (_add_training, _add_making, _add_judging):
+    for add in (_add_training, _add_making, _add_judging, _add_suites):
         add(commands)
 
 
@@ -155,6 +155,8 @@ def _add_judging(commands: argparse._SubParsersAction) -> None:
     ablate.add_argument("--walks", type=int, default=64, help="loops and long walks that are judged (default 64)")
     ablate.set_defaults(command=_ablate)
 
+
+def _add_suites(commands: argparse._SubParsersAction) -> None:
     draw = commands.add_parser("suites", help="draw the suites anew; a committed suite is never drawn again")
     draw.set_defaults(command=lambda options: suites.write())
 

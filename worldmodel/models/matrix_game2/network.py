@@ -120,6 +120,7 @@ class Block(nn.Module):
             self.action_model = action
         self.norm2 = operations.LayerNorm(dim, eps=1e-6, elementwise_affine=False, **placement)
         self.ffn = feed_forward_layers(dim, ffn_dim, operations=operations, **placement)
+        self._feed = fed if ffn_dim < WIDE else activated
         self.modulation = modulation_parameter(6, dim, **placement)
 
     def modulations(self, time: Tensor) -> Modulation:
@@ -152,8 +153,7 @@ class Block(nn.Module):
 
     def feed_forward(self, x: Tensor, told: Modulation) -> Tensor:
         """Return x (B, N, C) after the feed-forward."""
-        feed = fed if self.ffn[0].out_features < WIDE else activated
-        return gated(x, told.gate2, feed(self.ffn, modulated(self.norm2, x, told.shift2, told.gain2)))
+        return gated(x, told.gate2, self._feed(self.ffn, modulated(self.norm2, x, told.shift2, told.gain2)))
 
 
 def _memory(shared: _Shared, index: int) -> dict[str, Callable]:
