@@ -134,7 +134,7 @@ export const GESTURES = [
   ["Shift-drag", "along one axis; wedge in steps of 15\u00b0"],
   ["Alt-drag", "copy a keyframe; break a tangent"],
   ["double click", "insert on the path; tangent: automatic"],
-  ["wheel", "zoom; Shift, Alt: pan"],
+  ["wheel", "zoom; with Shift or Alt: pan"],
 ]
 
 /** What is said about a keyframe. @param {number} index @param {import("../path/path.mjs").Keyframe} stop */
