@@ -15,9 +15,6 @@ const PREVIEW = "$$node-text-preview"
 const PICTURES = new Set(["wm_player", "video-preview", "$$canvas-image-preview"])
 /** Px above which a report scrolls. */
 const MOST = 216
-/** Looks for outputs that the host brings back after a graph, and milliseconds between. */
-const SOON = 40
-const PAUSE = 50
 
 /** What nodes of this page's workflows reported last. @type {Map<string, string>} */
 const told = new Map()
@@ -25,10 +22,10 @@ const told = new Map()
 const reports = new WeakMap()
 
 const style = document.createElement("style")
-style.textContent = `.wm-said { box-sizing: border-box; max-height: ${MOST}px; padding: 4px 6px; overflow: hidden auto;
+style.textContent = `.wm-reported { box-sizing: border-box; max-height: ${MOST}px; padding: 4px 6px; overflow: hidden auto;
   font: 12px/16px Inter, Arial, sans-serif; color: var(--input-text, #ddd); text-align: left; white-space: pre-wrap;
   overflow-wrap: anywhere; user-select: text; -webkit-user-select: text; }
-.wm-said-ruler { position: fixed; left: 0; top: 0; visibility: hidden; pointer-events: none; }`
+.wm-reported-ruler { position: fixed; left: 0; top: 0; visibility: hidden; pointer-events: none; }`
 
 /** An element that lays a text out as a report does, wherever the report's own is. @type {HTMLElement | null} */
 let ruler = null
@@ -37,7 +34,7 @@ let ruler = null
 function heightOf(text, width) {
   if (!ruler) {
     ruler = document.createElement("div")
-    ruler.className = "wm-said wm-said-ruler"
+    ruler.className = "wm-reported wm-reported-ruler"
     ruler.setAttribute("aria-hidden", "true")
     document.body.append(ruler)
   }
@@ -55,7 +52,7 @@ const keyOf = (node) => `${app.rootGraph.id} ${node.graph?.isRootGraph ? "" : no
 function makeReport(node) {
   const life = new AbortController()
   const root = document.createElement("div")
-  root.className = "wm-said"
+  root.className = "wm-reported"
   root.setAttribute("role", "status")
   let text = ""
   /** Height of the node without a report, and with it. */
@@ -165,16 +162,8 @@ app.registerExtension({
       say(this, output?.text?.[0])
     }
   },
-  /** The host brings outputs back a moment after the graph, and tells nobody. */
+  /** What was told in this page comes back with the graph; the host brings its own outputs later, and tells nobody. */
   afterConfigureGraph() {
     recallAll(app.rootGraph)
-    const before = app.nodeOutputs
-    let left = SOON
-    const look = () => {
-      if (app.nodeOutputs !== before) return recallAll(app.rootGraph)
-      left -= 1
-      if (left > 0) setTimeout(look, PAUSE)
-    }
-    look()
   },
 })
