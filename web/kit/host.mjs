@@ -119,7 +119,7 @@ export function takeOver(node) {
   return found && performance.now() - found.at < SOON ? found.state : null
 }
 
-/** Widgets in subgraphs by the name of their node. @type {Map<string, any>} */
+/** Widgets in subgraphs by the names of their node and their own. @type {Map<string, any>} */
 const within = new Map()
 
 /**
@@ -128,7 +128,7 @@ const within = new Map()
  */
 export function comeAfter(node, widget, signal) {
   if (node.graph?.isRootGraph !== false) return
-  const key = nameOf(node)
+  const key = `${nameOf(node)} ${widget.name}`
   within.get(key)?.onRemove()
   within.set(key, widget)
   signal.addEventListener("abort", () => within.get(key) === widget && within.delete(key))
