@@ -97,7 +97,7 @@ class CameraPath(io.ComfyNode):
         bound = binding_report(bind_followed(followed, variant, behind, chunks), variant, chunks)
         report = f"{said}\n{bound.text()}"
         progress.tell(report)
-        return io.NodeOutput(track, write_track(track), report, ui=shown_by_editor(write_path(drawn)))
+        return io.NodeOutput(track, write_track(track), report, ui=shown_by_editor(write_path(drawn), report))
 
 
 NODES = [CameraPath]

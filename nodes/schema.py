@@ -30,9 +30,14 @@ def edited_by(widget: str) -> dict[str, Any]:
     return {"default": "", "multiline": True, "extra_dict": {"widgetType": widget}}
 
 
-def shown_by_editor(text: str) -> dict[str, list[str]]:
-    """Return what a node tells its editor, which shows what a link brought."""
-    return {"wm": [text] if len(text) <= _MAX_SHOWN else []}
+def shown_by_editor(text: str, report: str = "") -> dict[str, list[str]]:
+    """Return what a node tells its editor, which shows what a link brought.
+
+    Args:
+        text: the value that the node had.
+        report: shown on the node, also where it was not run anew; "": nothing.
+    """
+    return {"wm": [text] if len(text) <= _MAX_SHOWN else [], **({"text": [report]} if report else {})}
 
 
 def check_fps(fps: float) -> None:

@@ -47,7 +47,9 @@ def test_a_path_becomes_keys_and_mouse_and_is_cached(comfy: ComfyHost) -> None:
     report = run.outputs["3"]["text"][0]
     assert "57 frames at 16 a second -> 57 for Tiny World" in report and "height" in report
     assert run.outputs["1"]["wm"] == [CORNER], "the editor shows what a link brought"
-    assert comfy.client.run(graph()).executed == []
+    again = comfy.client.run(graph())
+    assert again.executed == []
+    assert again.outputs["1"]["text"] == [report], "a page that opens the graph later is told as well"
 
 
 def test_the_path_is_drawn_at_the_nodes_rate(comfy: ComfyHost) -> None:
