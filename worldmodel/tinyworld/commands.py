@@ -48,33 +48,15 @@ def _add_training(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_making(commands: argparse._SubParsersAction) -> None:
-    encode = commands.add_parser("encode", help="render and encode walks for the model's training")
-    encode.add_argument("--vae", type=Path, help="run of the VAE, or file (default: the shipped)")
-    encode.add_argument("--shards", type=Path, required=True, help="folder to write to; it goes on if it exists")
-    encode.add_argument("--count", type=int, required=True, help="shards of this seed that the folder shall hold")
-    encode.add_argument("--levels", type=float, default=0.6, help="share of the walks in levels (default 0.6)")
-    encode.add_argument("--only", nargs="+", choices=plans.NAMES, metavar="LEVEL", help="these levels and themes only")
-    encode.add_argument("--seed", type=int, default=0)
+    encode = _add_rendering(commands, "encode", "render and encode walks for the model's training", 0.6)
     encode.add_argument("--device", default="cpu", help="where to render and encode (default cpu)")
     encode.set_defaults(command=_encode)
 
-    loops = commands.add_parser("loops", help="render and encode walks that come back, for the form with memory")
-    loops.add_argument("--vae", type=Path, help="run of the VAE, or file (default: the shipped)")
-    loops.add_argument("--shards", type=Path, required=True, help="folder to write to; it goes on if it exists")
-    loops.add_argument("--count", type=int, required=True, help="shards of this seed that the folder shall hold")
-    loops.add_argument("--levels", type=float, default=0.5, help="share of the walks in levels (default 0.5)")
-    loops.add_argument("--only", nargs="+", choices=plans.NAMES, metavar="LEVEL", help="these levels and themes only")
-    loops.add_argument("--seed", type=int, default=0)
+    loops = _add_rendering(commands, "loops", "render and encode walks that come back, for the form with memory", 0.5)
     loops.add_argument("--device", default="cpu", help="where to render and encode (default cpu)")
     loops.set_defaults(command=_loops)
 
-    films = commands.add_parser("films", help="render and encode walks under events, for the form with events")
-    films.add_argument("--vae", type=Path, help="run of the VAE, or file (default: the shipped)")
-    films.add_argument("--shards", type=Path, required=True, help="folder to write to; it goes on if it exists")
-    films.add_argument("--count", type=int, required=True, help="shards of this seed that the folder shall hold")
-    films.add_argument("--levels", type=float, default=0.6, help="share of the walks in levels (default 0.6)")
-    films.add_argument("--only", nargs="+", choices=plans.NAMES, metavar="LEVEL", help="these levels and themes only")
-    films.add_argument("--seed", type=int, default=0)
+    films = _add_rendering(commands, "films", "render and encode walks under events, for the form with events", 0.6)
     films.set_defaults(command=_films)
 
     carry = commands.add_parser("carry", help="let a model walk, and write how its films should have gone on")
@@ -94,6 +76,20 @@ def _add_making(commands: argparse._SubParsersAction) -> None:
     export.add_argument("--ended", action="store_true", help="the weights as they ended, not their moving average")
     export.add_argument("--recipe", type=json.loads, default={}, help="JSON that goes into the metadata")
     export.set_defaults(command=_export)
+
+
+def _add_rendering(
+    commands: argparse._SubParsersAction, name: str, help: str, levels: float
+) -> argparse.ArgumentParser:
+    """Add a command that fills a folder with walks, `levels` of them in levels."""
+    parser = commands.add_parser(name, help=help)
+    parser.add_argument("--vae", type=Path, help="run of the VAE, or file (default: the shipped)")
+    parser.add_argument("--shards", type=Path, required=True, help="folder to write to; it goes on if it exists")
+    parser.add_argument("--count", type=int, required=True, help="shards of this seed that the folder shall hold")
+    parser.add_argument("--levels", type=float, default=levels, help=f"share of the walks in levels (default {levels})")
+    parser.add_argument("--only", nargs="+", choices=plans.NAMES, metavar="LEVEL", help="these levels and themes only")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
 
 
 def _add_judging(commands: argparse._SubParsersAction) -> None:

@@ -56,6 +56,16 @@ class Run:
         self.step, self.seconds, self.extra = state["step"], state["seconds"], state["extra"]
         log.info("resumed %s at step %d after %.1f minutes", self.folder, self.step, self.seconds / 60)
 
+    def begin(self, mean: torch.Tensor, std: torch.Tensor, **about: Any) -> None:
+        """Keep in `extra` what a new run begins with.
+
+        Args:
+            mean, std: of the latents.
+            about: what else is to be known of it; the moving average of the weights begins with the model's own.
+        """
+        average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.extra.update(mean=mean, std=std, average=average, **about)
+
     @property
     def share(self) -> float:
         """Share of the planned length that is spent, 0..1."""

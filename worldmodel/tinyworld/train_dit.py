@@ -250,8 +250,7 @@ def begin_run(
             known = open_player(begin_with)
             network.load_state_dict(known.network.state_dict())
             mean, std = known.mean.to(shards.device), known.std.to(shards.device)
-        average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-        run.extra.update(mean=mean, std=std, average=average, sizes=course.sizes)
+        run.begin(mean, std, sizes=course.sizes)
     torch.manual_seed(seed + run.step)
     return run
 

@@ -132,10 +132,10 @@ def begin_run(folder: Path, minutes: float, rate: float, seed: int, begin_with: 
     if "mean" not in run.extra:
         known = open_player(begin_with)
         taken = taken_over(network, known.network.state_dict()) if begin_with else []
-        average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-        run.extra.update(mean=known.mean, std=known.std, average=average, sizes=SIZES._asdict(), variant=WITH_MEMORY)
-        run.extra["remembers"] = recipe.remembers
-        run.note({"taken over": len(taken), "of": len(average), "remembers": recipe.remembers, "errors": recipe.errors})
+        told = {"sizes": SIZES._asdict(), "variant": WITH_MEMORY, "remembers": recipe.remembers}
+        run.begin(known.mean, known.std, **told)
+        of = len(run.extra["average"])
+        run.note({"taken over": len(taken), "of": of, "remembers": recipe.remembers, "errors": recipe.errors})
     torch.manual_seed(seed + run.step)
     return run
 

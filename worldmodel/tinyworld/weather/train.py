@@ -248,9 +248,8 @@ def begin_run(
     if "mean" not in run.extra:
         known, pictures = open_player(begin_with), open_player(MODEL_FILE)
         taken = taken_over(network, known.network.state_dict(), pictures.network.state_dict()) if begin_with else []
-        average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-        run.extra.update(mean=known.mean, std=known.std, average=average, sizes=SIZES._asdict(), variant=WITH_EVENTS)
-        run.note({"taken over": len(taken), "of": len(average)})
+        run.begin(known.mean, known.std, sizes=SIZES._asdict(), variant=WITH_EVENTS)
+        run.note({"taken over": len(taken), "of": len(run.extra["average"])})
     torch.manual_seed(seed + run.step)
     return run
 
