@@ -376,10 +376,12 @@ def beneath(shot: Any, files: list[Path], columns: int) -> Any:
 
 
 def save(image: Any, path: Path) -> None:
-    """Save a picture at the best quality that fits."""
-    for quality in (90, 80, 70, 60, 50):
-        image.save(path, quality=quality, method=6)
-        if path.stat().st_size <= MOST_BYTES:
+    """Save a picture at the best quality that fits; one that does not leaves the picture before it."""
+    for quality in (90, 80, 70, 60, 50, 40):
+        packed = BytesIO()
+        image.save(packed, "WEBP", quality=quality, method=6)
+        if packed.tell() <= MOST_BYTES:
+            path.write_bytes(packed.getvalue())
             return
     raise HostError(f"{path.name} does not fit into {MOST_BYTES} bytes: show less in its scene")
 
