@@ -39,6 +39,7 @@ TAKE = """() => {
     wmWire(wmNode('WMLoadWorldModel'), 'model', take, 'model')
     wmWire(roll, 'world', take, 'world')
     wmWire(wmNode('WMLoadWorldVAE'), 'vae', take, 'vae')
+    take.setSize([1020, take.size[1]])
     Object.assign(app.canvas.ds, { scale: 0.8, offset: [-1900, 150] })
 }"""
 GO_ON = """() => {
@@ -61,6 +62,8 @@ RUN = """() => new Promise((resolve, reject) => {
 KEPT = "() => wmNode('WMTakeWorld').widgets.find(one => one.name === 'keep').value"
 DRAWN = """() => [...document.querySelectorAll('.wm-player .wm-screen canvas')].every(canvas => canvas.width > 1)"""
 
+SNUG = "() => { const take = wmNode('WMTakeWorld'); return take.size[1] < take.computeSize()[1] + 60 }"
+"""While the first take alone is seen it is large; the node is no higher than three beside one another need."""
 FILLED = """() => [...document.querySelectorAll('.wm-screen:has(.wm-pick)')].every(screen =>
     Math.abs(screen.clientHeight - screen.clientWidth * screen.firstChild.height / screen.firstChild.width) <= 2)"""
 """The pictures have nothing black around them, however high the node is."""
@@ -85,6 +88,7 @@ def test_three_takes_one_kept_and_gone_on_from(page: Page, comfy: ComfyHost, req
     expect(first).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".wm-pick")).to_have_text(["kept", "keep", "keep"])
     page.wait_for_function(DRAWN)
+    page.wait_for_function(SNUG)
     page.evaluate("() => { const take = wmNode('WMTakeWorld'); take.setSize([take.size[0], take.size[1] + 200]) }")
     page.wait_for_function(FILLED)
     ARTEFACTS.mkdir(exist_ok=True)

@@ -91,6 +91,8 @@ function makeNodePlayer(node, app) {
   let parts = []
   /** Walks that the node was made wide enough for. */
   let fitted = 0
+  /** The node's height without regard to the pictures, and the one that they made it: several need less than one alone. */
+  let [before, grown] = [0, 0]
   /** The take that the last run kept, from 0; -1 = none is. */
   let ran = -1
   const keep = keeperOf(node, app, signal, mark)
@@ -167,8 +169,10 @@ function makeNodePlayer(node, app) {
     fitted = Math.max(fitted, parts.length)
     size()
     if (wide !== node.size[0]) node.setSize([wide, node.size[1]])
+    if (node.size[1] !== grown) before = node.size[1] // somebody else made it so high
     const [, least] = node.computeSize()
-    if (node.size[1] < least) node.setSize([wide, least])
+    grown = Math.max(before, least)
+    if (node.size[1] !== grown) node.setSize([wide, grown])
     node.graph?.setDirtyCanvas(true, true)
   }
 
