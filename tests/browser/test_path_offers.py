@@ -17,6 +17,15 @@ HIGHER = """() => {
   return high
 }"""
 """Make the node higher; how high its plan was before."""
+INK = """() => {
+  const { width, height } = wmOverlay()
+  const { data } = wmOverlay().getContext("2d").getImageData(0, 0, width, height)
+  let ink = 0
+  for (let i = 3; i < data.length; i += 4) ink += data[i] > 0
+  return ink
+}"""
+"""How many pixels are drawn over the top view: the camera at the playhead, and what moves."""
+OVERLAY = "() => { window.wmOverlay = () => document.querySelectorAll('.wm-plot canvas')[1] }"
 
 
 def test_esc_closes_the_list_of_keys_wherever_the_focus_is(page: Page) -> None:
@@ -84,6 +93,33 @@ def test_the_pen_says_that_it_goes_on_and_offers_to_begin_anew(page: Page) -> No
     editor.drag((x, y), (x + 150, y))
     assert len(editor.path["keyframes"]) > 1
     expect(hint).to_be_visible()
+
+
+def test_the_pen_shows_the_way_that_nobody_draws(page: Page) -> None:
+    """From the path's end to the pointer before a press, and to the stroke's beginning while it is drawn."""
+    editor = Editor(page)
+    page.evaluate(OVERLAY)
+    plot = box_of(page.locator(".wm-plot").first)
+    near, far = ((plot["x"] + share * plot["width"], plot["y"] + 0.3 * plot["height"]) for share in (0.3, 0.1))
+
+    def ink(point: tuple[float, float]) -> int:
+        page.mouse.move(*point)
+        settle(page)
+        return page.evaluate(INK)
+
+    alone = ink(near)
+    editor.tool("Draw freehand")
+    shown = ink(near)
+    assert alone < shown < ink(far)
+    editor.screenshot("path_offers_reach")
+    page.mouse.down()
+    drawn = ink(near)
+    page.mouse.up()
+    assert drawn > shown  # the stroke, and the way to its beginning
+    editor.press("Escape")
+    page.mouse.move(plot["x"] - 40, plot["y"])
+    settle(page)
+    assert page.evaluate(INK) <= alone
 
 
 def test_the_plan_is_fitted_again_until_the_artist_has_zoomed(page: Page) -> None:

@@ -146,6 +146,7 @@ function drawLabels(context, scene) {
 export function drawTopOverlay(context, scene) {
   const { state, drawn, palette, view, size } = scene
   const { samples } = drawn
+  drawReach(context, scene)
   if (state.stroke) {
     trace(
       context,
@@ -160,6 +161,24 @@ export function drawTopOverlay(context, scene) {
   }
   if (drawn.path.keyframes.length) arrow(context, scene, state.playhead)
   if (state.pill?.where === "top") pill(context, palette, size, state.pill.text, state.pill.x, state.pill.y)
+}
+
+/**
+ * The way that nobody draws: from the path's end to the pointer, or to where the stroke begins.
+ * @param {Context} context
+ * @param {Scene} scene
+ */
+function drawReach(context, scene) {
+  const { state, drawn, palette, view, size } = scene
+  const to = state.stroke?.[0] ?? state.reach
+  const last = drawn.path.keyframes[drawn.path.keyframes.length - 1]
+  if (!to || !last) return
+  context.save()
+  context.setLineDash([5, 5])
+  trace(context, [...at(scene, last.place), ...toPixel(view, size, ...to)])
+  stroke(context, palette.plot, 3.5)
+  stroke(context, palette.selection, 1.5)
+  context.restore()
 }
 
 /** @param {Context} context @param {Scene} scene @param {number} frame */

@@ -17,7 +17,7 @@ import { boundsOf, fitTop } from "./view.mjs"
 /** @typedef {ReturnType<typeof makeEditor>} Editor */
 
 /** Members of the state that only the overlays show. */
-const OVERLAY = new Set(["pill", "ghost", "stroke", "playing"])
+const OVERLAY = new Set(["pill", "ghost", "stroke", "reach", "playing"])
 
 /**
  * Make an editor. What it shows is drawn by the `draw…` modules, what it does is done by gestures, keys and tools.

@@ -62,12 +62,15 @@ export function hoverTop(editor, box, point) {
   }
   box.style.cursor = off ? "default" : state.tool === "pen" ? "crosshair" : cursors[hit.kind]
   const frame = hit.kind === "path" ? hit.frame : null
-  if (frame === null) return editor.set({ ghost: null, pill: null })
+  const adds = state.tool === "pen" || (state.tool === "add" && hit.kind === "ground")
+  const reach =
+    adds && !off && drawn.path.keyframes.length ? toGround(editor.view, editor.size, point.x, point.y) : null
+  if (frame === null || reach) return editor.set({ ghost: null, pill: null, reach })
   const { x, z } = drawn.samples
   const place = [`${decimal(x[frame])} right`, `${decimal(z[frame])} ahead`]
   const words = [`f ${frame}`, ...place, `${decimal(drawn.speeds[frame])} m/s`].join(` ${DOT} `)
   if (state.ghost?.frame !== frame)
-    editor.set({ ghost: { frame }, pill: { text: words, x: point.x, y: point.y - 34, where: "top" } })
+    editor.set({ reach, ghost: { frame }, pill: { text: words, x: point.x, y: point.y - 34, where: "top" } })
 }
 
 /** @param {Editor} editor @param {Point} start */

@@ -22,7 +22,7 @@ export function listenToViews(editor, top, profile) {
   for (const box of [top, profile])
     box.addEventListener("wheel", (event) => wheel(editor, box, top, event), { signal: editor.signal, passive: false })
   const leave = (/** @type {boolean} */ dragging) =>
-    editor.set({ ghost: null, pill: dragging ? editor.state.pill : null })
+    editor.set({ ghost: null, reach: null, pill: dragging ? editor.state.pill : null })
   return listenToPointer(editor, [
     {
       element: top,

@@ -21,6 +21,7 @@ import { tooFast } from "../path/timing.mjs"
  * @property {{text: string, x: number, y: number, where: "top" | "profile"} | null} pill
  * @property {{frame: number} | null} ghost a hovered frame
  * @property {readonly (readonly [number, number])[] | null} stroke a freehand stroke, right and ahead
+ * @property {readonly [number, number] | null} reach where a press would go on from the path's end, right and ahead
  * @property {boolean} sheet whether the inspector's sheet is open in the narrow form
  */
 /** @typedef {import("../kit/state.mjs").Common<CameraPath> & Own} PathState */
@@ -50,6 +51,7 @@ export const START = Object.freeze({
   pill: null,
   ghost: null,
   stroke: null,
+  reach: null,
   sheet: false,
 })
 
