@@ -74,6 +74,16 @@ def test_slowing_down_says_how_long_the_path_becomes(page: Page) -> None:
     assert editor.path["frames"] == int(said[1])
     expect(slow).to_have_text("Slow down to the limit")
     expect(slow).to_be_disabled()
+    expect(page.locator(".wm-status .wm-link")).to_have_count(0)  # whole chunks: nothing is left over to be trimmed
+
+
+def test_a_corner_that_no_time_softens_is_to_be_rounded(page: Page) -> None:
+    """Slowing down for its sake would make a path of minutes, which stands still there."""
+    there, back = '{"f":36,"p":[0,0,2]}', '{"f":68,"p":[0,0,0]}'
+    Editor(page, f'{{"type":"path","version":1,"frames":69,"keyframes":[{{"f":0,"p":[0,0,0]}},{there},{back}]}}')
+    said = page.locator(".wm-slow")
+    expect(said).to_have_text("Too sharp a corner to slow down: round it")
+    expect(said).to_be_disabled()
 
 
 def test_the_pen_says_that_it_goes_on_and_offers_to_begin_anew(page: Page) -> None:

@@ -183,6 +183,17 @@ test("turns are slowed down too, but a cusp is left as it is", () => {
   )
 })
 
+test("nobody stands still for the sake of a cusp", () => {
+  const drawn = read(
+    `{"type":"path","version":1,"frames":105,"target":[-2,0,7.5],"keyframes":[{"f":0,"p":[0,0,0],"out":[0,0,1.2]},` +
+      `{"f":34,"p":[1,0,2.8]},{"f":70,"p":[0.5,0,5.6],"look":"target"},{"f":104,"p":[1.2,0,7.8],"look":"target"}]}`,
+  )
+  const loop = edits.toggleLoop(drawn, { ...TURNING, near: 0.1 })
+  const slow = sound(edits.slowDown(loop, TURNING))
+  assert.ok(slow.frames < 4 * loop.frames, `${slow.frames} of ${loop.frames}`)
+  assert.equal(edits.slowDown(slow, TURNING), slow)
+})
+
 test("a loop closes, plays, and opens again", () => {
   const closed = sound(edits.toggleLoop(CORNER, { ...PACE, near: 0.1 }))
   const { x, z } = samplePath(closed)

@@ -13,6 +13,8 @@ import { apart, length, minus, pathSpans, played, sampleSpan, shorter } from "./
 const SLACK = 1.001
 const NEARLY = 1.0005
 const TRIES = 40
+/** Times as long as a way and its turn take when both are even: what is longer stands still for the sake of a cusp. */
+const LONGEST = 4
 
 /**
  * Move a keyframe in time, between its neighbours; a path that ends with its last keyframe goes on doing so.
@@ -158,24 +160,49 @@ export function fitted(path) {
 }
 
 /**
- * Slow down the ways that begin with some keyframes. A turn that more frames do not soften, as at a cusp, is left.
+ * Slow down the ways that begin with some keyframes. A turn that more frames do not soften, or far too many only, as at
+ * a cusp, is left.
  * @param {CameraPath} path @param {Pace} pace @param {number[]} indices
  * @returns {CameraPath}
  */
 export function slowSpans(path, pace, indices) {
   for (const index of [...indices].sort((a, b) => b - a)) {
-    for (let i = 0; i < TRIES; i++) {
-      const span = pathSpans(path)[index]
-      if (!span || span.start.ease === "hold") break
-      const frames = span.end.frame - span.start.frame
-      const excess = excessOf(span, path, pace)
-      if (excess <= NEARLY) break
-      const slower = retimeSpan(path, index, Math.max(frames + 1, Math.ceil(frames * excess - 1e-6)))
-      if (slower === path || excessOf(pathSpans(slower)[index], slower, pace) > excess * 0.9 + 0.1) break
-      path = slower
-    }
+    const slower = slowSpan(path, pace, index)
+    path = lasting(slower, index) <= longest(path, pace, index) ? slower : slowSpan(path, walking(pace), index)
   }
   return path
+}
+
+/** Slow down one way. @param {CameraPath} path @param {Pace} pace @param {number} index @returns {CameraPath} */
+function slowSpan(path, pace, index) {
+  for (let i = 0; i < TRIES; i++) {
+    const span = pathSpans(path)[index]
+    if (!span || span.start.ease === "hold") break
+    const frames = span.end.frame - span.start.frame
+    const excess = excessOf(span, path, pace)
+    if (excess <= NEARLY) break
+    const slower = retimeSpan(path, index, Math.max(frames + 1, Math.ceil(frames * excess - 1e-6)))
+    if (slower === path || excessOf(pathSpans(slower)[index], slower, pace) > excess * 0.9 + 0.1) break
+    path = slower
+  }
+  return path
+}
+
+/** Frames of the way that begins with a keyframe. @param {CameraPath} path @param {number} index */
+function lasting(path, index) {
+  const span = pathSpans(path)[index]
+  return span ? span.end.frame - span.start.frame : 0
+}
+
+/** Frames that a way may get at most. @param {CameraPath} path @param {Pace} pace @param {number} index */
+function longest(path, { step, turn }, index) {
+  const span = pathSpans(path)[index]
+  if (!span) return 0
+  const { x, z, yaw } = sampleSpan(span, path.target)
+  let even = 0
+  for (let i = 0; i + 1 < x.length; i++)
+    even += apart(x, z, i) / step + (turn === null ? 0 : Math.abs(shorter(yaw[i + 1] - yaw[i])) / turn)
+  return LONGEST * Math.max(span.end.frame - span.start.frame, Math.ceil(even))
 }
 
 /**

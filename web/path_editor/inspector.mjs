@@ -6,12 +6,13 @@
 import { make } from "../kit/dom.mjs"
 import { icon } from "../kit/icons.mjs"
 import { counted } from "../kit/words.mjs"
-import { slowDown } from "../path/edits.mjs"
+import { slowDown, stretch } from "../path/edits.mjs"
+import { extendedFrames } from "../track/chunks.mjs"
 import { facts, loopFacts, modelFacts } from "./inspector_facts.mjs"
 import { button, keyframeParts } from "./inspector_keyframe.mjs"
 import { picturePart, targetPart } from "./inspector_places.mjs"
 import { insertHere } from "./keys.mjs"
-import { leader, locked, paceOf, shownPath } from "./state.mjs"
+import { leader, locked, modelFrames, paceOf, pathFrames, rateOf, shownPath } from "./state.mjs"
 import { WORDS } from "./words.mjs"
 
 /** @typedef {import("./editor.mjs").Editor} Editor */
@@ -112,8 +113,10 @@ export function makeInspector(editor) {
     target.show(off)
     picture.show(off)
     const offered = !off && editor.drawn.fast.length > 0
-    slow.disabled = !offered
-    slow.textContent = offered && !state.draft ? WORDS.slowTo(counted(slowed(state).frames, "frame")) : WORDS.slow
+    const made = offered && !state.draft ? slowed(state) : null
+    const stuck = made === state.path
+    slow.disabled = !offered || stuck
+    slow.textContent = stuck ? WORDS.tooSharp : made ? WORDS.slowTo(counted(made.frames, "frame")) : WORDS.slow
     element.toggleAttribute("data-open", shell.narrow && state.sheet)
     more.setAttribute("aria-expanded", String(state.sheet))
   }
@@ -127,16 +130,23 @@ export function makeInspector(editor) {
   return { element, show, inspect }
 }
 
-/** The path slowed down to the model's pace, worked out once while both stay the same. */
+/** The path slowed down to the model's pace, of whole chunks; worked out once while both stay the same. */
 function slowedCache() {
-  /** @type {{path: CameraPath, step: number, turn: number | null, made: CameraPath} | null} */
+  /** @type {{path: CameraPath, variant: unknown, rate: number, made: CameraPath} | null} */
   let last = null
   return (/** @type {import("./state.mjs").PathState} */ state) => {
-    const [{ path }, { step, turn }] = [state, paceOf(state)]
-    if (last?.path !== path || last.step !== step || last.turn !== turn)
-      last = { path, step, turn, made: slowDown(path, { step, turn }) }
+    const [{ path, variant }, rate] = [state, rateOf(state)]
+    if (last?.path !== path || last.variant !== variant || last.rate !== rate)
+      last = { path, variant, rate, made: slowedDown(state) }
     return last.made
   }
+}
+
+/** @param {import("./state.mjs").PathState} state @returns {CameraPath} the same one where nothing is slowed down */
+function slowedDown(state) {
+  const made = slowDown(state.path, paceOf(state))
+  if (made === state.path || !state.variant) return made
+  return stretch(made, pathFrames(state, extendedFrames(state.variant, modelFrames(state, made.frames))))
 }
 
 /** @param {Editor} editor @param {CameraPath} path slowed down */

@@ -80,6 +80,7 @@ export const WORDS = {
   nowhere: "nowhere",
   slow: "Slow down to the limit",
   slowTo: (/** @type {string} */ frames) => `Slow down to the limit: ${frames}`,
+  tooSharp: "Too sharp a corner to slow down: round it",
   slowHint: "Give every way that is too fast the frames it needs",
   targetTitle: "Target",
   removeTarget: "Remove the target",
