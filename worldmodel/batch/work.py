@@ -18,6 +18,9 @@ AHEAD = 2
 MOST_TRIES = 3
 """After so many hosts that went away while they made it, a job counts as failed."""
 _LEAST_PAUSE, _MOST_PAUSE = 0.05, 1.0
+_LOOKS = 3
+"""At a job that takes as long as the one before: a host that is asked more often makes films more slowly, and one that
+has the next job already loses nothing meanwhile."""
 
 
 class Work:
@@ -120,10 +123,11 @@ def serve(work: Work, station: Station, tell: Callable[[str], None]) -> str:
         "" or why the host is of no more use.
     """
     line: deque[tuple[Job, str]] = deque()
+    seconds = 0.0
     try:
         while not work.is_over:
             try:
-                _turn(work, station, line)
+                seconds = _turn(work, station, line, seconds)
             except Unwritable:  # of this disk, though it is an OSError
                 raise
             except (HostError, *UNREACHABLE) as error:
@@ -141,8 +145,16 @@ def serve(work: Work, station: Station, tell: Callable[[str], None]) -> str:
     return ""
 
 
-def _turn(work: Work, station: Station, line: deque[tuple[Job, str]]) -> None:
+def _turn(work: Work, station: Station, line: deque[tuple[Job, str]], seconds: float) -> float:
     """Keep the host's queue full, and fetch its oldest job where that has ended.
+
+    Args:
+        work, station: whose jobs are made where.
+        line: the jobs that the host has, with its ids of them, the oldest first.
+        seconds: that the job before took; 0 of the first.
+
+    Returns:
+        Seconds that this one took.
 
     Raises:
         HostError, OSError, HTTPException: the host went away.
@@ -155,14 +167,15 @@ def _turn(work: Work, station: Station, line: deque[tuple[Job, str]]) -> None:
             line.pop()
             work.finish(job, Made(f"The host refused this: {' '.join(str(error).split())}"))
     if not line:
-        return
+        return seconds
     job, prompt = line[0]
-    began, pause = time.monotonic(), _LEAST_PAUSE
+    began, least = time.monotonic(), max(_LEAST_PAUSE, seconds / _LOOKS if len(line) > 1 else 0.0)
     while (history := station.ended(prompt)) is None:
         if work.is_over:
-            return
-        work.pause(pause)
-        pause = min(_MOST_PAUSE, max(_LEAST_PAUSE, (time.monotonic() - began) / 20))
-    work.finish(job, station.made(job, history))
+            return seconds
+        work.pause(min(_MOST_PAUSE, max(least, (time.monotonic() - began) / 20)))
+    made = station.made(job, history)
+    work.finish(job, made)
     line.popleft()
     station.forget(job, prompt)
+    return made.seconds
