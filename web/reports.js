@@ -25,6 +25,7 @@ const style = document.createElement("style")
 style.textContent = `.wm-reported { box-sizing: border-box; max-height: ${MOST}px; padding: 4px 6px; overflow: hidden auto;
   font: 12px/16px Inter, Arial, sans-serif; color: var(--input-text, #ddd); text-align: left; white-space: pre-wrap;
   overflow-wrap: anywhere; user-select: text; -webkit-user-select: text; }
+.wm-reported[data-before] { opacity: 0.45; }
 .wm-reported-ruler { position: fixed; left: 0; top: 0; visibility: hidden; pointer-events: none; }`
 
 /** An element that lays a text out as a report does, wherever the report's own is. @type {HTMLElement | null} */
@@ -104,6 +105,7 @@ function makeReport(node) {
 
   /** @param {any} given */
   function show(given) {
+    if (typeof given === "string") root.removeAttribute("data-before")
     if (typeof given !== "string" || given === text) return
     text = given
     root.textContent = text
@@ -113,6 +115,8 @@ function makeReport(node) {
 
   return {
     show,
+    /** Say that the text is of the run before: the node is at work again. */
+    begin: () => root.setAttribute("data-before", ""),
     /** The height that a workflow is saved with: without the report, which is not saved either. */
     saved: () => Math.min(node.size[1], Math.max(without, node.size[1] - height())),
   }
@@ -147,6 +151,7 @@ app.registerExtension({
   setup() {
     document.head.append(style)
     api.addEventListener("progress_text", ({ detail }) => say(nodeAt(app, detail.nodeId), detail.text))
+    api.addEventListener("executing", ({ detail }) => detail && reports.get(nodeAt(app, detail))?.begin())
   },
   nodeCreated(/** @type {any} */ node) {
     if (!node.comfyClass?.startsWith("WM")) return

@@ -67,8 +67,14 @@ REPORTED = """async () => {
     await app.loadGraphData(app.graph.serialize())
     const later = app.graph.getNodeById(node.id)
     const widget = later.widgets.find(({ name }) => name === '$$node-text-preview')
+    const dimmed = () => widget.element.hasAttribute('data-before')
+    const run = type => window.comfyAPI.api.api.dispatchCustomEvent(type, String(node.id))
+    const fresh = dimmed()
+    run('executing')
+    const running = dimmed()
+    say(text)
     return { before, long, short, again, saved, later: later.size[1], kept: widget.value === text,
-        height: widget.computeSize(330)[1] }
+        height: widget.computeSize(330)[1], dimmed: [fresh, running, dimmed()] }
 }"""
 """What a node of ours does with four long lines, with a short one, and when its workflow is opened again."""
 LENGTH = "Keep the track's length"
@@ -211,6 +217,7 @@ def test_wires_are_told_apart_and_reports_are_seen_whole(page: Page, request: py
         assert told["height"] >= 8 * 16 and told["long"] >= told["height"] + 60
         assert told["before"] <= told["short"] < told["long"] == told["again"] == told["later"]
         assert told["saved"] < told["short"] and told["kept"], "a workflow is saved without the room for a report"
+        assert told["dimmed"] == [False, True, False], "while a node is at work its report is of the run before"
 
 
 def test_a_camera_path_lists_each_look_once_and_says_how_near_the_model_comes(page: Page) -> None:
