@@ -84,7 +84,23 @@ def test_what_is_taught_is_the_truth_after_own_chunks(
         film, clean = films.films[0], history.shape[2]
         rows = [r for r in range(len(film.true)) if torch.equal(film.true[r][:, columns[clean:]], truth[0])]
         assert any(torch.equal(film.made[row][:, columns[:clean]], history[0]) for row in rows)
-        assert columns[clean] - columns[0] == train_dit.CHUNK  # the first chunk is history alone
+        begin = int(columns[clean]) // train_dit.CHUNK  # as many chunks before it as it sees, or as there are
+        assert begin - int(columns[0]) // train_dit.CHUNK == min(begin, train_dit.REMEMBERED)
+
+
+def test_who_is_lost_is_not_taught_the_way(films: own_films.OwnFilms) -> None:
+    """A past of another place says nothing of what comes next; in the first chunk nobody is lost."""
+    films.add(network().eval(), np.random.default_rng(4))
+    film = films.films[0]
+    made = film.true.clone()
+    made[2:] += 2.0
+    films.films = [film._replace(made=made)]
+    assert film._replace(made=made).on_the_way(3).tolist() == [0, 1]
+    for begin, expected in ((3, 2), (1, own_films.CLIPS)):
+        drawn = films._drawn(begin, np.random.default_rng(5))
+        assert len(drawn.true) == len(drawn.told.keyboard) == expected
+    films.films = [film._replace(made=film.true + 2.0)]
+    assert len(films._drawn(3, np.random.default_rng(6)).true) == own_films.CLIPS  # then those of the first chunk
 
 
 def test_only_the_newest_films_are_kept(films: own_films.OwnFilms) -> None:

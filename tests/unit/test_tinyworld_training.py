@@ -123,8 +123,8 @@ def test_the_image_context_holds_every_patch_with_its_own_place() -> None:
     assert (torch.cdist(places, places) + 10 * torch.eye(24)).min() > 0.1
 
 
-@pytest.mark.parametrize(("first", "chunks"), [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (4, 3)])
-def test_a_noisy_chunk_sees_itself_and_the_clean_chunk_before(first: int, chunks: int) -> None:
+@pytest.mark.parametrize(("first", "chunks"), [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (4, 3), (0, 5), (2, 6)])
+def test_a_noisy_chunk_sees_itself_and_the_clean_chunks_before(first: int, chunks: int) -> None:
     columns, mask, clean = train_dit.side_by_side(first, chunks)
     assert columns[:clean].tolist() == list(range(first * CHUNK, (first + chunks - 1) * CHUNK))
     begins = first if first == 0 else first + 1  # nothing to learn where the history is missing
@@ -132,7 +132,7 @@ def test_a_noisy_chunk_sees_itself_and_the_clean_chunk_before(first: int, chunks
     places = [(int(column) // CHUNK, index >= clean) for index, column in enumerate(columns)]
     assert mask.shape == (len(columns), len(columns)) and mask.dtype == torch.bool
     for row, (chunk, noisy) in enumerate(places):
-        before = {(chunk - 1, False)} if chunk > first else set()
+        before = {(other, False) for other in range(max(first, chunk - train_dit.REMEMBERED), chunk)}
         assert mask[row].tolist() == [place in {(chunk, noisy)} | before for place in places]
 
 
@@ -286,11 +286,12 @@ def test_clips_begin_at_the_start_or_behind_a_chunk_of_history(tmp_path: Path) -
     seen = set()
     for number in range(60):
         clip = train_dit.draw_clip(shards, random, number / 60, 0 * one, one)
-        assert len(clip.latents) == train_dit.CLIP_SIZES[clip.chunks]
+        assert len(clip.latents) == train_dit.CLIP_SIZES[train_dit.FROM_MIDDLE if clip.first else train_dit.FROM_START]
         assert clip.latents.shape[2] == clip.told.keyboard.shape[1] == (clip.first + clip.chunks) * CHUNK <= 30
-        assert clip.first == 0 or clip.chunks > 1
-        seen |= {("chunks", clip.chunks), ("start", clip.first == 0)}
-    assert seen == {("chunks", 1), ("chunks", 2), ("chunks", 3), ("start", True), ("start", False)}
+        assert clip.first == 0 or clip.chunks > train_dit.REMEMBERED + 1  # what is taught sees all that play would
+        seen |= {(clip.first == 0, clip.chunks)}
+    # a walk of three chunks is shorter than what a clip from the start would have
+    assert seen == {(True, 3), (True, train_dit.FROM_START), (False, train_dit.FROM_MIDDLE)}
 
 
 # ---- how it goes on ----

@@ -209,6 +209,7 @@ def _train_events(options: argparse.Namespace) -> None:
 
 def _train_model(options: argparse.Namespace) -> None:
     from . import train_dit, train_rollout
+    from .together import together
 
     only = tuple(map(engine.level_seed, options.only or ()))
     common = {"minutes": options.minutes, "seed": options.seed, "device": options.device}
@@ -217,7 +218,8 @@ def _train_model(options: argparse.Namespace) -> None:
     )
     if options.what == "model":
         rate = options.rate or 2e-3
-        train_dit.train(options.run, options.shards, rate=rate, begin_with=options.begin_with, **common)
+        with together():
+            train_dit.train(options.run, options.shards, rate=rate, begin_with=options.begin_with, **common)
         return
     if options.begin_with is None:
         raise ValueError("--begin-with: nothing was given; name the run or file of a model that `train model` made.")

@@ -1,8 +1,9 @@
 """A model's own films as the history it learns from, with the true films as what should follow.
 
 Where places are known, what comes next can be known from a film that went a little astray: the model learns to find
-back (training on a generated past: Matrix-Game 2.0, arXiv:2508.13009, appendix A). Films are rolled out with the newest
-averaged weights, and the newest of them are kept.
+back (training on a generated past: Matrix-Game 2.0, arXiv:2508.13009, appendix A). From a film that shows another place
+by now it cannot be known, and who is asked for it all the same learns to paint an average: such pasts are left out.
+Films are rolled out with the newest weights, and the newest of them are kept.
 
 Shapes: B walks, T latents of a long walk, C = 16 channels, h x w latent grid.
 """
@@ -20,13 +21,15 @@ from ..rollout.sampling import Levels, renoise_sample
 from .latents import Shards
 from .player import Conditions, build_conditions
 from .precision import mixed_precision
-from .train_dit import CHUNK, LEVELS, VARIANT, flow_error, side_by_side
+from .train_dit import CHUNK, LEVELS, REMEMBERED, VARIANT, flow_error, side_by_side
 
-WALKS, KEPT, EVERY = 16, 8, 12
+WALKS, KEPT, EVERY = 16, 8, 16
 """Walks of a rollout, rollouts that are kept, and updates from own films from one to the next."""
-CLIPS = 12
+CLIPS = 10
 TAUGHT = 2
-"""Chunks that a clip teaches, after one of history."""
+"""Chunks that a clip teaches, after as many of history as they see, or as there are."""
+LOST = 1.0
+"""Squared error of a chunk of normalised latents from which on a film counts as one of another place."""
 
 
 class Film(NamedTuple):
@@ -35,6 +38,17 @@ class Film(NamedTuple):
     made: Tensor
     true: Tensor
     told: Conditions
+
+    def on_the_way(self, begin: int) -> Tensor:
+        """Return the walks (K,) that are not lost in the chunk before chunk `begin`; in the first one none is."""
+        before = slice((begin - 1) * CHUNK, begin * CHUNK)
+        wrong = (self.made[:, :, before] - self.true[:, :, before]).square().flatten(1).mean(1)
+        return (wrong < (LOST if begin > 1 else float("inf"))).nonzero().flatten()
+
+    def some(self, rows: Tensor) -> Film:
+        """Return these walks (K,) of it."""
+        told = Conditions(*(value.index_select(0, rows) for value in self.told))
+        return Film(self.made.index_select(0, rows), self.true.index_select(0, rows), told)
 
 
 class OwnFilms:
@@ -75,17 +89,27 @@ class OwnFilms:
             network(made, call=step._replace(commit=True, read=False))
         return made
 
+    def _drawn(self, begin: int, random: np.random.Generator) -> Film:
+        """Draw walks that are not lost before chunk `begin`, out of as many films as it takes."""
+        parts: list[Film] = []
+        for number in random.permutation(len(self.films)):
+            missing = CLIPS * self.scale - sum(len(part.true) for part in parts)
+            film = self.films[number]
+            rows = film.on_the_way(begin)
+            parts.append(film.some(rows[torch.from_numpy(random.permutation(len(rows))[:missing]).to(rows.device)]))
+        made, true = (torch.cat(values) for values in zip(*(part[:2] for part in parts), strict=True))
+        told = Conditions(*(torch.cat(values) for values in zip(*(part.told for part in parts), strict=True)))
+        return Film(made, true, told) if len(true) else self._drawn(begin - 1, random)
+
     def loss(self, network: nn.Module, random: np.random.Generator) -> Tensor:
         """Return the flow-matching error of some chunks of one film, given the own chunks before them; roll out a new
         film at times."""
         if self.learnt % EVERY == 0:
             self.add(network, random)
         self.learnt += 1
-        film = self.films[random.integers(len(self.films))]
-        rows = torch.from_numpy(random.permutation(len(film.true))[: CLIPS * self.scale]).to(film.true.device)
-        made, true = film.made.index_select(0, rows), film.true.index_select(0, rows)
-        told = Conditions(*(value.index_select(0, rows) for value in film.told))
-        first = int(random.integers(0, true.shape[2] // CHUNK - TAUGHT))
-        columns, mask, clean = side_by_side(first, 1 + TAUGHT, true.device, given=1)
+        begin = int(random.integers(1, self.films[0].true.shape[2] // CHUNK - TAUGHT + 1))
+        made, true, told = self._drawn(begin, random)
+        given = min(begin, REMEMBERED)
+        columns, mask, clean = side_by_side(begin - given, given + TAUGHT, true.device, given)
         history, truth = made[:, :, columns[:clean]], true[:, :, columns[clean:]]
         return flow_error(network, history, truth, told, (columns, mask), random)[0].mean()

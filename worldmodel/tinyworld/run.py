@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from .together import is_first, mean_of
+
 log = logging.getLogger(__name__)
 SAVE_EVERY = 60.0
 
@@ -24,6 +26,8 @@ class Run:
     The learning rate follows the share of the planned minutes that has been spent, over all resumptions. On a CPU these
     are minutes of its cores, so that a run beside other work, at low priority, is as long as one alone. Where runs are
     to be compared, their length is given in `updates`, which counts instead.
+
+    Of processes that train together (see `together`) the first one writes, and all go by the mean of their minutes.
     """
 
     def __init__(
@@ -88,7 +92,7 @@ class Run:
     def advance(self, figures: dict[str, float], every: int = 50) -> None:
         """Count one step, log the means of `figures` every `every` steps, and save every minute."""
         now = self._clock()
-        self.seconds, self._tick = self.seconds + now - self._tick, now
+        self.seconds, self._tick = self.seconds + mean_of(now - self._tick), now
         self.step += 1
         for name, value in figures.items():
             self._seen.setdefault(name, []).append(value)
@@ -100,6 +104,8 @@ class Run:
 
     def note(self, figures: dict[str, Any]) -> None:
         """Append one line to the log."""
+        if not is_first():
+            return
         line = {"step": self.step, "minutes": round(self.seconds / 60, 2), **figures}
         with open(self.folder / "log.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -108,6 +114,9 @@ class Run:
     def save(self) -> None:
         """Write the state under a temporary name and rename it."""
         self.before_saving()
+        self._saved = time.monotonic()
+        if not is_first():
+            return
         state = {
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
@@ -117,4 +126,3 @@ class Run:
         }
         torch.save(state, self.folder / "state.tmp")
         os.replace(self.folder / "state.tmp", self.folder / "state.pt")
-        self._saved = time.monotonic()

@@ -1,7 +1,7 @@
 """Training of Tiny World's model: flow matching on true histories.
 
 A clip of n chunks trains all of them in one pass (teacher forcing): its clean latents and its noisy latents stand
-side by side in one sequence, and a mask lets a noisy chunk see itself and the clean chunk before, as the window of
+side by side in one sequence, and a mask lets a noisy chunk see itself and the clean chunks before, as the window of
 inference does. Errors the model made elsewhere are added to the clean latents (error buffer, as in Matrix-Game 3.0).
 What makes it keep its sharpness on its own past comes after, in `train_rollout`.
 
@@ -27,12 +27,17 @@ from .muon import Muon
 from .player import SIZES, Conditions, build_conditions
 from .precision import mixed_precision
 from .run import Run
+from .together import rank, share_gradients
 
 VARIANT = VARIANTS[BUILT_IN]
 LEVELS = warped_steps(VARIANT.steps, VARIANT.shift)
 OWN_LEVELS = LEVELS.sigmas.tolist()
 CHUNK = VARIANT.chunking.later
-CLIP_SIZES = {1: 64, 2: 20, 3: 12}
+REMEMBERED = VARIANT.window // CHUNK - 1
+"""Chunks before its own that a chunk sees."""
+FROM_START, FROM_MIDDLE = REMEMBERED + 1, REMEMBERED + 3
+"""Chunks of a clip from the start of a walk, and of one from its middle, whose first chunk is history only."""
+CLIP_SIZES = {FROM_START: 9, FROM_MIDDLE: 7}
 """Clips of a batch of scale 1 by their number of chunks: about equal work."""
 KEYBOARD_GAIN = {"keyboard_embed.0.weight": 2.0, "keyboard_embed.2.weight": 3.0, "keyboard_attn_kv.weight": 2.0}
 """Without it the keys' part of the residual stream starts ten times weaker than the mouse's, and is learnt last."""
@@ -95,14 +100,13 @@ def take_clip(walks: dict[str, Tensor], mean: Tensor, std: Tensor, first: int, c
 def draw_clip(
     shards: Shards, random: np.random.Generator, share: float, mean: Tensor, std: Tensor, scale: int = 1
 ) -> Clip:
-    """Draw clips: first mostly single chunks from the start, later longer ones, some in the middle of long walks."""
-    chunks = int(random.choice(3, p=(0.7, 0.2, 0.1) if share < 0.25 else (0.2, 0.3, 0.5))) + 1
-    batch = CLIP_SIZES[chunks] * scale
-    if chunks == 1 or not shards.long or random.random() < 0.5:
-        return take_clip(shards.draw(random, batch, long=False), mean, std, 0, chunks)
-    walks = shards.draw(random, batch, long=True)
-    last = walks["latents"].shape[2] // CHUNK - chunks
-    return take_clip(walks, mean, std, int(random.integers(1, last + 1)), chunks)
+    """Draw clips: at first mostly from the start of a walk, later more from the middle of long ones."""
+    if not shards.long or random.random() < (0.5 if share < 0.25 else 0.3):
+        walks = shards.draw(random, CLIP_SIZES[FROM_START] * scale, long=bool(shards.long) and random.random() < 0.5)
+        return take_clip(walks, mean, std, 0, min(FROM_START, walks["latents"].shape[2] // CHUNK))
+    walks = shards.draw(random, CLIP_SIZES[FROM_MIDDLE] * scale, long=True)
+    last = walks["latents"].shape[2] // CHUNK - FROM_MIDDLE
+    return take_clip(walks, mean, std, int(random.integers(1, last + 1)), FROM_MIDDLE)
 
 
 def side_by_side(
@@ -251,7 +255,7 @@ def begin_run(
             network.load_state_dict(known.network.state_dict())
             mean, std = known.mean.to(shards.device), known.std.to(shards.device)
         run.begin(mean, std, sizes=course.sizes)
-    torch.manual_seed(seed + run.step)
+    torch.manual_seed(seed + run.step + 1_000_003 * rank())
     return run
 
 
@@ -260,6 +264,7 @@ def update(run: Run, loss: Tensor, keep: float) -> float:
     for optimizer in run.optimizers:
         optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    share_gradients(run.model.parameters())
     norm = nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
     for optimizer in run.optimizers:
         optimizer.step()
@@ -291,7 +296,7 @@ def train(
     shards.refresh()
     run = begin_run(folder, minutes, rate, seed, shards, begin_with, course)
     mean, std = run.extra["mean"], run.extra["std"]
-    random = np.random.default_rng([19, seed, run.step])
+    random = np.random.default_rng([19, seed, run.step, rank()])
     errors, own = ErrorBuffer(600 * course.scale), OwnFilms(shards, mean, std, course.scale)
     while not run.done:
         run.schedule()
