@@ -166,16 +166,18 @@ def test_the_player_of_batches_plays_what_a_session_plays() -> None:
     shard = walks(2, 40)
     actions = pilot.Actions(shard["keys"], shard["turns"].double())
     film = player.Player(network, vae, mean, std).play(first, actions, chunks, seed)
-    draws = [
-        torch.randn(2, 16, CHUNK, *GRID, generator=g) for g in [torch.Generator().manual_seed(seed)] for _ in "9" * 9
-    ]
+    steps, generator = len(VARIANT.steps), torch.Generator().manual_seed(seed)
+    draws = [torch.randn(2, 16, CHUNK, *GRID, generator=generator) for _ in range(steps * chunks)]
     image = (player.encode_start(vae, first * 2 - 1) - mean) / std
     mask = torch.zeros_like(image[:, :4])
     mask[:, :, 0] = 1
     for walk in range(2):
         mine = [draw[walk] for draw in draws]
-        renoise = torch.stack([torch.stack([one.transpose(0, 1) for one in mine[at + 1 : at + 3]]) for at in (0, 3, 6)])
-        noise = RecordedNoise(torch.cat(mine[::3], 1), renoise)
+        begins = range(0, len(mine), steps)
+        renoise = torch.stack(
+            [torch.stack([one.transpose(0, 1) for one in mine[at + 1 : at + steps]]) for at in begins]
+        )
+        noise = RecordedNoise(torch.cat(mine[::steps], 1), renoise)
         context = tokens.patch_context(image[walk, :, 0])
         start = Start("tiny_world_2", "tiny_world", torch.cat([mask[walk], image[walk]]), context, noise)
         session = begin(new_world(start), bare(network))

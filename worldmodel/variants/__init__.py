@@ -90,13 +90,15 @@ __all__ = [
 _WASD = CAMERA_KEYS
 # its authors' data has the last two, their demos do not press them
 _SIX_KEYS = Keyboard(words=(*_WASD.words, "jump", "attack"), letters=(*_WASD.letters, "J", "F"))
+_FEW = (1000, 666, 333)
+"""Steps that Matrix-Game 2.0 was distilled to."""
 _TINY_WORLD = Variant(
     name="tiny_world_2",
     title="Tiny World",
     keyboard=_WASD,
     mouse=Mouse(degrees_per_unit=15.0, reads_pitch=False, max_yaw=4.0, assumed_units=False),
-    window=6,
-    steps=(1000, 666, 333),
+    window=12,
+    steps=(1000, 666, 333, 150, 60),
     picture=(64, 96),
     fps=16.0,
     latents=TINY_WORLD,
@@ -145,6 +147,7 @@ _TINY_WORLD_EVENTS = replace(
     mouse=None,
     window=12,
     sink=3,
+    steps=_FEW,
     image_context="clip",
     family="causal_wan",
     camera=Rays("origin_direction", metres=0.5),
@@ -262,7 +265,14 @@ _ALL = (
         fps=25.0,
     ),
     _TINY_WORLD,
-    replace(_TINY_WORLD, name="tiny_world", title="Tiny World (first)", lens=Lens(focal=0.6, assumed=False)),
+    replace(
+        _TINY_WORLD,
+        name="tiny_world",
+        title="Tiny World (first)",
+        window=6,
+        steps=_FEW,
+        lens=Lens(focal=0.6, assumed=False),
+    ),
     _MATRIX_GAME_3,
     replace(
         _MATRIX_GAME_3,
