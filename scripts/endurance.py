@@ -25,7 +25,7 @@ from comfy_host import Client, ComfyHost, HostError, Run
 from environment import run_inside, say
 
 ROLLOUT = "6"
-STEPS = 3
+STEPS = 5
 """Steps of a chunk: the host's progress counts them."""
 
 

@@ -86,7 +86,7 @@ def test_a_walk_is_filmed_shown_and_then_cached(comfy: ComfyHost, graph: Graph) 
     assert run.outputs[ROLLOUT]["text"][0].startswith("5 chunks, 57 frames added; the world has 57 frames.")
     done = [(e["data"]["value"], e["data"]["max"]) for e in run.events
             if e["type"] == "progress" and e["data"]["node"] == ROLLOUT]  # fmt: skip
-    assert done == sorted(done) and done[-1] == (15, 15)  # 5 chunks of 3 steps
+    assert done == sorted(done) and done[-1] == (25, 25)  # 5 chunks of 5 steps
     shown = [picture for about, picture in run.previews if about["node_id"] == ROLLOUT]
     assert len(shown) == 5  # one for each chunk
     assert Image.open(io.BytesIO(shown[0])).size == (512, 341)

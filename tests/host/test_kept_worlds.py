@@ -113,7 +113,7 @@ def test_a_walk_that_was_stopped_is_taken_up_by_the_next_queue(comfy: ComfyHost)
 
     def stop(event: dict[str, Any]) -> None:
         told = event["data"]
-        if event["type"] == "progress" and told["node"] == "6" and told["value"] >= 12:  # four chunks of three steps
+        if event["type"] == "progress" and told["node"] == "6" and told["value"] >= 20:  # four chunks of five steps
             comfy.client.interrupt()
 
     assert comfy.client.run(graph, stop).status == "interrupted"

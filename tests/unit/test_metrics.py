@@ -270,14 +270,15 @@ def test_the_batch_player_plays_what_a_session_plays():
     actions = pilot.random_actions(np.random.default_rng(0), 2, frames)
     film = player.play(first, actions, chunks, seed=5)
 
-    generator = torch.Generator().manual_seed(5)
-    draws = [torch.randn(2, 16, 3, 8, 12, generator=generator) for _ in range(3 * chunks)]
+    steps, generator = len(player.variant.steps), torch.Generator().manual_seed(5)
+    draws = [torch.randn(2, 16, 3, 8, 12, generator=generator) for _ in range(steps * chunks)]
     image = (encode_start(vae, first * 2 - 1) - mean) / std
     told = build_conditions(image, *actions, player.variant, 3 * chunks)
     for one in range(2):
-        initial = torch.cat([draws[3 * chunk][one] for chunk in range(chunks)], 1)
+        initial = torch.cat([draws[steps * chunk][one] for chunk in range(chunks)], 1)
         later = [
-            torch.stack([draws[3 * chunk + step][one].transpose(0, 1) for step in (1, 2)]) for chunk in range(chunks)
+            torch.stack([draws[steps * chunk + step][one].transpose(0, 1) for step in range(1, steps)])
+            for chunk in range(chunks)
         ]
         noise = RecordedNoise(initial, torch.stack(later))
         start = Start("tiny_world_2", "tiny_world", told.condition[one], told.context[one], noise)

@@ -266,7 +266,7 @@ def test_a_stop_that_the_decoders_layers_hear_ends_the_pass_that_the_network_is_
 
     def network(*_: Any) -> None:
         calls.append(1)
-        if len(calls) > 3:  # the steps of the first chunk
+        if len(calls) > 5:  # the steps of the first chunk
             held.set()
             assert put_back.wait(30)
             after.append(1)
