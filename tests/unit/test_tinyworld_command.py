@@ -80,6 +80,13 @@ def test_a_mistake_is_one_sentence_and_status_one(words, sentence, tmp_path, cap
     assert status == 1 and sentence in said and "\n" not in said
 
 
+def test_only_a_model_is_trained_in_several_processes(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    threads = str(torch.get_num_threads())
+    assert main(["--threads", threads, "train", "reader", "--run", str(tmp_path / "run"), "--minutes", "1"]) == 1
+    assert "train reader: found 2 processes, expected one" in capsys.readouterr().err
+
+
 def test_recipes_are_json(capsys):
     with pytest.raises(SystemExit):
         main(["export", "--model", "x", "--recipe", "{"])

@@ -160,7 +160,13 @@ def _add_suites(commands: argparse._SubParsersAction) -> None:
 def _train(options: argparse.Namespace) -> None:
     from . import train_vae
     from .scene import clips
+    from .together import launched
 
+    if options.what != "model" and launched() > 1:
+        raise ValueError(
+            f"train {options.what}: found {launched()} processes, expected one, since several train a model only; "
+            "start it without the launcher."
+        )
     if options.what in ("model", "rollout", "memory", "events"):
         _check_shards(options)
         {"memory": _train_memory, "events": _train_events}.get(options.what, _train_model)(options)

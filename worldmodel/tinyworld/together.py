@@ -16,10 +16,15 @@ from torch import Tensor, nn
 from torch import distributed as processes
 
 
+def launched() -> int:
+    """Return how many processes the launcher has started; 1 without one."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 @contextmanager
 def together() -> Iterator[None]:
     """Train with the other processes of the launcher that started this one; alone, if none did."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or processes.is_initialized():
+    if launched() == 1 or processes.is_initialized():
         yield
         return
     processes.init_process_group("gloo")
