@@ -28,18 +28,22 @@ VALUES = "() => app.graph.serialize().nodes.find(node => node.type === 'WMRollou
 PREVIEWS = "() => Object.keys(app.nodePreviewImages ?? {})"
 
 
-def roll(page: Page, seed: int) -> None:
+MANY = ", ".join(map(str, range(1000, 0, -20)))
+"""Steps of a walk that takes longer to roll than a slow page takes to be drawn."""
+
+
+def roll(page: Page, seed: int, steps: str = "") -> None:
     """Open the saved workflow, queue it, and wait until its walk is there."""
-    open_walk(page, walk(seed=seed))
+    open_walk(page, walk(seed=seed, steps=steps))
     page.evaluate(WATCH)
     page.evaluate(QUEUE)
     page.wait_for_function(DONE, arg=ROLLOUT)
 
 
 def test_a_walk_is_played_while_it_rolls_and_scrubbed_by_keys_and_pointer(page: Page) -> None:
-    open_walk(page, walk(seed=41))
+    open_walk(page, walk(seed=41, steps=MANY))
     saved = page.evaluate(VALUES)
-    roll(page, 41)
+    roll(page, 41, MANY)
     assert page.evaluate("wmSeen.length"), "nothing was played while it rolled"
     assert page.evaluate(PREVIEWS) == [], "the host's own preview stands beside the player"
     page.wait_for_function("id => wmPlayer(id).state.playing", arg=ROLLOUT)
