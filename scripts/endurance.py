@@ -25,8 +25,6 @@ from comfy_host import Client, ComfyHost, HostError, Run
 from environment import run_inside, say
 
 ROLLOUT = "6"
-STEPS = 5
-"""Steps of a chunk: the host's progress counts them."""
 
 
 class Report(NamedTuple):
@@ -35,6 +33,13 @@ class Report(NamedTuple):
     taken: int
     computed: int
     fingerprint: str
+
+
+def steps_of_chunk() -> int:
+    """Return the steps of a chunk, which the host's progress counts."""
+    from worldmodel.variants import BUILT_IN, VARIANTS
+
+    return len(VARIANTS[BUILT_IN].steps)
 
 
 class Trial(NamedTuple):
@@ -188,7 +193,7 @@ class Endurance:
         if self.host.process.poll() is not None:
             self.host.start()
         again = report_of(self.host.client.run(graph))
-        return Trial(way, seconds, walk.progress // STEPS, finished, bool(partials), again)
+        return Trial(way, seconds, walk.progress // steps_of_chunk(), finished, bool(partials), again)
 
     def _await_write(self, number: int, walk: Walk) -> None:
         """Return in the middle of the n-th write, or when the walk is over."""
