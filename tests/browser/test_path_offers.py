@@ -84,6 +84,7 @@ def test_a_corner_that_no_time_softens_is_to_be_rounded(page: Page) -> None:
     said = page.locator(".wm-slow")
     expect(said).to_have_text("Too sharp a corner to slow down: round it")
     expect(said).to_be_disabled()
+    expect(said).to_have_css("opacity", "1")  # it is no button here, but a sentence to be read
 
 
 def test_the_pen_says_that_it_goes_on_and_offers_to_begin_anew(page: Page) -> None:

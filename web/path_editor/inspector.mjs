@@ -116,6 +116,7 @@ export function makeInspector(editor) {
     const made = offered && !state.draft ? slowed(state) : null
     const stuck = made === state.path
     slow.disabled = !offered || stuck
+    slow.toggleAttribute("data-stuck", stuck)
     slow.textContent = stuck ? WORDS.tooSharp : made ? WORDS.slowTo(counted(made.frames, "frame")) : WORDS.slow
     element.toggleAttribute("data-open", shell.narrow && state.sheet)
     more.setAttribute("aria-expanded", String(state.sheet))

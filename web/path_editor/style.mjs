@@ -22,6 +22,7 @@ export const RULES = `
 .wm-inspect .wm-note, .wm-none p { color: var(--wm-second); }
 .wm-none p { margin: 0 0 6px; }
 .wm-none .wm-tool, .wm-slow { width: 100%; }
+.wm-slow[data-stuck]:disabled { opacity: 1; color: var(--wm-alert); }
 .wm-inspect > .wm-slow { height: auto; min-height: 24px; padding: 0 4px; }
 .wm-fields { display: grid; grid-template-columns: 1fr 1fr; gap: 4px; }
 .wm-fields .wm-field { padding: 0 8px; min-width: 0; }
