@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from browser.walk_page import INFO, ROLLOUT, open_walk, walk
+from typing import Any
+
+from browser.walk_page import INFO, ROLLOUT, open_walk, unrolled_seed, walk
 from editor_page import ARTEFACTS, settle
 from playwright.sync_api import Page, expect
 
@@ -14,8 +16,6 @@ PIXELS = (
     "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.reduce((a, b) => a + b)"
 )
 WATCH = """() => {
-    window.wmLeaked = []
-    window.addEventListener('keydown', event => wmLeaked.push(event.key))
     window.wmSeen = []
     const look = () => {
         const state = wmPlayer(6)?.state
@@ -24,27 +24,38 @@ WATCH = """() => {
     }
     look()
 }"""
+KEYS = """() => {
+    window.wmLeaked = []
+    window.addEventListener('keydown', event => wmLeaked.push(event.key))
+}"""
 VALUES = "() => app.graph.serialize().nodes.find(node => node.type === 'WMRolloutWorld').widgets_values"
 PREVIEWS = "() => Object.keys(app.nodePreviewImages ?? {})"
 
 
-MANY = ", ".join(map(str, range(1000, 0, -20)))
-"""Steps of a walk that takes longer to roll than a slow page takes to be drawn."""
-
-
-def roll(page: Page, seed: int, steps: str = "") -> None:
-    """Open the saved workflow, queue it, and wait until its walk is there."""
-    open_walk(page, walk(seed=seed, steps=steps))
-    page.evaluate(WATCH)
+def roll(page: Page, workflow: dict[str, Any]) -> None:
+    """Open a saved workflow, queue it, and wait until its walk is there."""
+    open_walk(page, workflow)
     page.evaluate(QUEUE)
     page.wait_for_function(DONE, arg=ROLLOUT)
 
 
-def test_a_walk_is_played_while_it_rolls_and_scrubbed_by_keys_and_pointer(page: Page) -> None:
-    open_walk(page, walk(seed=41, steps=MANY))
+def test_a_walk_is_played_while_it_rolls(page: Page) -> None:
+    """It rolls for minutes, unless it is stopped: however slow the page is, it is drawn in between."""
+    open_walk(page, walk(f"forward*{9 + 12 * 400}", unrolled_seed()))
+    page.evaluate(WATCH)
+    page.evaluate(QUEUE)
+    page.wait_for_function("() => wmSeen.length")
+    assert page.evaluate(PREVIEWS) == [], "the host's own preview stands beside the player"
+    page.evaluate("async () => { (await import('/scripts/api.js')).api.interrupt() }")
+    page.wait_for_function("id => wmPlayer(id).state.frames && !wmPlayer(id).state.rolling", arg=ROLLOUT)
+
+
+def test_a_walk_is_scrubbed_by_keys_and_pointer(page: Page) -> None:
+    workflow = walk(seed=unrolled_seed())
+    open_walk(page, workflow)
     saved = page.evaluate(VALUES)
-    roll(page, 41, MANY)
-    assert page.evaluate("wmSeen.length"), "nothing was played while it rolled"
+    page.evaluate(KEYS)
+    roll(page, workflow)
     assert page.evaluate(PREVIEWS) == [], "the host's own preview stands beside the player"
     page.wait_for_function("id => wmPlayer(id).state.playing", arg=ROLLOUT)
     assert page.evaluate(VALUES) == saved, "the player is no part of the workflow"
@@ -86,7 +97,7 @@ def test_a_walk_is_played_while_it_rolls_and_scrubbed_by_keys_and_pointer(page: 
 
 
 def test_it_comes_back_with_the_workflow_and_lets_go_with_its_node(page: Page) -> None:
-    roll(page, 42)
+    roll(page, walk(seed=unrolled_seed()))
     page.wait_for_function(DONE, arg=INFO)  # the frames that Rollout World has shown, decoded by nobody
     page.evaluate("id => { wmPlayer(id).setSpeed(4); wmPlayer(id).seek(13) }", ROLLOUT)
     page.wait_for_function(SHOWN, arg=[ROLLOUT, 13])
@@ -114,7 +125,10 @@ def test_it_comes_back_with_the_workflow_and_lets_go_with_its_node(page: Page) -
     assert page.evaluate("id => wmPlayer(id) === undefined", copy), "a copy has not walked"
     page.evaluate("id => app.graph.remove(app.graph.getNodeById(id))", copy)
 
-    page.evaluate("id => { app.graph.getNodeById(id).widgets[0].value = 43; app.queuePrompt(0) }", ROLLOUT)
+    page.evaluate("""([id, seed]) => {
+        app.graph.getNodeById(id).widgets[0].value = seed
+        app.queuePrompt(0)
+    }""", [ROLLOUT, unrolled_seed()])  # fmt: skip
     page.wait_for_function("id => wmPlayer(id).state.rolling", arg=ROLLOUT)
     page.wait_for_function(DONE, arg=ROLLOUT)
     assert page.locator(".wm-player").count() == 2
@@ -129,7 +143,7 @@ def test_it_comes_back_with_the_workflow_and_lets_go_with_its_node(page: Page) -
 
 
 def test_nodes_in_a_subgraph_play_too(page: Page) -> None:
-    open_walk(page, walk(seed=44))
+    open_walk(page, walk(seed=unrolled_seed()))
     inner = page.evaluate("""async id => {
         const node = app.graph.getNodeById(id)
         const { subgraph } = app.graph.convertToSubgraph(new Set([node]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 from playwright.sync_api import Page
@@ -15,6 +16,14 @@ _LINKS = [
     (TRACK, 0, ROLLOUT, "track", "WM_TRACK"), (VAE, 0, ROLLOUT, "vae", "VAE"),
     (ROLLOUT, 0, INFO, "world", "WM_WORLD"),
 ]  # fmt: skip
+
+
+_SEEDS = count(41)
+
+
+def unrolled_seed() -> int:
+    """Return a seed that no walk had yet: the host keeps what it made, and gives it back instead of rolling it."""
+    return next(_SEEDS)
 
 
 def _node(number: int, kind: str, values: list[Any], size: tuple[int, int], outputs: list[tuple[str, str]]) -> dict:
@@ -33,7 +42,7 @@ def _node(number: int, kind: str, values: list[Any], size: tuple[int, int], outp
     }  # fmt: skip
 
 
-def walk(track: str = "forward*9 right+yaw_right(2)*24", seed: int = 0, steps: str = "") -> dict[str, Any]:
+def walk(track: str = "forward*9 right+yaw_right(2)*24", seed: int = 0) -> dict[str, Any]:
     """Return a workflow as the page saves it: a short walk, rolled out with a VAE, and World Info behind it."""
     nodes = [
         _node(MODEL, "WMLoadWorldModel", ["Tiny World", "auto", "auto", 0, "auto"], (330, 106), [("model", "MODEL")]),
@@ -41,7 +50,7 @@ def walk(track: str = "forward*9 right+yaw_right(2)*24", seed: int = 0, steps: s
         _node(VIEW, "WMTinyWorldView", [112, 0], (330, 120), [("image", "IMAGE"), ("true_film", "IMAGE")]),
         _node(START, "WMStartWorld", [0, 0, "", "", "corrected"], (440, 320), [("world", "WM_WORLD")]),
         _node(TRACK, "WMActionTrack", ["Tiny World", 0, track], (860, 560), [("track", "WM_TRACK")]),
-        _node(ROLLOUT, "WMRolloutWorld", [seed, "fixed", steps, 0, 0, 0, "in memory"], (320, 300),
+        _node(ROLLOUT, "WMRolloutWorld", [seed, "fixed", "", 0, 0, 0, "in memory"], (320, 300),
               [("world", "WM_WORLD"), ("film", "VIDEO")]),
         _node(INFO, "WMWorldInfo", ["kept frames"], (420, 200),
               [("text", "STRING"), ("image", "IMAGE"), ("track", "WM_TRACK")]),
