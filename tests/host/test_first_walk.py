@@ -15,12 +15,14 @@ from PIL import Image
 from workflow_forms import check_same, drawn_form, sent_form
 
 from worldmodel.shown.film import Film, read_film
+from worldmodel.variants import BUILT_IN, VARIANTS
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 API = WORKFLOWS / "api" / "First walk.json"
 TRACK, VIEW, ROLLOUT, FILM = "3", "4", "6", "7"
 BESIDE, TAKES = "Beside the true film", "Three takes, keep one"
 BACK = "There and back (with memory)"
+STEPS = len(VARIANTS[BUILT_IN].steps)
 WEATHER = "Walk and change the weather (Tiny World)"
 
 Graph = dict[str, Any]
@@ -86,7 +88,7 @@ def test_a_walk_is_filmed_shown_and_then_cached(comfy: ComfyHost, graph: Graph) 
     assert run.outputs[ROLLOUT]["text"][0].startswith("5 chunks, 57 frames added; the world has 57 frames.")
     done = [(e["data"]["value"], e["data"]["max"]) for e in run.events
             if e["type"] == "progress" and e["data"]["node"] == ROLLOUT]  # fmt: skip
-    assert done == sorted(done) and done[-1] == (25, 25)  # 5 chunks of 5 steps
+    assert done == sorted(done) and done[-1] == (5 * STEPS, 5 * STEPS)  # 5 chunks
     shown = [picture for about, picture in run.previews if about["node_id"] == ROLLOUT]
     assert len(shown) == 5  # one for each chunk
     assert Image.open(io.BytesIO(shown[0])).size == (512, 341)

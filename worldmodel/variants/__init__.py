@@ -98,7 +98,7 @@ _TINY_WORLD = Variant(
     keyboard=_WASD,
     mouse=Mouse(degrees_per_unit=15.0, reads_pitch=False, max_yaw=4.0, assumed_units=False),
     window=12,
-    steps=(1000, 666, 333, 150, 60),
+    steps=(1000, 800, 600, 400, 250, 150, 80, 40),
     picture=(64, 96),
     fps=16.0,
     latents=TINY_WORLD,

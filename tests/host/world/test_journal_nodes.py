@@ -18,9 +18,12 @@ from comfy_api.latest import io
 from comfy_execution.graph import DynamicPrompt
 
 from worldmodel.reading.words import counted
+from worldmodel.variants import BUILT_IN, VARIANTS
 
 LONG = "forward*20 right+yaw_right*14 idle*11"
 """45 frames: 4 chunks."""
+PASSES = len(VARIANTS[BUILT_IN].steps) + 1
+"""Of the network for a chunk: its steps, and the clean pass before the next one."""
 GRAPH = {
     "1": {"class_type": "WMLoadWorldModel", "inputs": {"model_name": "Tiny World"}},
     "6": {"class_type": "WMRolloutWorld", "inputs": {"model": ["1", 0], "seed": 0}},
@@ -98,7 +101,7 @@ def test_what_is_there_is_taken_without_loading_the_model(tiny: SimpleNamespace,
     assert same(first, second) and not sessions
 
 
-@pytest.mark.parametrize("calls", [1, 6, 7, 13, 19])
+@pytest.mark.parametrize("calls", [1, PASSES, PASSES + 1, 2 * PASSES + 1, 3 * PASSES + 1])
 def test_after_a_stop_exactly_the_missing_chunks_are_made(
     tiny: SimpleNamespace, roll: Roll, folder: Path, calls: int
 ) -> None:
@@ -106,7 +109,7 @@ def test_after_a_stop_exactly_the_missing_chunks_are_made(
     with pytest.raises(comfy.model_management.InterruptProcessingException):
         roll(model=stopping(tiny.model, calls), vae=tiny.vae)
     kept = len(list(folder.glob("*.safetensors")))
-    assert kept == calls // 6  # five steps, and the clean pass before the next chunk
+    assert kept == calls // PASSES
     resumed, report = roll(vae=tiny.vae)
     said = f"{counted(kept, 'chunk')} from the journal on disk, {4 - kept} computed."
     assert journal_line(report) == (said if kept else "")
@@ -383,7 +386,7 @@ def overflowing(model: Any, at: int) -> Any:
     return wrapped(model, "DIFFUSION_MODEL", wrapper)
 
 
-@pytest.mark.parametrize(("at", "kept"), [(1, 0), (3, 0), (6, 1)])
+@pytest.mark.parametrize(("at", "kept"), [(1, 0), (3, 0), (PASSES, 1)])
 def test_a_network_that_overflows_is_refused_and_the_same_graph_runs_when_the_cause_is_gone(
     tiny: SimpleNamespace, roll: Roll, folder: Path, films: list, of_pack: Callable, at: int, kept: int
 ) -> None:
