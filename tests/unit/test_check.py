@@ -128,7 +128,7 @@ def test_what_is_wrong_is_said_in_one_sentence(capsys: pytest.CaptureFixture, tm
     assert "--size: found 100x64, expected multiples of 16 for Tiny World" in refusal(
         capsys, MODEL_FILE, "--size", "100x64"
     )
-    assert "--steps: found 2, expected none for Tiny World, which visits 5 levels" in refusal(
+    assert "--steps: found 2, expected none for Tiny World, which visits 8 levels" in refusal(
         capsys, MODEL_FILE, "--steps", 2
     )
     assert "--save: found no VAE among the files" in refusal(capsys, MODEL_FILE, "--save", tmp_path / "x.png")

@@ -16,10 +16,13 @@ import torch
 from comfy_api.latest import io
 from comfy_execution.graph import DynamicPrompt
 
+from worldmodel.variants import BUILT_IN, VARIANTS
+
 LONG = "forward*20 right+yaw_right*14 idle*11"
 """45 frames: 4 chunks."""
 SHORT = "forward*20 right+yaw_right*13"
 """33 frames: 3 chunks."""
+STEPS = len(VARIANTS[BUILT_IN].steps)
 GRAPH = {
     "1": {"class_type": "WMLoadWorldModel", "inputs": {"model_name": "Tiny World"}},
     "6": {"class_type": "WMRolloutWorld", "inputs": {"model": ["1", 0], "seed": 0}},
@@ -266,7 +269,7 @@ def test_a_stop_that_the_decoders_layers_hear_ends_the_pass_that_the_network_is_
 
     def network(*_: Any) -> None:
         calls.append(1)
-        if len(calls) > 5:  # the steps of the first chunk
+        if len(calls) > STEPS:  # of the first chunk
             held.set()
             assert put_back.wait(30)
             after.append(1)

@@ -70,7 +70,8 @@ def test_the_keys_reach_the_network(tiny: SimpleNamespace, run: Callable, track:
 
 def test_steps_and_shift_are_the_artists(tiny: SimpleNamespace, run: Callable, nodes: dict) -> None:
     own, _ = run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 0)
-    said = nodes["WMRolloutWorld"].execute(tiny.model, tiny.world, tiny.track, 0, "1000, 666,333 150, 60", 5.0, 16.0)
+    typed = "1000, 800,600 400, 250, 150 80, 40"
+    said = nodes["WMRolloutWorld"].execute(tiny.model, tiny.world, tiny.track, 0, typed, 5.0, 16.0)
     assert torch.equal(latents(own), latents(said.args[0]))
     for other in (("1000 500", 0.0), ("", 3.0)):
         changed, _ = run("WMRolloutWorld", tiny.model, tiny.world, tiny.track, 0, *other)
